@@ -1,0 +1,282 @@
+"""Every error the client raises, in one tree.
+
+SoraError
+ ├── InputError            exit 2   refused before anything was sent
+ │    ├── InvalidRequest            a value is missing or out of range
+ │    ├── Unsupported               the profile cannot do this
+ │    ├── ProfileError              profiles.toml, an unknown profile, a missing key
+ │    └── StorageError              ledger, output folder, disk
+ ├── AccountError          exit 3
+ │    ├── AuthError                 the key was refused
+ │    └── QuotaExceeded             the account has nothing left
+ ├── JobError              exit 4   the server said no, or the job ended badly
+ │    ├── RequestRejected           the server refused the request
+ │    ├── ModerationRejected        a review refused prompt, image or result
+ │    ├── JobFailed                 the job ended in failure
+ │    ├── JobCanceled               the job was canceled
+ │    ├── JobNotFound               no such job, here or on the server
+ │    ├── NotReady                  the result is not there yet
+ │    └── MediaError                the file is not a usable video
+ ├── SubmissionUnknown     exit 5   sent, and no one knows whether it was accepted
+ ├── ServiceError          exit 6
+ │    ├── NetworkError              no connection, or it broke
+ │    ├── RateLimited               too many requests
+ │    ├── Overloaded                the server refuses work for now
+ │    ├── ServerError               5xx
+ │    ├── BadResponse               not what the protocol says
+ │    │    └── ChallengePage        a web page that wants a human
+ │    └── DeadlineExceeded          we stopped waiting; the job may go on
+ └── Interrupted           exit 130 the user stopped waiting
+
+Each carries data (job_id, provider, retry_after, code) and says what to do, in
+English and Chinese: ``str(error)`` is the message with the English fix,
+``error.explain()`` is both languages.
+"""
+
+from __future__ import annotations
+
+
+class SoraError(Exception):
+    """Root of the tree. ``fix`` says what the user can do next."""
+
+    exit_code = 1
+    title_zh = "出错了"
+    fix = ""
+    fix_zh = ""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        fix: str | None = None,
+        fix_zh: str | None = None,
+        job_id: str | None = None,
+        remote_id: str | None = None,
+        provider: str | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        if fix is not None:
+            self.fix = fix
+        if fix_zh is not None:
+            self.fix_zh = fix_zh
+        self.job_id = job_id
+        self.remote_id = remote_id
+        self.provider = provider
+        self.code = code
+        self.retry_after = retry_after
+
+    @property
+    def kind(self) -> str:
+        """Stable name of the class of error, for JSON and tests."""
+        return type(self).__name__
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.fix}".strip()
+
+    def explain(self) -> str:
+        """Message and fix, in English and Chinese, with the job's ids."""
+        ids = [f"job {self.job_id}" if self.job_id else "", f"remote id {self.remote_id}" if self.remote_id else ""]
+        where = ", ".join(part for part in ids if part)
+        lines = [self.message + (f" ({where})" if where else ""), self.fix, f"{self.title_zh}。{self.fix_zh}"]
+        return "\n".join(line for line in lines if line)
+
+
+class InputError(SoraError):
+    """Refused before anything was sent or written; nothing was charged."""
+
+    exit_code = 2
+    title_zh = "输入有误，尚未发送，未扣费"
+
+
+class InvalidRequest(InputError):
+    """A value is missing or out of range."""
+
+
+class Unsupported(InputError):
+    """The profile cannot do what was asked."""
+
+    title_zh = "此配置不支持该功能，尚未发送，未扣费"
+
+
+class ProfileError(InputError):
+    """profiles.toml cannot be read, a profile is unknown, or its key is missing."""
+
+    title_zh = "配置（profile）有误，尚未发送，未扣费"
+
+
+class StorageError(InputError):
+    """The ledger, the output folder or the disk does not allow the job."""
+
+    title_zh = "无法写入磁盘或账本"
+    fix = "Free some space or make the folder writable, then run again; paid jobs stay in the ledger."
+    fix_zh = "请清理磁盘或修正目录权限后重试；已付费的任务仍记录在账本中。"
+
+
+class AccountError(SoraError):
+    """The account, not the request, is the trouble."""
+
+    exit_code = 3
+    title_zh = "账户问题"
+
+
+class AuthError(AccountError):
+    """The server refused the key (HTTP 401, 403)."""
+
+    title_zh = "密钥被拒绝"
+    fix = "Check the key of this profile and the way it is sent (`--auth`); nothing was charged."
+    fix_zh = "请检查该配置的密钥与认证方式（--auth）；未扣费。"
+
+
+class QuotaExceeded(AccountError):
+    """The account has nothing left."""
+
+    title_zh = "额度不足"
+    fix = "Top up the account or wait for the reset; the request was refused, nothing was charged."
+    fix_zh = "请充值或等待额度重置；请求被拒绝，未扣费。"
+
+
+class JobError(SoraError):
+    """The server said no, or the job ended badly."""
+
+    exit_code = 4
+    title_zh = "任务失败"
+
+
+class RequestRejected(JobError):
+    """The server refused the request (HTTP 400, 404, 422)."""
+
+    title_zh = "服务器拒绝了请求"
+    fix = "Change what the message names; the request was refused, so nothing should have been charged."
+    fix_zh = "请按提示修改参数；请求被拒绝，通常不会扣费。"
+
+
+class ModerationRejected(JobError):
+    """A review refused the prompt, an image or the result."""
+
+    title_zh = "内容审核未通过"
+    fix = "Change the prompt or the image; whether a refused job is charged is up to the provider."
+    fix_zh = "请修改提示词或图片；被拒任务是否扣费由服务商决定。"
+
+
+class JobFailed(JobError):
+    """The job ended in failure on the server."""
+
+    title_zh = "任务在服务端失败"
+    fix = "Running again submits a new job; most providers do not charge for failed ones."
+    fix_zh = "再次运行会提交新任务；多数服务商不对失败任务扣费。"
+
+
+class JobCanceled(JobError):
+    """The job was canceled here or on the server."""
+
+    title_zh = "任务已取消"
+    fix = "Running again submits a new job."
+    fix_zh = "再次运行会提交新任务。"
+
+
+class JobNotFound(JobError):
+    """No job of that id, in the ledger or on the server."""
+
+    title_zh = "找不到任务"
+    fix = "`sora-video jobs` lists the jobs that are known here."
+    fix_zh = "可用 sora-video jobs 查看本地已知任务。"
+
+
+class NotReady(JobError):
+    """The result is not there yet; ask for the job again."""
+
+    title_zh = "结果尚未就绪"
+    fix = "Wait, then collect the job again."
+    fix_zh = "请稍后再次收取。"
+
+
+class MediaError(JobError):
+    """The file is not a usable video, or does not fit into memory."""
+
+    title_zh = "视频文件不可用"
+    fix = "The paid job is kept in the ledger; `sora-video resume JOB` collects it again for free."
+    fix_zh = "已付费的任务仍在账本中；用 sora-video resume 可免费重新收取。"
+
+
+class SubmissionUnknown(SoraError):
+    """The request left this machine and no one knows whether it was accepted.
+
+    It is recorded and never sent a second time by itself.
+    """
+
+    exit_code = 5
+    title_zh = "提交结果未知：请求已发出，但不确定是否被受理，可能已扣费"
+    fix = (
+        "It will not be sent again by itself. Run the same request again to look it up; if the provider's own list "
+        "shows that it was not accepted, `sora-video forget JOB` frees it for a new try."
+    )
+    fix_zh = "系统不会自动重发。再次运行相同请求会去查询；若服务商确认未受理，用 sora-video forget JOB 释放后再提交。"
+
+
+class ServiceError(SoraError):
+    """The network or the server, for now; a submitted job is not lost."""
+
+    exit_code = 6
+    title_zh = "网络或服务暂时不可用"
+    fix = "Try again later; a job that was submitted stays in the ledger and is collected for free."
+    fix_zh = "请稍后重试；已提交的任务仍在账本中，可免费收取。"
+
+
+class NetworkError(ServiceError):
+    """No connection could be made, or it broke."""
+
+    title_zh = "网络错误"
+
+
+class RateLimited(ServiceError):
+    """Too many requests (HTTP 429); ``retry_after`` in seconds where the server said so."""
+
+    title_zh = "请求过于频繁"
+
+
+class Overloaded(ServiceError):
+    """The server refuses new work for now; the request was not accepted."""
+
+    title_zh = "服务过载"
+
+
+class ServerError(ServiceError):
+    """HTTP 5xx."""
+
+    title_zh = "服务器错误"
+
+
+class BadResponse(ServiceError):
+    """The answer is not what the protocol says (HTML, garbage, missing fields)."""
+
+    title_zh = "响应格式不符合协议"
+    fix = "Check the base URL of the profile with `sora-video doctor PROFILE`."
+    fix_zh = "请用 sora-video doctor 检查该配置的地址。"
+
+
+class ChallengePage(BadResponse):
+    """A web page that wants a human stands before the server."""
+
+    title_zh = "遇到人机验证页面"
+    fix = "Open the server's address in a browser from this network, or ask its operator; it is not worked around."
+    fix_zh = "请在同一网络下用浏览器打开该地址，或联系服务方；本程序不会绕过验证。"
+
+
+class DeadlineExceeded(ServiceError):
+    """We stopped waiting; the job may go on at the server."""
+
+    title_zh = "等待超时，任务可能仍在进行"
+    fix = "The job is still known: run the same graph again or `sora-video resume JOB` to collect it for free."
+    fix_zh = "任务仍被记录：再次运行同一流程或 sora-video resume 可免费收取。"
+
+
+class Interrupted(SoraError):
+    """The user stopped waiting; a submitted job goes on."""
+
+    exit_code = 130
+    title_zh = "已中断等待，已提交的任务会继续"
+    fix = "A submitted job goes on; run the same request again to collect it for free."
+    fix_zh = "再次运行相同请求即可免费收取。"
