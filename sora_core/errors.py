@@ -29,8 +29,7 @@ SoraError
  └── Interrupted           exit 130 the user stopped waiting
 
 Each carries data (job_id, provider, retry_after, code) and says what to do, in
-English and Chinese: ``str(error)`` is the message with the English fix,
-``error.explain()`` is both languages.
+English and Chinese: ``str(error)`` is all of it, ``error.message`` only what happened.
 """
 
 from __future__ import annotations
@@ -74,9 +73,6 @@ class SoraError(Exception):
         return type(self).__name__
 
     def __str__(self) -> str:
-        return f"{self.message} {self.fix}".strip()
-
-    def explain(self) -> str:
         """Message and fix, in English and Chinese, with the job's ids."""
         ids = [f"job {self.job_id}" if self.job_id else "", f"remote id {self.remote_id}" if self.remote_id else ""]
         where = ", ".join(part for part in ids if part)

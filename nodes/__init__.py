@@ -1,0 +1,27 @@
+"""The ComfyUI side: thin V3 nodes over `sora_core`, one file each."""
+
+from __future__ import annotations
+
+from ._comfy import ComfyExtension, io
+from ._host import resolve_auto_frames_when_queued
+from ._routes import add_routes
+from .quota import Quota
+from .resume_job import ResumeJob
+from .text2video import Text2Video
+
+NODES: list[type[io.ComfyNode]] = [Text2Video, ResumeJob, Quota]
+
+
+class SoraVideoExtension(ComfyExtension):
+    """Everything this pack adds to ComfyUI."""
+
+    async def on_load(self) -> None:
+        resolve_auto_frames_when_queued()
+        add_routes()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return NODES
+
+
+async def comfy_entrypoint() -> ComfyExtension:
+    return SoraVideoExtension()

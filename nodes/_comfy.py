@@ -1,0 +1,28 @@
+"""The one import of comfy_api, and what this ComfyUI knows of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from typing import Any
+
+try:
+    from comfy_api.v0_0_2 import ComfyAPI, ComfyExtension, InputImpl, io
+except ImportError:  # a ComfyUI that has dropped the versioned module
+    from comfy_api.latest import ComfyAPI, ComfyExtension, InputImpl, io
+
+_SCHEMA_FIELDS = frozenset(field.name for field in dataclasses.fields(io.Schema))
+_KNOWS_ADVANCED = "advanced" in inspect.signature(io.String.Input.__init__).parameters
+
+
+def known(**fields: Any) -> dict[str, Any]:
+    """The Schema fields that this ComfyUI has: an unknown one would keep the whole pack from loading."""
+    return {name: value for name, value in fields.items() if name in _SCHEMA_FIELDS}
+
+
+def advanced() -> dict[str, bool]:
+    """Marks an input as rarely used, where the host knows that (0.11 and later)."""
+    return {"advanced": True} if _KNOWS_ADVANCED else {}
+
+
+__all__ = ["ComfyAPI", "ComfyExtension", "InputImpl", "advanced", "io", "known"]

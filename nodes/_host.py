@@ -1,0 +1,177 @@
+"""The only module that imports comfy, server and folder_paths."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import folder_paths
+from comfy import model_management
+from comfy.cli_args import args
+from comfy_execution.graph_utils import ExecutionBlocker
+from comfy_execution.utils import get_executing_context
+from server import PromptServer
+
+from ..sora_core.engine import Engine, Waiter
+from ..sora_core.errors import Interrupted, InvalidRequest
+from ..sora_core.models import Destination, Progress
+from ._comfy import ComfyAPI
+
+T = TypeVar("T")
+
+SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it
+FRAMES_SLOT, AUDIO_SLOT = 1, 2
+
+
+@functools.cache
+def engine() -> Engine:
+    """The pack's engine; nothing runs until a job does."""
+    return Engine(None if os.environ.get("SORA_HOME") else _system_folder())
+
+
+def _system_folder() -> Path:
+    """ComfyUI's own folder for us, which none of its HTTP routes serve."""
+    return Path(folder_paths.get_system_user_directory("sora_video"))
+
+
+def interrupted() -> bool:
+    # the check that throws resets the flag, and the other nodes of the prompt would miss it
+    return bool(model_management.processing_interrupted())
+
+
+class Reports:
+    """The latest progress of a job, handed from the engine's thread to the node's coroutine."""
+
+    def __init__(self) -> None:
+        self._latest: Progress | None = None
+        self._shown: Progress | None = None
+
+    def __call__(self, progress: Progress) -> None:
+        self._latest = progress
+
+    async def show(self) -> None:
+        """Bar and text on the node; must run in the node's own context."""
+        latest = self._latest
+        if latest is None or latest == self._shown:
+            return
+        self._shown = latest
+        await ComfyAPI().execution.set_progress(latest.percent or 0.0, 100.0)
+        _show_text(str(latest))
+
+
+def _show_text(text: str) -> None:
+    server, context = PromptServer.instance, get_executing_context()
+    if server is not None and server.client_id and context is not None:
+        # with the client's id: without one, every open browser would read it
+        server.send_progress_text(text, context.node_id, server.client_id)
+
+
+async def wait_for(waiter: Waiter[T], reports: Reports | None = None) -> T:
+    """The waiter's result. An interrupt stops the waiting and raises ComfyUI's own exception.
+
+    Polls instead of awaiting the future: the prompt's loop may be closed before the job is done.
+    """
+    try:
+        while not waiter.future.done():
+            if interrupted():
+                raise model_management.InterruptProcessingException
+            if reports:
+                await reports.show()
+            await asyncio.sleep(SLICE_SECONDS)
+    finally:
+        if not waiter.future.done():
+            waiter.abandon()
+    try:
+        return waiter.result()
+    except Interrupted:
+        raise model_management.InterruptProcessingException from None
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Runs blocking work beside the prompt's loop."""
+    try:
+        return await asyncio.to_thread(work)
+    except Interrupted:
+        raise model_management.InterruptProcessingException from None
+
+
+def destination(filename_prefix: str, hidden: Any) -> Destination:
+    """Below the output folder, named as ComfyUI names files. Raises InvalidRequest for a path outside."""
+    output = folder_paths.get_output_directory()
+    folder = os.path.dirname(os.path.normpath(filename_prefix))  # noqa: PTH120 (as get_save_image_path reads it)
+    wanted = os.path.join(output, folder)  # noqa: PTH118
+    if not filename_prefix.strip() or os.path.isabs(folder) or not folder_paths.is_within_directory(output, wanted):  # noqa: PTH117
+        raise InvalidRequest(
+            f"filename_prefix '{filename_prefix}' does not name a file below the output folder; "
+            "it looks like 'video/sora'."
+        )
+    path, stem, *_ = folder_paths.get_save_image_path(filename_prefix, output)
+    return Destination(Path(path), stem, metadata=_metadata(hidden))
+
+
+def _metadata(hidden: Any) -> dict[str, Any] | None:
+    """What core's SaveVideo embeds, so that dropping the file on the canvas restores the graph."""
+    if args.disable_metadata:
+        return None
+    metadata = dict(hidden.extra_pnginfo or {})
+    if hidden.prompt is not None:
+        metadata["prompt"] = hidden.prompt
+    return metadata or None
+
+
+def shown_in_player(path: Path) -> list[dict[str, str]]:
+    """The file as the UI names it; empty when it lies outside of the output folder."""
+    output = Path(folder_paths.get_output_directory())
+    try:
+        relative = path.resolve().relative_to(output.resolve())
+    except ValueError:
+        return []
+    return [{"filename": relative.name, "subfolder": relative.parent.as_posix().strip("."), "type": "output"}]
+
+
+def blocked(why: str) -> Any:
+    """An output that stops the nodes it is connected to, with a reason."""
+    return ExecutionBlocker(why)
+
+
+def resolve_auto_frames_when_queued() -> None:
+    """Writes `frames = auto` out when a prompt is queued.
+
+    ComfyUI's cache does not know which sockets are connected. Written into the node's inputs, the
+    decision is part of the cache key: connecting the socket later runs the node again.
+    """
+    if PromptServer.instance is not None:
+        PromptServer.instance.add_on_prompt_handler(_resolve_auto_frames)
+
+
+def _resolve_auto_frames(request: dict[str, Any]) -> dict[str, Any]:
+    prompt = request.get("prompt")
+    if not isinstance(prompt, dict):
+        return request
+    nodes = {node_id: node for node_id, node in prompt.items() if isinstance(node, dict)}
+    inputs = [node["inputs"] for node in nodes.values() if isinstance(node.get("inputs"), dict)]
+    links = {(str(value[0]), value[1]) for each in inputs for value in each.values() if _is_link(value)}
+    for node_id, node in nodes.items():
+        if str(node.get("class_type", "")) in _decoding_nodes() and isinstance(node.get("inputs"), dict):
+            wanted = bool(links & {(str(node_id), FRAMES_SLOT), (str(node_id), AUDIO_SLOT)})
+            if node["inputs"].get("frames", "auto") == "auto":
+                node["inputs"]["frames"] = "decode" if wanted else "skip"
+    return request
+
+
+def _is_link(value: Any) -> bool:
+    return (
+        isinstance(value, list) and len(value) == 2 and isinstance(value[1], int) and isinstance(value[0], (str, int))
+    )
+
+
+@functools.cache
+def _decoding_nodes() -> frozenset[str]:
+    from . import NODES
+
+    schemas = [node.GET_SCHEMA() for node in NODES]
+    return frozenset(schema.node_id for schema in schemas if any(each.id == "frames" for each in schema.inputs))

@@ -1,0 +1,46 @@
+"""Sora Text to Video."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..sora_core.models import Operation
+from . import _host as host
+from . import _inputs as inputs
+from ._comfy import io, known
+from ._outputs import deliver, video_hidden, video_outputs
+
+
+class Text2Video(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SoraVideo_Text2Video",
+            display_name="Sora Text to Video",
+            category="Sora Video",
+            description="Makes a video from text through the chosen profile. The same request is paid once: "
+            "running it again, also after a restart, gives the video that exists. Another seed is a new take.",
+            inputs=[
+                inputs.prompt_input(),
+                inputs.profile_input(),
+                inputs.seed_input(),
+                *inputs.generation_inputs(),
+                *inputs.delivery_inputs(),
+            ],
+            outputs=video_outputs(),
+            hidden=video_hidden(),
+            is_output_node=True,
+            **known(search_aliases=["t2v", "text to video", "generate video", "openai video", "文生视频"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None) -> bool | str:
+        return inputs.check_profile(profile)
+
+    @classmethod
+    async def execute(cls, prompt: str, profile: str, seed: int, **options: Any) -> io.NodeOutput:
+        request = inputs.request_from(Operation.TEXT_TO_VIDEO, prompt, seed, **options)
+        destination = host.destination(options.get("filename_prefix", "video/sora"), cls.hidden)
+        reports = host.Reports()
+        waiter = host.engine().generate(request, profile, destination, reports)
+        return await deliver(waiter, reports, options)

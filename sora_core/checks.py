@@ -1,0 +1,126 @@
+"""Refuses what a profile cannot do, before anything is sent, naming what it can do. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .errors import InvalidRequest, Unsupported
+from .models import Capabilities, GenerationRequest, Operation, SizeRange
+
+ORIENTATIONS = ("landscape", "portrait", "square")
+QUALITIES = ("standard", "hd")
+
+
+def resolve(request: GenerationRequest, can: Capabilities, profile: str) -> GenerationRequest:
+    """The request with the profile's defaults filled in.
+
+    Raises InvalidRequest for values that no profile takes, Unsupported for what this one cannot do.
+    """
+    _check_operation(request, can, profile)
+    _check_prompt(request, can, profile)
+    _check_fields(request, can, profile)
+    return replace(
+        request,
+        seconds=_seconds(request, can, profile),
+        size=_size(request, can, profile),
+        model=_model(request, can, profile),
+    )
+
+
+def _check_operation(request: GenerationRequest, can: Capabilities, profile: str) -> None:
+    if request.operation not in can.operations:
+        raise Unsupported(
+            f"Profile '{profile}' cannot do {_words(request.operation)}; "
+            f"it can do {_listing([_words(operation) for operation in sorted(can.operations)])}."
+        )
+    if request.operation is Operation.IMAGE_TO_VIDEO and not request.images:
+        raise InvalidRequest("Image to video needs an image.")
+    if request.operation is Operation.REMIX and not request.remix_of:
+        raise InvalidRequest("A remix needs the job it starts from.")
+    if len(request.images) > can.image_limit:
+        raise Unsupported(f"Profile '{profile}' takes {can.image_limit} reference image(s), not {len(request.images)}.")
+    for image in request.images:
+        if len(image.data) > can.image_bytes_limit:
+            raise Unsupported(
+                f"The image {image.filename} is {len(image.data) / 2**20:.1f} MiB; "
+                f"profile '{profile}' takes up to {can.image_bytes_limit / 2**20:.0f} MiB."
+            )
+
+
+def _check_prompt(request: GenerationRequest, can: Capabilities, profile: str) -> None:
+    if not request.prompt.strip() and not request.shots:
+        raise InvalidRequest("The prompt is empty; write what the video should show.")
+    if len(request.prompt) > can.prompt_limit:
+        raise InvalidRequest(
+            f"The prompt has {len(request.prompt)} characters; profile '{profile}' takes up to {can.prompt_limit}."
+        )
+
+
+def _check_fields(request: GenerationRequest, can: Capabilities, profile: str) -> None:
+    if request.orientation not in ORIENTATIONS:
+        raise InvalidRequest(f"Orientation '{request.orientation}' is not known; allowed: {_listing(ORIENTATIONS)}.")
+    if request.quality not in QUALITIES:
+        raise InvalidRequest(f"Quality '{request.quality}' is not known; allowed: {_listing(QUALITIES)}.")
+    for name in ("negative_prompt", "style", "characters"):
+        if getattr(request, name) and name not in can.fields:
+            known = f"it takes {_listing(sorted(can.fields))}" if can.fields else "it takes none of the optional fields"
+            raise Unsupported(f"Profile '{profile}' has no place for {_words(name)}; {known}. Leave it empty.")
+
+
+def _seconds(request: GenerationRequest, can: Capabilities, profile: str) -> int:
+    if request.operation is Operation.REMIX and not request.seconds:
+        return 0
+    if request.shots and not request.seconds:
+        total = sum(shot.seconds for shot in request.shots)
+        if total not in can.seconds:
+            raise Unsupported(
+                f"The shots add up to {total:g} seconds; profile '{profile}' makes {_seconds_listing(can.seconds)}."
+            )
+        return int(total)
+    seconds = request.seconds or can.default_seconds or 0
+    if seconds and seconds not in can.seconds:
+        raise Unsupported(
+            f"Profile '{profile}' cannot make {seconds} seconds; allowed: {_seconds_listing(can.seconds)}."
+        )
+    return seconds
+
+
+def _size(request: GenerationRequest, can: Capabilities, profile: str) -> str:
+    if request.operation is Operation.REMIX:
+        return ""
+    if not request.size:
+        size = can.size_for.get((request.orientation, request.quality))
+        if size is None:
+            pairs = _listing([f"{orientation} {quality}" for orientation, quality in can.size_for])
+            raise Unsupported(
+                f"Profile '{profile}' cannot make {request.orientation} video in {request.quality} quality; "
+                f"allowed: {pairs}."
+            )
+        return size
+    size = request.size.strip().lower().replace("×", "x").replace("*", "x")
+    if size not in can.sizes:
+        allowed = str(can.sizes) if isinstance(can.sizes, SizeRange) else _listing(can.sizes)
+        raise Unsupported(f"Profile '{profile}' cannot make the size '{request.size}'; allowed: {allowed}.")
+    return size
+
+
+def _model(request: GenerationRequest, can: Capabilities, profile: str) -> str:
+    model = request.model.strip()
+    if model and can.models and model not in can.models:
+        raise Unsupported(f"Profile '{profile}' has no model '{model}'; allowed: {_listing(can.models)}.")
+    return model
+
+
+def _seconds_listing(seconds: Sequence[int]) -> str:
+    if isinstance(seconds, range) and seconds.step == 1:
+        return f"whole seconds from {seconds.start} to {seconds.stop - 1}"
+    return _listing([str(value) for value in seconds]) + " seconds"
+
+
+def _listing(values: Sequence[str]) -> str:
+    return ", ".join(values)
+
+
+def _words(name: str) -> str:
+    return (name.value if isinstance(name, Operation) else name).replace("_", " ")

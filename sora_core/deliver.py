@@ -1,0 +1,110 @@
+"""Brings a succeeded job's video to the disk and into the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from .clock import Clock
+from .connection import Connection
+from .ledger import Job, Ledger
+from .media import files
+from .models import Destination, Snapshot
+from .reporter import Reporter
+from .transport import Call
+
+
+async def deliver(
+    job: Job, snapshot: Snapshot | None, *, connection: Connection, ledger: Ledger, clock: Clock, report: Reporter
+) -> None:
+    """Bytes to `.part`, checked, metadata embedded, hashed, planned, renamed, recorded: in that order.
+
+    A crash between any two leaves a row from which the next walk goes on. Raises the error tree;
+    the row stays succeeded, so that the paid job can be collected again.
+    """
+    destination = _destination(job)
+    latest = snapshot
+
+    async def source(*, refresh: bool) -> Call:
+        nonlocal latest
+        if refresh or latest is None:
+            fetched = await connection.provider.fetch(connection.http, job.remote_id or "", attempts=3)
+            latest = replace(fetched, remote_id=job.remote_id or "")
+        return connection.provider.encode_content(job.remote_id or "", latest)
+
+    part = files.part_path(destination.folder, job.job_id)
+    await files.Download(
+        connection.http,
+        part,
+        clock=clock,
+        validator=job.part_validator,
+        on_validator=lambda value: ledger.record_part(job.job_id, value),
+        on_bytes=lambda done, total: report.bytes(job, done, total),
+    ).run(source)
+    report.say("saving", job)
+
+    def plan(path: Path, sha256: str, size: int) -> None:
+        ledger.record_plan(job.job_id, path, sha256, size)
+
+    path = await asyncio.to_thread(files.place, part, destination, plan)
+    await record_delivered(job, path, ledger)
+
+
+async def record_delivered(job: Job, path: Path, ledger: Ledger) -> None:
+    """The last commit, and the sidecar. The file is in its place."""
+    from .media.video import probe
+
+    info = await asyncio.to_thread(probe, path)
+    done = ledger.record_delivered(
+        job.job_id, width=info.width, height=info.height, fps=info.fps, duration=info.seconds
+    )
+    await asyncio.to_thread(files.write_sidecar, path, _provenance(done))
+
+
+def delivered_file_is_intact(job: Job) -> bool:
+    return files.is_intact(job.path, size=job.bytes, sha256=job.sha256)
+
+
+def planned_file_is_there(job: Job) -> bool:
+    """Whether a crash came between the rename and the last commit."""
+    return files.is_intact(job.planned_path, size=job.bytes, sha256=job.sha256)
+
+
+def _destination(job: Job) -> Destination:
+    """Where the row said that the file goes; a later run with another prefix does not move it."""
+    return Destination(
+        folder=Path(job.folder),
+        stem=job.stem,
+        exact=Path(job.exact_path) if job.exact_path else None,
+        metadata=json.loads(job.metadata) if job.metadata else None,
+    )
+
+
+def _provenance(job: Job) -> dict[str, object]:
+    request = json.loads(job.request)
+    times = {
+        name: datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="seconds")
+        for name in ("created_at", "submitted_at", "finished_at", "delivered_at")
+        if (value := getattr(job, name))
+    }
+    return {
+        "generator": "Sora Video Nodes",
+        "job_id": job.job_id,
+        "remote_id": job.remote_id,
+        "provider": job.provider,
+        "profile": job.profile,
+        "model": job.model,
+        "prompt": job.prompt,
+        "seed": request.get("seed"),
+        "request": request,
+        "sha256": job.sha256,
+        "bytes": job.bytes,
+        "width": job.width,
+        "height": job.height,
+        "fps": job.fps,
+        "seconds": job.duration,
+        **times,
+    }

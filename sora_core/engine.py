@@ -1,0 +1,233 @@
+"""The engine: one daemon thread with one event loop that owns every connection and every job.
+
+ComfyUI runs each prompt in a fresh event loop and cancels what is left in it at the end. Nothing
+that must outlive a prompt lives there: nodes hold a `Waiter`, the job itself runs here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from . import ledger as rows
+from .checks import resolve
+from .clock import Clock, SystemClock
+from .connection import Connection, Connections
+from .credentials import Credentials
+from .errors import Interrupted, InvalidRequest, JobNotFound, Unsupported
+from .flights import Flights, Watch
+from .home import state_dir
+from .ledger import Job, Ledger
+from .models import Delivery, Destination, GenerationRequest, Quota
+from .owners import Owner
+from .profiles import Profiles
+
+T = TypeVar("T")
+
+
+class Waiter(Generic[T]):
+    """Someone's wait for something the engine does; may be used from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
+        self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        self._loop = loop
+        self._work = work
+        self._task: asyncio.Task[None] | None = None
+        self._loop.call_soon_threadsafe(self._begin)
+
+    def result(self, timeout: float | None = None) -> T:
+        """Blocks. Raises the error tree, or TimeoutError after ``timeout`` seconds."""
+        return self.future.result(timeout)
+
+    def abandon(self) -> None:
+        """Stops waiting: the result becomes Interrupted. A job that was sent goes on."""
+        self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            result = await self._work
+        except asyncio.CancelledError:
+            self.future.set_exception(Interrupted("The waiting was interrupted."))
+        except Exception as error:  # noqa: BLE001 (the thread's boundary: every error is the waiter's to raise)
+            self.future.set_exception(error)
+        else:
+            self.future.set_result(result)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What lives in the engine's loop."""
+
+    loop: asyncio.AbstractEventLoop
+    thread: threading.Thread
+    connections: Connections
+
+
+class Engine:
+    """Everything the client does, for one state folder. Methods may be called from any thread."""
+
+    def __init__(self, home: Path | None = None, *, clock: Clock | None = None) -> None:
+        self.home = home or state_dir()
+        self.profiles = Profiles(self.home)
+        self.credentials = Credentials(self.home)
+        self._clock = clock or SystemClock()
+        self._lock = threading.RLock()
+        self._parts: _Parts | None = None
+        self._ledger: Ledger | None = None
+        self._owner: Owner | None = None
+        self._flights: Flights | None = None
+
+    @property
+    def ledger(self) -> Ledger:
+        """Opened when first used. Raises StorageError."""
+        with self._lock:
+            if self._ledger is None:
+                self._ledger = Ledger(self.home, self._clock)
+            return self._ledger
+
+    def generate(
+        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
+    ) -> Waiter[Delivery]:
+        """One video, paid for once however often it is asked for. ``watch`` is called in the engine's thread."""
+        return self._wait(self._generate(request, profile, destination, watch))
+
+    def resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Waiter[Delivery]:
+        """Collects a job by our id or, with its profile, by the server's. Never submits."""
+        return self._wait(self._resume(name.strip(), profile, destination, watch))
+
+    def remix_source(self, name: str, profile: str) -> str:
+        """The remote id to remix, from our id or the server's. Raises InvalidRequest for a foreign job."""
+        try:
+            job = self.ledger.find(name.strip())
+        except JobNotFound:
+            if name.strip().startswith(rows.JOB_ID_PREFIX):
+                raise
+            return name.strip()
+        if job.profile != profile:
+            raise InvalidRequest(
+                f"Job {job.job_id} belongs to profile '{job.profile}', not to '{profile}'; a remix needs the same one."
+            )
+        if not job.remote_id:
+            raise InvalidRequest(f"Job {job.job_id} is {job.state}: there is no video to remix yet.")
+        return job.remote_id
+
+    def cancel(self, name: str) -> Waiter[Job]:
+        """Cancels at the provider where the protocol can. Raises Unsupported, JobNotFound, InvalidRequest."""
+        return self._wait(self._cancel(name.strip()))
+
+    def quota(self, profile: str) -> Waiter[Quota]:
+        """What the account has left. A free read. Raises Unsupported where the protocol has none."""
+
+        async def read(connection: Connection) -> Quota:
+            return await connection.provider.quota(connection.http)
+
+        return self.ask(profile, read)
+
+    def ask(self, profile: str, read: Callable[[Connection], Coroutine[Any, Any, T]]) -> Waiter[T]:
+        """Runs free reads over a profile's connection in the engine's loop."""
+
+        async def run() -> T:
+            return await read(await self._connections.get(profile))
+
+        return self._wait(run())
+
+    def close(self) -> None:
+        """Stops everything. Jobs stay in the ledger; the next engine goes on with them."""
+        with self._lock:
+            parts, self._parts = self._parts, None
+        if parts:
+            asyncio.run_coroutine_threadsafe(self._wind_down(parts), parts.loop).result(30)
+            parts.loop.call_soon_threadsafe(parts.loop.stop)
+            parts.thread.join(30)
+            parts.loop.close()
+        if self._owner:
+            self._owner.close()
+        if self._ledger:
+            self._ledger.close()
+        self._owner, self._ledger, self._flights = None, None, None
+
+    async def _generate(
+        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
+    ) -> Delivery:
+        connection = await self._connections.get(profile)
+        resolved = resolve(request, connection.can, profile)
+        fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=profile)
+        return await self._joined().join(
+            fingerprint, connection, lambda flight: flight.generate(resolved, fingerprint, destination), watch
+        )
+
+    async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
+        job = self._find(name, profile, destination)
+        connection = await self._connections.get(job.profile)
+        return await self._joined().join(job.fingerprint, connection, lambda flight: flight.resume(job), watch)
+
+    def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
+        if not name:
+            raise InvalidRequest("The job id is empty; `sora-video jobs` lists the known ones.")
+        try:
+            job = self.ledger.find(name, profile)
+        except JobNotFound:
+            if profile is None or name.startswith(rows.JOB_ID_PREFIX):
+                raise
+            known = self.profiles.get(profile)
+            return self.ledger.adopt_remote(
+                profile=known.name, provider=known.provider, remote_id=name, destination=destination
+            )
+        if job.state == rows.FORGOTTEN:
+            raise InvalidRequest(f"Job {job.job_id} was forgotten; it can only be run anew.")
+        return job
+
+    async def _cancel(self, name: str) -> Job:
+        job = self.ledger.find(name)
+        if job.over or job.state == rows.DELIVERED:
+            raise InvalidRequest(f"Job {job.job_id} is {job.state} already; there is nothing to cancel.")
+        if not job.remote_id:
+            raise Unsupported(
+                f"Job {job.job_id} is {job.state} and has no remote id yet, so no server can be told which job.",
+                fix="Run its request again to look it up; `sora-video forget` frees it if it was not accepted.",
+                fix_zh="再次运行相同请求以查询；确认未受理后可用 sora-video forget 释放。",
+            )
+        connection = await self._connections.get(job.profile)
+        await connection.provider.cancel(connection.http, job.remote_id)
+        reason = "canceled by the user; what the server had done by then may stay billed"
+        self.ledger.record_over(job.job_id, rows.CANCELED, reason, "JobCanceled")
+        return self.ledger.get(job.job_id)
+
+    def _joined(self) -> Flights:
+        with self._lock:
+            if self._flights is None:
+                self._owner = Owner(self.home)
+                self._flights = Flights(self.ledger, self._owner, self._clock)
+            return self._flights
+
+    @property
+    def _connections(self) -> Connections:
+        return self._spun().connections
+
+    def _spun(self) -> _Parts:
+        with self._lock:
+            if self._parts is None:
+                loop = asyncio.new_event_loop()
+                thread = threading.Thread(target=loop.run_forever, name="sora-engine", daemon=True)
+                thread.start()
+                self._parts = _Parts(loop, thread, Connections(self.profiles, self.credentials, self._clock))
+            return self._parts
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> Waiter[T]:
+        return Waiter(self._spun().loop, work)
+
+    async def _wind_down(self, parts: _Parts) -> None:
+        if self._flights:
+            await self._flights.aclose()
+        await parts.connections.aclose()
+
+
+__all__ = ["Engine", "Waiter", "Watch"]

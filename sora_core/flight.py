@@ -1,0 +1,225 @@
+"""One job's life, from claim to delivered file, as a walk over the states of its ledger row.
+
+The row is the truth: every step writes it and the next step reads it, so a walk that was cut short
+anywhere, by a crash too, is taken up by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from . import ledger as rows
+from .clock import Clock
+from .connection import Connection
+from .deliver import deliver, delivered_file_is_intact, planned_file_is_there, record_delivered
+from .errors import BadResponse, JobNotFound, SoraError, StorageError, SubmissionUnknown
+from .follow import Follower, ended
+from .ledger import Job, Ledger
+from .media import files
+from .models import Delivery, Destination, GenerationRequest, Snapshot
+from .owners import Owner
+from .providers import HTML_ANSWER, Attempt
+from .reconcile import find_submission
+from .reporter import Reporter
+
+log = logging.getLogger(__name__)
+
+_NOT_ACCEPTED = "NotAccepted"
+
+
+class Flight:
+    """Walks one row to its end. Whoever wants the same video waits for the same flight."""
+
+    def __init__(self, connection: Connection, *, ledger: Ledger, owner: Owner, clock: Clock, report: Reporter) -> None:
+        self._connection = connection
+        self._ledger = ledger
+        self._owner = owner
+        self._clock = clock
+        self._report = report
+        self._worked = False
+        self._submitted = False
+        self._snapshot: Snapshot | None = None
+        self._lost: SubmissionUnknown | None = None
+        self.job_id = ""
+        self.committed = False  # from here on, an interrupt only stops the waiting
+
+    async def generate(self, request: GenerationRequest, fingerprint: str, destination: Destination) -> Delivery:
+        """Claims the request and sees it through. Raises the error tree, with the job's ids in it."""
+        files.check_destination(self._except_own_file(destination, fingerprint))
+        while True:
+            job = self._ledger.claim(
+                request,
+                fingerprint=fingerprint,
+                profile=self._connection.profile.name,
+                provider=self._connection.provider.name,
+                owner=self._owner.id,
+                destination=destination,
+            )
+            try:
+                delivery = await self._guarded(job, request)
+            except JobNotFound:
+                if self._submitted or not self._connection.can.free:
+                    raise
+                continue  # the preview was restarted and knows nothing of earlier jobs; they cost nothing
+            if delivery:
+                return delivery
+
+    async def resume(self, job: Job) -> Delivery:
+        """Sees a job through that is in the ledger already. Never submits."""
+        delivery = await self._guarded(job, None)
+        if delivery is None:
+            raise JobNotFound(
+                f"Job {job.job_id} never reached the server.", fix="Run its request again; nothing was charged."
+            )
+        return delivery
+
+    def _except_own_file(self, destination: Destination, fingerprint: str) -> Destination:
+        """The file that this very request delivered may be named as the output again."""
+        own = destination.exact and any(
+            job.fingerprint == fingerprint and destination.exact == Path(job.planned_path or "")
+            for job in self._ledger.jobs()
+        )
+        return replace(destination, exact=None) if own else destination
+
+    async def _guarded(self, job: Job, request: GenerationRequest | None) -> Delivery | None:
+        self.job_id = job.job_id
+        try:
+            async with AsyncExitStack() as slot:
+                return await self._walk(job.job_id, request, slot)
+        except SoraError as error:
+            current = self._ledger.get(job.job_id)
+            error.job_id = error.job_id or job.job_id
+            error.remote_id = error.remote_id or current.remote_id
+            error.provider = error.provider or job.provider
+            raise
+        finally:
+            self._ledger.release(job.job_id, self._owner.id)
+
+    async def _walk(self, job_id: str, request: GenerationRequest | None, slot: AsyncExitStack) -> Delivery | None:
+        """None when it turns out that the request was never accepted: the caller may claim anew."""
+        while True:
+            job = self._ledger.get(job_id)
+            if job.over:
+                if job.error_kind == _NOT_ACCEPTED:
+                    return None
+                raise ended(job)
+            if job.state == rows.DELIVERED:
+                if await asyncio.to_thread(delivered_file_is_intact, job):
+                    return self._delivery(job)
+                self._ledger.undeliver(job_id)
+            elif job.owner != self._owner.id:
+                await self._take_over(job)
+            elif job.state == rows.SUBMITTING and job.sent_at is None:
+                if request is None:
+                    return None
+                await self._submit(job, request, slot)
+            elif job.state == rows.SUBMITTING:
+                self._ledger.record_unknown(job_id, "the process stopped before the answer arrived.")
+            elif job.state == rows.UNKNOWN:
+                await self._look_up(job)
+            elif job.state == rows.SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
+                await record_delivered(job, Path(job.planned_path or ""), self._ledger)
+            else:
+                await self._collect(job, slot)
+
+    async def _take_over(self, job: Job) -> None:
+        """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
+        if self._owner.alive(job.owner):
+            self._report.say("waiting for another process", job, note="which runs the same job")
+            await self._clock.sleep(0.5)
+            return
+        self._ledger.take_over(job.job_id, owner=self._owner.id, from_owner=job.owner)
+
+    async def _submit(self, job: Job, request: GenerationRequest, slot: AsyncExitStack) -> None:
+        limits = self._connection.limits
+        await slot.enter_async_context(limits.slot(lambda: self._report.say("waiting for a free slot", job)))
+        await limits.pace()
+        self._worked = self._submitted = True
+        self._report.say("submitting", job)
+
+        def on_sent() -> None:
+            self._ledger.mark_sent(job.job_id)
+            self.committed = True
+
+        attempt = Attempt(job.idempotency_key, on_sent)
+        try:
+            snapshot = await self._connection.provider.submit(self._connection.http, request, attempt)
+        except SubmissionUnknown as error:
+            self._lost = error
+            self._ledger.record_unknown(job.job_id, error.message)
+            return
+        except SoraError as error:
+            self._ledger.record_over(job.job_id, rows.FAILED, error.message, error.kind)
+            raise
+        await self._record_submitted(job, snapshot)
+
+    async def _record_submitted(self, job: Job, snapshot: Snapshot) -> None:
+        """Keeps trying: this id is money."""
+        for wait in (0.2, 1.0, 3.0, None):
+            try:
+                self._ledger.record_submitted(job.job_id, snapshot)
+                self._snapshot = snapshot
+                return
+            except StorageError as error:
+                log.error("job %s has the remote id %s, which is not on disk yet", job.job_id, snapshot.remote_id)
+                if wait is None:
+                    error.remote_id = snapshot.remote_id
+                    raise
+                await self._clock.sleep(wait)
+
+    async def _look_up(self, job: Job) -> None:
+        self._report.say("looking up", job, note="whether the server took the request")
+        self.committed = True
+        try:
+            found = await find_submission(
+                job,
+                provider=self._connection.provider,
+                http=self._connection.http,
+                ledger=self._ledger,
+                clock=self._clock,
+                settle=self._lost is None,  # in the run that lost the answer it is too early to say "never"
+            )
+        except SubmissionUnknown as error:
+            both_html = self._lost and self._lost.code == HTML_ANSWER and isinstance(error.__cause__, BadResponse)
+            if not both_html or not self._lost:
+                raise
+            # The list is a web page too: this address is no API, so nothing can have been accepted.
+            self._ledger.record_over(job.job_id, rows.FAILED, self._lost.message, BadResponse.__name__)
+            raise BadResponse(self._lost.message) from error
+        if found:
+            await self._record_submitted(job, found)
+        else:
+            reason = "The server's list shows that the request was never accepted."
+            self._ledger.record_over(job.job_id, rows.FAILED, reason, _NOT_ACCEPTED)
+
+    async def _collect(self, job: Job, slot: AsyncExitStack) -> None:
+        self.committed = self._worked = True
+        snapshot, self._snapshot = self._snapshot, None
+        follower = Follower(self._connection, self._ledger, self._clock, self._report)
+        snapshot = await follower.run(job, snapshot)
+        await slot.aclose()  # the server's part is over: its place is free for the next job
+        await deliver(
+            self._ledger.get(job.job_id),
+            snapshot,
+            connection=self._connection,
+            ledger=self._ledger,
+            clock=self._clock,
+            report=self._report,
+        )
+
+    def _delivery(self, job: Job) -> Delivery:
+        return Delivery(
+            path=Path(job.path or ""),
+            job_id=job.job_id,
+            remote_id=job.remote_id or "",
+            profile=job.profile,
+            seconds=job.duration or 0.0,
+            width=job.width or 0,
+            height=job.height or 0,
+            fps=job.fps or 0.0,
+            reused=not self._worked,
+        )

@@ -1,0 +1,91 @@
+"""The flights under way: whoever asks for the same video joins the same one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from .clock import Clock
+from .connection import Connection
+from .flight import Flight
+from .ledger import Ledger
+from .models import Delivery, Progress
+from .owners import Owner
+from .reporter import Reporter
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[Progress], None]
+
+
+class _Running:
+    def __init__(self) -> None:
+        self.watches: list[Watch] = []
+        self.last: Progress | None = None
+        self.flight: Flight
+        self.task: asyncio.Task[Delivery]
+
+    def tell(self, progress: Progress) -> None:
+        self.last = progress
+        for watch in list(self.watches):
+            watch(progress)
+
+
+class Flights:
+    """Lives in the engine's loop."""
+
+    def __init__(self, ledger: Ledger, owner: Owner, clock: Clock) -> None:
+        self._ledger = ledger
+        self._owner = owner
+        self._clock = clock
+        self._running: dict[str, _Running] = {}
+
+    async def join(
+        self,
+        fingerprint: str,
+        connection: Connection,
+        begin: Callable[[Flight], Coroutine[Any, Any, Delivery]],
+        watch: Watch,
+    ) -> Delivery:
+        """Waits for the flight of this fingerprint, which ``begin`` starts when there is none.
+
+        A waiter that is canceled leaves. The flight goes on unless nothing was sent yet and
+        nobody else waits for it.
+        """
+        running = self._running.get(fingerprint) or self._take_off(fingerprint, connection, begin)
+        running.watches.append(watch)
+        if running.last:
+            watch(running.last)
+        try:
+            return await asyncio.shield(running.task)
+        finally:
+            running.watches.remove(watch)
+            if not running.watches and not running.flight.committed:
+                running.task.cancel()
+
+    def _take_off(
+        self, fingerprint: str, connection: Connection, begin: Callable[[Flight], Coroutine[Any, Any, Delivery]]
+    ) -> _Running:
+        running = _Running()
+        report = Reporter(self._clock, running.tell)
+        running.flight = Flight(connection, ledger=self._ledger, owner=self._owner, clock=self._clock, report=report)
+        running.task = asyncio.get_running_loop().create_task(begin(running.flight))
+        self._running[fingerprint] = running
+
+        def landed(task: asyncio.Task[Delivery]) -> None:
+            del self._running[fingerprint]
+            error = None if task.cancelled() else task.exception()
+            if error and not running.watches:
+                log.warning("job %s ended while nobody waited for it: %s", running.flight.job_id, getattr(error, "message", error))
+
+        running.task.add_done_callback(landed)
+        return running
+
+    async def aclose(self) -> None:
+        """Stops every walk where it is; the rows say how to go on."""
+        tasks = [running.task for running in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

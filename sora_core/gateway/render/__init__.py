@@ -1,0 +1,1 @@
+"""Draws animatics: text, cards, the moving reference image, the clicks, the MP4."""

@@ -1,0 +1,182 @@
+"""Fonts that exist on this machine, and which of them has a glyph."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import ImageFont
+
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
+
+# In order of preference, regular beside bold; lower-case file names.
+_LATIN = (
+    ("inter-regular.ttf", "inter-bold.ttf"),
+    ("notosans-regular.ttf", "notosans-bold.ttf"),
+    ("segoeui.ttf", "segoeuib.ttf"),
+    ("helveticaneue.ttc", "helveticaneue.ttc"),
+    ("roboto-regular.ttf", "roboto-bold.ttf"),
+    ("opensans-regular.ttf", "opensans-bold.ttf"),
+    ("liberationsans-regular.ttf", "liberationsans-bold.ttf"),
+    ("arial.ttf", "arialbd.ttf"),
+    ("dejavusans.ttf", "dejavusans-bold.ttf"),
+)
+_CJK = (
+    ("notosanscjk-regular.ttc", "notosanscjk-bold.ttc"),
+    ("notosanssc-regular.otf", "notosanssc-bold.otf"),
+    ("notosanscjksc-regular.otf", "notosanscjksc-bold.otf"),
+    ("sourcehansanssc-regular.otf", "sourcehansanssc-bold.otf"),
+    ("pingfang.ttc", "pingfang.ttc"),
+    ("hiragino sans gb.ttc", "hiragino sans gb.ttc"),
+    ("stheiti medium.ttc", "stheiti medium.ttc"),
+    ("msyh.ttc", "msyhbd.ttc"),
+    ("wqy-microhei.ttc", "wqy-microhei.ttc"),
+    ("wqy-zenhei.ttc", "wqy-zenhei.ttc"),
+    ("droidsansfallbackfull.ttf", "droidsansfallbackfull.ttf"),
+    ("simhei.ttf", "simhei.ttf"),
+    ("simsun.ttc", "simsun.ttc"),
+    ("yugothm.ttc", "yugothb.ttc"),
+    ("meiryo.ttc", "meiryob.ttc"),
+    ("msgothic.ttc", "msgothic.ttc"),
+    ("malgun.ttf", "malgunbd.ttf"),
+    ("applesdgothicneo.ttc", "applesdgothicneo.ttc"),
+)
+_OTHER = (
+    ("dejavusans.ttf", "dejavusans-bold.ttf"),
+    ("arial unicode.ttf", "arial unicode.ttf"),
+    ("seguisym.ttf", "seguisym.ttf"),
+    ("apple symbols.ttf", "apple symbols.ttf"),
+    ("notosansarabic-regular.ttf", "notosansarabic-bold.ttf"),
+    ("notosanshebrew-regular.ttf", "notosanshebrew-bold.ttf"),
+    ("notosansdevanagari-regular.ttf", "notosansdevanagari-bold.ttf"),
+    ("notosansthai-regular.ttf", "notosansthai-bold.ttf"),
+    ("notosanssymbols2-regular.ttf", "notosanssymbols2-regular.ttf"),
+    ("freesans.ttf", "freesansbold.ttf"),
+)
+_KNOWN = frozenset(name for pairs in (_LATIN, _CJK, _OTHER) for pair in pairs for name in pair)
+_MAX_FILES = 20_000  # a font folder on a network drive must not hold up a preview
+_MISSING = "\U0010fffe"  # a noncharacter: what a font draws for it is its sign for "no such glyph"
+_NOTO_CJK_FACE = {"ja": 0, "ko": 1, "zh": 2}  # order of the faces inside NotoSansCJK-*.ttc
+_PROBE_PX = 24
+
+
+def east_asian(text: str) -> str:
+    """Which of "ja", "ko", "zh" the text needs glyphs of; "" if none."""
+    if any("぀" <= char <= "ヿ" for char in text):
+        return "ja"
+    if any("가" <= char <= "힣" for char in text):
+        return "ko"
+    return "zh" if any(wide(char) for char in text) else ""
+
+
+def wide(char: str) -> bool:
+    """Whether a line may break on either side of the character, as between ideographs."""
+    return char > "⺀" and unicodedata.east_asian_width(char) in "WF" and unicodedata.category(char) != "So"
+
+
+class Typeface:
+    """Regular or bold, for one text: a chain of fonts, each tried for a glyph before the next.
+
+    Not shared between threads: a face of FreeType serves one at a time.
+    """
+
+    def __init__(self, *, bold: bool = False, language: str = "") -> None:
+        self._sources = list(_sources(bold, language))
+        self._fonts: dict[tuple[int, int], Font] = {}
+        self._glyphs: dict[str, int | None] = {}
+        self._missing: dict[int, bytes] = {}
+
+    def font(self, source: int, size_px: int) -> Font:
+        key = (source, size_px)
+        if key not in self._fonts:
+            self._fonts[key] = _load(self._sources[source], size_px)
+        return self._fonts[key]
+
+    def source_of(self, char: str) -> int | None:
+        """Place in the chain of the first font that has the glyph, or None."""
+        if char not in self._glyphs:
+            places = range(len(self._sources))
+            self._glyphs[char] = next((place for place in places if self._has(place, char)), None)
+        return self._glyphs[char]
+
+    def _has(self, source: int, char: str) -> bool:
+        if char.isspace():
+            return True
+        if source not in self._missing:
+            self._missing[source] = self._picture(source, _MISSING)
+        return self._picture(source, char) != self._missing[source]
+
+    def _picture(self, source: int, char: str) -> bytes:
+        # Basic layout shows the glyph itself; shaping would put a combining mark on a dotted circle.
+        key = (source, 0)
+        if key not in self._fonts:
+            self._fonts[key] = _load(self._sources[source], _PROBE_PX, ImageFont.Layout.BASIC)
+        mask = self._fonts[key].getmask(char)
+        return repr(mask.size).encode() + bytes(mask)
+
+
+def _sources(bold: bool, language: str) -> Iterator[tuple[Path, int] | None]:
+    """Files with the index of the face in them; None is Pillow's own font, which always exists."""
+    files = _installed()
+
+    def present(pairs: tuple[tuple[str, str], ...], limit: int) -> list[tuple[Path, int]]:
+        found = []
+        for pair in pairs:
+            path = files.get(pair[bold]) or files.get(pair[0])
+            if path is not None:
+                face = _NOTO_CJK_FACE.get(language, 2) if path.name.lower().startswith("notosanscjk-") else 0
+                found.append((path, face))
+        return found[:limit]
+
+    latin, cjk = present(_LATIN, 1), present(_CJK, 3)
+    yield from (*cjk, *latin) if language else (*latin, *cjk)
+    yield from present(_OTHER, len(_OTHER))
+    yield None
+
+
+def _load(source: tuple[Path, int] | None, size_px: int, layout: ImageFont.Layout | None = None) -> Font:
+    if source is None:
+        return ImageFont.load_default(size_px)
+    path, face = source
+    try:
+        return ImageFont.truetype(str(path), size_px, index=face, layout_engine=layout)
+    except OSError:  # unreadable, or a collection without that face
+        return ImageFont.load_default(size_px)
+
+
+@lru_cache(maxsize=1)
+def _installed() -> dict[str, Path]:
+    """The fonts of the tables above that this machine has, by lower-case file name."""
+    found: dict[str, Path] = {}
+    seen = 0
+    for folder in _folders():
+        for root, _, names in os.walk(folder):
+            for name in names:
+                if name.lower() in _KNOWN:
+                    found.setdefault(name.lower(), Path(root) / name)
+            seen += len(names)
+            if seen > _MAX_FILES:
+                return found
+    return found
+
+
+def _folders() -> list[Path]:
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() raises where there is no home
+    if sys.platform == "win32":
+        return [
+            Path(os.environ.get("WINDIR", r"C:\Windows")) / "Fonts",
+            Path(os.environ.get("LOCALAPPDATA", str(home))) / "Microsoft" / "Windows" / "Fonts",
+        ]
+    if sys.platform == "darwin":
+        return [Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library" / "Fonts"]
+    return [
+        Path("/usr/share/fonts"),
+        Path("/usr/local/share/fonts"),
+        Path("/run/current-system/sw/share/X11/fonts"),
+        home / ".local" / "share" / "fonts",
+        home / ".fonts",
+    ]

@@ -1,0 +1,402 @@
+"""The ledger: every paid job on disk, before it is paid. SQLite, safe with several processes.
+
+A row's life: submitting -> queued/running -> succeeded -> delivered, or failed, canceled; `unknown`
+when the submission's answer was lost; `forgotten` when the user freed the request for a new try.
+The fingerprint of a row that is not over is unique: that is the claim, the exclusive right to charge.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from .clock import Clock
+from .errors import InvalidRequest, JobNotFound, StorageError
+from .home import make_private_dir
+from .models import Destination, GenerationRequest, Snapshot, State
+
+SUBMITTING, UNKNOWN, DELIVERED, FORGOTTEN = "submitting", "unknown", "delivered", "forgotten"
+SUCCEEDED, FAILED, CANCELED = State.SUCCEEDED.value, State.FAILED.value, State.CANCELED.value
+OVER = (FAILED, CANCELED, FORGOTTEN)
+JOB_ID_PREFIX = "job_"
+
+# Appended to, never edited: each runs once, in order, in one transaction with its version number.
+MIGRATIONS = (
+    # 1: sent_at tells a crash before the first byte left (free to submit) from one after it
+    # (unknown); planned_path is written before the rename so that a crash between the rename and
+    # the last commit finds its file again.
+    """
+    CREATE TABLE jobs (
+        job_id TEXT PRIMARY KEY,
+        fingerprint TEXT NOT NULL,
+        profile TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        request TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        model TEXT NOT NULL,
+        seconds INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        owner TEXT,
+        idempotency_key TEXT NOT NULL,
+        remote_id TEXT,
+        progress REAL,
+        url TEXT,
+        error TEXT,
+        error_kind TEXT,
+        folder TEXT NOT NULL,
+        stem TEXT NOT NULL,
+        exact_path TEXT,
+        metadata TEXT,
+        part_validator TEXT,
+        planned_path TEXT,
+        path TEXT,
+        sha256 TEXT,
+        bytes INTEGER,
+        width INTEGER,
+        height INTEGER,
+        fps REAL,
+        duration REAL,
+        created_at REAL NOT NULL,
+        sent_at REAL,
+        submitted_at REAL,
+        finished_at REAL,
+        delivered_at REAL,
+        updated_at REAL NOT NULL
+    );
+    CREATE UNIQUE INDEX claim ON jobs (fingerprint) WHERE state NOT IN ('failed', 'canceled', 'forgotten');
+    CREATE INDEX by_remote_id ON jobs (profile, remote_id);
+    CREATE INDEX by_age ON jobs (created_at);
+    """,
+)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row. Times in seconds since the epoch; ``duration`` in seconds, ``bytes`` of the file."""
+
+    job_id: str
+    fingerprint: str
+    profile: str
+    provider: str
+    request: str = field(repr=False)
+    prompt: str = field(repr=False)
+    model: str
+    seconds: int
+    state: str
+    owner: str | None
+    idempotency_key: str
+    remote_id: str | None
+    progress: float | None
+    url: str | None = field(repr=False)
+    error: str | None
+    error_kind: str | None
+    folder: str
+    stem: str
+    exact_path: str | None
+    metadata: str | None = field(repr=False)
+    part_validator: str | None
+    planned_path: str | None
+    path: str | None
+    sha256: str | None
+    bytes: int | None
+    width: int | None
+    height: int | None
+    fps: float | None
+    duration: float | None
+    created_at: float
+    sent_at: float | None
+    submitted_at: float | None
+    finished_at: float | None
+    delivered_at: float | None
+    updated_at: float
+
+    @property
+    def over(self) -> bool:
+        return self.state in OVER
+
+
+_COLUMNS = frozenset(each.name for each in fields(Job))
+
+
+class Ledger:
+    """One state folder's `jobs.sqlite`. Thread safe; every change is on disk when its method returns."""
+
+    def __init__(self, home: Path, clock: Clock) -> None:
+        self.path = home / "jobs.sqlite"
+        self._clock = clock
+        self._lock = threading.RLock()
+        with self._translated():
+            make_private_dir(home)
+            self._db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+            self._db.row_factory = sqlite3.Row
+            self._db.execute("PRAGMA journal_mode=WAL")
+            # FULL: a commit survives a power cut, which WAL alone does not promise
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._migrate()
+            if self.path.stat().st_mode & 0o077:
+                self.path.chmod(0o600)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StorageError(
+                f"The ledger {self.path} cannot be used: {error}. Without it nothing is submitted.",
+                fix="Free disk space or make the folder writable; if the file is damaged, move it away (keep it).",
+                fix_zh="请清理磁盘或修正权限；若文件损坏，请将其移走并保留。没有账本就不会提交任务。",
+            ) from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, self._translated():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def _migrate(self) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise StorageError(
+                f"The ledger {self.path} was written by a newer version of this pack.",
+                fix="Update the pack, or point SORA_HOME to another folder.",
+                fix_zh="请更新本插件，或用 SORA_HOME 指向另一个目录。",
+            )
+        if version == len(MIGRATIONS):
+            return
+        with self._transaction() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
+            for number, script in enumerate(MIGRATIONS[version:], version + 1):
+                for statement in script.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number}")
+
+    def claim(
+        self,
+        request: GenerationRequest,
+        *,
+        fingerprint: str,
+        profile: str,
+        provider: str,
+        owner: str,
+        destination: Destination,
+    ) -> Job:
+        """The live row of this fingerprint; made just now, for ``owner``, when there was none."""
+        now = self._clock.now()
+        row: dict[str, Any] = {
+            "job_id": JOB_ID_PREFIX + uuid.uuid4().hex[:20],
+            "fingerprint": fingerprint,
+            "profile": profile,
+            "provider": provider,
+            "request": json.dumps(request.facts(), ensure_ascii=True),
+            "prompt": request.prompt.encode("utf-8", "replace").decode(),
+            "model": request.model,
+            "seconds": request.seconds,
+            "state": SUBMITTING,
+            "owner": owner,
+            "idempotency_key": str(uuid.uuid4()),
+            "folder": str(destination.folder),
+            "stem": destination.stem,
+            "exact_path": str(destination.exact) if destination.exact else None,
+            "metadata": json.dumps(destination.metadata) if destination.metadata else None,
+            "created_at": now,
+            "updated_at": now,
+        }
+        with self._transaction() as db:
+            live = db.execute(
+                "SELECT * FROM jobs WHERE fingerprint = ? AND state NOT IN ('failed', 'canceled', 'forgotten')",
+                (fingerprint,),
+            ).fetchone()
+            if live:
+                return Job(**live)
+            self._insert(db, row)
+            return self._get(db, row["job_id"])
+
+    def adopt_remote(self, *, profile: str, provider: str, remote_id: str, destination: Destination) -> Job:
+        """A row for a job that was submitted elsewhere, known by its remote id; the one there is, if any."""
+        now = self._clock.now()
+        with self._transaction() as db:
+            known = db.execute(
+                "SELECT * FROM jobs WHERE profile = ? AND remote_id = ? ORDER BY created_at DESC", (profile, remote_id)
+            ).fetchone()
+            if known:
+                return Job(**known)
+            row: dict[str, Any] = {
+                "job_id": JOB_ID_PREFIX + uuid.uuid4().hex[:20],
+                "fingerprint": f"remote:{profile}:{remote_id}",
+                "profile": profile,
+                "provider": provider,
+                "request": "{}",
+                "prompt": "",
+                "model": "",
+                "seconds": 0,
+                "state": State.QUEUED.value,
+                "idempotency_key": "",
+                "remote_id": remote_id,
+                "folder": str(destination.folder),
+                "stem": destination.stem,
+                "exact_path": str(destination.exact) if destination.exact else None,
+                "metadata": json.dumps(destination.metadata) if destination.metadata else None,
+                "created_at": now,
+                "submitted_at": now,
+                "updated_at": now,
+            }
+            self._insert(db, row)
+            return self._get(db, row["job_id"])
+
+    def _insert(self, db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+        names = ", ".join(row)
+        marks = ", ".join("?" for _ in row)
+        db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608 (own names)
+
+    def take_over(self, job_id: str, *, owner: str, from_owner: str | None) -> bool:
+        """Makes ``owner`` the row's owner if ``from_owner`` still is; exactly one caller succeeds."""
+        with self._transaction() as db:
+            cursor = db.execute(
+                "UPDATE jobs SET owner = ?, updated_at = ? WHERE job_id = ? AND owner IS ?",
+                (owner, self._clock.now(), job_id, from_owner),
+            )
+            return cursor.rowcount == 1
+
+    def release(self, job_id: str, owner: str) -> None:
+        """Lets go of the row, so that any process may go on with it. One whose request never left is dropped."""
+        with self._transaction() as db:
+            db.execute(
+                "DELETE FROM jobs WHERE job_id = ? AND owner = ? AND state = 'submitting' AND sent_at IS NULL",
+                (job_id, owner),
+            )
+            db.execute("UPDATE jobs SET owner = NULL WHERE job_id = ? AND owner = ?", (job_id, owner))
+
+    def mark_sent(self, job_id: str) -> None:
+        """On disk before the first byte of the charge leaves."""
+        self._update(job_id, sent_at=self._clock.now())
+
+    def record_submitted(self, job_id: str, snapshot: Snapshot) -> None:
+        self._update(
+            job_id,
+            remote_id=snapshot.remote_id,
+            state=_live_state(snapshot),
+            submitted_at=self._clock.now(),
+            progress=snapshot.progress,
+            error=None,
+            error_kind=None,
+        )
+
+    def record_snapshot(self, job_id: str, snapshot: Snapshot) -> None:
+        changes: dict[str, Any] = {"state": _live_state(snapshot)}
+        if snapshot.progress is not None:
+            changes["progress"] = snapshot.progress
+        if snapshot.state is State.SUCCEEDED:
+            changes.update(finished_at=self._clock.now())
+        self._update(job_id, **changes)
+
+    def record_unknown(self, job_id: str, reason: str) -> None:
+        self._update(job_id, state=UNKNOWN, error=reason, error_kind="SubmissionUnknown")
+
+    def record_over(self, job_id: str, state: str, reason: str, kind: str) -> None:
+        """Ends the row as failed or canceled; the request may be submitted anew."""
+        self._update(job_id, state=state, error=reason, error_kind=kind, owner=None, finished_at=self._clock.now())
+
+    def record_part(self, job_id: str, validator: str | None) -> None:
+        """The ETag or date that the partial file belongs to, for If-Range."""
+        self._update(job_id, part_validator=validator)
+
+    def record_plan(self, job_id: str, path: Path, sha256: str, size: int) -> None:
+        self._update(job_id, planned_path=str(path), sha256=sha256, bytes=size)
+
+    def record_delivered(self, job_id: str, *, width: int, height: int, fps: float, duration: float) -> Job:
+        now = self._clock.now()
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE jobs SET state = ?, path = planned_path, width = ?, height = ?, fps = ?, duration = ?, "
+                "progress = 100, owner = NULL, delivered_at = ?, finished_at = coalesce(finished_at, ?), updated_at = ?"
+                " WHERE job_id = ?",
+                (DELIVERED, width, height, fps, duration, now, now, now, job_id),
+            )
+            return self._get(db, job_id)
+
+    def undeliver(self, job_id: str) -> None:
+        """The file is gone or changed: the paid job is to be collected again."""
+        self._update(job_id, state=SUCCEEDED, path=None, planned_path=None, part_validator=None)
+
+    def forget(self, job_id: str) -> None:
+        """Frees the request for a new, paid submission. The row stays for the record."""
+        self._update(job_id, state=FORGOTTEN, owner=None)
+
+    def _update(self, job_id: str, **changes: Any) -> None:
+        assert changes.keys() <= _COLUMNS
+        sets = ", ".join(f"{name} = ?" for name in (*changes, "updated_at"))
+        with self._transaction() as db:
+            db.execute(f"UPDATE jobs SET {sets} WHERE job_id = ?", (*changes.values(), self._clock.now(), job_id))  # noqa: S608
+
+    def get(self, job_id: str) -> Job:
+        with self._lock, self._translated():
+            return self._get(self._db, job_id)
+
+    def _get(self, db: sqlite3.Connection, job_id: str) -> Job:
+        row = db.execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+        if row is None:
+            raise JobNotFound(f"There is no job '{job_id}' in the ledger.")
+        return Job(**row)
+
+    def find(self, name: str, profile: str | None = None) -> Job:
+        """The job of that id, or of that remote id. Raises JobNotFound, InvalidRequest when two fit."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                "SELECT * FROM jobs WHERE (job_id = ? OR remote_id = ?) AND (? IS NULL OR profile = ?)"
+                " ORDER BY created_at DESC",
+                (name, name, profile, profile),
+            ).fetchall()
+        if not rows:
+            raise JobNotFound(f"There is no job '{name}' in the ledger.")
+        jobs = [Job(**row) for row in rows]
+        if len({job.profile for job in jobs}) > 1:
+            raise InvalidRequest(
+                f"'{name}' is a job of several profiles: {', '.join(job.profile for job in jobs)}; name the profile."
+            )
+        return jobs[0]
+
+    def jobs(self, limit: int = 1000) -> list[Job]:
+        """Newest first."""
+        with self._lock, self._translated():
+            rows = self._db.execute("SELECT * FROM jobs ORDER BY created_at DESC LIMIT ?", (limit,)).fetchall()
+        return [Job(**row) for row in rows]
+
+    def remote_ids(self, profile: str) -> frozenset[str]:
+        """Every remote id of the profile that is ours already."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                "SELECT remote_id FROM jobs WHERE profile = ? AND remote_id IS NOT NULL", (profile,)
+            ).fetchall()
+        return frozenset(row[0] for row in rows)
+
+    def durations(self, profile: str, model: str, seconds: int, limit: int = 20) -> list[float]:
+        """How long the last jobs like this took from submission to success, in seconds."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                "SELECT finished_at - submitted_at FROM jobs WHERE profile = ? AND model = ? AND seconds = ?"
+                " AND finished_at > submitted_at AND state IN ('succeeded', 'delivered')"
+                " ORDER BY finished_at DESC LIMIT ?",
+                (profile, model, seconds, limit),
+            ).fetchall()
+        return [row[0] for row in rows]
+
+
+def _live_state(snapshot: Snapshot) -> str:
+    """A row ends by `record_over` and nothing else, so that its reason is on record too."""
+    return State.RUNNING.value if snapshot.state in (State.FAILED, State.CANCELED) else snapshot.state.value

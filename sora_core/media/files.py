@@ -1,0 +1,259 @@
+"""Files of delivered videos: where they go, streaming them there, and never a half one under its name."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from ..clock import Clock
+from ..errors import (
+    AuthError,
+    InvalidRequest,
+    JobNotFound,
+    MediaError,
+    NetworkError,
+    NotReady,
+    Overloaded,
+    RateLimited,
+    ServerError,
+    SoraError,
+    StorageError,
+)
+from ..models import Destination
+from ..transport import Call, Http
+from .container import embed_metadata, has_content_credentials, sniff
+
+log = logging.getLogger(__name__)
+
+FREE_BYTES_NEEDED = 256 * 2**20
+_STALE_LINK = (AuthError, JobNotFound, NotReady)
+_PASSING = (NetworkError, Overloaded, RateLimited, ServerError)
+_MAX_FRUITLESS = 6
+
+
+def check_destination(destination: Destination) -> None:
+    """Raises InputError unless a video can be written there. Called before anything is paid."""
+    folder = destination.folder
+    if destination.exact and destination.exact.exists():
+        raise InvalidRequest(f"{destination.exact} exists already; name another file or move it away.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".sora-{os.getpid()}.tmp"
+        probe.write_bytes(b"0")
+        probe.unlink()
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise StorageError(f"The output folder {folder} cannot be written: {error.strerror or error}.") from error
+    if free < FREE_BYTES_NEEDED:
+        raise StorageError(
+            f"The disk of {folder} has {free / 2**20:.0f} MiB left; a video needs {FREE_BYTES_NEEDED / 2**20:.0f} MiB."
+        )
+
+
+def part_path(folder: Path, job_id: str) -> Path:
+    """Where a job's bytes gather until they are whole; found again after a restart."""
+    return folder / f".{job_id}.part"
+
+
+def next_path(destination: Destination, suffix: str) -> Path:
+    """The first free name, as ComfyUI counts: stem_00001_.mp4. The name is taken by creating it empty."""
+    if destination.exact:
+        return destination.exact
+    pattern = re.compile(re.escape(destination.stem) + r"_(\d+)_?\.")
+    taken = (pattern.match(path.name) for path in destination.folder.iterdir())
+    number = max((int(match[1]) for match in taken if match), default=0) + 1
+    while True:
+        path = destination.folder / f"{destination.stem}_{number:05}_{suffix}"
+        try:
+            path.touch(exist_ok=False)
+            return path
+        except FileExistsError:
+            number += 1
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        digest = hashlib.sha256()
+        while chunk := stream.read(2**20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def is_intact(path: str | None, *, size: int | None, sha256: str | None) -> bool:
+    """Whether the file is there, byte for byte as it was hashed."""
+    try:
+        return bool(path) and Path(path or "").stat().st_size == size and sha256_of(Path(path or "")) == sha256
+    except OSError:
+        return False
+
+
+def place(part: Path, destination: Destination, plan: Callable[[Path, str, int], None]) -> Path:
+    """Moves a whole download under its name: checked, with metadata, hashed.
+
+    ``plan`` is told name, hash and size before the rename. Content credentials (C2PA) sign the
+    bytes, so a file that carries them is kept as it is. Raises MediaError for what is no video.
+    """
+    from .video import probe
+
+    try:
+        probe(part)
+    except MediaError:
+        part.unlink(missing_ok=True)  # the next try downloads it afresh
+        raise
+    try:
+        finished = _with_metadata(part, destination)
+        with finished.open("rb+") as stream:
+            head = stream.read(64)
+            os.fsync(stream.fileno())
+        path = next_path(destination, f".{sniff(head) or 'mp4'}")
+        plan(path, sha256_of(finished), finished.stat().st_size)
+        finished.replace(path)
+        part.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{destination.folder} cannot be written: {error.strerror or error}.") from error
+    return path
+
+
+def _with_metadata(part: Path, destination: Destination) -> Path:
+    if not destination.metadata or has_content_credentials(part):
+        return part
+    tagged = part.with_suffix(".tagged.part")
+    try:
+        embed_metadata(part, tagged, destination.metadata)
+    except MediaError as error:
+        log.warning("the workflow could not be embedded, the file is kept without it: %s", error.message)
+        tagged.unlink(missing_ok=True)
+        return part
+    return tagged
+
+
+def write_sidecar(video: Path, facts: Mapping[str, Any]) -> None:
+    """Provenance beside the video, as JSON: ids, prompt, hash, times. Never a secret."""
+    text = json.dumps(facts, indent=1, ensure_ascii=False).encode("utf-8", "replace")
+    temporary = video.with_name(f".{video.stem}.json.tmp")
+    temporary.write_bytes(text)
+    temporary.replace(video.with_suffix(".json"))
+
+
+class Source(Protocol):
+    """Gives the call that reads the bytes; with ``refresh`` it asks the job for a new link first."""
+
+    def __call__(self, *, refresh: bool) -> Awaitable[Call]: ...
+
+
+class Download:
+    """One file, streamed to ``part`` and resumed by Range until it is whole.
+
+    ``validator`` is the ETag or date that the bytes in ``part`` belong to; a changed file starts over.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        part: Path,
+        *,
+        clock: Clock,
+        validator: str | None,
+        on_validator: Callable[[str | None], None],
+        on_bytes: Callable[[int, int | None], None],
+    ) -> None:
+        self._http = http
+        self._part = part
+        self._clock = clock
+        self._validator = validator
+        self._on_validator = on_validator
+        self._on_bytes = on_bytes
+
+    async def run(self, source: Source) -> None:
+        """Raises MediaError for what is no video, ServiceError when it cannot be had for now."""
+        fruitless, refresh = 0, False
+        while True:
+            before = self._size()
+            try:
+                if await self._attempt(await source(refresh=refresh)):
+                    return
+                error: SoraError = NetworkError("The download ended before the file was whole.")
+                refresh = False
+            except _STALE_LINK as caught:
+                error, refresh = caught, True
+            except _PASSING as caught:
+                error, refresh = caught, False
+            fruitless = 0 if self._size() > before else fruitless + 1
+            if fruitless >= _MAX_FRUITLESS:
+                raise error
+            if fruitless:
+                await self._clock.sleep(error.retry_after or min(0.5 * 2.0**fruitless, 15.0))
+
+    def _size(self) -> int:
+        try:
+            return self._part.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    async def _attempt(self, call: Call) -> bool:
+        """One pass over the wire; True when the file is whole."""
+        offset = self._size() if self._validator else 0
+        headers = {**call.headers, "accept-encoding": "identity"}
+        if offset and self._validator:
+            headers |= {"range": f"bytes={offset}-", "if-range": self._validator}
+        async with self._http.stream(replace(call, headers=headers)) as response:
+            if response.status_code == 416:
+                self._start_over(None)
+                return False
+            if response.status_code not in (200, 206):
+                raise await self._http.judge_stream(response)
+            start, total = _extent(response.status_code, response.headers)
+            if response.status_code == 206 and start != offset:
+                self._start_over(None)
+                return False
+            if response.status_code == 200:
+                self._start_over(response.headers.get("etag") or response.headers.get("last-modified"))
+            return await self._copy(response.aiter_bytes(2**18), start, total)
+
+    async def _copy(self, chunks: AsyncIterator[bytes], written: int, total: int | None) -> bool:
+        try:
+            with self._part.open("ab") as stream:
+                async for chunk in chunks:
+                    if written == 0 and sniff(chunk[:64]) is None:
+                        raise MediaError(f"The server sent no video: {_describe(chunk)}")
+                    stream.write(chunk)
+                    written += len(chunk)
+                    self._on_bytes(written, total)
+        except OSError as error:
+            raise StorageError(f"{self._part.parent} cannot be written: {error.strerror or error}.") from error
+        if total is None:
+            return written > 0
+        if written > total:
+            self._start_over(None)
+        return written == total
+
+    def _start_over(self, validator: str | None) -> None:
+        # W/ marks a weak tag: not good enough for If-Range
+        self._validator = None if validator is None or validator.startswith("W/") else validator
+        self._on_validator(self._validator)
+        self._part.unlink(missing_ok=True)
+
+
+def _extent(status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
+    """Where the body starts in the file, and the file's length; None when the server does not say."""
+    if status == 206:
+        match = re.match(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("content-range", ""))
+        if match:
+            return int(match[1]), None if match[2] == "*" else int(match[2])
+        return -1, None
+    length = headers.get("content-length", "")
+    return 0, int(length) if length.isdecimal() else None
+
+
+def _describe(chunk: bytes) -> str:
+    text = " ".join(chunk[:200].decode("utf-8", errors="replace").split())
+    printable = "".join(char for char in text if char.isprintable())
+    return printable[:120] or f"{len(chunk)} bytes"

@@ -1,0 +1,276 @@
+"""Values that travel through the client. All frozen; no I/O, no behaviour beyond themselves."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+
+class Effect(enum.Enum):
+    """What a call does to the user's account; every call states it."""
+
+    READ = "read"
+    IDEMPOTENT = "idempotent"
+    CHARGE = "charge"
+
+
+class Operation(str, enum.Enum):
+    """What is asked of a provider."""
+
+    TEXT_TO_VIDEO = "text_to_video"
+    IMAGE_TO_VIDEO = "image_to_video"
+    STORYBOARD = "storyboard"
+    REMIX = "remix"
+
+
+class State(str, enum.Enum):
+    """The only states a remote job has here, whatever words the server uses."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def terminal(self) -> bool:
+        return self in (State.SUCCEEDED, State.FAILED, State.CANCELED)
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value that never prints. ``reveal()`` is the only way to it."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """Bytes for the server, known by their hash."""
+
+    data: bytes = field(repr=False)
+    media_type: str
+    filename: str  # ASCII: some servers choke on RFC 5987 names
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One segment of a storyboard. ``seconds`` is its length."""
+
+    text: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """One video as the user asked for it.
+
+    ``seconds`` 0 and ``model``, ``size`` "" mean the profile's default. ``size`` is "WxH" in pixels.
+    ``remix_of`` is the remote id of the source video.
+    """
+
+    operation: Operation
+    prompt: str
+    model: str = ""
+    seconds: int = 0
+    orientation: str = "landscape"
+    quality: str = "standard"
+    size: str = ""
+    seed: int = 0
+    negative_prompt: str = ""
+    style: str = ""
+    characters: tuple[str, ...] = ()
+    images: tuple[Upload, ...] = ()
+    shots: tuple[Shot, ...] = ()
+    remix_of: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """JSON-able and complete: media by content hash. What the fingerprint is made of."""
+        return {
+            "operation": self.operation.value,
+            "prompt": self.prompt,
+            "model": self.model,
+            "seconds": self.seconds,
+            "orientation": self.orientation,
+            "quality": self.quality,
+            "size": self.size,
+            "seed": self.seed,
+            "negative_prompt": self.negative_prompt,
+            "style": self.style,
+            "characters": list(self.characters),
+            "images": [image.sha256 for image in self.images],
+            "shots": [[shot.text, shot.seconds] for shot in self.shots],
+            "remix_of": self.remix_of,
+        }
+
+    def fingerprint(self, *, provider: str, profile: str) -> str:
+        """Identity of the request: the same one is paid once. The tag in front dates the recipe."""
+        facts = {**self.facts(), "provider": provider, "profile": profile}
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return "v1:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class SizeRange:
+    """Any "WxH" with both sides within ``low..high`` pixels and a multiple of ``step``."""
+
+    low: int
+    high: int
+    step: int = 2
+
+    def __contains__(self, size: object) -> bool:
+        sides = parse_size(size) if isinstance(size, str) else None
+        return bool(sides) and all(self.low <= side <= self.high and side % self.step == 0 for side in sides or ())
+
+    def __str__(self) -> str:
+        return f"WIDTHxHEIGHT with each side from {self.low} to {self.high}, a multiple of {self.step}"
+
+
+def parse_size(size: str) -> tuple[int, int] | None:
+    """ "1280x720" -> (1280, 720); None when it is not of that form."""
+    width, _, height = size.lower().partition("x")
+    return (int(width), int(height)) if width.isdecimal() and height.isdecimal() else None
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a profile can do, as data: read by the checks, the widgets and the documents alike."""
+
+    operations: frozenset[Operation]
+    seconds: Sequence[int]
+    sizes: Sequence[str] | SizeRange
+    # (orientation, quality) -> the size that is asked for when the user names none
+    size_for: Mapping[tuple[str, str], str]
+    default_seconds: int | None = None  # None: leave it to the server
+    models: tuple[str, ...] = ()  # empty: any name
+    prompt_limit: int = 32_000  # characters
+    # optional fields of a request that the protocol has a place for
+    fields: frozenset[str] = frozenset()
+    image_limit: int = 1  # reference images in one request
+    image_bytes_limit: int = 20 * 1024 * 1024
+    poll_seconds: float = 5.0
+    requests_per_minute: int | None = None
+    max_jobs: int | None = None
+    deadline_seconds: float = 3600.0
+    can_list: bool = False
+    can_cancel: bool = False
+    has_quota: bool = False
+    free: bool = False
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job or a call failed, in the server's words."""
+
+    message: str
+    code: str | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One observed status of a remote job. ``progress`` is 0..100; None keeps the last one known."""
+
+    state: State
+    remote_id: str = ""
+    progress: float | None = None
+    url: str | None = None
+    failure: Failure | None = None
+    queue_position: int | None = None
+    created_at: float | None = None  # seconds since the epoch
+    expires_at: float | None = None
+    poll_after: float | None = None  # seconds, the server's own hint
+    prompt: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What the account has left. None: the server does not say. ``resets_in`` in seconds."""
+
+    remaining: float | None
+    used: float | None = None
+    total: float | None = None
+    unit: str = ""
+    resets_in: float | None = None
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where a delivered file goes: ``folder/stem_00001_.mp4``, the first free number.
+
+    ``exact`` is a path that was named by hand. ``metadata`` is embedded in the file as ComfyUI's
+    SaveVideo does, so that dropping the file on the canvas restores the graph.
+    """
+
+    folder: Path
+    stem: str = "sora"
+    exact: Path | None = None
+    metadata: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A paid video on the disk."""
+
+    path: Path
+    job_id: str
+    remote_id: str
+    profile: str
+    seconds: float
+    width: int
+    height: int
+    fps: float
+    reused: bool = False  # an earlier job's file, free
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a watcher is told. Times in seconds; ``percent`` is the provider's own word or None."""
+
+    stage: str  # preparing, waiting, submitting, looking up, queued, running, downloading, saving, done
+    job_id: str = ""
+    remote_id: str = ""
+    percent: float | None = None
+    queue_position: int | None = None
+    elapsed: float = 0.0
+    remaining: float | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        parts = [self.stage + (f" (position {self.queue_position})" if self.queue_position else "")]
+        if self.percent is not None:
+            parts.append(f"{self.percent:.0f}%")
+        if self.elapsed >= 1:
+            parts.append(f"{_minutes(self.elapsed)} elapsed")
+        if self.remaining is not None:
+            parts.append(f"about {_minutes(self.remaining)} left")
+        parts += [self.note] if self.note else []
+        parts += [f"job {self.job_id}"] if self.job_id else []
+        parts += [f"remote id {self.remote_id}"] if self.remote_id else []
+        return " · ".join(parts)
+
+
+def _minutes(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02}" if whole >= 60 else f"{whole} s"

@@ -1,0 +1,24 @@
+"""One file (or one small package) per wire protocol; ADDING_A_PROVIDER.md walks through a new one."""
+
+from __future__ import annotations
+
+from ..errors import ProfileError
+from ..profiles import Profile
+from ._base import HTML_ANSWER, Attempt, Provider
+from ._normalize import job_error_class
+from .openai import OpenAI
+
+PROVIDERS: dict[str, type[Provider]] = {provider.name: provider for provider in (OpenAI,)}
+
+__all__ = ["HTML_ANSWER", "PROVIDERS", "Attempt", "Provider", "job_error_class", "provider_for"]
+
+
+def provider_for(profile: Profile) -> Provider:
+    """The profile's adapter; ProfileError for a protocol that does not exist."""
+    try:
+        return PROVIDERS[profile.provider](profile)
+    except KeyError:
+        raise ProfileError(
+            f"Profile '{profile.name}' names the provider '{profile.provider}', which does not exist; "
+            f"allowed: {', '.join(sorted(PROVIDERS))}."
+        ) from None

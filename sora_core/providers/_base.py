@@ -1,0 +1,119 @@
+"""What every provider is: pure hooks that encode calls and decode replies, and the order they run in.
+
+A subclass overrides the ``encode_*`` and ``decode_*`` hooks; only a protocol whose operations take
+several calls overrides the async methods themselves. No provider polls, sleeps or touches a file.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
+from ..models import Capabilities, GenerationRequest, Quota, Snapshot
+from ..profiles import Profile
+from ..transport import Call, Http, Reply
+from . import _normalize as normalize
+
+HTML_ANSWER = "html_answer"  # the code of a SubmissionUnknown whose answer was a web page
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One submission. ``on_sent`` puts it on record right before the first byte leaves."""
+
+    idempotency_key: str
+    on_sent: Callable[[], None]
+
+    def marked(self, call: Call) -> Call:
+        """The call with the key; harmless where servers ignore it."""
+        return replace(call, headers={**call.headers, "idempotency-key": self.idempotency_key})
+
+
+class Provider(ABC):
+    """Adapter for one wire protocol, bound to one profile. Holds no state of its own."""
+
+    name: ClassVar[str]
+
+    def __init__(self, profile: Profile) -> None:
+        self.profile = profile
+
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this profile can do; no network."""
+
+    @abstractmethod
+    def base_url(self) -> str:
+        """The root that paths are joined to, from however the user wrote it. Raises ProfileError."""
+
+    @abstractmethod
+    def encode_submit(self, request: GenerationRequest) -> Call:
+        """The one call that charges. The request is resolved and checked."""
+
+    @abstractmethod
+    def encode_fetch(self, remote_id: str) -> Call:
+        """One status read."""
+
+    @abstractmethod
+    def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
+        """Where the bytes of a succeeded job are; JobNotFound when the server named no place."""
+
+    def encode_cancel(self, remote_id: str) -> Call:
+        """Usually not overwritten where the protocol cannot cancel."""
+        raise Unsupported(f"The {self.name} protocol has no way to cancel a job.")
+
+    def encode_list(self, after: str | None) -> Call:
+        """Newest jobs first; ``after`` is the last id of the page before."""
+        raise Unsupported(f"The {self.name} protocol has no list of jobs.")
+
+    def decode_list(self, reply: Reply) -> tuple[list[Snapshot], str | None]:
+        """The page's jobs and the cursor of the next page, None at the end."""
+        raise Unsupported(f"The {self.name} protocol has no list of jobs.")
+
+    def decode(self, reply: Reply) -> Snapshot:
+        """A job's description as a snapshot. Override for peculiar answers."""
+        snapshot = normalize.snapshot_of(reply, base_url=self.base_url())
+        if snapshot is None:
+            raise BadResponse(f"The server's answer is not a job: {normalize.failure_of(reply).message}")
+        return snapshot
+
+    def judge(self, reply: Reply) -> SoraError:
+        """The error that a reply which is not 2xx stands for."""
+        return normalize.error_of(reply, provider=self.name)
+
+    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+        """Charges once. A 2xx answer without a job id leaves it open whether the job exists."""
+        call = self.encode_submit(request)
+        reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent)
+        try:
+            snapshot = self.decode(reply)
+        except BadResponse as error:
+            code = HTML_ANSWER if normalize.is_html(reply.body) else None
+            raise SubmissionUnknown(
+                f"The server's answer to the request names no job. {error.message}", code=code
+            ) from error
+        if not snapshot.remote_id:
+            raise SubmissionUnknown("The server took the request, but its answer names no job.")
+        return snapshot
+
+    async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:
+        return self.decode(await http.send(self.encode_fetch(remote_id), attempts=attempts))
+
+    async def cancel(self, http: Http, remote_id: str) -> None:
+        """Asks the server to stop and forget the job. A job that is gone already is a success."""
+        try:
+            await http.send(self.encode_cancel(remote_id))
+        except JobNotFound:
+            return
+
+    async def listing(self, http: Http, after: str | None) -> tuple[list[Snapshot], str | None]:
+        return self.decode_list(await http.send(self.encode_list(after)))
+
+    async def quota(self, http: Http) -> Quota:
+        raise Unsupported(f"The {self.name} protocol has no quota to read.")
+
+    async def models(self, http: Http) -> list[str]:
+        """Model names that the server offers; for `doctor`."""
+        raise Unsupported(f"The {self.name} protocol has no list of models.")

@@ -1,0 +1,85 @@
+"""Finds out what became of a submission whose answer was lost, by the server's own list. Never submits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .clock import Clock
+from .errors import BadResponse, JobNotFound, RequestRejected, SoraError, SubmissionUnknown, Unsupported
+from .ledger import Job, Ledger
+from .models import Snapshot
+from .providers import Provider
+from .transport import Http
+
+CLOCK_SKEW_SECONDS = 300.0  # how far the server's clock may be from ours
+SETTLE_SECONDS = 30.0  # by then a request that was accepted is in the list
+PAGES = 10
+_LOOKS = (0.0, 1.0, 2.0, 4.0)  # seconds between looks
+
+
+async def find_submission(
+    job: Job, *, provider: Provider, http: Http, ledger: Ledger, clock: Clock, settle: bool
+) -> Snapshot | None:
+    """The remote job that the row's lost submission made; None when the server's list proves there is none.
+
+    With ``settle`` it looks until SETTLE_SECONDS after the request was sent; None is only said then.
+    Raises SubmissionUnknown when the list cannot tell.
+    """
+    sent_at = job.sent_at or job.created_at
+    truthful = provider.capabilities().free  # the embedded gateway's list is ours
+    for wait in _LOOKS:
+        await clock.sleep(wait)
+        listed = await _listed(job, provider, http, since=sent_at - CLOCK_SKEW_SECONDS)
+        ours = ledger.remote_ids(job.profile)
+        match = _match(job, listed, ours)
+        if match:
+            return match
+        # An empty list may just be a list that never shows anything. One that shows a job we know is true.
+        truthful = truthful or any(item.remote_id in ours for item in listed)
+    if not settle or not truthful:
+        raise _unknown(job, "The server's list does not show it.")
+    rest = sent_at + SETTLE_SECONDS - clock.now()
+    if rest > 0 and not provider.capabilities().free:
+        await clock.sleep(rest)
+        return _match(job, await _listed(job, provider, http, since=sent_at - CLOCK_SKEW_SECONDS), ours)
+    return None
+
+
+def _match(job: Job, listed: Sequence[Snapshot], ours: frozenset[str]) -> Snapshot | None:
+    """The job with our prompt (and model, where both name one), in the window, that is not ours already."""
+    sent_at = job.sent_at or job.created_at
+    fitting = [
+        item
+        for item in listed
+        if item.remote_id
+        and item.remote_id not in ours
+        and item.prompt is not None
+        and item.prompt.strip() == job.prompt.strip()
+        and (not item.model or not job.model or item.model == job.model)
+        and (item.created_at is None or item.created_at >= sent_at - CLOCK_SKEW_SECONDS)
+    ]
+    return min(fitting, key=lambda item: abs((item.created_at or sent_at) - sent_at), default=None)
+
+
+async def _listed(job: Job, provider: Provider, http: Http, *, since: float) -> list[Snapshot]:
+    """The server's jobs back to ``since``, newest first."""
+    found: list[Snapshot] = []
+    after: str | None = None
+    try:
+        for _ in range(PAGES):
+            page, after = await provider.listing(http, after)
+            found += page
+            if after is None or any(item.created_at and item.created_at < since for item in page):
+                break
+    except (Unsupported, JobNotFound, RequestRejected, BadResponse) as error:
+        raise _unknown(job, f"This server has no list to look it up in ({error.message})") from error
+    except SoraError as error:
+        raise _unknown(job, f"It could not be looked up ({error.message})") from error
+    return found
+
+
+def _unknown(job: Job, why: str) -> SubmissionUnknown:
+    return SubmissionUnknown(
+        f"The request was sent to profile '{job.profile}', but its answer was lost: {job.error or 'no answer'} {why}",
+        job_id=job.job_id,
+    )

@@ -1,0 +1,6 @@
+"""httpx behind one small interface; what to repeat is decided by one pure function."""
+
+from .call import Call, Reply
+from .http import Http
+
+__all__ = ["Call", "Http", "Reply"]

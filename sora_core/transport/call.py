@@ -1,0 +1,42 @@
+"""What is asked of a server and what it answered, as plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..models import Effect, Upload
+
+
+@dataclass(frozen=True)
+class Call:
+    """One HTTP request. ``path`` is joined to the connection's base URL, or is a whole URL.
+
+    Multipart is sent when ``form`` is set, with or without ``files``. ``timeout`` in seconds
+    is for the wait between bytes of the answer.
+    """
+
+    method: str
+    path: str
+    effect: Effect
+    query: Mapping[str, str] = field(default_factory=dict)
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    files: tuple[tuple[str, Upload], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+    url: str
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300

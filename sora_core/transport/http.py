@@ -1,0 +1,256 @@
+"""One server, over httpx: pooled connections, the retry policy, errors translated at the boundary."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from ..clock import Clock
+from ..errors import BadResponse, NetworkError, Overloaded, RateLimited, ServerError, SoraError, SubmissionUnknown
+from ..models import Effect, Secret
+from .call import Call, Reply
+from .redact import bare_url, redact
+from .retry import ATTEMPTS, Action, FailureKind, decide
+
+REPLY_LIMIT_BYTES = 64 * 2**20
+MAX_REDIRECTS = 5
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+class Http:
+    """Sends calls to one origin. Lives in one event loop.
+
+    ``judge`` turns a reply that is not 2xx into the error it stands for; it comes from the provider.
+    ``auth`` holds the authorization headers; they go to the base URL's origin and nowhere else.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        judge: Callable[[Reply], SoraError],
+        clock: Clock,
+        auth: Mapping[str, Secret] | None = None,
+        proxy: str | None = None,
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._judge = judge
+        self._clock = clock
+        self._auth = dict(auth or {})
+        local = is_local(base_url)
+        options: dict[str, Any] = {
+            "proxy": proxy or None,
+            "trust_env": not local,  # a proxy from the environment cannot reach this machine's loopback
+            "timeout": httpx.Timeout(60, connect=15),
+            "verify": _tls_context(),
+        }
+        self._pooled = httpx.AsyncClient(**options, limits=httpx.Limits(max_connections=64, keepalive_expiry=30))
+        # A charge gets a connection of its own: on a pooled one that the server is just closing,
+        # no one could tell whether the request was read.
+        self._fresh = httpx.AsyncClient(**options, limits=httpx.Limits(max_keepalive_connections=0))
+
+    async def aclose(self) -> None:
+        await self._pooled.aclose()
+        await self._fresh.aclose()
+
+    async def send(self, call: Call, *, on_sent: Callable[[], None] | None = None, attempts: int = ATTEMPTS) -> Reply:
+        """The 2xx answer to ``call``.
+
+        ``on_sent`` runs right before the first byte of the request leaves; what it raises stops the
+        request. Raises the error tree: SubmissionUnknown for a charge that may have been accepted.
+        """
+        attempt = 0
+        while True:
+            attempt += 1
+            kind, error = FailureKind.REFUSED, None
+            sent = _Sent(on_sent)
+            try:
+                reply = await self._once(call, sent)
+                if reply.ok:
+                    return reply
+                error = self._judge(reply)
+                kind = _failure_kind(error)
+            except httpx.HTTPError as caught:
+                kind = FailureKind.BROKEN if sent.happened else FailureKind.NOT_SENT
+                error = self._network_error(caught, call, sent.happened)
+            decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=attempts)
+            if decision.action is Action.UNKNOWN:
+                raise SubmissionUnknown(
+                    f"The request was sent and its answer was lost: {error.message}", code=error.code
+                ) from error
+            if decision.action is Action.RAISE:
+                raise error
+            await self._clock.sleep(decision.wait)
+
+    async def _once(self, call: Call, sent: _Sent) -> Reply:
+        follow = call.effect is Effect.READ
+        async with self._open(call, sent, follow=follow) as response:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > REPLY_LIMIT_BYTES:
+                    raise BadResponse(f"The answer from {bare_url(str(response.url))} is larger than 64 MiB.")
+            return Reply(response.status_code, _headers(response), bytes(body), str(response.url))
+
+    @contextlib.asynccontextmanager
+    async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:
+        """An open answer to a read, redirects followed, whatever its status. One attempt."""
+        try:
+            async with self._open(call, _Sent(None), follow=True) as response:
+                yield response
+        except httpx.HTTPError as caught:
+            raise self._network_error(caught, call, True) from caught
+
+    async def judge_stream(self, response: httpx.Response) -> SoraError:
+        """The error that an open answer stands for; reads a little of its body."""
+        body = bytearray()
+        async for chunk in response.aiter_bytes():
+            body += chunk
+            if len(body) > 2**16:
+                break
+        return self._judge(Reply(response.status_code, _headers(response), bytes(body), str(response.url)))
+
+    @contextlib.asynccontextmanager
+    async def _open(self, call: Call, sent: _Sent, *, follow: bool) -> AsyncIterator[httpx.Response]:
+        client = self._fresh if call.effect is Effect.CHARGE else self._pooled
+        url = self.absolute(call.path)
+        for _ in range(MAX_REDIRECTS + 1):
+            self._check_reachable(url)
+            request = client.build_request(
+                call.method,
+                url,
+                params=call.query or None,
+                content=_json(call),
+                files=_multipart(call),
+                headers={**_json_header(call), **call.headers, **self._authorization(url)},
+                timeout=httpx.Timeout(call.timeout, connect=15),
+                extensions={"trace": sent.trace},
+            )
+            response = await client.send(request, stream=True)
+            try:
+                if response.status_code not in _REDIRECTS or not follow:
+                    yield response
+                    return
+                url = self._redirect(response)
+            finally:
+                await response.aclose()
+        raise BadResponse(f"{bare_url(url)} redirects more than {MAX_REDIRECTS} times.")
+
+    def absolute(self, path: str) -> str:
+        return path if path.startswith(("http://", "https://")) else f"{self.base_url}/{path.lstrip('/')}"
+
+    def _check_reachable(self, url: str) -> None:
+        """A public server must not point us at addresses inside this network."""
+        if origin(url) != origin(self.base_url) and is_private(url) and not is_private(self.base_url):
+            raise BadResponse(f"The server points to {bare_url(url)}, an address inside this network; not followed.")
+
+    def _authorization(self, url: str) -> dict[str, str]:
+        if origin(url) != origin(self.base_url):
+            return {}
+        return {name: secret.reveal() for name, secret in self._auth.items()}
+
+    def _redirect(self, response: httpx.Response) -> str:
+        target = urljoin(str(response.url), str(response.headers.get("location", "")))
+        scheme, path = urlsplit(target).scheme, urlsplit(target).path
+        if scheme not in ("http", "https") or (response.url.scheme == "https" and scheme == "http"):
+            raise BadResponse(f"{bare_url(str(response.url))} redirects to an address that is not followed.")
+        if path.rstrip("/").endswith("/login"):
+            raise BadResponse(f"{bare_url(str(response.url))} redirects to a login page; it wants a key or is no API.")
+        return target
+
+    def _network_error(self, caught: httpx.HTTPError, call: Call, sent: bool) -> NetworkError:
+        reason = _reason(caught)
+        text = redact(reason, [secret.reveal() for secret in self._auth.values()])
+        what = "the connection broke" if sent else "no connection could be made"
+        return NetworkError(f"{call.method} {bare_url(self.absolute(call.path))}: {what} ({text}).")
+
+
+class _Sent:
+    """Learns from httpcore's trace the moment when the first byte of a request is about to leave."""
+
+    def __init__(self, on_sent: Callable[[], None] | None) -> None:
+        self.happened = False
+        self._on_sent = on_sent
+
+    async def trace(self, event: str, info: Mapping[str, Any]) -> None:
+        if not event.endswith("send_request_headers.started"):
+            return
+        if getattr(info.get("request"), "method", b"") == b"CONNECT":
+            return  # the proxy's tunnel, not the request
+        if not self.happened and self._on_sent:
+            self._on_sent()
+        self.happened = True
+
+
+def _failure_kind(error: SoraError) -> FailureKind:
+    if isinstance(error, (RateLimited, Overloaded)):
+        return FailureKind.BUSY
+    return FailureKind.BROKEN if isinstance(error, ServerError) else FailureKind.REFUSED
+
+
+def _reason(caught: BaseException) -> str:
+    """The innermost cause says most: "Name or service not known" rather than "All attempts failed"."""
+    seen: BaseException = caught
+    while seen.__cause__ or seen.__context__:
+        seen = seen.__cause__ or seen.__context__ or seen
+    text = str(seen) or str(caught)
+    return f"{type(caught).__name__}: {text}" if text else type(caught).__name__
+
+
+def _headers(response: httpx.Response) -> dict[str, str]:
+    return {name.lower(): value for name, value in response.headers.items()}
+
+
+def _json(call: Call) -> bytes | None:
+    # "replace": a lone surrogate in a prompt is no reason to fail
+    return None if call.json is None else json.dumps(call.json, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _json_header(call: Call) -> dict[str, str]:
+    return {} if call.json is None else {"content-type": "application/json"}
+
+
+def _multipart(call: Call) -> list[tuple[str, Any]] | None:
+    if call.form is None:
+        return None
+    fields: list[tuple[str, Any]] = [
+        (name, (None, value.encode("utf-8", "replace"))) for name, value in call.form.items()
+    ]
+    return fields + [(name, (file.filename, file.data, file.media_type)) for name, file in call.files]
+
+
+def origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def is_local(url: str) -> bool:
+    """Whether the URL's host is this machine's loopback."""
+    host = (urlsplit(url).hostname or "").lower()
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def is_private(url: str) -> bool:
+    """Whether the URL's host is named by a loopback, private or link-local address."""
+    try:
+        address = ipaddress.ip_address((urlsplit(url).hostname or "").lower())
+    except ValueError:
+        return is_local(url)
+    return address.is_private or address.is_loopback or address.is_link_local
+
+
+@lru_cache(maxsize=1)
+def _tls_context() -> ssl.SSLContext:
+    return httpx.create_ssl_context()
