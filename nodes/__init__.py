@@ -15,13 +15,12 @@ NODES: list[type[io.ComfyNode]] = [Text2Video, ResumeJob, Quota]
 class SoraVideoExtension(ComfyExtension):
     """Everything this pack adds to ComfyUI."""
 
-    async def on_load(self) -> None:
-        resolve_auto_frames_when_queued()
-        add_routes()
-
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         return NODES
 
 
 async def comfy_entrypoint() -> ComfyExtension:
+    # here and not in on_load, which ComfyUI 0.8 does not call
+    resolve_auto_frames_when_queued()
+    add_routes()
     return SoraVideoExtension()

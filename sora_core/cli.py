@@ -28,7 +28,7 @@ from .models import Delivery, Destination, GenerationRequest, Operation, Progres
 from .profiles import AUTH_SCHEMES, Profile
 from .providers import PROVIDERS, provider_for
 from .shots import parse_shot
-from .transport.http import is_local
+from .transport.urls import is_local
 
 INTERRUPTED = 130
 

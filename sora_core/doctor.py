@@ -9,7 +9,7 @@ from typing import Any
 from .connection import Connection
 from .engine import Engine
 from .errors import AuthError, JobNotFound, RequestRejected, SoraError, Unsupported
-from .transport.redact import bare_url
+from .transport.urls import bare_url
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,11 @@ class Flights:
             del self._running[fingerprint]
             error = None if task.cancelled() else task.exception()
             if error and not running.watches:
-                log.warning("job %s ended while nobody waited for it: %s", running.flight.job_id, getattr(error, "message", error))
+                log.warning(
+                    "job %s ended while nobody waited for it: %s",
+                    running.flight.job_id,
+                    getattr(error, "message", error),
+                )
 
         running.task.add_done_callback(landed)
         return running

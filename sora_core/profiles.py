@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from .errors import InvalidRequest, ProfileError, StorageError
 from .home import make_private_dir, write_private
-from .transport.http import is_local
+from .transport.urls import is_local
 
 if sys.version_info >= (3, 11):
     import tomllib

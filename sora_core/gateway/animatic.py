@@ -113,4 +113,3 @@ def shots_of_prompt(prompt: str) -> tuple[Shot, ...]:
     """
     found = [Shot(match["text"].strip(), float(match["seconds"])) for match in _SHOT.finditer(prompt)]
     return tuple(shot for shot in found if shot.seconds > 0)
-

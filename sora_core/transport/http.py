@@ -1,24 +1,28 @@
-"""One server, over httpx: pooled connections, the retry policy, errors translated at the boundary."""
+"""One server, over httpx: pooled connections, the retry policy, errors translated at the boundary.
+
+httpx is imported when a connection is opened: loading the pack must cost next to nothing.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import json
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
-
-import httpx
 
 from ..clock import Clock
 from ..errors import BadResponse, NetworkError, Overloaded, RateLimited, ServerError, SoraError, SubmissionUnknown
 from ..models import Effect, Secret
 from .call import Call, Reply
-from .redact import bare_url, redact
+from .redact import redact
 from .retry import ATTEMPTS, Action, FailureKind, decide
+from .urls import bare_url, is_local, is_private, origin
+
+if TYPE_CHECKING:
+    import httpx
 
 REPLY_LIMIT_BYTES = 64 * 2**20
 MAX_REDIRECTS = 5
@@ -41,6 +45,8 @@ class Http:
         auth: Mapping[str, Secret] | None = None,
         proxy: str | None = None,
     ) -> None:
+        import httpx
+
         self.base_url = base_url.rstrip("/")
         self._judge = judge
         self._clock = clock
@@ -67,6 +73,8 @@ class Http:
         ``on_sent`` runs right before the first byte of the request leaves; what it raises stops the
         request. Raises the error tree: SubmissionUnknown for a charge that may have been accepted.
         """
+        import httpx
+
         attempt = 0
         while True:
             attempt += 1
@@ -103,6 +111,8 @@ class Http:
     @contextlib.asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:
         """An open answer to a read, redirects followed, whatever its status. One attempt."""
+        import httpx
+
         try:
             async with self._open(call, _Sent(None), follow=True) as response:
                 yield response
@@ -120,6 +130,8 @@ class Http:
 
     @contextlib.asynccontextmanager
     async def _open(self, call: Call, sent: _Sent, *, follow: bool) -> AsyncIterator[httpx.Response]:
+        import httpx
+
         client = self._fresh if call.effect is Effect.CHARGE else self._pooled
         url = self.absolute(call.path)
         for _ in range(MAX_REDIRECTS + 1):
@@ -227,30 +239,8 @@ def _multipart(call: Call) -> list[tuple[str, Any]] | None:
     return fields + [(name, (file.filename, file.data, file.media_type)) for name, file in call.files]
 
 
-def origin(url: str) -> tuple[str, str, int | None]:
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.scheme, (parts.hostname or "").lower(), port
-
-
-def is_local(url: str) -> bool:
-    """Whether the URL's host is this machine's loopback."""
-    host = (urlsplit(url).hostname or "").lower()
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def is_private(url: str) -> bool:
-    """Whether the URL's host is named by a loopback, private or link-local address."""
-    try:
-        address = ipaddress.ip_address((urlsplit(url).hostname or "").lower())
-    except ValueError:
-        return is_local(url)
-    return address.is_private or address.is_loopback or address.is_link_local
-
-
 @lru_cache(maxsize=1)
 def _tls_context() -> ssl.SSLContext:
+    import httpx
+
     return httpx.create_ssl_context()

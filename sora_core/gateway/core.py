@@ -1,0 +1,172 @@
+"""What every wire protocol of the gateway shares: jobs are accepted, looked up, served and removed here."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from aiohttp import web
+
+from ..clock import Clock
+from ..models import State
+from .animatic import Animatic, shots_of_prompt
+from .books import Books, Fate, Job, Order
+from .faults import FaultBox, Taken
+from .files import FileAnswer
+from .refusal import Refusal, invalid
+from .studio import Studio
+
+STILLS = {"thumbnail": ("webp", "image/webp"), "spritesheet": ("jpg", "image/jpeg")}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request on its way to a protocol, with the faults that befall it."""
+
+    request: web.Request
+    taken: Taken
+
+
+Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """``path`` below the protocol's mounts; ``name`` for the statistics; ``operation`` for the faults."""
+
+    method: str
+    path: str
+    name: str
+    operation: str
+    handler: Handler
+
+
+class Wire(Protocol):
+    """A wire protocol: it parses requests and shapes answers and errors, and does nothing else."""
+
+    name: str
+    mounts: tuple[str, ...]
+
+    def routes(self) -> tuple[Route, ...]:
+        """Everything the protocol answers."""
+
+    def credential(self, request: web.Request) -> str | None:
+        """The key that the request carries."""
+
+    def refuse(self, refusal: Refusal) -> web.Response:
+        """The refusal in the protocol's shape."""
+
+
+class Core:
+    """The neutral half of the gateway."""
+
+    def __init__(self, *, folder: Path, clock: Clock, speed: float, faults: FaultBox) -> None:
+        self._folder = folder
+        self.books = Books(clock, speed)
+        self.faults = faults
+        self._studio = Studio(folder, clock)
+        self._image_users: Counter[Path] = Counter()
+        self._still_lock = asyncio.Lock()
+
+    async def accept(self, call: Call, order: Order) -> Job:
+        """Checks the image, enters the job in the books and starts to draw it. Raises Refusal."""
+        image = None
+        if order.image is not None:
+            image = await asyncio.to_thread(self._keep_image, order.image)
+            self._image_users[image] += 1
+        fate = _fate(call.taken)
+        job = self.books.enter(
+            replace(order, image=None),
+            image=image,
+            fate=fate,
+            render=self._studio.order(_animatic(order)) if fate is None else None,
+            idempotency_key=call.request.headers.get("Idempotency-Key"),
+        )
+        for old in self.books.oldest_superfluous():
+            self._let_go(old)
+        return job
+
+    def find(self, job_id: str, protocol: str) -> Job | None:
+        job = self.books.find(job_id)
+        return job if job is not None and job.order.protocol == protocol else None
+
+    async def image_of(self, job: Job) -> bytes | None:
+        """The reference image that the job came with."""
+        return None if job.image is None else await asyncio.to_thread(job.image.read_bytes)
+
+    def remove(self, job: Job) -> None:
+        """Stops the job if it still runs; it stays in the statistics and stays charged."""
+        job.deleted = True
+        self._let_go(job)
+
+    async def send(self, call: Call, job: Job, variant: str = "video") -> web.StreamResponse:
+        """The finished job's file. The caller has checked that it succeeded."""
+        if job.render is None or self.books.progress(job).state is not State.SUCCEEDED:
+            raise ValueError(f"job {job.id} has no file")
+        if variant == "video":
+            return FileAnswer(job.render.path, "video/mp4", job.render.digest[:32], call.taken)
+        suffix, content_type = STILLS[variant]
+        path = job.render.path.with_suffix(f".{suffix}")
+        async with self._still_lock:
+            if not path.exists():
+                await asyncio.to_thread(_draw_still, variant, job.render.path, path)
+        return FileAnswer(path, content_type, f"{job.render.digest[:32]}-{variant}", call.taken)
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._studio.stop)
+
+    def _keep_image(self, data: bytes) -> Path:
+        from .render.picture import load
+
+        try:
+            load(data)
+        except ValueError as error:
+            raise invalid("input_reference", f"Invalid reference image: {error}.", "invalid_image") from error
+        path = self._folder / f"image-{hashlib.sha256(data).hexdigest()}"
+        path.write_bytes(data)
+        return path
+
+    def _let_go(self, job: Job) -> None:
+        if job.render is not None:
+            self._studio.release(job.render)
+            job.render = None
+        if job.image is not None:
+            self._image_users[job.image] -= 1
+            if not self._image_users[job.image]:
+                del self._image_users[job.image]
+                job.image.unlink(missing_ok=True)
+            job.image = None
+
+
+def _animatic(order: Order) -> Animatic:
+    return Animatic(
+        prompt=order.prompt,
+        seconds=order.seconds,
+        width=order.width,
+        height=order.height,
+        shots=order.shots or shots_of_prompt(order.prompt),
+        image=order.image,
+        style=order.style,
+        seed=order.seed,
+        label=f"Remix of {order.remix_of}" if order.remix_of else "",
+        negative_prompt=order.negative_prompt,
+    )
+
+
+def _fate(taken: Taken) -> Fate | None:
+    if taken.fate is None:
+        return None
+    return Fate() if taken.fate.do == "stuck" else Fate(taken.fate.code, taken.fate.message)
+
+
+def _draw_still(variant: str, movie: Path, path: Path) -> None:
+    from .render import stills
+
+    part = path.with_name(path.name + ".part")
+    getattr(stills, variant)(movie, part)
+    part.replace(path)

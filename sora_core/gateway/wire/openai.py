@@ -1,0 +1,210 @@
+"""The OpenAI Videos protocol, below ``/openai/v1`` and ``/openai``; answers as in openai-python ``types/video*.py``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from aiohttp import web
+
+from ...models import State
+from ..books import HARD_LIMIT_USD, Job, Order
+from ..core import STILLS, Call, Core, Route
+from ..forms import (
+    MAX_SEED,
+    image_of,
+    prompt_of,
+    read_fields,
+    shots_of,
+    size_of,
+    text_of,
+    whole_of,
+)
+from ..refusal import Refusal, invalid
+
+DEFAULT_MODEL = "sora-2"
+DEFAULT_SECONDS = 4
+DEFAULT_SIZE = (720, 1280)
+MODELS = ("sora-2", "sora-2-pro", "preview")
+
+_STATUS = {
+    State.QUEUED: "queued",
+    State.RUNNING: "in_progress",
+    State.SUCCEEDED: "completed",
+    State.FAILED: "failed",
+}
+_MAX_SECONDS = 60
+_PAGE = 20
+_MAX_PAGE = 100
+
+
+class OpenAIWire:
+    """Create, retrieve, list, delete, content, remix, models, and the billing pages that relays have."""
+
+    name = "openai"
+    mounts = ("/openai/v1", "/openai")
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    def routes(self) -> tuple[Route, ...]:
+        return (
+            Route("POST", "/videos", "create", "create", self.create),
+            Route("GET", "/videos", "list", "list", self.list_videos),
+            Route("GET", "/videos/{id}", "retrieve", "retrieve", self.retrieve),
+            Route("DELETE", "/videos/{id}", "delete", "delete", self.delete),
+            Route("GET", "/videos/{id}/content", "content", "content", self.content),
+            Route("POST", "/videos/{id}/remix", "remix", "remix", self.remix),
+            Route("GET", "/models", "models", "models", self.models),
+            Route("GET", "/dashboard/billing/subscription", "subscription", "quota", self.subscription),
+            Route("GET", "/dashboard/billing/usage", "usage", "quota", self.usage),
+        )
+
+    def credential(self, request: web.Request) -> str | None:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        return key.strip() if scheme.lower() == "bearer" else None
+
+    def refuse(self, refusal: Refusal) -> web.Response:
+        code = refusal.code or ("invalid_api_key" if refusal.status == 401 else None)
+        kind = "invalid_request_error" if refusal.status < 500 else "server_error"
+        if refusal.status == 429:
+            kind = "rate_limit_exceeded"
+        error = {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}
+        return web.json_response({"error": error}, status=refusal.status, headers=refusal.headers)
+
+    async def create(self, call: Call) -> web.StreamResponse:
+        fields = await read_fields(call.request)
+        shots = shots_of(fields)
+        given = sum(shot.seconds for shot in shots)
+        width, height = size_of(fields, DEFAULT_SIZE)
+        order = Order(
+            protocol=self.name,
+            prompt=prompt_of(fields, required=not shots),
+            model=text_of(fields, "model") or DEFAULT_MODEL,
+            seconds=whole_of(fields, "seconds", min(round(given) or DEFAULT_SECONDS, _MAX_SECONDS), 1, _MAX_SECONDS),
+            width=width,
+            height=height,
+            shots=shots,
+            image=image_of(fields, "input_reference"),
+            style=text_of(fields, "style"),
+            negative_prompt=text_of(fields, "negative_prompt"),
+            seed=whole_of(fields, "seed", 0, -MAX_SEED, MAX_SEED),
+        )
+        return self._video(await self._core.accept(call, order))
+
+    async def remix(self, call: Call) -> web.StreamResponse:
+        source = self._find(call)
+        if self._core.books.progress(source).state is not State.SUCCEEDED:
+            raise invalid("video_id", f"Video '{source.id}' is not completed; only a completed video can be remixed.")
+        fields = await read_fields(call.request)
+        order = replace(
+            source.order,
+            prompt=prompt_of(fields),
+            shots=(),
+            image=await self._core.image_of(source),
+            style=text_of(fields, "style", source.order.style),
+            negative_prompt=text_of(fields, "negative_prompt", source.order.negative_prompt),
+            seed=whole_of(fields, "seed", source.order.seed, -MAX_SEED, MAX_SEED),
+            remix_of=source.id,
+        )
+        return self._video(await self._core.accept(call, order))
+
+    async def retrieve(self, call: Call) -> web.StreamResponse:
+        return self._video(self._find(call))
+
+    async def list_videos(self, call: Call) -> web.StreamResponse:
+        query = dict(call.request.query)
+        limit = whole_of(query, "limit", _PAGE, 1, _MAX_PAGE)
+        order = query.get("order") or "desc"
+        if order not in ("asc", "desc"):
+            raise invalid("order", "Invalid value for 'order': use 'asc' or 'desc'.")
+        jobs = self._core.books.newest_first(self.name)
+        if order == "asc":
+            jobs.reverse()
+        after = query.get("after")
+        if after:
+            place = next((place for place, job in enumerate(jobs) if job.id == after), None)
+            if place is None:
+                raise invalid("after", f"Invalid value for 'after': no video has the id '{after:.80}'.")
+            jobs = jobs[place + 1 :]
+        page = [self._as_json(job) for job in jobs[:limit]]
+        return web.json_response(
+            {
+                "object": "list",
+                "data": page,
+                "has_more": len(jobs) > limit,
+                "first_id": page[0]["id"] if page else None,
+                "last_id": page[-1]["id"] if page else None,
+            }
+        )
+
+    async def delete(self, call: Call) -> web.StreamResponse:
+        job = self._find(call)
+        self._core.remove(job)
+        return web.json_response({"id": job.id, "object": "video.deleted", "deleted": True})
+
+    async def content(self, call: Call) -> web.StreamResponse:
+        job = self._find(call)
+        variant = call.request.query.get("variant") or "video"
+        if variant != "video" and variant not in STILLS:
+            raise invalid("variant", f"Invalid value for 'variant': '{variant:.40}'. Use video, {', '.join(STILLS)}.")
+        progress = self._core.books.progress(job)
+        if progress.state is State.FAILED:
+            raise Refusal(422, f"Video '{job.id}' failed: {progress.message}", code=progress.code)
+        if progress.state is not State.SUCCEEDED:
+            status = _STATUS[progress.state]
+            raise Refusal(404, f"Video '{job.id}' is not ready yet: its status is '{status}'.", code="video_not_ready")
+        return await self._core.send(call, job, variant)
+
+    async def models(self, call: Call) -> web.StreamResponse:
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "preview"} for name in MODELS]
+        return web.json_response({"object": "list", "data": data})
+
+    async def subscription(self, call: Call) -> web.StreamResponse:
+        return web.json_response(
+            {
+                "object": "billing_subscription",
+                "has_payment_method": True,
+                "soft_limit_usd": HARD_LIMIT_USD,
+                "hard_limit_usd": HARD_LIMIT_USD,
+                "system_hard_limit_usd": HARD_LIMIT_USD,
+                "access_until": 0,
+            }
+        )
+
+    async def usage(self, call: Call) -> web.StreamResponse:
+        return web.json_response({"object": "list", "total_usage": self._core.books.usage_cents})
+
+    def _find(self, call: Call) -> Job:
+        job_id = call.request.match_info["id"]
+        job = self._core.find(job_id, self.name)
+        if job is None:
+            raise Refusal(404, f"Video with id '{job_id:.120}' not found.", code="video_not_found")
+        return job
+
+    def _video(self, job: Job) -> web.Response:
+        poll_after = self._core.books.progress(job).poll_after
+        headers = {} if poll_after is None else {"openai-poll-after-ms": str(round(poll_after * 1000))}
+        return web.json_response(self._as_json(job), headers=headers)
+
+    def _as_json(self, job: Job) -> dict[str, Any]:
+        progress = self._core.books.progress(job)
+        order = job.order
+        failed = progress.state is State.FAILED
+        queued = progress.state is State.QUEUED
+        return {
+            "id": job.id,
+            "object": "video",
+            "model": order.model,
+            "status": _STATUS[progress.state],
+            "progress": progress.percent,
+            "created_at": int(job.created_at),
+            "completed_at": None if progress.completed_at is None else int(progress.completed_at),
+            "expires_at": None if progress.expires_at is None else int(progress.expires_at),
+            "error": {"code": progress.code, "message": progress.message} if failed else None,
+            "prompt": order.prompt,
+            "seconds": str(order.seconds),
+            "size": order.size,
+            "remixed_from_video_id": order.remix_of or None,
+            **({"queue_position": self._core.books.queue_position(job)} if queued else {}),
+        }
