@@ -101,15 +101,14 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 def destination(filename_prefix: str, hidden: Any) -> Destination:
     """Below the output folder, named as ComfyUI names files. Raises InvalidRequest for a path outside."""
-    output = folder_paths.get_output_directory()
-    folder = os.path.dirname(os.path.normpath(filename_prefix))  # noqa: PTH120 (as get_save_image_path reads it)
-    wanted = os.path.join(output, folder)  # noqa: PTH118
-    if not filename_prefix.strip() or os.path.isabs(folder) or not folder_paths.is_within_directory(output, wanted):  # noqa: PTH117
+    output = Path(folder_paths.get_output_directory()).resolve()
+    wanted = output / os.path.normpath(filename_prefix)
+    if not wanted.name or not filename_prefix.strip() or not wanted.parent.resolve().is_relative_to(output):
         raise InvalidRequest(
             f"filename_prefix '{filename_prefix}' does not name a file below the output folder; "
             "it looks like 'video/sora'."
         )
-    path, stem, *_ = folder_paths.get_save_image_path(filename_prefix, output)
+    path, stem, *_ = folder_paths.get_save_image_path(filename_prefix, str(output))
     return Destination(Path(path), stem, metadata=_metadata(hidden))
 
 

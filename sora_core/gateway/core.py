@@ -168,5 +168,6 @@ def _draw_still(variant: str, movie: Path, path: Path) -> None:
     from .render import stills
 
     part = path.with_name(path.name + ".part")
-    getattr(stills, variant)(movie, part)
+    draw = stills.spritesheet if variant == "spritesheet" else stills.thumbnail
+    draw(movie, part)
     part.replace(path)

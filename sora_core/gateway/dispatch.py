@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-import logging
 import random
 import socket
 import struct
+import sys
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -16,8 +16,6 @@ from .core import Call, Core, Route, Wire
 from .faults import FaultRule
 from .files import noise
 from .refusal import Refusal
-
-_log = logging.getLogger(__name__)
 
 _HTML = "<!DOCTYPE html><html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>"
 
@@ -65,11 +63,11 @@ class Dispatcher:
 async def _with_faults(call: Call, wire: Wire, route: Route) -> web.StreamResponse:
     answer = call.taken.answer
     await asyncio.sleep(call.taken.delay_seconds("before"))
-    if answer is not None and answer.when == "before" and answer.do != "truncate":
-        # The request is taken in whole, as by a server that breaks while it works on it.
-        await call.request.read()
-        return _spoiled(call.request, wire, answer)
     try:
+        if answer is not None and answer.when == "before" and answer.do != "truncate":
+            # The request is taken in whole, as by a server that breaks while it works on it.
+            await call.request.read()
+            return _spoiled(call.request, wire, answer)
         response = await route.handler(call)
     except Refusal as refusal:
         response = wire.refuse(refusal)
@@ -116,9 +114,7 @@ def _reset(request: web.Request) -> None:
     connection = transport.get_extra_info("socket")
     if connection is not None:
         # No lingering: the client sees a reset, not a polite end. Windows has 16-bit fields here.
-        linger = struct.pack(
-            "hh" if socket.SO_LINGER == 0x80 and hasattr(socket, "SO_EXCLUSIVEADDRUSE") else "ii", 1, 0
-        )
+        linger = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
     transport.abort()
 

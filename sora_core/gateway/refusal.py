@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a failure of the gateway
+class Refusal(Exception):
     """HTTP ``status`` with a message, the field that is wrong, a code and a type."""
 
     def __init__(

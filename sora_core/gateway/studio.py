@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -72,7 +73,10 @@ class Studio:
         unused = [other for other in self._renders.values() if not other.users and other.done_at is not None]
         for other in unused[: max(len(unused) - KEEP_UNUSED, 0)]:
             del self._renders[other.digest]
-            other.path.unlink(missing_ok=True)
+            for path in self._folder.glob(f"{other.digest}*"):  # the movie and its stills
+                # Windows does not remove a file that is being sent; it goes with the folder.
+                with contextlib.suppress(PermissionError):
+                    path.unlink(missing_ok=True)
 
     def stop(self) -> None:
         """Ends all renders and waits for the threads."""

@@ -98,13 +98,16 @@ def open_video(path: Path) -> Iterator[InputContainer]:
 def embed_metadata(source: Path, target: Path, metadata: Mapping[str, object]) -> None:
     """Copies all streams to ``target``, without encoding, and overlays the tags as ComfyUI's SaveVideo does.
 
-    A text is written as it is, any other value as JSON. Raises MediaError; ``target`` is then gone.
+    A text is written as it is, any other value as JSON. Raises MediaError, for a file that breaks off
+    too: its copy would hold less than the file. ``target`` is then gone.
     """
     try:
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     except (TypeError, ValueError) as error:
         raise MediaError(f"The metadata cannot be written as JSON: {error}.") from error
     try:
+        if missing := missing_bytes(source):
+            raise MediaError(f"{source.name} ends {missing} bytes too early to be copied.")
         with open_video(source) as original, _create(target, _muxer(source)) as copy:
             own = {key: value for key, value in original.metadata.items() if key not in _NOT_TAGS}
             copy.metadata.update({**own, **texts})
@@ -135,7 +138,7 @@ def _copy_streams(original: InputContainer, copy: OutputContainer) -> None:
     twins: dict[int, Stream] = {}
     for stream in original.streams:
         if stream.type in ("video", "audio", "subtitle"):
-            twin = copy.add_stream_from_template(stream, opaque=True)  # type: ignore[type-var]
+            twin = copy.add_stream_from_template(stream, opaque=True)
             twin.metadata.update(stream.metadata)
             twins[stream.index] = twin
     for packet in original.demux([stream for stream in original.streams if stream.index in twins]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -17,11 +18,7 @@ def available_bytes(*, proc: Path = _PROC, cgroups: Path = _CGROUPS) -> int:
 
 
 def _of_machine(proc: Path) -> int:
-    for measure in (lambda: _from_meminfo(proc), _from_psutil, _from_sysconf):
-        found = measure()
-        if found is not None:
-            return found
-    return FALLBACK_BYTES
+    return _from_meminfo(proc) or _from_psutil() or _from_sysconf() or FALLBACK_BYTES
 
 
 def _from_meminfo(proc: Path) -> int | None:
@@ -33,7 +30,7 @@ def _from_meminfo(proc: Path) -> int | None:
 
 def _from_psutil() -> int | None:
     try:
-        import psutil
+        psutil = importlib.import_module("psutil")  # ComfyUI has it; it is no requirement of ours
     except ImportError:
         return None
     return int(psutil.virtual_memory().available)

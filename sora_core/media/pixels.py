@@ -7,10 +7,14 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from fractions import Fraction
+from itertools import pairwise
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+
+from .clip import quarter_turn
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -26,16 +30,6 @@ _TURNS = {
     180: (("hflip", None), ("vflip", None)),
     270: (("transpose", "clock"),),
 }
-
-
-def quarter_turn(frame: VideoFrame) -> int:
-    """How far the frame is turned for display: 0, 90, 180 or 270 degrees against the clock."""
-    return round(frame.rotation / 90) * 90 % 360
-
-
-def displayed_size(frame: VideoFrame) -> tuple[int, int]:
-    """Width and height as displayed."""
-    return (frame.height, frame.width) if quarter_turn(frame) in (90, 270) else (frame.width, frame.height)
 
 
 class Painter:
@@ -80,10 +74,9 @@ class Painter:
     def _paint(self, index: int, frame: VideoFrame) -> None:
         graph = self._graph(frame)
         graph.push(frame)
-        rgb = graph.pull()
+        plane = cast("VideoFrame", graph.pull()).planes[0]
         height, width = self._target.shape[1:3]
-        plane = rgb.planes[0]  # type: ignore[union-attr]
-        rows = np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)[:, : width * 3]
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)[:, : width * 3]
         place = self._target[index].reshape(height, width * 3)
         step = max(1, _CHUNK_BYTES // (width * 3))
         for top in range(0, height, step):
@@ -115,14 +108,17 @@ def _rgb_graph(frame: VideoFrame, turn: int, height: int, width: int) -> Graph:
         graph.threads = 1  # there are threads enough
     chain = [
         graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base or av.time_base
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base or Fraction(1, av.time_base),
         ),
         *(graph.add(name, argument) for name, argument in _TURNS.get(turn, ())),
         graph.add("scale", f"{width}:{height}:flags=bicubic"),
         graph.add("format", "rgb24"),
         graph.add("buffersink"),
     ]
-    for here, there in zip(chain, chain[1:], strict=False):
+    for here, there in pairwise(chain):
         here.link_to(there)
     graph.configure()
     return graph

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from ..errors import Interrupted, InvalidRequest, MediaError
-from .container import missing_bytes, open_video
+from .clip import Clip, Reader, VideoInfo, audio_stream, count_frames, scan, video_stream
+from .container import open_video
 from .memory import available_bytes
 
 if TYPE_CHECKING:
     import torch
-    from av import AudioFrame, AudioStream, Packet, VideoFrame, VideoStream
-    from av.container import InputContainer
+    from av import AudioFrame
 
-    from .pixels import Floats
+    from .pixels import Painter
     from .sound import Soundtrack
 
-log = logging.getLogger(__name__)
+__all__ = ["Decoded", "VideoInfo", "decode", "decode_audio", "probe"]
 
 BUDGET_SHARE = 0.7  # of the available memory, unless the caller names a budget
-FRAMES_FORGIVEN = 2  # that damage may cost before the whole file counts as broken
-
-_RATE_TOLERANCE = Fraction(1, 200)  # between the rate of the header and that of the timestamps
-_MAX_DECODER_THREADS = 8  # each holds a frame
-
-
-@dataclass(frozen=True)
-class VideoInfo:
-    """What is in the file. Width and height are as displayed; ``fps`` is the average.
-
-    ``sample_rate`` and ``channels`` are None without sound.
-    """
-
-    width: int
-    height: int
-    fps: float
-    seconds: float
-    frame_count: int
-    codec: str
-    has_audio: bool
-    sample_rate: int | None
-    channels: int | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +43,10 @@ class Decoded:
 
 def probe(path: Path) -> VideoInfo:
     """Reads the file through and decodes its first frame. Raises MediaError that says what is wrong."""
-    return _scan(path, _never).info
+    clip = scan(path, _never)
+    if clip.broken(clip.frames):
+        raise clip.error(clip.frames)
+    return clip.info
 
 
 def decode(
@@ -81,9 +59,9 @@ def decode(
 ) -> Decoded:
     """Decodes every ``frame_step``-th frame, at most ``max_frames`` (0: all), and the sound that goes with them.
 
-    The frames are written into one tensor, allocated once; ``byte_budget`` (default: 70 % of the
-    available memory) is held against its size before. Without sound in the file the waveform is
-    silence, stereo at 44100 Hz. ``fps`` is that of the frames handed out.
+    The frames are written into one tensor, allocated once; its size is held against ``byte_budget``
+    (default: 70 % of the available memory) before. Without sound in the file the waveform is silence,
+    stereo at 44100 Hz. ``fps`` is that of the frames handed out.
 
     Raises MediaError for a file that is damaged or too big, Interrupted soon after ``interrupted``
     says so, InvalidRequest for a bad count.
@@ -95,93 +73,73 @@ def decode(
         if interrupted():
             raise Interrupted(f"Reading {path.name} was interrupted; the file is kept.")
 
-    clip = _scan(path, check)
+    clip = scan(path, check)
     choice = _Choice(max_frames, frame_step)
+    if clip.broken(clip.frames) and choice.count(clip.frames) != max_frames:
+        raise clip.error(clip.frames)
     try:
         return _decode(clip, choice, byte_budget, check)
     except _MoreFramesThanPackets:
-        return _decode(replace(clip, frames=_count_frames(clip, check)), choice, byte_budget, check)
+        return _decode(replace(clip, frames=count_frames(path, check)), choice, byte_budget, check)
 
 
 def decode_audio(path: Path) -> tuple[torch.Tensor, int]:
-    """The waveform [1,C,T] float32, as long as the clip and aligned to its pictures, and the sample rate."""
+    """The waveform [1,C,T] float32, as long as the clip and aligned to its pictures, and the sample rate in Hz."""
     import torch
 
     from .sound import Soundtrack
 
-    clip = _scan(path, _never)
+    clip = scan(path, _never)
     sound = Soundtrack(clip.frames / clip.fps, clip.origin)
     with open_video(path) as container:
-        audio = _audio_stream(container)
-        reader = _Reader(container, None, audio, _never)
-        for _, frame in reader.frames():
-            sound.add(frame)
+        for frame in Reader(container, [audio_stream(container)], _never).frames():
+            sound.add(cast("AudioFrame", frame))
             if sound.full:
                 break
     return torch.from_numpy(sound.waveform)[None], sound.sample_rate
 
 
 @dataclass(frozen=True)
-class _Clip:
-    """What reading a file through, without decoding, tells. ``frames`` is how many packets hold a picture.
-
-    ``announced`` is how many the header promises, None where it is silent; ``origin`` is the time of the
-    first picture in seconds.
-    """
-
-    path: Path
-    info: VideoInfo
-    frames: int
-    announced: int | None
-    damaged: bool
-    fps: Fraction
-    origin: Fraction
-
-    def refuse_if_short(self, frames: int, wanted: int) -> None:
-        """``frames`` of the first ``wanted`` are there: raises MediaError when damage took more than a couple."""
-        if self.damaged and frames < wanted and (self.announced is None or self.announced - frames > FRAMES_FORGIVEN):
-            promised = "an unknown number" if self.announced is None else str(self.announced)
-            raise MediaError(f"{self.path.name} is damaged: {frames} of {promised} of frames can be read.")
-
-
-@dataclass(frozen=True)
 class _Choice:
+    """Which frames are handed out: every ``step``-th, ``most`` of them (0: all)."""
+
     most: int
     step: int
 
     def count(self, frames: int) -> int:
-        """How many of ``frames`` are handed out."""
+        """How many of that many frames are handed out."""
         chosen = math.ceil(frames / self.step)
         return min(chosen, self.most) if self.most else chosen
 
 
-class _MoreFramesThanPackets(Exception):  # noqa: N818 - control flow, not an error
-    """Packets may hold several frames (VP9 superframes); then they are counted by decoding."""
+class _MoreFramesThanPackets(Exception):
+    """A packet may hold several frames (a VP9 superframe); then they have to be counted by decoding."""
 
 
 def _never() -> None:
     """The check of those who cannot be interrupted."""
 
 
-def _decode(clip: _Clip, choice: _Choice, byte_budget: int | None, check: Callable[[], None]) -> Decoded:
+def _decode(clip: Clip, choice: _Choice, byte_budget: int | None, check: Callable[[], None]) -> Decoded:
     import numpy as np
     import torch
 
     from .pixels import Painter
     from .sound import Soundtrack
 
-    count = choice.count(clip.frames)
-    clip.refuse_if_short(clip.frames, choice.most * choice.step if choice.most else clip.frames + 1)
     _refuse_if_too_big(clip, choice, byte_budget)
-    # Not torch.empty: numpy asks Linux for huge pages, and touching the memory first is half of the work
-    target: Floats = np.empty((count, clip.info.height, clip.info.width, 3), np.float32)
+    count = choice.count(clip.frames)
     sound = Soundtrack(count * choice.step / clip.fps, clip.origin)
-    with open_video(clip.path) as container, Painter(target, check) as painter:
-        reader = _Reader(container, _video_stream(container, clip.path), _audio_stream(container), check)
-        painted = _run(reader, painter.paint, sound, count, choice)
-    if painted < count:
-        left = replace(clip, damaged=clip.damaged or reader.errors > 0, announced=clip.announced or clip.frames)
-        left.refuse_if_short(reader.seen, clip.frames)
+    with open_video(clip.path) as container:
+        # not torch.empty: numpy asks Linux for huge pages, and the first touch of the memory is half of the work
+        target = np.empty((count, clip.info.height, clip.info.width, 3), np.float32)
+        with Painter(target, check) as painter:
+            reader = Reader(container, [video_stream(container, clip.path), audio_stream(container)], check)
+            painted, seen = _fill(reader, painter, sound, choice, count)
+    if painted < count and reader.errors:
+        found = replace(clip, damaged=True, announced=clip.announced or clip.frames)
+        if found.broken(seen):
+            raise found.error(seen)
     if not painted:
         raise MediaError(f"No frame of {clip.path.name} can be decoded.")
     samples = round(painted * choice.step / clip.fps * sound.sample_rate)
@@ -193,23 +151,57 @@ def _decode(clip: _Clip, choice: _Choice, byte_budget: int | None, check: Callab
     )
 
 
-def _run(
-    reader: _Reader, paint: Callable[[int, VideoFrame], None], sound: Soundtrack, count: int, choice: _Choice
-) -> int:
-    """Hands every frame to where it belongs; returns how many pictures there were to paint."""
-    painted = 0
-    for kind, frame in reader.frames():
-        if kind == "audio":
+def _fill(reader: Reader, painter: Painter, sound: Soundtrack, choice: _Choice, count: int) -> tuple[int, int]:
+    """Hands every frame to its place; returns how many pictures were painted and how many were seen."""
+    import av
+
+    painted = seen = 0
+    for frame in reader.frames():
+        if isinstance(frame, av.AudioFrame):
             sound.add(frame)
             if sound.full:
                 reader.drop("audio")
             continue
-        if (reader.seen - 1) % choice.step:
+        chosen = seen % choice.step == 0
+        seen += 1
+        if not chosen or painted == choice.most > 0:
             continue
         if painted == count:
             raise _MoreFramesThanPackets
-        paint(painted, frame)
+        painter.paint(painted, frame)
         painted += 1
         if painted == choice.most:
             reader.drop("video")
-    return painted
+    return painted, seen
+
+
+def _refuse_if_too_big(clip: Clip, choice: _Choice, byte_budget: int | None) -> None:
+    """Raises MediaError, which says what would fit, before anything is allocated."""
+    budget = int(available_bytes() * BUDGET_SHARE) if byte_budget is None else byte_budget
+    frame_bytes = clip.info.width * clip.info.height * 3 * 4
+    count = choice.count(clip.frames)
+    if count * frame_bytes <= budget:
+        return
+    fitting = budget // frame_bytes
+    problem = (
+        f"{count} frames of {clip.info.width}x{clip.info.height} need {_amount(count * frame_bytes)} of memory, "
+        f"{_amount(budget)} may be used."
+    )
+    kept = f"The video itself is safe in {clip.path}; nothing has to be paid again."
+    kept_zh = f"视频文件完好，保存在 {clip.path}，无需再次付费。"
+    if not fitting:
+        raise MediaError(
+            f"{problem} Not even one frame fits.",
+            fix=f"Free some memory, or leave frames undecoded (frames=skip). {kept}",
+            fix_zh=f"请释放内存，或将 frames 设为 skip。{kept_zh}",
+        )
+    step = math.ceil(clip.frames / fitting)
+    raise MediaError(
+        problem,
+        fix=f"Set max_frames={fitting} or frame_step={step}, or leave frames undecoded (frames=skip). {kept}",
+        fix_zh=f"请设 max_frames={fitting} 或 frame_step={step}，或将 frames 设为 skip。{kept_zh}",
+    )
+
+
+def _amount(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 / 10 else f"{size / 2**20:.1f} MiB"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -13,12 +14,16 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import requests
+from _gateway import GatewayProcess
 
 ROOT = Path(__file__).resolve().parents[2]
+KEY = "test-key-4f1b77c0d2e9"  # the gateway's; must be found in nothing that is written
 SHIPPED = ("__init__.py", "nodes", "sora_core", "web", "locales", "example_workflows", "pyproject.toml")
 
 
@@ -36,7 +41,9 @@ def _comfy_cli_workspace() -> list[Path]:
         return []
     lines = config.read_text("utf-8").splitlines()
     pairs = dict(line.split("=", 1) for line in lines if "=" in line)
-    return [Path(value.strip()) for key, value in pairs.items() if key.strip() in ("default_workspace", "recent_workspace")]
+    return [
+        Path(value.strip()) for key, value in pairs.items() if key.strip() in ("default_workspace", "recent_workspace")
+    ]
 
 
 def python_of(checkout: Path) -> str:
@@ -63,7 +70,9 @@ def install_pack(base: Path, folder: str) -> Path:
 class ComfyUI:
     """One running server. ``restart(kill=True)`` is a crash."""
 
-    def __init__(self, checkout: Path, base: Path, *, folder: str = "sora-video-nodes", env: dict[str, str] | None = None):
+    def __init__(
+        self, checkout: Path, base: Path, *, folder: str = "sora-video-nodes", env: dict[str, str] | None = None
+    ):
         self.checkout = checkout
         self.base = base
         self.client_id = uuid.uuid4().hex
@@ -137,11 +146,43 @@ class ComfyUI:
     def run(self, prompt: dict[str, Any], timeout: float = 120) -> dict[str, Any]:
         return self.wait(self.queue(prompt), timeout)
 
+    def run_watched(self, prompt: dict[str, Any], timeout: float = 120) -> list[dict[str, Any] | str]:
+        """What an open page is told while the prompt runs: JSON messages, and progress texts as strings."""
+        return asyncio.run(asyncio.wait_for(self._watch(prompt), timeout))
+
+    async def _watch(self, prompt: dict[str, Any]) -> list[dict[str, Any] | str]:
+        told: list[dict[str, Any] | str] = []
+        socket_url = f"{self.url}/ws?clientId={self.client_id}".replace("http", "ws", 1)
+        async with aiohttp.ClientSession() as session, session.ws_connect(socket_url) as socket:
+            prompt_id = await asyncio.to_thread(self.queue, prompt)
+            async for message in socket:
+                if message.type is aiohttp.WSMsgType.BINARY:
+                    # event type 3 is text: id length, node id, text
+                    if int.from_bytes(message.data[:4], "big") == 3:
+                        start = 8 + int.from_bytes(message.data[4:8], "big")
+                        told.append(message.data[start:].decode())
+                    continue
+                event = json.loads(message.data)
+                told.append(event)
+                done = event["type"] == "executing" and event["data"]["node"] is None
+                if done and event["data"].get("prompt_id") == prompt_id:
+                    break
+        return told
+
     def post(self, path: str, body: Any = None) -> requests.Response:
         return requests.post(self.url + path, json=body, timeout=60)
 
     def get(self, path: str) -> requests.Response:
         return requests.get(self.url + path, timeout=60)
+
+
+@dataclass
+class Stage:
+    """A running ComfyUI, and a gateway that its profile `own` charges."""
+
+    comfy: ComfyUI
+    gateway: GatewayProcess
+    home: Path
 
 
 class Refused(Exception):

@@ -85,7 +85,7 @@ def draw_card(animatic: Animatic, scene: Scene, layout: Layout, palette: Palette
     # White below full transparency: the soft edges of light text get no dark fringe.
     ink = Image.new("RGBA", (layout.width, layout.height), (255, 255, 255, 0))
     canvas = ImageDraw.Draw(ink)
-    _header(canvas, animatic, layout, palette)
+    _header(ink, animatic, layout, palette)
     _body(canvas, animatic, scene, layout, palette.accent)
     _bar(canvas, animatic, scene, layout)
     return Image.alpha_composite(_shade(layout), ink) if layout.over_image else ink
@@ -109,12 +109,13 @@ def _smooth(part: float) -> float:
     return part * part * (3 - 2 * part)
 
 
-def _header(canvas: ImageDraw.ImageDraw, animatic: Animatic, layout: Layout, palette: Palette) -> None:
+def _header(card: Image.Image, animatic: Animatic, layout: Layout, palette: Palette) -> None:
+    canvas = ImageDraw.Draw(card)
     ink, size, y = Ink(bold=True), layout.badge, layout.header_y
     pad_x, pad_y = round(size * 0.75), round(size * 0.72)
     left = layout.margin
     right = left + ink.width("PREVIEW", size) + 2 * pad_x
-    canvas.rounded_rectangle((left, y - pad_y, right, y + pad_y), radius=pad_y, fill=(*palette.accent, 255))
+    _pill(card, (left, y - pad_y, round(right), y + pad_y), palette.accent)
     ink.draw(canvas, (left + pad_x, y), "PREVIEW", size, palette.dark)
     notes = [clean(animatic.label).replace("\n", " "), clean(animatic.style).replace("\n", " ")]
     if animatic.seed:
@@ -128,6 +129,14 @@ def _header(canvas: ImageDraw.ImageDraw, animatic: Animatic, layout: Layout, pal
         plain.draw(canvas, (layout.width - layout.margin, y), line, size, _DIM, "right")
 
 
+def _pill(card: Image.Image, box: tuple[int, int, int, int], color: RGB) -> None:
+    """A rectangle with round ends; drawn larger and reduced, because Pillow's own has jagged edges."""
+    width, height = (box[2] - box[0]) * 4, (box[3] - box[1]) * 4
+    mask = Image.new("L", (width, height))
+    ImageDraw.Draw(mask).rounded_rectangle((0, 0, width - 1, height - 1), radius=height // 2, fill=255)
+    card.paste((*color, 255), (box[0], box[1]), mask.reduce(4))
+
+
 def _body(canvas: ImageDraw.ImageDraw, animatic: Animatic, scene: Scene, layout: Layout, accent: RGB) -> None:
     left, top, right, bottom = layout.body
     small, gap = layout.small, round(layout.small * 0.5)
@@ -138,7 +147,7 @@ def _body(canvas: ImageDraw.ImageDraw, animatic: Animatic, scene: Scene, layout:
     titled = head.width(title, small) <= width and bottom - top > small * 4
     head_px = round(small * 1.3) + gap if titled else 0
     avoid = f"Avoid: {clean(animatic.negative_prompt)}" if animatic.negative_prompt.strip() else ""
-    avoid_px = round(small * 1.3) + gap if avoid and bottom - top > small * 8 else 0
+    avoid_px = round(small * 1.9) + gap if avoid and bottom - top > small * 8 else 0
     ink = Ink(scene.text)
     block = ink.fit(scene.text, width, bottom - top - head_px - avoid_px, layout.sizes)
     total = head_px + block.height_px + avoid_px
@@ -154,7 +163,7 @@ def _body(canvas: ImageDraw.ImageDraw, animatic: Animatic, scene: Scene, layout:
     if avoid_px:
         plain = Ink(avoid)
         line = plain.fit(avoid.replace("\n", " "), width, small * 1.4, range(small, small + 1)).lines[0]
-        plain.draw(canvas, (left + indent, y + gap + small * 0.65), line, small, _DIM)
+        plain.draw(canvas, (left + indent, y + gap + small * 1.25), line, small, _DIM)
 
 
 def _bar(canvas: ImageDraw.ImageDraw, animatic: Animatic, scene: Scene, layout: Layout) -> None:

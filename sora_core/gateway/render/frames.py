@@ -43,13 +43,6 @@ class Painter:
                 self._mark(planes, index)
                 yield Frame(planes, cut=index == scene.first)
 
-    def poster(self) -> Image.Image:
-        """The first card as RGB without a clock."""
-        card = draw_card(self._animatic, self._animatic.scenes[0], self._layout, self._palette)
-        ground = background(self._palette, self._layout.width, self._layout.height)
-        ground.paste(card, (0, 0), card)
-        return ground
-
     def _still(self, card: Image.Image) -> Iterator[Planes]:
         ground = background(self._palette, self._layout.width, self._layout.height)
         ground.paste(card, (0, 0), card)

@@ -22,7 +22,7 @@ _LIMITED_RANGE = 1
 _AAC_SAMPLES = 1024
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the caller asked for it
+class Stopped(Exception):
     """Nobody wants the movie any more; the file is incomplete."""
 
 

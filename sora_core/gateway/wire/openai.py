@@ -42,7 +42,7 @@ class OpenAIWire:
     """Create, retrieve, list, delete, content, remix, models, and the billing pages that relays have."""
 
     name = "openai"
-    mounts = ("/openai/v1", "/openai")
+    mounts: tuple[str, ...] = ("/openai/v1", "/openai")
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -97,10 +97,11 @@ class OpenAIWire:
         if self._core.books.progress(source).state is not State.SUCCEEDED:
             raise invalid("video_id", f"Video '{source.id}' is not completed; only a completed video can be remixed.")
         fields = await read_fields(call.request)
+        shots = shots_of(fields)
         order = replace(
             source.order,
-            prompt=prompt_of(fields),
-            shots=(),
+            prompt=prompt_of(fields, required=not shots),
+            shots=shots,
             image=await self._core.image_of(source),
             style=text_of(fields, "style", source.order.style),
             negative_prompt=text_of(fields, "negative_prompt", source.order.negative_prompt),

@@ -1,0 +1,27 @@
+"""A clock for tests: waiting takes no time, and every wait is on record."""
+
+from __future__ import annotations
+
+import asyncio
+
+
+class FakeClock:
+    """Sleeping advances the time at once and lets other tasks run. ``sleeps`` lists the waits in seconds."""
+
+    def __init__(self, now: float = 1_800_000_000.0) -> None:
+        self.time = now
+        self.sleeps: list[float] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        return self.time
+
+    async def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.time += max(0.0, seconds)
+        await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        self.time += seconds

@@ -1,0 +1,50 @@
+"""The real preview gateway as a process of its own, and what its books say."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class GatewayProcess:
+    """`sora-video gateway`, on a random port of the loopback."""
+
+    def __init__(self, *, speed: float = 20.0, key: str | None = None) -> None:
+        command = [sys.executable, "-m", "sora_core", "gateway", "--speed", str(speed)]
+        command += ["--key", key] if key else []
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+        assert self._process.stdout
+        line = self._process.stdout.readline().strip()
+        assert line.startswith("listening on "), line
+        self.url = line.removeprefix("listening on ")
+
+    @property
+    def openai(self) -> str:
+        return self.url + "/openai/v1"
+
+    def stats(self) -> dict[str, Any]:
+        return httpx.get(self.url + "/_gateway/stats", trust_env=False).raise_for_status().json()
+
+    @property
+    def charges(self) -> int:
+        return int(self.stats()["charges"])
+
+    def requests(self, operation: str) -> int:
+        return sum(count for name, count in self.stats()["requests"].items() if name.endswith(operation))
+
+    def fault(self, *rules: dict[str, Any]) -> None:
+        httpx.post(self.url + "/_gateway/faults", json={"faults": list(rules)}, trust_env=False).raise_for_status()
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        self._process.wait(20)
+        if self._process.stdout:
+            self._process.stdout.close()

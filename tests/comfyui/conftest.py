@@ -1,0 +1,69 @@
+"""One real ComfyUI per checkout for the whole run, beside one gateway that keeps the books."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _gateway import GatewayProcess
+from comfyui._host import KEY, ComfyUI, Stage, checkouts
+
+CHECKOUTS = checkouts()
+HERE = Path(__file__).resolve().parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.comfyui)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not CHECKOUTS:
+        terminalreporter.section("NO COMFYUI FOUND", sep="!", red=True)
+        terminalreporter.line("Every test in a real ComfyUI was SKIPPED. Set COMFYUI_DIR to a checkout, or install one")
+        terminalreporter.line("with comfy-cli (its default workspace, or ~/comfy/ComfyUI).")
+
+
+def _params() -> list[object]:
+    if not CHECKOUTS:
+        skip = pytest.mark.skip(reason="no ComfyUI checkout was found")
+        return [pytest.param(None, marks=skip, id="no-comfyui")]
+    return [pytest.param(path, id=path.name) for path in CHECKOUTS]
+
+
+@pytest.fixture(scope="session", params=_params())
+def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    base = tmp_path_factory.mktemp("comfy")
+    gateway = GatewayProcess(speed=20, key=KEY)
+    shutil.copytree(HERE / "testing_pack", base / "custom_nodes" / "testing_pack")
+    home = base / "user" / "__sora_video"
+    home.mkdir(parents=True)
+    (home / "profiles.toml").write_text(
+        f'[profiles.own]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
+        'dialect = "preview"\npoll_seconds = 0.2\n'
+        f'[profiles.keyless]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_NO_KEY"\n'
+    )
+    # a name with a dash and an at sign is what the registry and the Manager make of it
+    comfy = ComfyUI(request.param, base, folder="sora-video-nodes@0.1.0", env={"SORA_TEST_KEY": KEY})
+    try:
+        comfy.start()
+        yield Stage(comfy, gateway, home)
+    finally:
+        comfy.stop()
+        gateway.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if "stage" in request.fixturenames:
+        request.getfixturevalue("stage").gateway.fault()
+
+
+def pytest_configure() -> None:
+    # requests and urllib3 leave sockets to the garbage collector
+    warnings.filterwarnings("ignore", category=ResourceWarning, module="urllib3")

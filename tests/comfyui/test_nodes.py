@@ -1,0 +1,300 @@
+"""The nodes as scripts and artists meet them: through POST /prompt of a real ComfyUI."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+from comfyui._host import KEY, Refused, Stage, error_of, outputs_of
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden" / "contract.json"
+
+
+def t2v(prompt: str, **inputs: Any) -> dict[str, Any]:
+    return {
+        "class_type": "SoraVideo_Text2Video",
+        "inputs": {"prompt": prompt, "profile": "own", "seed": 0, "seconds": 2, "size": "320x180", **inputs},
+    }
+
+
+def inspect(**inputs: Any) -> dict[str, Any]:
+    return {"class_type": "SoraTest_Inspect", "inputs": {"save_as": "", **inputs}}
+
+
+def seen(outputs: dict[str, Any], node: str = "9") -> dict[str, Any]:
+    return json.loads(outputs[node]["seen"][0])
+
+
+def contract(info: dict[str, Any]) -> dict[str, Any]:
+    """What workflows and scripts rely on; texts may change."""
+    keep = ("default", "min", "max", "options", "multiline")
+    inputs = {
+        kind: {name: [spec[0], {key: spec[1][key] for key in keep if key in spec[1]}] for name, spec in group.items()}
+        for kind, group in info["input"].items()
+        if kind != "hidden"
+    }
+    for group in inputs.values():
+        if "profile" in group:
+            group["profile"][1]["options"] = ["preview", "..."]
+    return {
+        "inputs": inputs,
+        "order": {kind: names for kind, names in info["input_order"].items() if kind != "hidden"},
+        "outputs": [list(pair) for pair in zip(info["output"], info["output_name"], strict=True)],
+        "output_node": info["output_node"],
+        "display_name": info["display_name"],
+        "category": info["category"],
+    }
+
+
+@pytest.mark.parametrize("node", sorted(json.loads(GOLDEN.read_text("utf-8"))))
+def test_ids_inputs_and_outputs_are_the_contract(stage: Stage, node: str) -> None:
+    assert contract(stage.comfy.object_info(node)) == json.loads(GOLDEN.read_text("utf-8"))[node]
+
+
+def test_no_other_node_is_registered(stage: Stage) -> None:
+    names = {name for name in stage.comfy.get("/object_info").json() if name.startswith("SoraVideo_")}
+    assert names == set(json.loads(GOLDEN.read_text("utf-8")))
+
+
+def test_text_gives_a_video_that_plays_with_path_and_job_id_in_the_history(stage: Stage) -> None:
+    outputs = outputs_of(stage.comfy.run({"1": t2v("a paper boat")}))
+    shown = outputs["1"]["images"][0]
+    path, job_id = outputs["1"]["text"]
+    assert shown["type"] == "output"
+    assert Path(path) == stage.comfy.base / "output" / shown["subfolder"] / shown["filename"]
+    assert job_id.startswith("job_")
+    with av.open(path) as video:
+        assert (video.streams.video[0].width, video.streams.video[0].height) == (320, 180)
+    served = stage.comfy.get(f"/view?filename={shown['filename']}&subfolder={shown['subfolder']}&type=output")
+    assert served.content == Path(path).read_bytes()
+
+
+def test_frames_audio_fps_video_and_texts_come_out_as_their_sockets_promise(stage: Stage) -> None:
+    prompt = {
+        "1": t2v("a red kite over dunes", seed=5),
+        "9": inspect(frames=["1", 1], audio=["1", 2], video=["1", 0], fps=["1", 3], text=["1", 5]),
+    }
+    outputs = outputs_of(stage.comfy.run(prompt))
+    got = seen(outputs)
+    assert got["frames"]["shape"] == [48, 180, 320, 3]
+    assert got["frames"]["dtype"] == "torch.float32"
+    assert 0.0 <= got["frames"]["min"] < 0.2 < got["frames"]["max"] <= 1.0
+    assert got["audio"]["shape"][:2] == [1, 2]
+    assert got["audio"]["shape"][2] == pytest.approx(
+        2 * got["audio"]["sample_rate"], abs=got["audio"]["sample_rate"] / 24
+    )
+    assert got["audio"]["peak"] > 0.01
+    assert got["fps"] == 24.0
+    assert got["video"] == {"size": [320, 180], "seconds": pytest.approx(2.0, abs=0.05)}
+    assert got["text"] == outputs["1"]["text"][1]
+
+
+def test_a_requeued_graph_is_free_and_another_seed_is_a_new_take(stage: Stage) -> None:
+    before = stage.gateway.charges
+    first = outputs_of(stage.comfy.run({"1": t2v("tide pools", seed=1)}))["1"]["text"]
+    # another prefix: ComfyUI's own cache misses, the ledger does not
+    again = outputs_of(stage.comfy.run({"1": t2v("tide pools", seed=1, filename_prefix="other/name")}))["1"]["text"]
+    assert again == first
+    assert stage.gateway.charges == before + 1
+    other = outputs_of(stage.comfy.run({"1": t2v("tide pools", seed=2)}))["1"]["text"]
+    assert other[1] != first[1]
+    assert stage.gateway.charges == before + 2
+
+
+def test_connecting_the_frames_socket_later_gives_frames_and_charges_nothing(stage: Stage) -> None:
+    node = t2v("connect me later", seed=3)
+    outputs_of(stage.comfy.run({"1": node}))
+    charged = stage.gateway.charges
+    got = seen(outputs_of(stage.comfy.run({"1": t2v("connect me later", seed=3), "9": inspect(frames=["1", 1])})))
+    assert got["frames"]["shape"] == [48, 180, 320, 3]
+    assert stage.gateway.charges == charged
+
+
+def test_skipped_frames_say_so_to_whoever_connects_them(stage: Stage) -> None:
+    told = stage.comfy.run_watched({"1": t2v("no frames", frames="skip"), "9": inspect(frames=["1", 1])})
+    errors = [each["data"] for each in told if isinstance(each, dict) and each["type"] == "execution_error"]
+    assert [error["node_id"] for error in errors] == ["9"]
+    assert "frames is set to 'skip'" in errors[0]["exception_message"]
+
+
+def test_progress_is_shown_on_the_node_with_state_percent_and_ids(stage: Stage) -> None:
+    told = stage.comfy.run_watched({"1": t2v("watch me", seconds=40, size="64x64", seed=8)})
+    texts = [each for each in told if isinstance(each, str)]
+    assert any(text.startswith("running · ") and "%" in text for text in texts)
+    assert any("job job_" in text and "remote id video_" in text for text in texts)
+    states = [
+        each["data"]["nodes"]["1"] for each in told if isinstance(each, dict) and each["type"] == "progress_state"
+    ]
+    bars = [state["value"] / state["max"] for state in states if state["max"] == 100]
+    assert bars == sorted(bars)
+    assert bars[-1] == 1
+
+
+def test_max_frames_and_frame_step_thin_out_the_frames(stage: Stage) -> None:
+    prompt = {
+        "1": t2v("thin", seed=4, max_frames=10, frame_step=3),
+        "9": inspect(frames=["1", 1], fps=["1", 3]),
+    }
+    got = seen(outputs_of(stage.comfy.run(prompt)))
+    assert got["frames"]["shape"][0] == 10
+    assert got["fps"] == pytest.approx(8.0)
+
+
+def test_eight_nodes_in_a_graph_take_about_as_long_as_one(stage: Stage) -> None:
+    # gateway time: 60 s each, 3 s at its speed; one after the other they would take 24 s and more
+    stage.comfy.run({"1": t2v("warm up", seed=77)})
+    began = time.monotonic()
+    outputs = outputs_of(stage.comfy.run({str(n): t2v(f"shot {n}", seconds=60, size="64x64") for n in range(8)}))
+    assert len({outputs[str(n)]["text"][1] for n in range(8)}) == 8
+    assert time.monotonic() - began < 20
+
+
+def test_a_list_of_prompts_into_one_node_runs_side_by_side(stage: Stage) -> None:
+    before = stage.gateway.charges
+    prompt = {
+        "1": {"class_type": "SoraTest_Strings", "inputs": {"lines": "one boat\ntwo boats\nthree boats\nfour boats"}},
+        "2": t2v(["1", 0], seconds=40, size="64x64"),
+    }
+    began = time.monotonic()
+    outputs = outputs_of(stage.comfy.run(prompt))
+    assert len(outputs["2"]["images"]) == 4
+    assert stage.gateway.charges == before + 4
+    assert time.monotonic() - began < 8  # 2 s at the gateway's speed, four times that in a row
+
+
+def test_an_interrupt_is_noticed_within_a_second_and_the_paid_job_is_collected_later(stage: Stage) -> None:
+    before = stage.gateway.charges
+    node = t2v("a long one", seconds=60, size="64x64", seed=9)
+    prompt_id = stage.comfy.queue({"1": node})
+    _until(lambda: stage.gateway.charges == before + 1)
+    began = time.monotonic()
+    stage.comfy.post("/interrupt", {"prompt_id": prompt_id})
+    entry = stage.comfy.wait(prompt_id)
+    assert time.monotonic() - began < 1.0
+    assert error_of(entry)["kind"] == "execution_interrupted"
+    outputs = outputs_of(stage.comfy.run({"1": node}))
+    assert Path(outputs["1"]["text"][0]).is_file()
+    assert stage.gateway.charges == before + 1
+
+
+def test_a_failing_sibling_does_not_stop_a_paid_job_and_the_queue_goes_on(stage: Stage) -> None:
+    before = stage.gateway.charges
+    good = t2v("survivor", seconds=40, size="64x64", seed=10)
+    entry = stage.comfy.run({"1": good, "2": {"class_type": "SoraTest_Fail", "inputs": {"seconds": 0.7}}})
+    assert "failing on purpose" in error_of(entry)["exception_message"]
+    outputs_of(stage.comfy.run({"1": good}))
+    assert stage.gateway.charges == before + 1
+
+
+def test_a_killed_comfyui_collects_its_job_after_the_restart(stage: Stage) -> None:
+    before = stage.gateway.charges
+    node = t2v("killed", seconds=60, size="64x64", seed=11)
+    stage.comfy.queue({"1": node})
+    _until(lambda: stage.gateway.charges == before + 1)
+    time.sleep(0.3)
+    stage.comfy.stop(kill=True)
+    stage.comfy.start()
+    outputs = outputs_of(stage.comfy.run({"1": node}))
+    assert Path(outputs["1"]["text"][0]).is_file()
+    assert stage.gateway.charges == before + 1
+
+
+BAD = {
+    "blank prompt": ({"prompt": "  "}, "prompt is empty"),
+    "length": ({"seconds": 61}, "whole seconds from 1 to 60"),
+    "size": ({"size": "10x10"}, "each side from 64 to 2048"),
+    "missing key": ({"profile": "keyless"}, "SORA_NO_KEY"),
+    "path outside": ({"filename_prefix": "../../etc/x"}, "below the output folder"),
+    "too long": ({"prompt": "x" * 40_000}, "up to 32000"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input_is_refused_on_its_node_with_what_is_allowed_before_anything_is_sent(stage: Stage, case: str) -> None:
+    inputs, words = BAD[case]
+    before = stage.gateway.stats()["requests"]
+    error = error_of(stage.comfy.run({"1": t2v("x") | {"inputs": t2v("x")["inputs"] | inputs}}))
+    assert error["node_id"] == "1"
+    assert words in error["exception_message"]
+    assert stage.gateway.stats()["requests"] == before
+
+
+def test_an_unknown_profile_is_refused_when_queued_and_the_known_ones_are_named(stage: Stage) -> None:
+    with pytest.raises(Refused) as refused:
+        stage.comfy.queue({"1": t2v("x", profile="nobody")})
+    text = json.dumps(refused.value.args[0])
+    assert "There is no profile 'nobody'" in text
+    assert "preview, own, keyless" in text
+
+
+def test_the_preview_profile_needs_no_key_and_no_network(stage: Stage) -> None:
+    outputs = outputs_of(stage.comfy.run({"1": t2v("free", profile="preview")}))
+    assert Path(outputs["1"]["text"][0]).is_file()
+
+
+def test_optional_inputs_may_be_left_out(stage: Stage) -> None:
+    node = {"class_type": "SoraVideo_Text2Video", "inputs": {"prompt": "bare", "profile": "preview", "seed": 0}}
+    path = outputs_of(stage.comfy.run({"1": node}))["1"]["text"][0]
+    with av.open(path) as video:
+        assert (video.streams.video[0].width, video.streams.video[0].height) == (1280, 720)
+
+
+def test_resume_job_collects_by_our_id_and_by_the_servers_and_never_submits(stage: Stage) -> None:
+    path, job_id = outputs_of(stage.comfy.run({"1": t2v("collect me", seed=12)}))["1"]["text"]
+    charged = stage.gateway.charges
+    remote_id = json.loads(Path(path).with_suffix(".json").read_text("utf-8"))["remote_id"]
+    for name in (job_id, remote_id):
+        node = {"class_type": "SoraVideo_ResumeJob", "inputs": {"job_id": name, "profile": "own"}}
+        assert outputs_of(stage.comfy.run({"1": node}))["1"]["text"] == [path, job_id]
+    missing = {"class_type": "SoraVideo_ResumeJob", "inputs": {"job_id": "job_missing", "profile": "own"}}
+    assert "There is no job 'job_missing'" in error_of(stage.comfy.run({"1": missing}))["exception_message"]
+    assert stage.gateway.charges == charged
+
+
+def test_quota_is_read_anew_on_every_run(stage: Stage) -> None:
+    node = {"class_type": "SoraVideo_Quota", "inputs": {"profile": "own"}}
+    reads = stage.gateway.requests("usage")
+    texts = [outputs_of(stage.comfy.run({"1": node}))["1"]["text"][0] for _ in range(2)]
+    assert all("of 1000 USD left" in text for text in texts)
+    assert stage.gateway.requests("usage") == reads + 2
+
+
+def test_the_workflow_is_embedded_and_no_secret_is_in_anything_that_was_written(stage: Stage) -> None:
+    workflow = {"nodes": [], "version": 0.4, "marker": "restore me"}
+    prompt_id = stage.comfy.queue({"1": t2v("embedded", seed=13)}, workflow=workflow)
+    entry = stage.comfy.wait(prompt_id)
+    path = Path(outputs_of(entry)["1"]["text"][0])
+    with av.open(str(path)) as video:
+        assert json.loads(video.metadata["workflow"]) == workflow
+        assert json.loads(video.metadata["prompt"])["1"]["class_type"] == "SoraVideo_Text2Video"
+    written = [path.read_bytes(), path.with_suffix(".json").read_bytes(), json.dumps(entry).encode()]
+    written += [file.read_bytes() for file in stage.home.rglob("*") if file.is_file()]
+    written += [stage.comfy.log.read_bytes(), stage.comfy.get("/object_info").content]
+    assert all(KEY.encode() not in data for data in written)
+    sidecar = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    assert sidecar["prompt"] == "embedded"
+    assert sidecar["seed"] == 13
+
+
+def test_a_key_can_be_written_by_route_and_never_read(stage: Stage) -> None:
+    secret = "route-key-6d0e1f"
+    stored = stage.comfy.post("/sora_video/profiles/key", {"profile": "keyless", "key": secret})
+    assert stored.json() == {"profile": "keyless", "key": "store"}
+    for path in ("/sora_video/profiles", "/sora_video/jobs"):
+        reply = stage.comfy.get(path)
+        assert reply.ok
+        assert secret not in reply.text
+    plain = stage.comfy.post("/sora_video/jobs/forget")
+    assert plain.status_code == 415
+
+
+def _until(true: Any, timeout: float = 30) -> None:
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)

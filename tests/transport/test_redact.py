@@ -1,0 +1,60 @@
+"""What is taken out of text before anyone reads it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sora_core.transport.redact import redact
+
+SECRET = "Zm9vYmFyLXNlY3JldC12YWx1ZQ"
+TEXTS = {
+    "bearer": f"Authorization: Bearer {SECRET}",
+    "bearer, any case": f"authorization: bEARER {SECRET}",
+    "basic": f"Basic {SECRET}",
+    "openai key": f"Incorrect API key provided: sk-{SECRET}.",
+    "project key": f"key sk-proj-{SECRET} is wrong",
+    "session token": f"sess-{SECRET}",
+    "json web token": f"token eyJhbGciOiJSUzI1NiJ9.{SECRET}.{SECRET} expired",
+    "azure link": f"https://blob.example/v.mp4?se=2026-01-01&sig={SECRET}&sp=r",
+    "aws link": f"https://s3.example/v.mp4?X-Amz-Signature={SECRET}",
+    "aws credential": f"https://s3.example/v.mp4?X-Amz-Credential={SECRET}",
+    "google link": f"https://storage.example/v.mp4?x-goog-signature={SECRET}",
+    "cloudfront link": f"https://cdn.example/v.mp4?Expires=1&Signature={SECRET}",
+    "token in the query": f"https://relay.example/v1?token={SECRET}",
+    "key in the query": f"https://relay.example/v1?api_key={SECRET}",
+    "access token in the query": f"https://relay.example/v1?access_token={SECRET}",
+    "user and password": f"https://user:{SECRET}@relay.example/v1",
+    "password of a proxy": f"socks5://user:{SECRET}@10.0.0.1:1080",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_it_takes_out(text):
+    assert SECRET not in redact(text)
+
+
+def test_it_takes_out_the_given_secrets_wherever_they_stand():
+    assert redact("the key hunter2hunter2 and (hunter2hunter2)", ["hunter2hunter2"]) == "the key *** and (***)"
+
+
+def test_a_very_short_secret_does_not_eat_the_text():
+    assert redact("a cat", ["a"]) == "a cat"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A cat on a skateboard, task-like, at risk-free speed",
+        "https://relay.example/v1/videos/video_123/content",
+        "HTTP 400: size must be one of 1280x720, 720x1280",
+        "用户额度不足, 剩余额度: ＄-0.003902",
+    ],
+)
+def test_plain_text_stays_as_it_is(text):
+    assert redact(text) == text
+
+
+def test_the_rest_of_a_link_stays_readable():
+    redacted = redact(f"https://blob.example/v.mp4?se=2026-01-01&sig={SECRET}&sp=r")
+    assert redacted.startswith("https://blob.example/v.mp4?se=2026-01-01&sig=")
+    assert redacted.endswith("&sp=r")
