@@ -157,9 +157,12 @@ def _refusal(reply: requests.Response) -> str:
     """Why ComfyUI did not take the prompt: its own words, node by node."""
     try:
         body = reply.json()
-        lines = [_line(body["error"])]
-        for node_id, node in body.get("node_errors", {}).items():
-            lines += [f"  {node['class_type']} (node {node_id}): {_line(error)}" for error in node["errors"]]
+        lines = [
+            f"  {node['class_type']} (node {node_id}): {_line(error)}"
+            for node_id, node in (body.get("node_errors") or {}).items()
+            for error in node["errors"]
+        ]
+        lines.insert(0, body["error"]["message"] if lines else _line(body["error"]))
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"ComfyUI refused the prompt: {reply.text[:500]}"
     return "ComfyUI refused the prompt: " + "\n".join(lines)

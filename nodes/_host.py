@@ -59,7 +59,8 @@ class Reports:
         if latest is None or latest == self._shown:
             return
         self._shown = latest
-        await ComfyAPI().execution.set_progress(latest.percent or 0.0, 100.0)
+        # the class: 0.8 declares the attribute `execution` and never sets it
+        await ComfyAPI.Execution().set_progress(latest.percent or 0.0, 100.0)
         _show_text(str(latest))
 
 

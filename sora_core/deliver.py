@@ -49,7 +49,7 @@ async def deliver(
     def plan(path: Path, sha256: str, size: int) -> None:
         ledger.record_plan(job.job_id, path, sha256, size)
 
-    path = await asyncio.to_thread(files.place, part, destination, plan)
+    path = await asyncio.to_thread(files.place, part, destination, planned=job.planned_path, plan=plan)
     await record_delivered(job, path, ledger)
 
 

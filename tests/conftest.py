@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def load_package(name: str, folder: Path) -> None:
     if name in sys.modules:
         return
-    spec = importlib.util.spec_from_file_location(name, folder / "__init__.py", submodule_search_locations=[str(folder)])
+    spec = importlib.util.spec_from_file_location(
+        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
+    )
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)

@@ -105,10 +105,12 @@ def embed_metadata(source: Path, target: Path, metadata: Mapping[str, object]) -
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     except (TypeError, ValueError) as error:
         raise MediaError(f"The metadata cannot be written as JSON: {error}.") from error
+    if target.exists() and source.exists() and target.samefile(source):
+        raise MediaError(f"{source.name} cannot be copied onto itself.")
     try:
-        if missing := missing_bytes(source):
-            raise MediaError(f"{source.name} ends {missing} bytes too early to be copied.")
         with open_video(source) as original, _create(target, _muxer(source)) as copy:
+            if missing := missing_bytes(source):
+                raise MediaError(f"{source.name} ends {missing} bytes too early to be copied.")
             own = {key: value for key, value in original.metadata.items() if key not in _NOT_TAGS}
             copy.metadata.update({**own, **texts})
             _copy_streams(original, copy)

@@ -37,6 +37,7 @@ FREE_BYTES_NEEDED = 256 * 2**20
 _STALE_LINK = (AuthError, JobNotFound, NotReady)
 _PASSING = (NetworkError, Overloaded, RateLimited, ServerError)
 _MAX_FRUITLESS = 6
+_HEAD_BYTES = 64
 
 
 def check_destination(destination: Destination) -> None:
@@ -95,10 +96,11 @@ def is_intact(path: str | None, *, size: int | None, sha256: str | None) -> bool
         return False
 
 
-def place(part: Path, destination: Destination, plan: Callable[[Path, str, int], None]) -> Path:
+def place(part: Path, destination: Destination, *, planned: str | None, plan: Callable[[Path, str, int], None]) -> Path:
     """Moves a whole download under its name: checked, with metadata, hashed.
 
-    ``plan`` is told name, hash and size before the rename. Content credentials (C2PA) sign the
+    ``plan`` is told name, hash and size before the rename; ``planned`` is the name that an earlier
+    walk took and did not fill. Content credentials (C2PA) sign the
     bytes, so a file that carries them is kept as it is. Raises MediaError for what is no video.
     """
     from .video import probe
@@ -111,9 +113,11 @@ def place(part: Path, destination: Destination, plan: Callable[[Path, str, int],
     try:
         finished = _with_metadata(part, destination)
         with finished.open("rb+") as stream:
-            head = stream.read(64)
+            head = stream.read(_HEAD_BYTES)
             os.fsync(stream.fileno())
-        path = next_path(destination, f".{sniff(head) or 'mp4'}")
+        taken = Path(planned) if planned else None
+        is_ours = taken is not None and taken.is_file() and taken.stat().st_size == 0
+        path = taken if taken and is_ours else next_path(destination, f".{sniff(head) or 'mp4'}")
         plan(path, sha256_of(finished), finished.stat().st_size)
         finished.replace(path)
         part.unlink(missing_ok=True)
@@ -206,6 +210,8 @@ class Download:
             headers |= {"range": f"bytes={offset}-", "if-range": self._validator}
         async with self._http.stream(replace(call, headers=headers)) as response:
             if response.status_code == 416:
+                if response.headers.get("content-range", "") == f"bytes */{offset}":
+                    return True  # nothing was missing
                 self._start_over(None)
                 return False
             if response.status_code not in (200, 206):
@@ -216,13 +222,14 @@ class Download:
                 return False
             if response.status_code == 200:
                 self._start_over(response.headers.get("etag") or response.headers.get("last-modified"))
-            return await self._copy(response.aiter_bytes(2**18), start, total)
+            return await self._copy(response.aiter_bytes(), start, total)
 
     async def _copy(self, chunks: AsyncIterator[bytes], written: int, total: int | None) -> bool:
         try:
-            with self._part.open("ab") as stream:
-                async for chunk in chunks:
-                    if written == 0 and sniff(chunk[:64]) is None:
+            # unbuffered: what has arrived is on the disk when the process dies
+            with self._part.open("ab", buffering=0) as stream:
+                async for chunk in _with_whole_head(chunks):
+                    if written == 0 and sniff(chunk[:_HEAD_BYTES]) is None:
                         raise MediaError(f"The server sent no video: {_describe(chunk)}")
                     stream.write(chunk)
                     written += len(chunk)
@@ -240,6 +247,20 @@ class Download:
         self._validator = None if validator is None or validator.startswith("W/") else validator
         self._on_validator(self._validator)
         self._part.unlink(missing_ok=True)
+
+
+async def _with_whole_head(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same bytes; the first chunk is long enough to tell what they are."""
+    head = b""
+    async for chunk in chunks:
+        if len(head) >= _HEAD_BYTES:
+            yield chunk
+            continue
+        head += chunk
+        if len(head) >= _HEAD_BYTES:
+            yield head
+    if 0 < len(head) < _HEAD_BYTES:
+        yield head
 
 
 def _extent(status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:

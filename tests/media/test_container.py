@@ -204,3 +204,11 @@ def test_a_folder_that_cannot_be_written_is_a_media_error(tmp_path):
     source = write_clip(tmp_path / "clip.mp4", [scene(64, 48)])
     with pytest.raises(MediaError):
         embed_metadata(source, tmp_path / "absent" / "copy.mp4", GRAPH)
+
+
+def test_a_file_is_never_copied_onto_itself(tmp_path):
+    source = write_clip(tmp_path / "clip.mp4", [scene(64, 48)])
+    before = source.read_bytes()
+    with pytest.raises(MediaError, match="onto itself"):
+        embed_metadata(source, tmp_path / "." / "clip.mp4", GRAPH)
+    assert source.read_bytes() == before

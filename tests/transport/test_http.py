@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from functools import partial
+from dataclasses import replace
 
 import pytest
 from _clock import FakeClock
@@ -13,7 +12,6 @@ from _server import CLOSE, RESET, SILENCE, Server, refused_port, reply
 from sora_core.errors import (
     AuthError,
     BadResponse,
-    InputError,
     JobNotFound,
     ModerationRejected,
     NetworkError,
@@ -22,46 +20,21 @@ from sora_core.errors import (
     RateLimited,
     RequestRejected,
     ServerError,
-    ServiceError,
     SoraError,
     StorageError,
     SubmissionUnknown,
 )
-from sora_core.models import Effect, Secret, Upload
+from sora_core.models import Effect, Upload
 from sora_core.providers import _normalize as normalize
 from sora_core.transport import Call, Http
 from sora_core.transport.retry import ATTEMPTS, LONGEST_WAIT_SECONDS
 
-KEY = "hunter2-is-my-password"
 OK = reply(200, {"id": "video_1", "status": "queued"})
 BUSY_QUOTA = {"error": {"message": "You exceeded your current quota.", "code": "insufficient_quota"}}
 READ = Call("GET", "/videos/1", Effect.READ, timeout=5)
 CHARGE = Call("POST", "/videos", Effect.CHARGE, form={"prompt": "a cat"}, timeout=5)
 DELETE = Call("DELETE", "/videos/1", Effect.IDEMPOTENT, timeout=5)
 QUICK = 0.2  # seconds until a silent server counts as dead
-
-
-@pytest.fixture
-def clock():
-    return FakeClock()
-
-
-@pytest.fixture
-async def connect(clock):
-    async with contextlib.AsyncExitStack() as stack:
-
-        def connect(url: str, *, key: str = KEY, proxy: str | None = None) -> Http:
-            auth = {"authorization": Secret(f"Bearer {key}")} if key else {}
-            judge = partial(normalize.error_of, provider="openai")
-            http = Http(url, judge=judge, clock=clock, auth=auth, proxy=proxy)
-            stack.push_async_callback(http.aclose)
-            return http
-
-        yield connect
-
-
-def _with(call: Call, **changes: object) -> Call:
-    return Call(**{**vars(call), **changes})
 
 
 async def _error(http: Http, call: Call, **options: object) -> SoraError:
@@ -122,7 +95,7 @@ BROKEN = {"close": CLOSE, "reset": RESET, "silence": SILENCE}
 class TestAServerThatReadsTheRequestAndDoesNotAnswer:
     async def test_a_charge_is_sent_exactly_once_and_its_fate_is_unknown(self, connect, clock, answer):
         async with Server(answer, OK) as server:
-            error = await _error(connect(server.url), _with(CHARGE, timeout=QUICK))
+            error = await _error(connect(server.url), replace(CHARGE, timeout=QUICK))
             assert len(server.requests) == 1
         assert type(error) is SubmissionUnknown
         assert clock.sleeps == []
@@ -130,12 +103,12 @@ class TestAServerThatReadsTheRequestAndDoesNotAnswer:
     @pytest.mark.parametrize("call", [READ, DELETE], ids=lambda call: call.effect.value)
     async def test_what_costs_nothing_is_tried_again(self, connect, answer, call):
         async with Server(answer, answer, OK) as server:
-            assert (await connect(server.url).send(_with(call, timeout=QUICK))).ok
+            assert (await connect(server.url).send(replace(call, timeout=QUICK))).ok
             assert len(server.requests) == 3
 
     async def test_a_read_gives_up_in_the_end(self, connect, answer):
         async with Server(answer) as server:
-            error = await _error(connect(server.url), _with(READ, timeout=QUICK), attempts=2)
+            error = await _error(connect(server.url), replace(READ, timeout=QUICK), attempts=2)
             assert len(server.requests) == 2
         assert type(error) is NetworkError
 
@@ -198,7 +171,11 @@ class TestAServerThatIsBusy:
 REFUSALS = [
     (429, BUSY_QUOTA, QuotaExceeded),
     (402, {"error": {"message": "pay first"}}, QuotaExceeded),
-    (403, {"error": {"message": "用户额度不足, 剩余额度: ＄-0.003902", "code": "insufficient_user_quota"}}, QuotaExceeded),
+    (
+        403,
+        {"error": {"message": "用户额度不足, 剩余额度: ＄-0.003902", "code": "insufficient_user_quota"}},
+        QuotaExceeded,
+    ),
     (400, {"error": {"message": "no", "code": "moderation_blocked"}}, ModerationRejected),
     (400, {"error": {"message": "size is wrong"}}, RequestRejected),
     (401, {"error": "Unauthorized"}, AuthError),
@@ -339,162 +316,6 @@ class TestConnections:
         assert type(error) is NetworkError
 
 
-class TestRedirects:
-    async def test_of_a_read_are_followed(self, connect):
-        async with Server(OK) as files, Server(reply(307, headers={"location": f"{files.url}/v.mp4"})) as api:
-            assert (await connect(api.url).send(READ)).ok
-            assert files.requests[0].target == "/v.mp4"
-
-    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-    async def test_keep_the_key_on_the_same_origin(self, connect, status):
-        async with Server(reply(status, headers={"location": "/moved"}), OK) as api:
-            assert (await connect(api.url).send(READ)).ok
-            assert [request.target for request in api.requests] == ["/videos/1", "/moved"]
-            assert api.requests[1].headers["authorization"] == f"Bearer {KEY}"
-
-    async def test_never_carry_the_key_to_another_port(self, connect):
-        async with Server(OK) as files, Server(reply(302, headers={"location": files.url + "/v"})) as api:
-            await connect(api.url).send(READ)
-            assert "authorization" in api.requests[0].headers
-            assert "authorization" not in files.requests[0].headers
-            assert KEY not in str(files.requests[0])
-
-    async def test_never_carry_cookies_to_another_port(self, connect):
-        headers = {"set-cookie": "session=hunter2; Path=/"}
-        async with Server(OK) as files:
-            async with Server(reply(302, headers={**headers, "location": files.url + "/v"})) as api:
-                await connect(api.url).send(READ)
-            assert "cookie" not in files.requests[0].headers
-
-    async def test_a_link_elsewhere_gets_no_key(self, connect):
-        async with Server(OK) as files, Server(OK) as api:
-            await connect(api.url).send(Call("GET", files.url + "/v.mp4", Effect.READ))
-            assert "authorization" not in files.requests[0].headers
-
-    @pytest.mark.parametrize(
-        "target",
-        [
-            "/v.mp4?se=2026-01-01&sig=a%2Fb%2Bc%3D&x=1+2",
-            "/v%20a.mp4?sig=AbC%2fdE%2B",
-            "/v.mp4?flag&empty=&tilde=~a",
-        ],
-    )
-    async def test_keep_the_query_byte_for_byte(self, connect, target):
-        async with Server(OK) as files:
-            async with Server(reply(307, headers={"location": files.url + target})) as api:
-                await connect(api.url).send(READ)
-                await connect(api.url).send(Call("GET", files.url + target, Effect.READ))
-            assert [request.target for request in files.requests] == [target, target]
-
-    async def test_do_not_carry_the_first_query_on(self, connect):
-        listing = _with(READ, path="/videos", query={"limit": "100"})
-        async with Server(OK) as files:
-            async with Server(reply(307, headers={"location": files.url + "/v?sig=a%2Fb"})) as api:
-                await connect(api.url).send(listing)
-            assert files.requests[0].target == "/v?sig=a%2Fb"
-
-    async def test_end_after_five(self, connect):
-        async with Server(reply(302, headers={"location": "/again"})) as api:
-            error = await _error(connect(api.url), READ)
-            assert len(api.requests) == 6
-        assert type(error) is BadResponse
-
-    async def test_to_a_login_page_are_refused(self, connect):
-        async with Server(reply(302, headers={"location": "/login?next=%2F"}), OK) as api:
-            error = await _error(connect(api.url), READ)
-            assert len(api.requests) == 1
-        assert type(error) is BadResponse
-        assert "login" in error.message
-
-    async def test_of_a_charge_are_not_followed(self, connect):
-        async with Server(OK) as other, Server(reply(307, headers={"location": f"{other.url}/videos"})) as api:
-            error = await _error(connect(api.url), CHARGE)
-            assert other.requests == []
-            assert len(api.requests) == 1
-        assert isinstance(error, ServiceError)
-
-    @pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://files.example/v.mp4", "javascript:alert(1)"])
-    async def test_to_what_is_no_web_address_are_refused(self, connect, location):
-        async with Server(reply(302, headers={"location": location})) as api:
-            error = await _error(connect(api.url), READ)
-        assert type(error) is BadResponse
-
-    async def test_from_https_to_http_are_refused(self, connect):
-        import httpx
-
-        http = connect("https://relay.example/v1")
-        response = httpx.Response(
-            302, headers={"location": "http://relay.example/v"}, request=httpx.Request("GET", "https://relay.example/v")
-        )
-        with pytest.raises(BadResponse):
-            http._redirect(response)
-
-    @pytest.mark.parametrize("location", ["http://[::1", "http://host:99999/v", "https://cdn.example/a\tb"])
-    async def test_to_nonsense_are_an_error_of_the_tree(self, connect, location):
-        async with Server(reply(302, headers={"location": location})) as api:
-            error = await _error(connect(api.url), READ, attempts=1)
-        assert isinstance(error, ServiceError)
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        "http://[::1",
-        "http://cdn.example:99999/v.mp4",
-        "http://cdn.example:port/v.mp4",
-        "http:///v.mp4",
-        "https://cdn.example/a\nb.mp4",
-        "https://cdn\t.example/v.mp4",
-        "https://" + "a" * 70 + ".example/v.mp4",
-    ],
-)
-async def test_a_link_that_is_none_is_an_error_of_the_tree(connect, link):
-    async with Server(OK) as api:
-        http = connect(api.url)
-        assert isinstance(await _error(http, Call("GET", link, Effect.READ), attempts=1), SoraError)
-        with pytest.raises(SoraError):
-            async with http.stream(Call("GET", link, Effect.READ)):
-                pass
-
-
-@pytest.mark.parametrize(
-    "link",
-    [
-        "http://127.0.0.1:8188/system_stats",
-        "http://localhost:8188/",
-        "http://10.0.0.7/v.mp4",
-        "http://192.168.1.1/",
-        "http://169.254.169.254/latest/meta-data/",
-        "http://[::1]/v",
-        "http://[fd00::1]/v",
-    ],
-)
-async def test_a_public_server_cannot_point_us_into_this_network(connect, link):
-    http = connect("https://relay.example/v1")
-    error = await _error(http, Call("GET", link, Effect.READ), attempts=1)
-    assert type(error) is BadResponse
-    assert "not followed" in error.message
-
-
-class TestSecrets:
-    @pytest.mark.parametrize("body", [{"error": {"message": f"Incorrect API key: {KEY}"}}, f"no such key: {KEY}"])
-    async def test_that_the_server_echoes_stay_out_of_errors(self, connect, body):
-        async with Server(reply(401, body)) as server:
-            error = await _error(connect(server.url), READ)
-        assert KEY not in str(error)
-        assert KEY not in repr(error)
-
-    async def test_in_the_url_stay_out_of_network_errors(self, connect):
-        link = f"http://127.0.0.1:{refused_port()}/v.mp4?sig=topsecretsignature&token=abc"
-        error = await _error(connect("http://127.0.0.1:1/v1"), Call("GET", link, Effect.READ), attempts=1)
-        assert "topsecretsignature" not in str(error)
-        assert KEY not in str(error)
-
-    async def test_stay_out_of_the_repr_of_a_reply(self, connect):
-        async with Server(reply(200, f"the key is {KEY}")) as server:
-            assert KEY not in repr(await connect(server.url).send(READ))
-
-
 class TestBodies:
     async def test_a_byte_order_mark_is_read(self, connect):
         async with Server(reply(200, b"\xef\xbb\xbf" + b'{"id": "video_1"}')) as server:
@@ -533,10 +354,12 @@ class TestBodies:
     async def test_chinese_goes_out_as_utf8_in_a_form(self, connect):
         async with Server(OK) as server:
             image = Upload(b"\x89PNG bytes", "image/png", "reference.png")
-            await connect(server.url).send(_with(CHARGE, form={"prompt": "猫 🐈"}, files=(("input_reference", image),)))
+            await connect(server.url).send(
+                replace(CHARGE, form={"prompt": "猫 🐈"}, files=(("input_reference", image),))
+            )
             request = server.requests[0]
         assert request.headers["content-type"].startswith("multipart/form-data; boundary=")
-        assert 'name="prompt"'.encode() in request.body
+        assert b'name="prompt"' in request.body
         assert "猫 🐈".encode() in request.body
         assert b'name="input_reference"; filename="reference.png"' in request.body
         assert b"\x89PNG bytes" in request.body
@@ -546,7 +369,9 @@ class TestBodies:
             await connect(server.url).send(CHARGE)
             assert server.requests[0].headers["content-type"].startswith("multipart/form-data; boundary=")
 
-    @pytest.mark.parametrize("body", [{"json": {"prompt": "half \ud83d emoji"}}, {"form": {"prompt": "half \ud83d emoji"}}])
+    @pytest.mark.parametrize(
+        "body", [{"json": {"prompt": "half \ud83d emoji"}}, {"form": {"prompt": "half \ud83d emoji"}}]
+    )
     async def test_a_lone_surrogate_does_not_stop_a_request(self, connect, body):
         async with Server(OK) as server:
             await connect(server.url).send(Call("POST", "/videos", Effect.CHARGE, **body))
@@ -561,11 +386,3 @@ async def test_an_interrupted_charge_leaves_no_connection_open(connect):
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-
-
-@pytest.mark.parametrize("proxy", ["ftp://proxy.example:21", "http://[::1", "nonsense"])
-def test_a_proxy_that_is_none_is_bad_input(proxy):
-    from sora_core.profiles import Profile
-
-    with pytest.raises(InputError):
-        Profile("p", base_url="https://relay.example/v1", proxy=proxy).check()

@@ -1,0 +1,101 @@
+"""The real command in a process of its own, which may kill itself at a named point."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Runs the command, but kills its own process (SIGKILL: nothing is cleaned up) right before or right
+# after the named method of the ledger.
+_KILLABLE = """
+import os, signal, sys
+sys.path.insert(0, {root!r})
+from sora_core.cli import main
+from sora_core.ledger import Ledger
+name, when = {point!r}
+original = getattr(Ledger, name)
+def lethal(*args, **kwargs):
+    if when == "after":
+        original(*args, **kwargs)
+    os.kill(os.getpid(), signal.SIGKILL)
+setattr(Ledger, name, lethal)
+sys.exit(main())
+"""
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Command:
+    """`sora-video` with a state and an output folder of its own."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        self.home = folder / "home"
+        self.output = folder / "out"
+        self.output.mkdir(parents=True, exist_ok=True)
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
+        paths = {"SORA_HOME": str(self.home), "SORA_OUTPUT_DIR": str(self.output)}
+        self.env = {**clean, **paths, "PYTHONIOENCODING": "utf-8", **env}
+
+    def __call__(self, *arguments: str, stdin: str = "", timeout: float = 60) -> Result:
+        process = self.start(*arguments, stdin=stdin)
+        out, err = process.communicate(stdin, timeout=timeout)
+        return Result(process.returncode, out, err)
+
+    def start(self, *arguments: str, stdin: str = "", kill_at: tuple[str, str] | None = None) -> subprocess.Popen[str]:
+        run = ["-c", _KILLABLE.format(root=str(ROOT), point=kill_at)] if kill_at else ["-m", "sora_core"]
+        return subprocess.Popen(
+            [sys.executable, *run, *arguments],
+            cwd=ROOT,
+            env=self.env,
+            text=True,
+            encoding="utf-8",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    def add_profile(self, name: str, base_url: str, *extra: str) -> None:
+        added = self("profiles", "add", name, "--provider", "openai", "--base-url", base_url, "--poll", "0.1", *extra)
+        assert added.code == 0, added.err
+
+    def jobs(self) -> list[dict[str, Any]]:
+        return list(self("jobs", "--json").json)
+
+    def videos(self) -> list[Path]:
+        return sorted(self.output.glob("*.mp4"))
+
+
+def kill(process: subprocess.Popen[str], how: int = getattr(signal, "SIGKILL", signal.SIGTERM)) -> Result:
+    process.send_signal(how)
+    out, err = process.communicate(timeout=30)
+    return Result(process.returncode, out, err)
+
+
+def until(true: Callable[[], object], timeout: float = 20) -> None:
+    deadline = time.monotonic() + timeout
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def arguments(prompt: str, *extra: str) -> Sequence[str]:
+    return ("generate", prompt, "--profile", "own", "--seconds", "2", "--size", "64x64", "--json", *extra)

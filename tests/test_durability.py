@@ -1,0 +1,166 @@
+"""Kills real processes at every point of a job's life. The gateway's books say what was charged."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+from _command import Command, Result, arguments, kill, until
+from _gateway import GatewayProcess
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+@pytest.fixture
+def gateway() -> Iterator[GatewayProcess]:
+    process = GatewayProcess(speed=20)
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def command(tmp_path: Path, gateway: GatewayProcess) -> Command:
+    command = Command(tmp_path)
+    command.add_profile("own", gateway.openai)
+    return command
+
+
+def delivered(command: Command, result: Result) -> Path:
+    assert result.code == 0, result.err
+    path = Path(result.json["path"])
+    with av.open(str(path)) as video:
+        assert video.streams.video[0].width == 64
+    assert command.videos() == [path]
+    return path
+
+
+# where it dies -> charges right then
+KILLED_AT_A_COMMIT = {
+    "before the row is marked as sent, no byte has left": ("mark_sent", "before", 0),
+    "after the reply, before its id is on disk": ("record_submitted", "before", 1),
+    "after the id is on disk, before the first poll": ("record_submitted", "after", 1),
+    "while polling": ("record_snapshot", "after", 1),
+    "when the download begins": ("record_part", "after", 1),
+    "when the place of the file is planned": ("record_plan", "after", 1),
+    "between the file and the last commit": ("record_delivered", "before", 1),
+    "after the last commit": ("record_delivered", "after", 1),
+}
+
+
+@pytest.mark.parametrize("case", KILLED_AT_A_COMMIT)
+def test_killed_and_run_again_it_is_charged_once_and_the_video_arrives(
+    case: str, command: Command, gateway: GatewayProcess
+) -> None:
+    method, when, charges = KILLED_AT_A_COMMIT[case]
+    died = command.start(*arguments(case), kill_at=(method, when))
+    died.communicate(timeout=30)
+    assert died.returncode == -signal.SIGKILL
+    assert gateway.charges == charges
+    delivered(command, command(*arguments(case)))
+    assert gateway.charges == 1
+    assert gateway.requests("create") == 1
+    assert [job["state"] for job in command.jobs()] == ["delivered"]
+
+
+def test_killed_after_the_server_accepted_and_before_its_reply_the_job_is_found_and_adopted(
+    command: Command, gateway: GatewayProcess
+) -> None:
+    gateway.fault({"on": "create", "do": "delay", "seconds": 20, "when": "after"})
+    process = command.start(*arguments("accepted, no reply"))
+    until(lambda: gateway.charges == 1)
+    kill(process)
+    delivered(command, command(*arguments("accepted, no reply")))
+    assert gateway.charges == 1
+    assert gateway.requests("create") == 1
+
+
+def test_killed_in_the_download_it_goes_on_where_it_was(command: Command, gateway: GatewayProcess) -> None:
+    gateway.fault({"on": "content", "do": "slow", "bytes_per_second": 4000})
+    process = command.start(*arguments("slow download", "--seconds", "10", "--size", "640x360"))
+    until(lambda: any(part.stat().st_size for part in command.output.glob(".*.part")))
+    kill(process)
+    (part,) = command.output.glob(".*.part")
+    had = part.stat().st_size
+    gateway.fault()
+    result = command(*arguments("slow download", "--seconds", "10", "--size", "640x360"))
+    assert result.code == 0, result.err
+    assert 0 < had < Path(result.json["path"]).stat().st_size
+    assert not list(command.output.glob(".*"))
+    assert gateway.charges == 1
+
+
+def test_sent_and_never_accepted_it_stays_unknown_until_the_user_says_so(
+    command: Command, gateway: GatewayProcess
+) -> None:
+    gateway.fault({"on": "create", "do": "drop", "when": "before"})
+    first = command(*arguments("lost on the way"))
+    assert first.code == 5, first.err
+    assert "forget" in first.err
+    assert "提交结果未知" in first.err
+    (job,) = command.jobs()
+    assert job["state"] == "unknown"
+    # An empty list proves nothing: this server might never list anything.
+    assert command(*arguments("lost on the way"), timeout=90).code == 5
+    assert gateway.charges == 0
+    assert gateway.requests("create") == 1
+    assert command("forget", job["job_id"]).code == 0
+    delivered(command, command(*arguments("lost on the way")))
+    assert gateway.charges == 1
+
+
+def test_accepted_and_the_reply_lost_the_job_is_found_in_the_same_run(
+    command: Command, gateway: GatewayProcess
+) -> None:
+    gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    delivered(command, command(*arguments("reply lost")))
+    assert gateway.charges == 1
+    assert gateway.requests("create") == 1
+
+
+def test_two_processes_with_the_same_request_pay_once_and_both_get_the_video(
+    command: Command, gateway: GatewayProcess
+) -> None:
+    both = [command.start(*arguments("together", "--seconds", "10")) for _ in range(2)]
+    results = []
+    for process in both:
+        out, err = process.communicate(timeout=60)
+        results.append(Result(process.returncode, out, err))
+    paths = {delivered(command, result) for result in results}
+    assert len(paths) == 1
+    assert gateway.charges == 1
+
+
+def test_an_interrupt_stops_the_waiting_and_not_the_job(command: Command, gateway: GatewayProcess) -> None:
+    process = command.start(*arguments("interrupted", "--seconds", "60"))
+    until(lambda: gateway.requests("retrieve") >= 1)
+    stopped = kill(process, signal.SIGINT)
+    assert stopped.code == 130, stopped.err
+    delivered(command, command(*arguments("interrupted", "--seconds", "60")))
+    assert gateway.charges == 1
+
+
+def test_an_interrupt_in_the_post_waits_for_the_id(command: Command, gateway: GatewayProcess) -> None:
+    gateway.fault({"on": "create", "do": "delay", "seconds": 2, "when": "after"})
+    process = command.start(*arguments("interrupted in the post"))
+    until(lambda: gateway.charges == 1)
+    stopped = kill(process, signal.SIGINT)
+    assert stopped.code == 130, stopped.err
+    (job,) = command.jobs()
+    assert job["remote_id"].startswith("video_")
+    assert f"resume {job['job_id']}" in stopped.err
+    resumed = command("resume", job["job_id"], "--json")
+    delivered(command, resumed)
+    assert gateway.charges == 1
+
+
+def test_a_deleted_file_is_collected_again_for_free(command: Command, gateway: GatewayProcess) -> None:
+    path = delivered(command, command(*arguments("deleted")))
+    path.unlink()
+    again = command(*arguments("deleted"))
+    assert again.code == 0, again.err
+    assert Path(again.json["path"]).is_file()
+    assert gateway.charges == 1
