@@ -44,11 +44,7 @@ class Studio:
         self._clock = clock
         self._renders: OrderedDict[str, Render] = OrderedDict()
         self._waiting: queue.SimpleQueue[tuple[Render, Animatic] | None] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._work, name=f"sora-preview-{number}", daemon=True) for number in range(THREADS)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._threads: list[threading.Thread] = []
 
     def order(self, animatic: Animatic) -> Render:
         """Starts to draw it, or joins the job that drew it before."""
@@ -57,6 +53,7 @@ class Studio:
             render = Render(animatic.digest, self._folder / f"{animatic.digest}.mp4")
             self._renders[animatic.digest] = render
             self._waiting.put((render, animatic))
+            self._staff()
         self._renders.move_to_end(animatic.digest)
         render.users += 1
         return render
@@ -87,6 +84,14 @@ class Studio:
         for thread in self._threads:
             thread.join(_JOIN_SECONDS)
 
+    def _staff(self) -> None:
+        """Sees to it that all threads run, also after one has died of a defect."""
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        while len(self._threads) < THREADS:
+            thread = threading.Thread(target=self._work, name="sora-preview", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
     def _work(self) -> None:
         while True:
             entry = self._waiting.get()
@@ -102,14 +107,18 @@ class Studio:
 
         # A stopped render and its successor of the same digest may be drawn at the same time.
         part = render.path.with_name(f"{render.digest}-{id(render):x}.part")
+        # Until it is known to be otherwise, so that a defect fails the job rather than lets it wait for ever.
+        done_at, outcome = None, "The preview could not be rendered because of a defect; the log says more."
         try:
             movie.render(animatic, part, stopped=render.stop.is_set)
             part.replace(render.path)
+            done_at, outcome = self._clock.now(), ""
         except movie.Stopped:
-            part.unlink(missing_ok=True)
+            outcome = "The preview was stopped."
         except (ValueError, OSError, av.FFmpegError) as error:
             _log.warning("A preview could not be rendered: %s", error)
+            outcome = f"The preview could not be rendered: {error}."
+        finally:
             part.unlink(missing_ok=True)
-            render.error = f"The preview could not be rendered: {error}."
-        else:
-            render.done_at = self._clock.now()
+            render.error = outcome
+            render.done_at = done_at

@@ -51,6 +51,7 @@ class Http:
         self._judge = judge
         self._clock = clock
         self._auth = dict(auth or {})
+        self._secrets = [secret.reveal().removeprefix("Bearer ") for secret in self._auth.values()]
         local = is_local(base_url)
         options: dict[str, Any] = {
             "proxy": proxy or None,
@@ -106,7 +107,7 @@ class Http:
                 body += chunk
                 if len(body) > REPLY_LIMIT_BYTES:
                     raise BadResponse(f"The answer from {bare_url(str(response.url))} is larger than 64 MiB.")
-            return Reply(response.status_code, _headers(response), bytes(body), str(response.url))
+            return self._reply(response, bytes(body))
 
     @contextlib.asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:
@@ -126,7 +127,13 @@ class Http:
             body += chunk
             if len(body) > 2**16:
                 break
-        return self._judge(Reply(response.status_code, _headers(response), bytes(body), str(response.url)))
+        return self._judge(self._reply(response, bytes(body)))
+
+    def _reply(self, response: httpx.Response, body: bytes) -> Reply:
+        """The answer without our own key in it: some servers repeat the key they refuse."""
+        for key in self._secrets:
+            body = body.replace(key.encode(), b"***")
+        return Reply(response.status_code, _headers(response), body, str(response.url))
 
     @contextlib.asynccontextmanager
     async def _open(self, call: Call, sent: _Sent, *, follow: bool) -> AsyncIterator[httpx.Response]:
@@ -180,7 +187,7 @@ class Http:
 
     def _network_error(self, caught: httpx.HTTPError, call: Call, sent: bool) -> NetworkError:
         reason = _reason(caught)
-        text = redact(reason, [secret.reveal() for secret in self._auth.values()])
+        text = redact(reason, self._secrets)
         what = "the connection broke" if sent else "no connection could be made"
         return NetworkError(f"{call.method} {bare_url(self.absolute(call.path))}: {what} ({text}).")
 

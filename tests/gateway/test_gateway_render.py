@@ -277,6 +277,16 @@ def test_a_glyph_that_no_font_has_is_a_box() -> None:
     assert np.asarray(picture)[25:35, 20:30].max() == 0
 
 
+def test_a_machine_without_fonts_still_writes_latin() -> None:
+    ink = Ink(face=Typeface(sources=[None]))
+    dash = Image.new("L", (60, 60))
+    ink.draw(ImageDraw.Draw(dash), (10, 30), "–", 40, 255)
+    assert np.asarray(dash)[:25].max() == 0 < np.asarray(dash)[25:].max()
+    picture = Image.new("L", (200, 60))
+    ink.draw(ImageDraw.Draw(picture), (10, 30), "fox 狐", 40, 255)
+    assert np.asarray(picture)[:, 10:60].max() == np.asarray(picture)[:, 100:].max() == 255
+
+
 @pytest.mark.parametrize(
     ("mode", "kind"), [("RGB", "PNG"), ("RGBA", "PNG"), ("L", "PNG"), ("P", "GIF"), ("RGB", "JPEG"), ("RGB", "WEBP")]
 )

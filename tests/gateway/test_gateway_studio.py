@@ -91,6 +91,31 @@ def test_a_render_that_fails_says_so_and_is_tried_anew(
     assert studio.order(broken) is not render
 
 
+class BrokenClock(SystemClock):
+    broken = True
+
+    def now(self) -> float:
+        if self.broken:
+            raise ArithmeticError("out of time")
+        return super().now()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_fails_the_render_and_not_the_next_ones(tmp_path: Path) -> None:
+    clock = BrokenClock()
+    studio = Studio(tmp_path, clock)
+    try:
+        renders = [studio.order(replace(SMALL, seed=seed)) for seed in range(module.THREADS)]
+        until(lambda: all(render.error for render in renders))
+        assert "defect" in renders[0].error
+        clock.broken = False
+        until(lambda: not [thread for thread in threading.enumerate() if thread.name == "sora-preview"])
+        render = studio.order(SMALL)
+        until(lambda: done(render))
+    finally:
+        studio.stop()
+
+
 def test_stopping_ends_the_threads_soon(tmp_path: Path) -> None:
     studio = Studio(tmp_path, SystemClock())
     for seed in range(6):

@@ -9,7 +9,7 @@ import pytest
 from _clock import FakeClock
 from _server import Server, reply
 
-from sora_core.errors import BadResponse, InputError, JobNotFound, ProfileError, SubmissionUnknown, Unsupported
+from sora_core.errors import BadResponse, JobNotFound, ProfileError, SubmissionUnknown, Unsupported
 from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles import PREVIEW_PROFILE, Profile
 from sora_core.providers import Attempt
@@ -263,7 +263,3 @@ def test_a_fetch_url_that_a_remote_id_would_break_out_of_stays_below_videos():
         assert path.startswith("/videos/")
         assert not {"?", "#"} & set(path)
         assert path.rsplit("/", 1)[0] == "/videos"
-
-
-def test_input_errors_are_of_the_tree():
-    assert issubclass(ProfileError, InputError)

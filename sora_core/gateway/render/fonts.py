@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -84,8 +84,11 @@ class Typeface:
     Not shared between threads: a face of FreeType serves one at a time.
     """
 
-    def __init__(self, *, bold: bool = False, language: str = "") -> None:
-        self._sources = list(_sources(bold, language))
+    def __init__(
+        self, *, bold: bool = False, language: str = "", sources: Sequence[tuple[Path, int] | None] | None = None
+    ) -> None:
+        """``sources``: files with the face in them, None for Pillow's own font; else what the machine has."""
+        self._sources = list(_sources(bold, language) if sources is None else sources)
         self._fonts: dict[tuple[int, int], Font] = {}
         self._glyphs: dict[str, int | None] = {}
         self._missing: dict[int, bytes] = {}

@@ -69,8 +69,6 @@ def _audio(container: Any) -> Any:
 def _picture(frame: Frame, index: int, fps: int) -> Any:
     picture = av.VideoFrame.from_ndarray(frame.planes.packed(), format="yuv420p")
     picture.pts, picture.time_base = index, Fraction(1, fps)
-    picture.color_range, picture.colorspace = _LIMITED_RANGE, _BT709
-    picture.color_primaries = picture.color_trc = _BT709
     picture.pict_type = 1 if frame.cut else 0  # an editor can cut where the shots are cut
     return picture
 

@@ -15,6 +15,7 @@ ELLIPSIS = "…"
 _LONGEST = 8_000  # characters; more fits into no frame at a legible size
 _NO_LINE_START = frozenset(",.;:!?)]}%'\"…、。，．：；！？）】》」』〉〕’”ー々")
 _NO_LINE_END = frozenset("([{（【《「『〈〔‘“")
+_STAND_INS = {"–": "-", "—": "-", "…": "...", "×": "x", "‘": "'", "’": "'", "“": '"', "”": '"'}
 _PIECES = re.compile(r"\n|[^\S\n]+|[^\s]+")
 
 Color = tuple[int, int, int] | tuple[int, int, int, int]
@@ -50,8 +51,8 @@ class Block:
 class Ink:
     """Measures and draws one text's script, regular or bold."""
 
-    def __init__(self, text: str = "", *, bold: bool = False) -> None:
-        self._face = Typeface(bold=bold, language=east_asian(text[:_LONGEST]))
+    def __init__(self, text: str = "", *, bold: bool = False, face: Typeface | None = None) -> None:
+        self._face = face or Typeface(bold=bold, language=east_asian(text[:_LONGEST]))
         self._widths: dict[tuple[str, int], float] = {}
 
     def width(self, text: str, size_px: int) -> float:
@@ -154,6 +155,9 @@ class Ink:
         runs: list[tuple[str, int | None]] = []
         for char in text:
             source = self._face.source_of(char)
+            if source is None and char in _STAND_INS:
+                char = _STAND_INS[char]
+                source = self._face.source_of(char[0])
             if source is None and unicodedata.category(char).startswith("M"):
                 continue  # a mark that cannot be drawn: the letter below it says enough
             if runs and (runs[-1][1] == source or (char == " " and runs[-1][1] is not None)):
