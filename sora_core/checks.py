@@ -10,6 +10,7 @@ from .models import Capabilities, GenerationRequest, Operation, SizeRange
 
 ORIENTATIONS = ("landscape", "portrait", "square")
 QUALITIES = ("standard", "hd")
+_LENGTH_OF_SOURCE = (Operation.REMIX, Operation.CREATE_CHARACTER, Operation.CLEAN_LINK)
 
 
 def resolve(request: GenerationRequest, can: Capabilities, profile: str) -> GenerationRequest:
@@ -34,10 +35,14 @@ def _check_operation(request: GenerationRequest, can: Capabilities, profile: str
             f"Profile '{profile}' cannot do {_words(request.operation)}; "
             f"it can do {_listing([_words(operation) for operation in sorted(can.operations)])}."
         )
-    if request.operation is Operation.IMAGE_TO_VIDEO and not request.images:
-        raise InvalidRequest("Image to video needs an image.")
-    if request.operation is Operation.REMIX and not request.remix_of:
+    if request.operation is Operation.IMAGE_TO_VIDEO and not request.images and not request.image_url:
+        raise InvalidRequest("Image to video needs an image, or the address of one.")
+    if request.operation is Operation.REMIX and not request.source_id:
         raise InvalidRequest("A remix needs the job it starts from.")
+    if request.image_url:
+        _check_image_url(request, can, profile)
+    if request.images and not can.image_forms & {"file", "data"}:
+        raise Unsupported(f"Profile '{profile}' takes no image files, only the address of an image (image_url).")
     if len(request.images) > can.image_limit:
         raise Unsupported(f"Profile '{profile}' takes {can.image_limit} reference image(s), not {len(request.images)}.")
     for image in request.images:
@@ -48,7 +53,18 @@ def _check_operation(request: GenerationRequest, can: Capabilities, profile: str
             )
 
 
+def _check_image_url(request: GenerationRequest, can: Capabilities, profile: str) -> None:
+    if "url" not in can.image_forms:
+        raise Unsupported(f"Profile '{profile}' takes no address of an image (image_url), only image files.")
+    if not request.image_url.startswith(("http://", "https://")):
+        raise InvalidRequest(f"'{request.image_url[:80]}' is no address of an image; it starts with https://.")
+    if request.images:
+        raise InvalidRequest("Give either images or image_url, not both.")
+
+
 def _check_prompt(request: GenerationRequest, can: Capabilities, profile: str) -> None:
+    if not request.operation.needs_prompt:
+        return
     if not request.prompt.strip() and not request.shots:
         raise InvalidRequest("The prompt is empty; write what the video should show.")
     if len(request.prompt) > can.prompt_limit:
@@ -69,7 +85,7 @@ def _check_fields(request: GenerationRequest, can: Capabilities, profile: str) -
 
 
 def _seconds(request: GenerationRequest, can: Capabilities, profile: str) -> int:
-    if request.operation is Operation.REMIX and not request.seconds:
+    if not request.seconds and request.operation in _LENGTH_OF_SOURCE:
         return 0
     if request.shots and not request.seconds:
         total = sum(shot.seconds for shot in request.shots)
@@ -87,7 +103,7 @@ def _seconds(request: GenerationRequest, can: Capabilities, profile: str) -> int
 
 
 def _size(request: GenerationRequest, can: Capabilities, profile: str) -> str:
-    if request.operation is Operation.REMIX:
+    if request.operation in _LENGTH_OF_SOURCE:
         return ""
     if not request.size:
         size = can.size_for.get((request.orientation, request.quality))

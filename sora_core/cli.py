@@ -131,7 +131,7 @@ def _request(engine: Engine, arguments: argparse.Namespace) -> GenerationRequest
         characters=tuple(arguments.character),
         images=images,
         shots=shots,
-        remix_of=engine.remix_source(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
+        source_id=engine.source_id(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
     )
 
 

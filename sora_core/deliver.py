@@ -16,6 +16,8 @@ from .models import Destination, Snapshot
 from .reporter import Reporter
 from .transport import Call
 
+WHOLE = "whole"  # in place of a validator: the part is complete
+
 
 async def deliver(
     job: Job, snapshot: Snapshot | None, *, connection: Connection, ledger: Ledger, clock: Clock, report: Reporter
@@ -36,14 +38,15 @@ async def deliver(
         return connection.provider.encode_content(job.remote_id or "", latest)
 
     part = files.part_path(destination.folder, job.job_id)
-    await files.Download(
-        connection.http,
-        part,
-        clock=clock,
-        validator=job.part_validator,
-        on_validator=lambda value: ledger.record_part(job.job_id, value),
-        on_bytes=lambda done, total: report.bytes(job, done, total),
-    ).run(source)
+    if not (job.part_validator == WHOLE and part.exists()):
+        await files.Download(
+            connection.http,
+            part,
+            clock=clock,
+            validator=None if job.part_validator == WHOLE else job.part_validator,
+            on_validator=lambda value: ledger.record_part(job.job_id, value),
+            on_bytes=lambda done, total: report.bytes(job, done, total),
+        ).run(source)
     report.say("saving", job)
 
     def plan(path: Path, sha256: str, size: int) -> None:
@@ -51,6 +54,12 @@ async def deliver(
 
     path = await asyncio.to_thread(files.place, part, destination, planned=job.planned_path, plan=plan)
     await record_delivered(job, path, ledger)
+
+
+def keep_media(job: Job, media: bytes, ledger: Ledger) -> None:
+    """The bytes that a synchronous server answered with, on the disk: they cannot be asked for again."""
+    files.write_part(files.part_path(_destination(job).folder, job.job_id), media)
+    ledger.record_part(job.job_id, WHOLE)
 
 
 async def record_delivered(job: Job, path: Path, ledger: Ledger) -> None:
@@ -64,7 +73,9 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger) -> None:
     await asyncio.to_thread(files.write_sidecar, path, _provenance(done))
 
 
-def delivered_file_is_intact(job: Job) -> bool:
+def delivered_is_intact(job: Job) -> bool:
+    if job.result is not None:
+        return True
     return files.is_intact(job.path, size=job.bytes, sha256=job.sha256)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import json
 import threading
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -23,7 +24,7 @@ from .errors import Interrupted, InvalidRequest, JobNotFound, Unsupported
 from .flights import Flights, Watch
 from .home import state_dir
 from .ledger import Job, Ledger
-from .models import Delivery, Destination, GenerationRequest, Quota
+from .models import Character, Delivery, Destination, GenerationRequest, Operation, Quota
 from .owners import Owner
 from .profiles import Profiles
 
@@ -103,8 +104,24 @@ class Engine:
         """Collects a job by our id or, with its profile, by the server's. Never submits."""
         return self._wait(self._resume(name.strip(), profile, destination, watch))
 
-    def remix_source(self, name: str, profile: str) -> str:
-        """The remote id to remix, from our id or the server's. Raises InvalidRequest for a foreign job."""
+    def create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Waiter[Character]:
+        """Makes a character and puts it into the library as ``name`` (empty: as the server calls it)."""
+        return self._wait(self._create_character(request, profile, name.strip(), watch))
+
+    def character(self, profile: str, name: str) -> Character:
+        """The library's character of that name. Raises InvalidRequest, naming its owner or the ones there are."""
+        library = [each for each in self.ledger.characters() if each.name == name.strip().removeprefix("@")]
+        for each in library:
+            if each.profile == profile:
+                return each
+        if library:
+            owners = ", ".join(f"'{each.profile}'" for each in library)
+            raise InvalidRequest(f"The character '{name}' belongs to profile {owners}, not to '{profile}'.")
+        known = ", ".join(each.name for each in self.ledger.characters() if each.profile == profile) or "none yet"
+        raise InvalidRequest(f"Profile '{profile}' has no character '{name}'; there are: {known}.")
+
+    def source_id(self, name: str, profile: str) -> str:
+        """The remote id of a source job, from our id or the server's. Raises InvalidRequest for a foreign job."""
         try:
             job = self.ledger.find(name.strip())
         except JobNotFound:
@@ -113,10 +130,10 @@ class Engine:
             return name.strip()
         if job.profile != profile:
             raise InvalidRequest(
-                f"Job {job.job_id} belongs to profile '{job.profile}', not to '{profile}'; a remix needs the same one."
+                f"Job {job.job_id} belongs to profile '{job.profile}', not to '{profile}'; it can only be used there."
             )
         if not job.remote_id:
-            raise InvalidRequest(f"Job {job.job_id} is {job.state}: there is no video to remix yet.")
+            raise InvalidRequest(f"Job {job.job_id} is {job.state}: there is no video yet.")
         return job.remote_id
 
     def cancel(self, name: str) -> Waiter[Job]:
@@ -157,8 +174,29 @@ class Engine:
     async def _generate(
         self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
     ) -> Delivery:
+        return _delivery(*await self._run(request, profile, destination, watch))
+
+    async def _create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Character:
+        job, _ = await self._run(request, profile, Destination(self.home), watch)
+        made = json.loads(job.result or "{}")
+        character = Character(
+            profile=profile,
+            name=name or made.get("username") or made.get("id") or job.job_id,
+            character_id=made.get("id") or job.remote_id or "",
+            username=made.get("username", ""),
+            source_url=request.source_url,
+            start=request.start,
+            end=request.end,
+        )
+        self.ledger.save_character(character)
+        return character
+
+    async def _run(
+        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
+    ) -> tuple[Job, bool]:
         connection = await self._connections.get(profile)
-        resolved = resolve(request, connection.can, profile)
+        cast = tuple(self.character(profile, name) for name in request.characters)
+        resolved = connection.provider.settle(resolve(replace(request, cast=cast), connection.can, profile))
         fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=profile)
         return await self._joined().join(
             fingerprint, connection, lambda flight: flight.generate(resolved, fingerprint, destination), watch
@@ -167,7 +205,12 @@ class Engine:
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
         job = self._find(name, profile, destination)
         connection = await self._connections.get(job.profile)
-        return await self._joined().join(job.fingerprint, connection, lambda flight: flight.resume(job), watch)
+        if not Operation(job.operation).makes_video:
+            raise InvalidRequest(
+                f"Job {job.job_id} made a character, not a video; run its request again to collect it."
+            )
+        joined = self._joined()
+        return _delivery(*await joined.join(job.fingerprint, connection, lambda flight: flight.resume(job), watch))
 
     def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
         if not name:
@@ -228,6 +271,20 @@ class Engine:
         if self._flights:
             await self._flights.aclose()
         await parts.connections.aclose()
+
+
+def _delivery(job: Job, worked: bool) -> Delivery:
+    return Delivery(
+        path=Path(job.path or ""),
+        job_id=job.job_id,
+        remote_id=job.remote_id or "",
+        profile=job.profile,
+        seconds=job.duration or 0.0,
+        width=job.width or 0,
+        height=job.height or 0,
+        fps=job.fps or 0.0,
+        reused=not worked,
+    )
 
 
 __all__ = ["Engine", "Waiter", "Watch"]

@@ -15,12 +15,12 @@ from pathlib import Path
 from . import ledger as rows
 from .clock import Clock
 from .connection import Connection
-from .deliver import deliver, delivered_file_is_intact, planned_file_is_there, record_delivered
+from .deliver import WHOLE, deliver, delivered_is_intact, keep_media, planned_file_is_there, record_delivered
 from .errors import BadResponse, JobNotFound, SoraError, StorageError, SubmissionUnknown
 from .follow import Follower, ended
 from .ledger import Job, Ledger
 from .media import files
-from .models import Delivery, Destination, GenerationRequest, Snapshot
+from .models import Destination, GenerationRequest, Operation, Snapshot, State
 from .owners import Owner
 from .providers import HTML_ANSWER, Attempt
 from .reconcile import find_submission
@@ -40,16 +40,17 @@ class Flight:
         self._owner = owner
         self._clock = clock
         self._report = report
-        self._worked = False
+        self.worked = False
         self._submitted = False
         self._snapshot: Snapshot | None = None
         self._lost: SubmissionUnknown | None = None
         self.job_id = ""
         self.committed = False  # from here on, an interrupt only stops the waiting
 
-    async def generate(self, request: GenerationRequest, fingerprint: str, destination: Destination) -> Delivery:
+    async def generate(self, request: GenerationRequest, fingerprint: str, destination: Destination) -> Job:
         """Claims the request and sees it through. Raises the error tree, with the job's ids in it."""
-        files.check_destination(self._except_own_file(destination, fingerprint))
+        if request.operation.makes_video:
+            files.check_destination(self._except_own_file(destination, fingerprint))
         while True:
             job = self._ledger.claim(
                 request,
@@ -60,22 +61,22 @@ class Flight:
                 destination=destination,
             )
             try:
-                delivery = await self._guarded(job, request)
+                done = await self._guarded(job, request)
             except JobNotFound:
                 if self._submitted or not self._connection.can.free:
                     raise
                 continue  # the preview was restarted and knows nothing of earlier jobs; they cost nothing
-            if delivery:
-                return delivery
+            if done:
+                return done
 
-    async def resume(self, job: Job) -> Delivery:
+    async def resume(self, job: Job) -> Job:
         """Sees a job through that is in the ledger already. Never submits."""
-        delivery = await self._guarded(job, None)
-        if delivery is None:
+        done = await self._guarded(job, None)
+        if done is None:
             raise JobNotFound(
                 f"Job {job.job_id} never reached the server.", fix="Run its request again; nothing was charged."
             )
-        return delivery
+        return done
 
     def _except_own_file(self, destination: Destination, fingerprint: str) -> Destination:
         """The file that this very request delivered may be named as the output again."""
@@ -85,7 +86,7 @@ class Flight:
         )
         return replace(destination, exact=None) if own else destination
 
-    async def _guarded(self, job: Job, request: GenerationRequest | None) -> Delivery | None:
+    async def _guarded(self, job: Job, request: GenerationRequest | None) -> Job | None:
         self.job_id = job.job_id
         try:
             async with AsyncExitStack() as slot:
@@ -99,7 +100,7 @@ class Flight:
         finally:
             self._ledger.release(job.job_id, self._owner.id)
 
-    async def _walk(self, job_id: str, request: GenerationRequest | None, slot: AsyncExitStack) -> Delivery | None:
+    async def _walk(self, job_id: str, request: GenerationRequest | None, slot: AsyncExitStack) -> Job | None:
         """None when it turns out that the request was never accepted: the caller may claim anew."""
         while True:
             job = self._ledger.get(job_id)
@@ -108,8 +109,8 @@ class Flight:
                     return None
                 raise ended(job)
             if job.state == rows.DELIVERED:
-                if await asyncio.to_thread(delivered_file_is_intact, job):
-                    return self._delivery(job)
+                if await asyncio.to_thread(delivered_is_intact, job):
+                    return job
                 self._ledger.undeliver(job_id)
             elif job.owner != self._owner.id:
                 await self._take_over(job)
@@ -138,14 +139,14 @@ class Flight:
         limits = self._connection.limits
         await slot.enter_async_context(limits.slot(lambda: self._report.say("waiting for a free slot", job)))
         await limits.pace()
-        self._worked = self._submitted = True
+        self.worked = self._submitted = True
         self._report.say("submitting", job)
 
         def on_sent() -> None:
             self._ledger.mark_sent(job.job_id)
             self.committed = True
 
-        attempt = Attempt(job.idempotency_key, on_sent)
+        attempt = Attempt(job.idempotency_key, on_sent, lambda text: self._report.say("running", job, note=text))
         try:
             snapshot = await self._connection.provider.submit(self._connection.http, request, attempt)
         except SubmissionUnknown as error:
@@ -159,6 +160,8 @@ class Flight:
 
     async def _record_submitted(self, job: Job, snapshot: Snapshot) -> None:
         """Keeps trying: this id is money."""
+        if snapshot.media is not None:
+            keep_media(job, snapshot.media, self._ledger)
         for wait in (0.2, 1.0, 3.0, None):
             try:
                 self._ledger.record_submitted(job.job_id, snapshot)
@@ -197,11 +200,17 @@ class Flight:
             self._ledger.record_over(job.job_id, rows.FAILED, reason, _NOT_ACCEPTED)
 
     async def _collect(self, job: Job, slot: AsyncExitStack) -> None:
-        self.committed = self._worked = True
+        self.committed = self.worked = True
         snapshot, self._snapshot = self._snapshot, None
-        follower = Follower(self._connection, self._ledger, self._clock, self._report)
-        snapshot = await follower.run(job, snapshot)
+        if snapshot is None and job.state == rows.SUCCEEDED and (job.url or job.part_validator == WHOLE):
+            snapshot = Snapshot(State.SUCCEEDED, remote_id=job.remote_id or "", url=job.url)
+        else:
+            follower = Follower(self._connection, self._ledger, self._clock, self._report)
+            snapshot = await follower.run(job, snapshot)
         await slot.aclose()  # the server's part is over: its place is free for the next job
+        if not Operation(job.operation).makes_video:
+            self._ledger.record_result(job.job_id, snapshot.result or {"id": snapshot.remote_id})
+            return
         await deliver(
             self._ledger.get(job.job_id),
             snapshot,
@@ -209,17 +218,4 @@ class Flight:
             ledger=self._ledger,
             clock=self._clock,
             report=self._report,
-        )
-
-    def _delivery(self, job: Job) -> Delivery:
-        return Delivery(
-            path=Path(job.path or ""),
-            job_id=job.job_id,
-            remote_id=job.remote_id or "",
-            profile=job.profile,
-            seconds=job.duration or 0.0,
-            width=job.width or 0,
-            height=job.height or 0,
-            fps=job.fps or 0.0,
-            reused=not self._worked,
         )

@@ -10,8 +10,8 @@ from typing import Any
 from .clock import Clock
 from .connection import Connection
 from .flight import Flight
-from .ledger import Ledger
-from .models import Delivery, Progress
+from .ledger import Job, Ledger
+from .models import Progress
 from .owners import Owner
 from .reporter import Reporter
 
@@ -25,7 +25,7 @@ class _Running:
         self.watches: list[Watch] = []
         self.last: Progress | None = None
         self.flight: Flight
-        self.task: asyncio.Task[Delivery]
+        self.task: asyncio.Task[Job]
 
     def tell(self, progress: Progress) -> None:
         self.last = progress
@@ -46,10 +46,10 @@ class Flights:
         self,
         fingerprint: str,
         connection: Connection,
-        begin: Callable[[Flight], Coroutine[Any, Any, Delivery]],
+        begin: Callable[[Flight], Coroutine[Any, Any, Job]],
         watch: Watch,
-    ) -> Delivery:
-        """Waits for the flight of this fingerprint, which ``begin`` starts when there is none.
+    ) -> tuple[Job, bool]:
+        """The finished row, and whether it took any work; ``begin`` starts the flight when there is none.
 
         A waiter that is canceled leaves. The flight goes on unless nothing was sent yet and
         nobody else waits for it.
@@ -59,14 +59,14 @@ class Flights:
         if running.last:
             watch(running.last)
         try:
-            return await asyncio.shield(running.task)
+            return await asyncio.shield(running.task), running.flight.worked
         finally:
             running.watches.remove(watch)
             if not running.watches and not running.flight.committed:
                 running.task.cancel()
 
     def _take_off(
-        self, fingerprint: str, connection: Connection, begin: Callable[[Flight], Coroutine[Any, Any, Delivery]]
+        self, fingerprint: str, connection: Connection, begin: Callable[[Flight], Coroutine[Any, Any, Job]]
     ) -> _Running:
         running = _Running()
         report = Reporter(self._clock, running.tell)
@@ -74,7 +74,7 @@ class Flights:
         running.task = asyncio.get_running_loop().create_task(begin(running.flight))
         self._running[fingerprint] = running
 
-        def landed(task: asyncio.Task[Delivery]) -> None:
+        def landed(task: asyncio.Task[Job]) -> None:
             del self._running[fingerprint]
             error = None if task.cancelled() else task.exception()
             if error and not running.watches:

@@ -20,7 +20,7 @@ from typing import Any
 from .clock import Clock
 from .errors import InvalidRequest, JobNotFound, StorageError
 from .home import make_private_dir
-from .models import Destination, GenerationRequest, Snapshot, State
+from .models import Character, Destination, GenerationRequest, Snapshot, State
 
 SUBMITTING, UNKNOWN, DELIVERED, FORGOTTEN = "submitting", "unknown", "delivered", "forgotten"
 SUCCEEDED, FAILED, CANCELED = State.SUCCEEDED.value, State.FAILED.value, State.CANCELED.value
@@ -74,6 +74,22 @@ MIGRATIONS = (
     CREATE INDEX by_remote_id ON jobs (profile, remote_id);
     CREATE INDEX by_age ON jobs (created_at);
     """,
+    # 2: jobs that make no video keep what they made in result; characters are the user's library.
+    """
+    ALTER TABLE jobs ADD COLUMN operation TEXT NOT NULL DEFAULT 'text_to_video';
+    ALTER TABLE jobs ADD COLUMN result TEXT;
+    CREATE TABLE characters (
+        profile TEXT NOT NULL,
+        name TEXT NOT NULL,
+        character_id TEXT NOT NULL,
+        username TEXT NOT NULL,
+        source_url TEXT NOT NULL,
+        start REAL NOT NULL,
+        "end" REAL NOT NULL,
+        created_at REAL NOT NULL,
+        PRIMARY KEY (profile, name)
+    )
+    """,
 )
 
 
@@ -116,6 +132,8 @@ class Job:
     finished_at: float | None
     delivered_at: float | None
     updated_at: float
+    operation: str
+    result: str | None
 
     @property
     def over(self) -> bool:
@@ -123,6 +141,7 @@ class Job:
 
 
 _COLUMNS = frozenset(each.name for each in fields(Job))
+_CHARACTER = tuple(each.name for each in fields(Character))
 
 
 class Ledger:
@@ -204,6 +223,7 @@ class Ledger:
             "profile": profile,
             "provider": provider,
             "request": json.dumps(request.facts(), ensure_ascii=True),
+            "operation": request.operation.value,
             "prompt": request.prompt.encode("utf-8", "replace").decode(),
             "model": request.model,
             "seconds": request.seconds,
@@ -293,6 +313,7 @@ class Ledger:
             state=_live_state(snapshot),
             submitted_at=self._clock.now(),
             progress=snapshot.progress,
+            url=snapshot.url,
             error=None,
             error_kind=None,
         )
@@ -302,7 +323,7 @@ class Ledger:
         if snapshot.progress is not None:
             changes["progress"] = snapshot.progress
         if snapshot.state is State.SUCCEEDED:
-            changes.update(finished_at=self._clock.now())
+            changes.update(finished_at=self._clock.now(), url=snapshot.url)
         self._update(job_id, **changes)
 
     def record_unknown(self, job_id: str, reason: str) -> None:
@@ -329,6 +350,15 @@ class Ledger:
                 (DELIVERED, width, height, fps, duration, now, now, now, job_id),
             )
             return self._get(db, job_id)
+
+    def record_result(self, job_id: str, result: Mapping[str, str]) -> Job:
+        """Ends a job that makes no video: what it made is on record."""
+        now = self._clock.now()
+        self._update(
+            job_id, state=DELIVERED, result=json.dumps(result), progress=100.0, owner=None, finished_at=now,
+            delivered_at=now,
+        )  # fmt: skip
+        return self.get(job_id)
 
     def undeliver(self, job_id: str) -> None:
         """The file is gone or changed: the paid job is to be collected again."""
@@ -384,6 +414,23 @@ class Ledger:
                 "SELECT remote_id FROM jobs WHERE profile = ? AND remote_id IS NOT NULL", (profile,)
             ).fetchall()
         return frozenset(row[0] for row in rows)
+
+    def save_character(self, character: Character) -> None:
+        """Adds the character to the library; one of the same profile and name is replaced."""
+        row = (*(getattr(character, name) for name in _CHARACTER), self._clock.now())
+        with self._transaction() as db:
+            db.execute("INSERT OR REPLACE INTO characters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+    def characters(self) -> list[Character]:
+        """The whole library, by profile and name."""
+        with self._lock, self._translated():
+            rows = self._db.execute("SELECT * FROM characters ORDER BY profile, name").fetchall()
+        return [Character(**{name: row[name] for name in _CHARACTER}) for row in rows]
+
+    def delete_character(self, profile: str, name: str) -> bool:
+        """Takes a character out of the library, not off the server; False when there was none."""
+        with self._transaction() as db:
+            return db.execute("DELETE FROM characters WHERE profile = ? AND name = ?", (profile, name)).rowcount == 1
 
     def durations(self, profile: str, model: str, seconds: int, limit: int = 20) -> list[float]:
         """How long the last jobs like this took from submission to success, in seconds."""

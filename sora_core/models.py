@@ -27,6 +27,16 @@ class Operation(str, enum.Enum):
     IMAGE_TO_VIDEO = "image_to_video"
     STORYBOARD = "storyboard"
     REMIX = "remix"
+    CREATE_CHARACTER = "create_character"
+    CLEAN_LINK = "clean_link"
+
+    @property
+    def makes_video(self) -> bool:
+        return self is not Operation.CREATE_CHARACTER
+
+    @property
+    def needs_prompt(self) -> bool:
+        return self not in (Operation.CREATE_CHARACTER, Operation.CLEAN_LINK)
 
 
 class State(str, enum.Enum):
@@ -83,11 +93,30 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class Character:
+    """A reusable character. It belongs to the profile that made it; ``name`` is the user's word for it.
+
+    ``source_url`` with ``start`` and ``end`` (seconds) is the clip it was made from, where the protocol
+    wants that named again.
+    """
+
+    profile: str
+    name: str
+    character_id: str
+    username: str = ""
+    source_url: str = ""
+    start: float = 0.0
+    end: float = 0.0
+
+
+@dataclass(frozen=True)
 class GenerationRequest:
-    """One video as the user asked for it.
+    """What the user asked for: one video, or one character.
 
     ``seconds`` 0 and ``model``, ``size`` "" mean the profile's default. ``size`` is "WxH" in pixels.
-    ``remix_of`` is the remote id of the source video.
+    The source of a remix, a character or a clean link is ``source_id`` (the remote id of a job) or
+    ``source_url``; ``start`` and ``end`` (seconds) are the part of it that shows a character.
+    ``cast`` is what the names in ``characters`` stand for in the chosen profile.
     """
 
     operation: Operation
@@ -101,9 +130,14 @@ class GenerationRequest:
     negative_prompt: str = ""
     style: str = ""
     characters: tuple[str, ...] = ()
+    cast: tuple[Character, ...] = ()
     images: tuple[Upload, ...] = ()
+    image_url: str = ""
     shots: tuple[Shot, ...] = ()
-    remix_of: str = ""
+    source_id: str = ""
+    source_url: str = ""
+    start: float = 0.0
+    end: float = 0.0
 
     def facts(self) -> dict[str, Any]:
         """JSON-able and complete: media by content hash. What the fingerprint is made of."""
@@ -118,10 +152,13 @@ class GenerationRequest:
             "seed": self.seed,
             "negative_prompt": self.negative_prompt,
             "style": self.style,
-            "characters": list(self.characters),
+            "characters": [character.character_id for character in self.cast],
             "images": [image.sha256 for image in self.images],
+            "image_url": self.image_url,
             "shots": [[shot.text, shot.seconds] for shot in self.shots],
-            "remix_of": self.remix_of,
+            "source_id": self.source_id,
+            "source_url": self.source_url,
+            "part": [self.start, self.end],
         }
 
     def fingerprint(self, *, provider: str, profile: str) -> str:
@@ -168,6 +205,7 @@ class Capabilities:
     # optional fields of a request that the protocol has a place for
     fields: frozenset[str] = frozenset()
     image_limit: int = 1  # reference images in one request
+    image_forms: frozenset[str] = frozenset(("file",))  # of file, url, data (a data URI)
     image_bytes_limit: int = 20 * 1024 * 1024
     poll_seconds: float = 5.0
     requests_per_minute: int | None = None
@@ -195,6 +233,8 @@ class Snapshot:
     remote_id: str = ""
     progress: float | None = None
     url: str | None = None
+    media: bytes | None = field(default=None, repr=False)  # the video itself, from servers that answer with it
+    result: Mapping[str, str] | None = None  # what a job that makes no video has made
     failure: Failure | None = None
     queue_position: int | None = None
     created_at: float | None = None  # seconds since the epoch

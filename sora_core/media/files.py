@@ -64,6 +64,18 @@ def part_path(folder: Path, job_id: str) -> Path:
     return folder / f".{job_id}.part"
 
 
+def write_part(part: Path, data: bytes) -> None:
+    """A whole video that came in one piece. Raises MediaError, StorageError."""
+    if sniff(data[:_HEAD_BYTES]) is None:
+        raise MediaError(f"The server sent no video: {_describe(data[:200])}")
+    try:
+        with part.open("wb") as stream:
+            stream.write(data)
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise StorageError(f"{part.parent} cannot be written: {error.strerror or error}.") from error
+
+
 def next_path(destination: Destination, suffix: str) -> Path:
     """The first free name, as ComfyUI counts: stem_00001_.mp4. The name is taken by creating it empty."""
     if destination.exact:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
-from ..models import Capabilities, GenerationRequest, Quota, Snapshot
+from ..models import Capabilities, GenerationRequest, Quota, Snapshot, State
 from ..profiles import Profile
 from ..transport import Call, Http, Reply
 from . import _normalize as normalize
@@ -26,6 +26,7 @@ class Attempt:
 
     idempotency_key: str
     on_sent: Callable[[], None]
+    tell: Callable[[str], None] = lambda text: None  # progress in the server's words, while the call is open
 
     def marked(self, call: Call) -> Call:
         """The call with the key; harmless where servers ignore it."""
@@ -47,6 +48,13 @@ class Provider(ABC):
     @abstractmethod
     def base_url(self) -> str:
         """The root that paths are joined to, from however the user wrote it. Raises ProfileError."""
+
+    def settle(self, request: GenerationRequest) -> GenerationRequest:
+        """Last word on a checked request: facts that hang together (a model that carries length and shape).
+
+        Pure. Raises Unsupported, InvalidRequest. Usually not overwritten.
+        """
+        return request
 
     @abstractmethod
     def encode_submit(self, request: GenerationRequest) -> Call:
@@ -84,9 +92,13 @@ class Provider(ABC):
         return normalize.error_of(reply, provider=self.name)
 
     async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
-        """Charges once. A 2xx answer without a job id leaves it open whether the job exists."""
+        """Charges once. A 2xx answer without a job or a result leaves it open whether the job exists."""
         call = self.encode_submit(request)
         reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent)
+        return self.accepted(reply)
+
+    def accepted(self, reply: Reply) -> Snapshot:
+        """The job that a 2xx answer to the charging call is about. Raises SubmissionUnknown when it names none."""
         try:
             snapshot = self.decode(reply)
         except BadResponse as error:
@@ -94,7 +106,8 @@ class Provider(ABC):
             raise SubmissionUnknown(
                 f"The server's answer to the request names no job. {error.message}", code=code
             ) from error
-        if not snapshot.remote_id:
+        done = snapshot.url or snapshot.media or snapshot.result or snapshot.state is State.FAILED
+        if not snapshot.remote_id and not done:
             raise SubmissionUnknown("The server took the request, but its answer names no job.")
         return snapshot
 

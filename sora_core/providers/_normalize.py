@@ -146,9 +146,15 @@ def state_of(value: Any, words: Mapping[str, State] = STATES) -> tuple[State | N
     for key in _STATE_KEYS:
         word = dig(value, key)
         if isinstance(word, str) and word.strip():
+            if "." not in key and word.lower() in _SUCCESS_CODES and _inner_word(value):
+                continue  # the envelope's success, not the job's
             norm = re.sub(r"[-\s]+", "_", word.strip().lower())
             return words.get(norm, STATES.get(norm)), word
     return None, ""
+
+
+def _inner_word(value: Any) -> bool:
+    return any(isinstance(dig(value, key), str) for key in ("data.status", "data.state"))
 
 
 def progress_of(value: Any) -> float | None:

@@ -20,7 +20,7 @@ from ._base import Provider
 ENDED_HOSTS = ("openai.com", "chatgpt.com")
 ENDED_ON = date(2026, 9, 24)
 
-_OPERATIONS = frozenset(Operation)
+_OPERATIONS = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX))
 _OPEN_SIZES = {
     ("landscape", "standard"): "1280x720",
     ("portrait", "standard"): "720x1280",
@@ -105,7 +105,7 @@ class OpenAI(Provider):
     def encode_submit(self, request: GenerationRequest) -> Call:
         fields = self._fields(request)
         if request.operation is Operation.REMIX:
-            path = f"/videos/{quote(request.remix_of, safe='')}/remix"
+            path = f"/videos/{quote(request.source_id, safe='')}/remix"
             return Call("POST", path, Effect.CHARGE, json=fields, timeout=180)
         files = tuple(("input_reference", image) for image in request.images)
         # Always multipart, as the official client sends it: some servers read nothing else.

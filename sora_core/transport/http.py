@@ -68,11 +68,19 @@ class Http:
         await self._pooled.aclose()
         await self._fresh.aclose()
 
-    async def send(self, call: Call, *, on_sent: Callable[[], None] | None = None, attempts: int = ATTEMPTS) -> Reply:
+    async def send(
+        self,
+        call: Call,
+        *,
+        on_sent: Callable[[], None] | None = None,
+        on_chunk: Callable[[bytes], None] | None = None,
+        attempts: int = ATTEMPTS,
+    ) -> Reply:
         """The 2xx answer to ``call``.
 
         ``on_sent`` runs right before the first byte of the request leaves; what it raises stops the
-        request. Raises the error tree: SubmissionUnknown for a charge that may have been accepted.
+        request. ``on_chunk`` is handed the body of a 2xx answer as it arrives. Raises the error tree:
+        SubmissionUnknown for a charge that may have been accepted.
         """
         import httpx
 
@@ -82,7 +90,7 @@ class Http:
             kind, error = FailureKind.REFUSED, None
             sent = _Sent(on_sent)
             try:
-                reply = await self._once(call, sent)
+                reply = await self._once(call, sent, on_chunk)
                 if reply.ok:
                     return reply
                 error = self._judge(reply)
@@ -99,12 +107,14 @@ class Http:
                 raise error
             await self._clock.sleep(decision.wait)
 
-    async def _once(self, call: Call, sent: _Sent) -> Reply:
+    async def _once(self, call: Call, sent: _Sent, on_chunk: Callable[[bytes], None] | None) -> Reply:
         follow = call.effect is Effect.READ
         async with self._open(call, sent, follow=follow) as response:
             body = bytearray()
             async for chunk in response.aiter_bytes():
                 body += chunk
+                if on_chunk and response.is_success:
+                    on_chunk(chunk)
                 if len(body) > REPLY_LIMIT_BYTES:
                     raise BadResponse(f"The answer from {bare_url(str(response.url))} is larger than 64 MiB.")
             return self._reply(response, bytes(body))

@@ -283,8 +283,8 @@ def test_a_machine_without_fonts_still_writes_latin() -> None:
     ink.draw(ImageDraw.Draw(dash), (10, 30), "–", 40, 255)
     assert np.asarray(dash)[:25].max() == 0 < np.asarray(dash)[25:].max()
     picture = Image.new("L", (200, 60))
-    ink.draw(ImageDraw.Draw(picture), (10, 30), "fox 狐", 40, 255)
-    assert np.asarray(picture)[:, 10:60].max() == np.asarray(picture)[:, 100:].max() == 255
+    ink.draw(ImageDraw.Draw(picture), (10, 30), "fox", 40, 255)
+    assert np.asarray(picture)[:, 10:60].max() == 255
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ class TestSubmitting:
         assert call.form["prompt"] == "film noir"
 
     def test_of_a_remix_names_the_source_in_the_path(self):
-        request = GenerationRequest(Operation.REMIX, "at night", remix_of="video_a+b/c==")
+        request = GenerationRequest(Operation.REMIX, "at night", source_id="video_a+b/c==")
         call = provider().encode_submit(request)
         assert (call.method, call.path, call.effect) == ("POST", "/videos/video_a%2Bb%2Fc%3D%3D/remix", Effect.CHARGE)
         assert call.json == {"prompt": "at night"}

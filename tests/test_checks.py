@@ -1,0 +1,152 @@
+"""What a profile cannot do is refused before anything is sent, naming what it can do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from sora_core.checks import resolve
+from sora_core.errors import InvalidRequest, Unsupported
+from sora_core.models import Capabilities, GenerationRequest, Operation, Shot, SizeRange, Upload
+
+CAN = Capabilities(
+    operations=frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX)),
+    seconds=(4, 8, 12),
+    sizes=("1280x720", "720x1280", "1792x1024"),
+    size_for={
+        ("landscape", "standard"): "1280x720",
+        ("portrait", "standard"): "720x1280",
+        ("landscape", "hd"): "1792x1024",
+    },
+    default_seconds=4,
+    models=("sora-2", "sora-2-pro"),
+    prompt_limit=100,
+    fields=frozenset(("style",)),
+    image_limit=1,
+    image_bytes_limit=1000,
+)
+REQUEST = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat")
+IMAGE = Upload(b"png", "image/png", "reference.png")
+
+
+def resolved(can: Capabilities = CAN, **changes: object) -> GenerationRequest:
+    return resolve(replace(REQUEST, **changes), can, "relay")
+
+
+class TestDefaults:
+    def test_are_filled_in(self):
+        request = resolved()
+        assert (request.seconds, request.size) == (4, "1280x720")
+
+    def test_may_be_left_to_the_server(self):
+        assert resolved(replace(CAN, default_seconds=None)).seconds == 0
+
+    @pytest.mark.parametrize(
+        ("orientation", "quality", "size"),
+        [(*pair, size) for pair, size in CAN.size_for.items()],
+    )
+    def test_follow_orientation_and_quality(self, orientation, quality, size):
+        assert resolved(orientation=orientation, quality=quality).size == size
+
+    def test_give_way_to_what_is_asked_for(self):
+        request = resolved(seconds=8, size="1792x1024", model=" sora-2-pro ")
+        assert (request.seconds, request.size, request.model) == (8, "1792x1024", "sora-2-pro")
+
+    def test_of_a_storyboard_are_the_length_of_its_shots(self):
+        shots = (Shot("a", 5.5), Shot("b", 2.5))
+        assert resolved(operation=Operation.STORYBOARD, shots=shots).seconds == 8
+
+    def test_of_a_remix_are_those_of_its_source(self):
+        request = resolved(operation=Operation.REMIX, source_id="video_1")
+        assert (request.seconds, request.size) == (0, "")
+
+    def test_leave_an_equal_request_equal(self):
+        assert resolved(**vars(resolved())) == resolved()
+
+    @pytest.mark.parametrize("size", ["1280X720", " 1280x720 ", "1280×720", "1280*720"])
+    def test_take_a_size_however_it_is_written(self, size):
+        assert resolved(size=size).size == "1280x720"
+
+
+REFUSED = {
+    "an empty prompt": ({"prompt": ""}, InvalidRequest, "prompt is empty"),
+    "a blank prompt": ({"prompt": " \n\t"}, InvalidRequest, "prompt is empty"),
+    "a prompt that is too long": ({"prompt": "x" * 101}, InvalidRequest, "up to 100"),
+    "a length": ({"seconds": 5}, Unsupported, "4, 8, 12 seconds"),
+    "a negative length": ({"seconds": -4}, Unsupported, "4, 8, 12 seconds"),
+    "a size": ({"size": "640x480"}, Unsupported, "1280x720, 720x1280, 1792x1024"),
+    "no size at all": ({"size": "big"}, Unsupported, "1280x720"),
+    "an orientation it has no size for": ({"orientation": "square"}, Unsupported, "landscape standard"),
+    "an orientation that is none": ({"orientation": "diagonal"}, InvalidRequest, "landscape, portrait, square"),
+    "a quality it has no size for": ({"orientation": "portrait", "quality": "hd"}, Unsupported, "portrait standard"),
+    "a quality that is none": ({"quality": "8k"}, InvalidRequest, "standard, hd"),
+    "a model": ({"model": "veo"}, Unsupported, "sora-2, sora-2-pro"),
+    "a field it has no place for": ({"negative_prompt": "rain"}, Unsupported, "style"),
+    "characters": ({"characters": ("ana",)}, Unsupported, "characters"),
+    "too many images": (
+        {"operation": Operation.IMAGE_TO_VIDEO, "images": (IMAGE, IMAGE)},
+        Unsupported,
+        "1 reference image",
+    ),
+    "an image that is too large": (
+        {"operation": Operation.IMAGE_TO_VIDEO, "images": (Upload(b"x" * 1001, "image/png", "big.png"),)},
+        Unsupported,
+        "big.png",
+    ),
+    "an image that is missing": ({"operation": Operation.IMAGE_TO_VIDEO}, InvalidRequest, "needs an image"),
+    "a source that is missing": ({"operation": Operation.REMIX}, InvalidRequest, "job it starts from"),
+    "shots that add up to nothing it makes": (
+        {"operation": Operation.STORYBOARD, "shots": (Shot("a", 5.0),)},
+        Unsupported,
+        "4, 8, 12 seconds",
+    ),
+    "shots that are endless": (
+        {"operation": Operation.STORYBOARD, "shots": (Shot("a", float("inf")),)},
+        Unsupported,
+        "4, 8, 12 seconds",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "kind", "says"), REFUSED.values(), ids=REFUSED)
+def test_it_refuses(changes, kind, says):
+    with pytest.raises(kind) as caught:
+        resolved(**changes)
+    assert says in caught.value.message
+
+
+def test_an_operation_that_it_cannot_do_is_refused_naming_those_it_can():
+    can = replace(CAN, operations=frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO)))
+    with pytest.raises(Unsupported) as caught:
+        resolved(can, operation=Operation.REMIX, source_id="x")
+    assert caught.value.message == "Profile 'relay' cannot do remix; it can do image to video, text to video."
+
+
+def test_a_storyboard_needs_no_prompt_beside_its_shots():
+    assert resolved(operation=Operation.STORYBOARD, prompt="", shots=(Shot("a", 4.0),)).seconds == 4
+
+
+def test_a_profile_without_a_list_of_models_takes_any():
+    assert resolved(replace(CAN, models=()), model="anything").model == "anything"
+
+
+def test_ranges_are_told_as_ranges():
+    can = replace(CAN, seconds=range(1, 61), sizes=SizeRange(64, 2048))
+    with pytest.raises(Unsupported, match="whole seconds from 1 to 60"):
+        resolved(can, seconds=61)
+    with pytest.raises(Unsupported, match="from 64 to 2048"):
+        resolved(can, size="8000x8000")
+
+
+@pytest.mark.parametrize("side", ["１２８０x７２０", "²x²"])
+def test_digits_that_no_server_reads_are_no_size(side):
+    with pytest.raises(Unsupported):
+        resolved(replace(CAN, sizes=SizeRange(1, 2048, 1)), size=side)
+
+
+def test_every_refusal_names_the_profile():
+    for changes, kind, _ in REFUSED.values():
+        if kind is Unsupported and "big.png" not in str(changes):
+            with pytest.raises(Unsupported, match="'relay'"):
+                resolved(**changes)

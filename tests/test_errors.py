@@ -1,0 +1,111 @@
+"""The tree of errors: what each says, carries and exits with."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+import pytest
+
+from sora_core import errors
+from sora_core.errors import JobFailed, SoraError, SubmissionUnknown
+
+ALL = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, SoraError)]
+EXIT_CODES = {
+    "InputError": 2,
+    "AccountError": 3,
+    "JobError": 4,
+    "SubmissionUnknown": 5,
+    "ServiceError": 6,
+    "Interrupted": 130,
+}
+
+
+def test_the_picture_in_the_docstring_is_the_tree():
+    """Read off the indentation of the drawing: every class below the one that it is drawn under."""
+    drawn: dict[str, str] = {}
+    above: list[tuple[int, str]] = []
+    for line in inspect.getdoc(errors).splitlines():
+        match = re.match(r"([\s│├└─]*)([A-Z]\w+)(\s|$)", line)
+        if not match or not hasattr(errors, match[2]):
+            continue
+        depth = len(match[1])
+        above = [(level, name) for level, name in above if level < depth]
+        if above:
+            drawn[match[2]] = above[-1][1]
+        above.append((depth, match[2]))
+    assert drawn == {each.__name__: each.__base__.__name__ for each in ALL if each is not SoraError}
+
+
+@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
+class TestEveryError:
+    def test_exits_with_the_code_of_its_branch(self, kind):
+        branches = [name for name in EXIT_CODES if issubclass(kind, getattr(errors, name))]
+        assert len(branches) == (kind is not SoraError)
+        assert kind.exit_code == (EXIT_CODES[branches[0]] if branches else 1)
+
+    def test_is_documented(self, kind):
+        assert kind.__doc__
+        assert kind.__doc__ != SoraError.__doc__ or kind is SoraError
+
+    def test_says_what_happened_in_english_and_chinese(self, kind):
+        text = str(kind("It broke."))
+        assert text.startswith("It broke.")
+        assert kind.title_zh in text
+        assert any("\u4e00" <= char <= "\u9fff" for char in kind.title_zh)
+
+    def test_has_its_fix_in_both_languages_or_in_none(self, kind):
+        assert bool(kind.fix) == bool(kind.fix_zh)
+        assert any("\u4e00" <= char <= "\u9fff" for char in kind.fix_zh) or not kind.fix_zh
+
+    def test_names_its_class_for_programs(self, kind):
+        assert kind("x").kind == kind.__name__
+
+
+def test_it_carries_data():
+    error = JobFailed("no", job_id="job_1", remote_id="video_1", provider="openai", code="c", retry_after=7.0)
+    assert (error.job_id, error.remote_id, error.provider, error.code, error.retry_after) == (
+        "job_1",
+        "video_1",
+        "openai",
+        "c",
+        7.0,
+    )
+    assert error.message == "no"
+    assert "job job_1" in str(error)
+    assert "remote id video_1" in str(error)
+
+
+def test_ids_that_are_learned_later_are_shown_too():
+    error = JobFailed("no")
+    assert "job" not in str(error).splitlines()[0]
+    error.job_id = "job_1"
+    assert "job_1" in str(error).splitlines()[0]
+
+
+def test_a_fix_of_its_own_replaces_the_usual_one():
+    error = JobFailed("no", fix="Do this.", fix_zh="请这样做。")
+    assert "Do this." in str(error)
+    assert "请这样做。" in str(error)
+    assert JobFailed.fix not in str(error)
+
+
+def test_a_fix_can_be_left_out():
+    assert JobFailed.fix not in str(JobFailed("no", fix="", fix_zh=""))
+
+
+def test_one_fix_does_not_leak_into_the_next_error():
+    JobFailed("no", fix="Do this.")
+    assert JobFailed("no").fix == JobFailed.fix
+
+
+@pytest.mark.parametrize("kind", [each for each in ALL if issubclass(each, errors.InputError)])
+def test_bad_input_says_that_nothing_was_charged(kind):
+    if kind is not errors.StorageError:
+        assert "未扣费" in kind.title_zh
+
+
+def test_an_unknown_submission_says_that_it_is_not_sent_again_and_how_to_free_it():
+    text = str(SubmissionUnknown("lost", job_id="job_1"))
+    assert "not be sent again" in text
+    assert "forget" in text
