@@ -37,6 +37,7 @@ class Provider(ABC):
     """Adapter for one wire protocol, bound to one profile. Holds no state of its own."""
 
     name: ClassVar[str]
+    default_auth: ClassVar[str] = "bearer"  # how the protocol's document sends the key
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile

@@ -1,0 +1,74 @@
+"""The command: `python -m sora_core`, installed as `sora-video`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..engine import Engine
+from ..errors import SoraError
+from . import _characters, _generate, _jobs, _profiles
+from ._terminal import say
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit code is the error tree's."""
+    arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    engine = Engine()
+    try:
+        code: int = arguments.run(engine, arguments)
+        return code
+    except SoraError as error:
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("Interrupted. 已中断。")
+        return INTERRUPTED
+    finally:
+        engine.close()
+
+
+def _interrupt(signum: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _gateway(engine: Engine, arguments: argparse.Namespace) -> int:
+    from ..gateway import serve
+
+    faults = Path(arguments.faults) if arguments.faults else None
+    asyncio.run(
+        serve(host=arguments.host, port=arguments.port, speed=arguments.speed, key=arguments.key, faults_file=faults)
+    )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    about = "Video through any server that speaks a Sora protocol."
+    parser = argparse.ArgumentParser(prog="sora-video", description=about)
+    parser.add_argument("--version", action="version", version=f"sora-video {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (_generate, _jobs, _characters, _profiles):
+        module.add(commands, _command)
+    gateway = _command(commands, "gateway", _gateway, "run the preview server")
+    gateway.add_argument("--host", default="127.0.0.1")
+    gateway.add_argument("--port", type=int, default=0)
+    gateway.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time")
+    gateway.add_argument("--key", help="the API key that clients must send")
+    gateway.add_argument("--faults", metavar="FILE", help="fault rules as JSON")
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[Engine, argparse.Namespace], int], about: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=about, description=about)
+    parser.set_defaults(run=run)
+    return parser

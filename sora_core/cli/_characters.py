@@ -1,0 +1,89 @@
+"""`character`: the library of characters, each tied to the profile that made it."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from typing import Any
+
+from ..engine import Engine
+from ..errors import InvalidRequest
+from ..models import GenerationRequest, Operation
+from ._terminal import ProgressLine, say, show, show_json, wait
+
+
+def add(commands: Any, command: Any) -> None:
+    """Adds the commands to the parser."""
+    actions = commands.add_parser("character", help="make, list, rename and delete characters")
+    subcommands = actions.add_subparsers(required=True, metavar="ACTION")
+    create = command(subcommands, "create", _create, "make a character from 1 to 3 seconds of a clip")
+    create.add_argument("name", metavar="NAME")
+    create.add_argument("--profile", required=True)
+    source = create.add_mutually_exclusive_group(required=True)
+    source.add_argument("--url", default="", help="address of a clip")
+    source.add_argument("--from-job", default="", metavar="JOB", help="a finished job of the same profile")
+    create.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
+    create.add_argument("--end", type=float, default=3.0, metavar="SECONDS")
+    create.add_argument("--json", action="store_true")
+    listing = command(subcommands, "list", _list, "the library")
+    listing.add_argument("--json", action="store_true")
+    rename = command(subcommands, "rename", _rename, "give a character another name here")
+    rename.add_argument("name", metavar="NAME")
+    rename.add_argument("new_name", metavar="NEW_NAME")
+    rename.add_argument("--profile", required=True)
+    delete = command(subcommands, "delete", _delete, "take a character out of the library, not off the server")
+    delete.add_argument("name", metavar="NAME")
+    delete.add_argument("--profile", required=True)
+
+
+def _create(engine: Engine, arguments: argparse.Namespace) -> int:
+    request = GenerationRequest(
+        operation=Operation.CREATE_CHARACTER,
+        prompt="",
+        source_url=arguments.url,
+        source_id=engine.source_id(arguments.from_job, arguments.profile) if arguments.from_job else "",
+        start=arguments.start,
+        end=arguments.end,
+    )
+    progress = ProgressLine()
+    try:
+        character = wait(engine.create_character(request, arguments.profile, arguments.name, progress))
+    finally:
+        progress.end()
+    if arguments.json:
+        show_json(asdict(character))
+    else:
+        show(character.name)
+    return 0
+
+
+def _list(engine: Engine, arguments: argparse.Namespace) -> int:
+    characters = engine.ledger.characters()
+    if arguments.json:
+        show_json([asdict(each) for each in characters])
+        return 0
+    for each in characters:
+        show(f"{each.name:20} {each.profile:16} {each.character_id}  {'@' + each.username if each.username else ''}")
+    return 0
+
+
+def _rename(engine: Engine, arguments: argparse.Namespace) -> int:
+    character = engine.character(arguments.profile, arguments.name)
+    new_name = arguments.new_name.strip()
+    if not new_name or "," in new_name:
+        raise InvalidRequest(
+            f"'{arguments.new_name}' is no name for a character: it is empty or holds a comma."
+        )
+    if any(each.name == new_name and each.profile == arguments.profile for each in engine.ledger.characters()):
+        raise InvalidRequest(f"Profile '{arguments.profile}' has a character '{new_name}' already.")
+    engine.ledger.save_character(replace(character, name=new_name))
+    engine.ledger.delete_character(arguments.profile, character.name)
+    say(f"The character '{character.name}' is called '{new_name}' now.")
+    return 0
+
+
+def _delete(engine: Engine, arguments: argparse.Namespace) -> int:
+    character = engine.character(arguments.profile, arguments.name)
+    engine.ledger.delete_character(arguments.profile, character.name)
+    say(f"The character '{character.name}' is out of the library; on the server it stays.")
+    return 0

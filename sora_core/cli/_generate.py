@@ -1,0 +1,190 @@
+"""`generate`, `resume` and `clean`: commands that end in a video file."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from .. import ledger as rows
+from ..checks import ORIENTATIONS, QUALITIES
+from ..engine import Engine, Waiter
+from ..errors import InvalidRequest, JobNotFound, StorageError
+from ..home import output_dir
+from ..models import Delivery, Destination, GenerationRequest, Operation, Upload
+from ..profiles import PREVIEW
+from ..shots import parse_shot
+from ._terminal import ProgressLine, say, show, show_json, wait
+
+
+def add(commands: Any, command: Any) -> None:
+    """Adds the commands to the parser."""
+    _add_generate(command(commands, "generate", _generate, "make a video; the same request is paid once"))
+    resume = command(commands, "resume", _resume, "collect a job by its id or remote id; never submits")
+    resume.add_argument("job", metavar="JOB")
+    resume.add_argument("--profile", help="the profile of a remote id that is not in the ledger")
+    _add_output(resume)
+    clean = command(commands, "clean", _clean, "ask the provider for its own clean rendition of a clip")
+    clean.add_argument("source", metavar="JOB_OR_URL")
+    clean.add_argument("--profile", required=True)
+    clean.add_argument("--confirm-rights", action="store_true", help="the clip is mine, or I have permission")
+    _add_output(clean)
+
+
+def _generate(engine: Engine, arguments: argparse.Namespace) -> int:
+    request = _request(engine, arguments)
+    progress = ProgressLine()
+    waiter = engine.generate(request, arguments.profile, _destination(arguments.out), progress)
+    return _deliver(engine, waiter, progress, arguments)
+
+
+def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
+    progress = ProgressLine()
+    waiter = engine.resume(arguments.job, arguments.profile, _destination(arguments.out), progress)
+    return _deliver(engine, waiter, progress, arguments)
+
+
+def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
+    if not arguments.confirm_rights:
+        raise InvalidRequest("Say with --confirm-rights that the clip is yours or that you have permission.")
+    source = arguments.source.strip()
+    is_url = source.startswith(("http://", "https://"))
+    request = GenerationRequest(
+        operation=Operation.CLEAN_LINK,
+        prompt="",
+        source_url=source if is_url else "",
+        source_id="" if is_url else engine.source_id(source, arguments.profile),
+    )
+    progress = ProgressLine()
+    waiter = engine.generate(request, arguments.profile, _destination(arguments.out), progress)
+    return _deliver(engine, waiter, progress, arguments)
+
+
+def _request(engine: Engine, arguments: argparse.Namespace) -> GenerationRequest:
+    shots = tuple(parse_shot(line) for line in arguments.shot)
+    images = _images(arguments.image)
+    operation = Operation.TEXT_TO_VIDEO
+    if arguments.remix_of:
+        operation = Operation.REMIX
+    elif shots:
+        operation = Operation.STORYBOARD
+    elif images or arguments.image_url:
+        operation = Operation.IMAGE_TO_VIDEO
+    return GenerationRequest(
+        operation=operation,
+        prompt=arguments.prompt,
+        model=arguments.model,
+        seconds=_seconds(arguments.seconds),
+        orientation=arguments.orientation,
+        quality=arguments.quality,
+        size=arguments.size,
+        seed=arguments.seed,
+        style=arguments.style,
+        negative_prompt=arguments.negative_prompt,
+        characters=tuple(arguments.character),
+        images=images,
+        image_url=arguments.image_url,
+        shots=shots,
+        source_id=engine.source_id(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
+    )
+
+
+def _seconds(value: int | None) -> int:
+    if value is not None and value < 1:
+        raise InvalidRequest(f"{value} seconds is no length; give whole seconds from 1, or leave it out.")
+    return value or 0
+
+
+def _images(paths: Sequence[str]) -> tuple[Upload, ...]:
+    if not paths:
+        return ()
+    from ..media.images import upload_from_file
+
+    return tuple(upload_from_file(Path(path)) for path in paths)
+
+
+def _destination(out: str | None) -> Destination:
+    if not out:
+        return Destination(output_dir())
+    path = Path(out).expanduser().absolute()
+    if path.is_dir():
+        raise InvalidRequest(f"{path} is a folder; --out names a file.")
+    return Destination(path.parent, path.stem, exact=path)
+
+
+def _deliver(engine: Engine, waiter: Waiter[Delivery], progress: ProgressLine, arguments: argparse.Namespace) -> int:
+    try:
+        delivery = wait(waiter)
+    except KeyboardInterrupt:
+        waiter.abandon()
+        _let_submission_finish(engine, progress.job_id)
+        raise
+    finally:
+        progress.end()
+    if delivery.reused:
+        say(f"Found finished job {delivery.job_id}; nothing was charged.")
+    path = _copy_out(delivery.path, arguments.out)
+    if arguments.json:
+        show_json({**asdict(delivery), "path": str(path)})
+    else:
+        show(str(path))
+    return 0
+
+
+def _copy_out(path: Path, out: str | None) -> Path:
+    """A reused video lies where it was first delivered; the file that was asked for is a copy of it."""
+    if not out:
+        return path
+    wanted = Path(out).expanduser().absolute()
+    if wanted != path:
+        try:
+            shutil.copyfile(path, wanted)
+        except OSError as error:
+            raise StorageError(f"{wanted} cannot be written: {error.strerror}; the video is {path}.") from error
+    return wanted
+
+
+def _let_submission_finish(engine: Engine, job_id: str) -> None:
+    """A request that has left may be paid already: its id is worth waiting for. Ctrl-C again does not wait."""
+    told = False
+    while job_id:
+        try:
+            job = engine.ledger.get(job_id)
+        except JobNotFound:
+            return
+        if job.state != rows.SUBMITTING or job.sent_at is None:
+            if job.remote_id:
+                say(f"Job {job_id} goes on; `sora-video resume {job_id}` collects it for free.")
+            return
+        if not told:
+            say("The request is on its way; waiting for the job's id so that it is not lost.")
+            told = True
+        time.sleep(0.1)
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", metavar="PROMPT")
+    parser.add_argument("--profile", default=PREVIEW)
+    parser.add_argument("--model", default="")
+    parser.add_argument("--seconds", type=int)
+    parser.add_argument("--orientation", default="landscape", choices=ORIENTATIONS)
+    parser.add_argument("--size", default="", metavar="WxH")
+    parser.add_argument("--quality", default="standard", choices=QUALITIES)
+    parser.add_argument("--image-url", default="", metavar="URL")
+    parser.add_argument("--image", action="append", default=[], metavar="FILE")
+    parser.add_argument("--shot", action="append", default=[], metavar='"5s: text"')
+    parser.add_argument("--remix-of", default="", metavar="JOB")
+    parser.add_argument("--character", action="append", default=[], metavar="NAME")
+    parser.add_argument("--style", default="")
+    parser.add_argument("--negative-prompt", default="")
+    parser.add_argument("--seed", type=int, default=0, help="another seed is another take, and another payment")
+    _add_output(parser)
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", metavar="FILE")
+    parser.add_argument("--json", action="store_true")

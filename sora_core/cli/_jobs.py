@@ -1,0 +1,68 @@
+"""`jobs`, `cancel` and `forget`: the ledger at the command line."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from typing import Any
+
+from .. import ledger as rows
+from ..engine import Engine
+from ..ledger import Job
+from ._terminal import say, show, show_json, wait
+
+
+def add(commands: Any, command: Any) -> None:
+    """Adds the commands to the parser."""
+    jobs = command(commands, "jobs", _jobs, "the jobs in the ledger, newest first")
+    jobs.add_argument("--json", action="store_true")
+    cancel = command(commands, "cancel", _cancel, "cancel a job at the provider")
+    cancel.add_argument("job", metavar="JOB")
+    forget = command(commands, "forget", _forget, "free a job's request to be submitted, and paid, anew")
+    forget.add_argument("job", metavar="JOB")
+
+
+def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
+    jobs = engine.ledger.jobs()
+    if arguments.json:
+        show_json([_job_facts(job) for job in jobs])
+        return 0
+    for job in jobs:
+        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created_at))
+        prompt = " ".join(job.prompt.split())[:40]
+        show(f"{job.job_id}  {when}  {job.profile:12} {job.state:10} {job.remote_id or '-'}  {job.path or prompt}")
+        hint = _hint(job)
+        if hint:
+            show(f"    {hint}")
+    return 0
+
+
+def _job_facts(job: Job) -> dict[str, Any]:
+    hidden = ("fingerprint", "request", "metadata", "owner", "url", "part_validator", "planned_path", "idempotency_key")
+    return {name: value for name, value in asdict(job).items() if name not in hidden} | {"hint": _hint(job)}
+
+
+def _hint(job: Job) -> str:
+    if job.state == rows.UNKNOWN:
+        return (
+            f"{job.error} Run the request again to look it up; `forget` it if the provider shows it was not accepted."
+        )
+    if job.over:
+        return job.error or ""
+    return "" if job.state == rows.DELIVERED else f"`sora-video resume {job.job_id}` collects it for free."
+
+
+def _cancel(engine: Engine, arguments: argparse.Namespace) -> int:
+    job = wait(engine.cancel(arguments.job))
+    say(f"Job {job.job_id} is canceled on the server. What it had done by then may stay billed.")
+    return 0
+
+
+def _forget(engine: Engine, arguments: argparse.Namespace) -> int:
+    job = engine.ledger.find(arguments.job)
+    engine.ledger.forget(job.job_id)
+    say(f"Job {job.job_id} ({job.state}) is forgotten: the same request will be submitted, and paid, anew.")
+    if job.path:
+        say(f"Its file stays: {job.path}")
+    return 0

@@ -1,0 +1,67 @@
+"""The terminal: what is printed where, and waiting that Ctrl-C can stop."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import shutil
+import sys
+import time
+from typing import Any, TypeVar
+
+from ..engine import Waiter
+from ..models import Progress
+
+T = TypeVar("T")
+
+
+def say(text: str) -> None:
+    """To stderr, whatever its encoding can show."""
+    sys.stderr.write(text.encode(sys.stderr.encoding or "utf-8", "replace").decode(sys.stderr.encoding or "utf-8"))
+    sys.stderr.write("\n")
+    sys.stderr.flush()
+
+
+def show(text: str) -> None:
+    """To stdout: the command's product."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def show_json(value: Any) -> None:
+    show(json.dumps(value, ensure_ascii=True, default=str))
+
+
+class ProgressLine:
+    """Progress on stderr: one line that is rewritten on a terminal, else a line a change of stage or 10 s."""
+
+    def __init__(self) -> None:
+        self._tty = sys.stderr.isatty()
+        self._shown = ("", 0.0)
+        self.job_id = ""
+
+    def __call__(self, progress: Progress) -> None:
+        self.job_id = progress.job_id or self.job_id
+        stage, at = self._shown
+        if self._tty:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write(f"\r\x1b[K{str(progress)[:width]}")
+            sys.stderr.flush()
+        elif progress.stage != stage or time.monotonic() - at > 10:
+            self._shown = (progress.stage, time.monotonic())
+            say(str(progress))
+
+    def end(self) -> None:
+        if self._tty:
+            sys.stderr.write("\r\x1b[K")
+
+
+def wait(waiter: Waiter[T]) -> T:
+    """The result. Raises the error tree, KeyboardInterrupt."""
+    # in slices: a blocked wait would not notice Ctrl-C on every platform
+    while True:
+        try:
+            return waiter.result(0.2)
+        except concurrent.futures.TimeoutError:
+            if waiter.future.done():
+                raise
