@@ -1,33 +1,17 @@
-"""What every benchmark needs: ComfyUI's checkout, our own core, memory, fresh processes, a table."""
+"""What every benchmark needs, in its child processes too: our own core, memory, fresh processes."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
 import os
-import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def comfyui() -> Path | None:
-    """The checkout to compare with: COMFYUI_DIR, else ~/comfy/ComfyUI; None when there is none."""
-    folder = Path(os.environ.get("COMFYUI_DIR") or Path.home() / "comfy" / "ComfyUI").expanduser()
-    return folder if (folder / "comfy_api").is_dir() else None
-
-
-def python_of(checkout: Path | None) -> str:
-    """The interpreter that this ComfyUI runs in, else our own."""
-    if checkout:
-        for name in (".venv/bin/python", "venv/bin/python", ".venv/Scripts/python.exe", "venv/Scripts/python.exe"):
-            if (checkout / name).exists():
-                return str(checkout / name)
-    return sys.executable
+MIB = 2**20
 
 
 def load_core() -> None:
@@ -55,19 +39,23 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def run_child(python: str, script: str, *arguments: str) -> dict[str, Any]:
+def run_child(python: str, script: str, *arguments: str, cwd: Path | None = None) -> dict[str, Any]:
     """Runs a script in a process of its own; the last line it prints is its result, as JSON."""
-    run = subprocess.run([python, script, *arguments], capture_output=True, text=True, check=False)
-    if run.returncode:
-        sys.exit(f"{script} {' '.join(arguments)} failed:\n{run.stderr[-2000:]}")
+    run = run_raw(python, script, *arguments, cwd=cwd)
     result: dict[str, Any] = json.loads(run.stdout.strip().splitlines()[-1])
     return result
 
 
-def median(values: Sequence[float]) -> float:
-    return statistics.median(values)
+def run_raw(python: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Ends the benchmark with the child's own words when the child fails."""
+    # one that is set for the parent would keep the child from the byte code that users have
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    run = subprocess.run([python, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    if run.returncode:
+        sys.exit(f"{' '.join(arguments)} failed:\n{run.stderr[-3000:]}")
+    return run
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+def say(text: str) -> None:
+    """Progress, on stderr: stdout is for the figures."""
+    print(text, file=sys.stderr, flush=True)

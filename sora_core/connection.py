@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .clock import Clock
 from .credentials import Credentials, authorization
 from .errors import ProfileError
+from .ledger import Ledger
 from .limits import Limits
 from .models import Capabilities, Secret
 from .profiles import Profile, Profiles
@@ -38,7 +40,10 @@ class Connection:
 class Connections:
     """Opens connections when they are first used and keeps them. Lives in the engine's loop."""
 
-    def __init__(self, profiles: Profiles, credentials: Credentials, clock: Clock) -> None:
+    def __init__(
+        self, profiles: Profiles, credentials: Credentials, clock: Clock, ledger: Callable[[], Ledger]
+    ) -> None:
+        self._ledger = ledger
         self._profiles = profiles
         self._credentials = credentials
         self._clock = clock
@@ -72,6 +77,8 @@ class Connections:
             proxy=profile.proxy or None,
         )
         limits = Limits(
+            profile.name,
+            self._ledger(),
             self._clock,
             max_jobs=profile.max_jobs or can.max_jobs,
             requests_per_minute=profile.requests_per_minute or can.requests_per_minute,

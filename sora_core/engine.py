@@ -215,10 +215,11 @@ class Engine:
     def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
         if not name:
             raise InvalidRequest("The job id is empty; `sora-video jobs` lists the known ones.")
+        is_ours = name.startswith(rows.JOB_ID_PREFIX)
         try:
-            job = self.ledger.find(name, profile)
+            job = self.ledger.find(name, None if is_ours else profile)
         except JobNotFound:
-            if profile is None or name.startswith(rows.JOB_ID_PREFIX):
+            if profile is None or is_ours:
                 raise
             known = self.profiles.get(profile)
             return self.ledger.adopt_remote(
@@ -261,7 +262,9 @@ class Engine:
                 loop = asyncio.new_event_loop()
                 thread = threading.Thread(target=loop.run_forever, name="sora-engine", daemon=True)
                 thread.start()
-                self._parts = _Parts(loop, thread, Connections(self.profiles, self.credentials, self._clock))
+                self._parts = _Parts(
+                    loop, thread, Connections(self.profiles, self.credentials, self._clock, lambda: self.ledger)
+                )
             return self._parts
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> Waiter[T]:

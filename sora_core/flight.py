@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from .owners import Owner
 from .providers import HTML_ANSWER, Attempt
 from .reconcile import find_submission
 from .reporter import Reporter
+from .spending import check_spending
 
 log = logging.getLogger(__name__)
 
@@ -89,8 +89,7 @@ class Flight:
     async def _guarded(self, job: Job, request: GenerationRequest | None) -> Job | None:
         self.job_id = job.job_id
         try:
-            async with AsyncExitStack() as slot:
-                return await self._walk(job.job_id, request, slot)
+            return await self._walk(job.job_id, request)
         except SoraError as error:
             current = self._ledger.get(job.job_id)
             error.job_id = error.job_id or job.job_id
@@ -100,7 +99,7 @@ class Flight:
         finally:
             self._ledger.release(job.job_id, self._owner.id)
 
-    async def _walk(self, job_id: str, request: GenerationRequest | None, slot: AsyncExitStack) -> Job | None:
+    async def _walk(self, job_id: str, request: GenerationRequest | None) -> Job | None:
         """None when it turns out that the request was never accepted: the caller may claim anew."""
         while True:
             job = self._ledger.get(job_id)
@@ -117,7 +116,7 @@ class Flight:
             elif job.state == rows.SUBMITTING and job.sent_at is None:
                 if request is None:
                     return None
-                await self._submit(job, request, slot)
+                await self._submit(job, request)
             elif job.state == rows.SUBMITTING:
                 self._ledger.record_unknown(job_id, "the process stopped before the answer arrived.")
             elif job.state == rows.UNKNOWN:
@@ -125,7 +124,7 @@ class Flight:
             elif job.state == rows.SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
                 await record_delivered(job, Path(job.planned_path or ""), self._ledger)
             else:
-                await self._collect(job, slot)
+                await self._collect(job)
 
     async def _take_over(self, job: Job) -> None:
         """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
@@ -135,10 +134,15 @@ class Flight:
             return
         self._ledger.take_over(job.job_id, owner=self._owner.id, from_owner=job.owner)
 
-    async def _submit(self, job: Job, request: GenerationRequest, slot: AsyncExitStack) -> None:
+    async def _submit(self, job: Job, request: GenerationRequest) -> None:
         limits = self._connection.limits
-        await slot.enter_async_context(limits.slot(lambda: self._report.say("waiting for a free slot", job)))
-        await limits.pace()
+        await limits.slot(
+            job.job_id,
+            alive=self._owner.alive,
+            on_wait=lambda: self._report.say("waiting for a free slot", job),
+        )
+        await check_spending(self._connection, self._ledger, self._clock)
+        await limits.pace(ahead=True)
         self.worked = self._submitted = True
         self._report.say("submitting", job)
 
@@ -199,7 +203,7 @@ class Flight:
             reason = "The server's list shows that the request was never accepted."
             self._ledger.record_over(job.job_id, rows.FAILED, reason, _NOT_ACCEPTED)
 
-    async def _collect(self, job: Job, slot: AsyncExitStack) -> None:
+    async def _collect(self, job: Job) -> None:
         self.committed = self.worked = True
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is None and job.state == rows.SUCCEEDED and (job.url or job.part_validator == WHOLE):
@@ -207,7 +211,6 @@ class Flight:
         else:
             follower = Follower(self._connection, self._ledger, self._clock, self._report)
             snapshot = await follower.run(job, snapshot)
-        await slot.aclose()  # the server's part is over: its place is free for the next job
         if not Operation(job.operation).makes_video:
             self._ledger.record_result(job.job_id, snapshot.result or {"id": snapshot.remote_id})
             return

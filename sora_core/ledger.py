@@ -12,7 +12,7 @@ import json
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -90,6 +90,12 @@ MIGRATIONS = (
         PRIMARY KEY (profile, name)
     )
     """,
+    # 3: slot is set while a job counts against its profile's jobs at once; pace holds the moment
+    # from which a profile may send its next request. Both hold over all processes of the folder.
+    """
+    ALTER TABLE jobs ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE pace (profile TEXT PRIMARY KEY, next_free REAL NOT NULL)
+    """,
 )
 
 
@@ -134,6 +140,7 @@ class Job:
     updated_at: float
     operation: str
     result: str | None
+    slot: int
 
     @property
     def over(self) -> bool:
@@ -302,6 +309,64 @@ class Ledger:
             )
             db.execute("UPDATE jobs SET owner = NULL WHERE job_id = ? AND owner = ?", (job_id, owner))
 
+    def unfinished(self) -> list[Job]:
+        """Every row that a process may go on with, oldest first."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                "SELECT * FROM jobs WHERE state IN ('submitting', 'unknown', 'queued', 'running', 'succeeded')"
+                " ORDER BY created_at"
+            ).fetchall()
+        return [Job(**row) for row in rows]
+
+    def take_slot(self, job_id: str, limit: int, alive: Callable[[str | None], bool]) -> bool:
+        """Whether the job may be submitted now: ``limit`` jobs of its profile at once, first come, first served."""
+        with self._transaction() as db:
+            mine = self._get(db, job_id)
+            # one that nobody has looked at for an hour is no reason to wait for ever
+            rows = db.execute(
+                "SELECT * FROM jobs WHERE profile = ? AND job_id != ? AND updated_at > ?"
+                " AND state IN ('submitting', 'queued', 'running', 'unknown')",
+                (mine.profile, job_id, self._clock.now() - 3600),
+            ).fetchall()
+            others = [Job(**row) for row in rows]
+            busy = [job for job in others if job.state != SUBMITTING or (job.slot and alive(job.owner))]
+            earlier = [
+                job
+                for job in others
+                if job.state == SUBMITTING and not job.slot and job.sent_at is None
+                and job.created_at < mine.created_at and alive(job.owner)
+            ]  # fmt: skip
+            if len(busy) + len(earlier) >= limit:
+                return False
+            db.execute("UPDATE jobs SET slot = 1 WHERE job_id = ?", (job_id,))
+            return True
+
+    def reserve(self, profile: str, spacing: float, *, ahead: bool) -> float:
+        """Seconds until the profile may send; 0 means now, and the moment is taken.
+
+        ``ahead`` takes the next moment even if it lies in the future (a submission); without it, one
+        that is not now is not taken (a poll comes back), so that submissions go before polls.
+        """
+        now = self._clock.now()
+        with self._transaction() as db:
+            row = db.execute("SELECT next_free FROM pace WHERE profile = ?", (profile,)).fetchone()
+            # a moment further away than one minute is a clock that jumped
+            start = max(now, row[0]) if row and row[0] < now + 60 + spacing else now
+            if start > now and not ahead:
+                return start - now
+            db.execute("INSERT OR REPLACE INTO pace VALUES (?, ?)", (profile, start + spacing))
+            return start - now
+
+    def submissions_since(self, profile: str, moment: float) -> int:
+        """How many jobs of the profile were, or may have been, charged since then."""
+        with self._lock, self._translated():
+            row = self._db.execute(
+                "SELECT count(*) FROM jobs WHERE profile = ? AND coalesce(submitted_at, sent_at) >= ?"
+                " AND idempotency_key != '' AND (submitted_at IS NOT NULL OR state IN ('submitting', 'unknown'))",
+                (profile, moment),
+            ).fetchone()
+        return int(row[0])
+
     def mark_sent(self, job_id: str) -> None:
         """On disk before the first byte of the charge leaves."""
         self._update(job_id, sent_at=self._clock.now())
@@ -408,10 +473,12 @@ class Ledger:
         return [Job(**row) for row in rows]
 
     def remote_ids(self, profile: str) -> frozenset[str]:
-        """Every remote id of the profile that is ours already."""
+        """Every remote id that a submission of ours is known by. One that was only collected by hand may still
+        be what a lost submission made."""
         with self._lock, self._translated():
             rows = self._db.execute(
-                "SELECT remote_id FROM jobs WHERE profile = ? AND remote_id IS NOT NULL", (profile,)
+                "SELECT remote_id FROM jobs WHERE profile = ? AND remote_id IS NOT NULL AND fingerprint NOT LIKE 'remote:%'",
+                (profile,),
             ).fetchall()
         return frozenset(row[0] for row in rows)
 

@@ -1,40 +1,40 @@
-"""What a profile may do at once and per minute; shared by all its jobs in this process."""
+"""What a profile may do at once and per minute, over all processes that share the state folder."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from .clock import Clock
+from .ledger import Ledger
+
+LOOK_SECONDS = 0.5  # how often a job that waits for a slot looks again
 
 
+@dataclass(frozen=True)
 class Limits:
-    """Slots for jobs and a pace for requests. Lives in one event loop."""
+    """One profile's limits. They are kept in the ledger, so that every process sees the same."""
 
-    def __init__(self, clock: Clock, *, max_jobs: int | None, requests_per_minute: int | None) -> None:
-        self._clock = clock
-        self._slots = asyncio.Semaphore(max_jobs) if max_jobs else None
-        self._spacing = 60.0 / requests_per_minute if requests_per_minute else 0.0
-        self._next_free = 0.0  # monotonic
+    profile: str
+    ledger: Ledger
+    clock: Clock
+    max_jobs: int | None
+    requests_per_minute: int | None
 
-    @contextlib.asynccontextmanager
-    async def slot(self, on_wait: Callable[[], None]) -> AsyncIterator[None]:
-        """One of the profile's jobs at once; ``on_wait`` is told when there is none free."""
-        if self._slots is None:
-            yield
-            return
-        if self._slots.locked():
+    async def slot(self, job_id: str, *, alive: Callable[[str | None], bool], on_wait: Callable[[], None]) -> None:
+        """Waits until the job may be submitted, in the order of arrival. The ledger frees it when the job ends."""
+        while self.max_jobs and not self.ledger.take_slot(job_id, self.max_jobs, alive):
             on_wait()
-        async with self._slots:
-            yield
+            await self.clock.sleep(LOOK_SECONDS)
 
-    async def pace(self) -> None:
-        """Waits until the profile's requests per minute allow one more request."""
-        if not self._spacing:
+    async def pace(self, *, ahead: bool = False) -> None:
+        """Waits for the profile's requests per minute; ``ahead`` goes before all polls."""
+        if not self.requests_per_minute:
             return
-        now = self._clock.monotonic()
-        start = max(now, self._next_free)
-        self._next_free = start + self._spacing
-        if start > now:
-            await self._clock.sleep(start - now)
+        spacing = 60.0 / self.requests_per_minute
+        while True:
+            wait = self.ledger.reserve(self.profile, spacing, ahead=ahead)
+            if wait > 0:
+                await self.clock.sleep(wait)
+            if ahead or wait <= 0:
+                return

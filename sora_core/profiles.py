@@ -52,6 +52,8 @@ class Profile:
     dialect: str = ""
     model: str = ""
     allow_http: bool = False
+    max_submissions_per_day: int = 0  # 0: no limit
+    min_quota: float = 0.0  # submissions stop when less is left, in the unit of the provider's quota
     extra: Mapping[str, str] = field(default_factory=dict)
     embedded: bool = field(default=False, repr=False)  # the preview gateway: no URL of its own
 
@@ -62,7 +64,7 @@ class Profile:
         where = f"Profile '{self.name}'"
         if self.auth not in AUTH_SCHEMES:
             raise ProfileError(f"{where}: auth '{self.auth}' is not known; allowed: {', '.join(AUTH_SCHEMES)}.")
-        for name in ("requests_per_minute", "max_jobs", "poll_seconds"):
+        for name in ("requests_per_minute", "max_jobs", "poll_seconds", "max_submissions_per_day", "min_quota"):
             if getattr(self, name) < 0:
                 raise ProfileError(f"{where}: {name} must not be below 0.")
         parts = urlsplit(self.base_url)
@@ -88,6 +90,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "requests_per_minute": (int,),
     "max_jobs": (int,),
     "poll_seconds": (int, float),
+    "max_submissions_per_day": (int,),
+    "min_quota": (int, float),
     "allow_http": (bool,),
     "extra": (dict,),
 }

@@ -41,22 +41,35 @@ async def find_submission(
     rest = sent_at + SETTLE_SECONDS - clock.now()
     if rest > 0 and not provider.capabilities().free:
         await clock.sleep(rest)
-        return _match(job, await _listed(job, provider, http, since=sent_at - CLOCK_SKEW_SECONDS), ours)
-    return None
+        listed = await _listed(job, provider, http, since=sent_at - CLOCK_SKEW_SECONDS)
+        ours = ledger.remote_ids(job.profile)
+        match = _match(job, listed, ours)
+    suspects = [item.remote_id for item in _candidates(job, listed, ours) if item.prompt is None]
+    if match is None and suspects:
+        raise _unknown(job, f"The server's list names no prompts; it may be one of {', '.join(suspects[:5])}.")
+    return match
 
 
-def _match(job: Job, listed: Sequence[Snapshot], ours: frozenset[str]) -> Snapshot | None:
-    """The job with our prompt (and model, where both name one), in the window, that is not ours already."""
-    sent_at = job.sent_at or job.created_at
-    fitting = [
+def _candidates(job: Job, listed: Sequence[Snapshot], ours: frozenset[str]) -> list[Snapshot]:
+    """What was made in the window and is not known to be another submission of ours."""
+    since = (job.sent_at or job.created_at) - CLOCK_SKEW_SECONDS
+    return [
         item
         for item in listed
         if item.remote_id
         and item.remote_id not in ours
-        and item.prompt is not None
-        and item.prompt.strip() == job.prompt.strip()
         and (not item.model or not job.model or item.model == job.model)
-        and (item.created_at is None or item.created_at >= sent_at - CLOCK_SKEW_SECONDS)
+        and (item.created_at is None or item.created_at >= since)
+    ]
+
+
+def _match(job: Job, listed: Sequence[Snapshot], ours: frozenset[str]) -> Snapshot | None:
+    """The candidate with our prompt, the nearest in time."""
+    sent_at = job.sent_at or job.created_at
+    fitting = [
+        item
+        for item in _candidates(job, listed, ours)
+        if item.prompt is not None and item.prompt.strip() == job.prompt.strip()
     ]
     return min(fitting, key=lambda item: abs((item.created_at or sent_at) - sent_at), default=None)
 

@@ -25,6 +25,7 @@ def ask(pack: Path, cwd: Path, **environ: str) -> list[str]:
         capture_output=True,
         text=True,
         check=True,
+        timeout=60,
         cwd=cwd,
         env={**keep, "PYTHONDONTWRITEBYTECODE": "1", **environ},
     )

@@ -164,7 +164,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - b
 
 @pytest.mark.parametrize("name", ["sora_core.engine", "sora_core.cli", "sora_core.doctor"])
 def test_loading_it_costs_next_to_nothing(name):
-    done = subprocess.run([sys.executable, "-c", LOADED, str(TESTS), name], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", LOADED, str(TESTS), name], capture_output=True, text=True, check=True, timeout=60)
     assert not set(json.loads(done.stdout)) & HEAVY
 
 
@@ -182,6 +182,7 @@ def test_loading_the_core_starts_nothing_and_touches_no_state(tmp_path):
         capture_output=True,
         text=True,
         check=True,
+        timeout=60,
         cwd=tmp_path,
         env={"PATH": "", "SORA_HOME": str(tmp_path / "home"), "SYSTEMROOT": "C:\\Windows"},
     )

@@ -87,7 +87,7 @@ class TestAClaim:
         assert claim(ledger).job_id != job.job_id
 
     def test_has_one_winner_among_threads(self, ledger):
-        start = threading.Barrier(16)
+        start = threading.Barrier(16, timeout=30)
 
         def race(number: int) -> str:
             start.wait()
@@ -98,7 +98,7 @@ class TestAClaim:
 
     def test_has_one_winner_among_ledgers_on_one_file(self, tmp_path, clock):
         ledgers = [Ledger(tmp_path, clock) for _ in range(8)]
-        start = threading.Barrier(8)
+        start = threading.Barrier(8, timeout=30)
 
         def race(ledger: Ledger) -> str:
             start.wait()
@@ -263,7 +263,7 @@ class TestTakingOver:
     def test_has_exactly_one_winner(self, tmp_path, clock):
         ledgers = [Ledger(tmp_path, clock) for _ in range(8)]
         job = claim(ledgers[0], owner="dead")
-        start = threading.Barrier(8)
+        start = threading.Barrier(8, timeout=30)
 
         def race(number: int) -> bool:
             start.wait()
@@ -381,7 +381,7 @@ class TestTheFile:
         db.close()
 
     def test_is_migrated_once_by_many_at_once(self, tmp_path, clock):
-        start = threading.Barrier(8)
+        start = threading.Barrier(8, timeout=30)
 
         def race(_: int) -> Ledger:
             start.wait()

@@ -60,6 +60,8 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
         dialect=arguments.dialect,
         model=arguments.model,
         allow_http=arguments.allow_http,
+        max_submissions_per_day=arguments.max_per_day,
+        min_quota=arguments.min_quota,
         extra=_extra(arguments.extra),
     )
     provider = provider_for(profile)
@@ -141,6 +143,8 @@ def _add_profiles(actions: Any, command: Any) -> None:
     add.add_argument("--model", default="", help="the model when a request names none")
     add.add_argument("--extra", action="append", default=[], metavar="KEY=VALUE")
     add.add_argument("--allow-http", action="store_true")
+    add.add_argument("--max-per-day", type=int, default=0, metavar="N", help="at most N submissions in 24 hours")
+    add.add_argument("--min-quota", type=float, default=0.0, metavar="AMOUNT", help="stop when less quota is left")
     change_key = command(actions, "key", _profiles_key, "store a profile's key, asked for or from standard input")
     change_key.add_argument("name", metavar="NAME")
     remove = command(actions, "remove", _profiles_remove, "remove a connection and its stored key")

@@ -381,7 +381,7 @@ class TestBodies:
 async def test_an_interrupted_charge_leaves_no_connection_open(connect):
     async with Server(SILENCE) as server:
         task = asyncio.create_task(connect(server.url).send(CHARGE))
-        while not server.requests:
+        while not server.requests and not task.done():
             await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

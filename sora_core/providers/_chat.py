@@ -1,0 +1,399 @@
+"""The chat form of making a video: `POST /v1/chat/completions`, answered at once or streamed for minutes.
+
+What such an answer holds is found by reading it: a link (a video tag, a markdown link, a bare address,
+JSON in the text, `links.mp4`), a task id, an error inside HTTP 200, and prose about the progress.
+Reading is pure and tolerant; a `Reader` is fed bytes as they arrive, so that what came before a broken
+connection is not lost.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from ..errors import BadResponse, ModerationRejected, RequestRejected, SubmissionUnknown
+from ..models import Failure, Snapshot, State, Upload
+from ..transport import Call, Http
+from ..transport.redact import redact
+from . import _normalize as normalize
+from ._base import HTML_ANSWER, Attempt
+
+ANSWER_SECONDS = 1800.0  # between bytes: plain answers, and silent streams, come when the video is done
+
+_LONGEST_NOTE = 200  # characters
+_LONGEST_PROSE = 20_000  # content beyond it is no prose
+_NAMED_ID = r"(?:sora[\w.-]*:)?(?:task|video)_(?=[A-Za-z0-9-]*\d)[A-Za-z0-9][\w-]{4,}"
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_TASK_ID = re.compile(rf"(?<![A-Za-z0-9_/-])({_NAMED_ID}|{_UUID})(?![\w-])", re.ASCII)
+_NO_TASK = re.compile(r"(?:request|trace|session|message)[\s_-]?id\W*$", re.IGNORECASE)  # what a UUID may be, too
+_TAG = re.compile(r"<(?:video|source)\b[^>]*?\ssrc\s*=\s*(?:\"([^\"]+)\"|'([^']+)')", re.IGNORECASE)
+_MARKDOWN = re.compile(r"\]\(\s*<?((?:https?://|/)[^\s)>]+)>?(?=[\s)])")
+_BARE = re.compile(r"https?://[\w\-.~:/?#@!$&*+,;=%|^{}]+", re.ASCII)
+_VIDEO = re.compile(r"\.(?:mp4|mov|webm|m4v|mkv)$", re.IGNORECASE)
+_OTHER = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svg|css|js|html?|json|md|txt)$", re.IGNORECASE)
+_FAILED = re.compile(r"❌|生成失败|任务失败|失败原因|\bgeneration failed\b", re.IGNORECASE)
+_ONLY_STREAMED = re.compile(r"enable streaming|use stream|stream\s*[=:]\s*true", re.IGNORECASE)
+# Words of a server that has lost sight of the job rather than seen it fail.
+_LOST_SIGHT = re.compile(r"time[d]?[ -]?out|超时|connection|连接|unexpected eof|\b50[24]\b|bad gateway", re.IGNORECASE)
+_NO_REASON = Failure("the server gave no reason")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a chat answer held. ``complete`` is False when it broke off; ``text`` is its whole content."""
+
+    link: str | None = None
+    task_id: str | None = None
+    failure: Failure | None = None
+    subject: str = ""  # what the link shows: a post, a draft
+    text: str = ""
+    complete: bool = False
+    is_html: bool = False
+
+
+class Reader:
+    """Reads one answer, fed in chunks of any size.
+
+    ``tell`` gets the progress in the server's words. ``sent`` is the text of our own request: a link or an
+    id that stands in it is an echo, not an answer. ``secrets`` never leave here. ``base_url`` is what
+    relative links are joined to.
+    """
+
+    def __init__(
+        self,
+        tell: Callable[[str], None] = lambda text: None,
+        *,
+        sent: str = "",
+        base_url: str = "",
+        secrets: Collection[str] = (),
+    ) -> None:
+        self._tell = tell
+        self._sent = sent
+        self._base_url = base_url
+        self._secrets = tuple(secrets)
+        self._raw = bytearray()
+        self._line = bytearray()
+        self._data: list[str] = []  # lines of one event that is not yet whole
+        self._streamed = False
+        self._ended = False
+        self._read = False  # the whole of a plain answer
+        self._scrap = ""  # JSON that broke off
+        self._content = ""
+        self._prose = ""
+        self._told = ""
+        self._link: str | None = None
+        self._task_id: str | None = None
+        self._failure: Failure | None = None
+        self._subject = ""
+
+    @property
+    def fed(self) -> bool:
+        return bool(self._raw)
+
+    def feed(self, chunk: bytes) -> None:
+        self._raw += chunk
+        self._line += chunk
+        if b"\n" not in chunk:
+            return
+        *lines, rest = self._line.split(b"\n")
+        self._line = bytearray(rest)
+        for line in lines:
+            self._take_line(line.decode("utf-8-sig", "replace").strip("\r"))
+
+    def end(self) -> None:
+        """The server's last byte has arrived, by the rules of HTTP."""
+        self._ended = True
+
+    def answer(self) -> Answer:
+        """What has arrived so far, whether or not the answer has ended."""
+        self._read_rest()
+        return Answer(
+            link=self._link or self._link_in_text(self._content) or self._link_in_text(self._scrap),
+            task_id=self._task_id
+            or self._task_in(self._content)
+            or self._task_in(self._prose)
+            or self._task_in_scrap(),
+            failure=self._failure or self._failure_in_text(),
+            subject=self._subject,
+            text=self._clean(self._content),
+            complete=self._ended,
+            is_html=not self._streamed and normalize.is_html(bytes(self._raw)),
+        )
+
+    def _read_rest(self) -> None:
+        """A last line without its end, or the whole of an answer that was no stream."""
+        if self._read:
+            return
+        self._read = True
+        if self._line:
+            self._take_line(self._line.decode("utf-8-sig", "replace").strip("\r"))
+        if self._streamed:
+            self._scrap = _unescaped("\n".join(self._data))
+            return
+        body = bytes(self._raw)
+        value = normalize.parse(body)
+        if isinstance(value, dict):
+            self._ended = True
+            self._take_object(value)
+        elif body.lstrip().startswith(b"{"):
+            self._scrap = _unescaped(body.decode("utf-8-sig", "replace"))
+
+    def _take_line(self, line: str) -> None:
+        name, colon, value = line.partition(":")
+        if colon and name == "data":
+            self._streamed = True
+            value = value.removeprefix(" ")
+            if value.strip() == "[DONE]":
+                self._ended = True
+            elif not self._take_event(value):
+                self._data.append(value)  # JSON may be spread over several data lines
+                if self._take_event("\n".join(self._data)):
+                    self._data.clear()
+        elif not line.strip():
+            self._data.clear()
+        elif self._streamed and line.startswith("{"):
+            self._take_event(line)  # an error in the middle of a stream, without "data:"
+
+    def _take_event(self, text: str) -> bool:
+        value = normalize.parse(text.encode("utf-8", "replace"))
+        if isinstance(value, dict):
+            self._take_object(value)
+        return isinstance(value, dict)
+
+    def _take_object(self, value: Mapping[str, Any]) -> None:
+        """One chunk of a stream, or a whole plain answer."""
+        choices = value.get("choices")
+        choices = choices if isinstance(choices, list) else []
+        self._take_ids(value, has_choices=bool(choices))
+        for choice in choices:
+            if isinstance(choice, dict):
+                self._take_choice(choice)
+        if value.get("error"):
+            self._failure = self._failure or normalize.job_failure(dict(value)) or _NO_REASON
+        elif not choices:
+            state, _ = normalize.state_of(value)
+            if state is State.FAILED:
+                self._failure = normalize.job_failure(dict(value)) or _NO_REASON
+            elif state in (State.SUCCEEDED, None):
+                self._link = self._link or self._own(normalize.url_of(_without_input(value), self._base_url, state))
+
+    def _take_ids(self, value: Mapping[str, Any], *, has_choices: bool) -> None:
+        links = value.get("links")
+        if isinstance(links, dict):
+            self._link = self._own(normalize.url_of({"links": links}, self._base_url, None)) or self._link
+            self._subject = normalize.text_of(value.get("post_id")) or normalize.text_of(links.get("id")) or ""
+        for key in ("task_id", "data.task_id", "video_id", "id", "data.id"):
+            found = normalize.text_of(normalize.dig(value, key))
+            if not found or self._task_id or found in self._sent:
+                continue
+            # The id of a completion is the talk's, not the job's, unless it looks like a job's.
+            is_talk = found.startswith("chatcmpl") or has_choices or isinstance(links, dict)
+            if key in ("id", "data.id") and is_talk and not re.fullmatch(_NAMED_ID, found, re.ASCII):
+                continue
+            self._task_id = found
+
+    def _take_choice(self, choice: Mapping[str, Any]) -> None:
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str) and reason:
+            self._ended = True
+            if reason.lower() == "content_filter":
+                self._failure = Failure("The server's moderation stopped the answer.", code=reason)
+        for name in ("delta", "message"):
+            part = choice.get(name)
+            if isinstance(part, dict):
+                self._take_message(part)
+        if isinstance(choice.get("text"), str):
+            self._content += choice["text"]
+
+    def _take_message(self, message: Mapping[str, Any]) -> None:
+        reasoning = message.get("reasoning_content") or message.get("reasoning")
+        if isinstance(reasoning, str):
+            self._prose += reasoning
+            self._note(self._prose)
+        for text, link in _pieces(message.get("content")):
+            self._content += text
+            self._link = self._link or self._own(link)
+            if text and len(self._content) < _LONGEST_PROSE:
+                self._note(self._content)
+
+    def _note(self, prose: str) -> None:
+        """Tells the last line of the prose, once, unless it is markup, JSON or a link."""
+        line = prose[-4 * _LONGEST_NOTE :].rstrip().rsplit("\n", 1)[-1].lstrip("> ")
+        if line.startswith(("{", "}", "<", '"', "```")) or _BARE.search(line):
+            return
+        note = " ".join(self._clean(line).replace("*", "").split())[-_LONGEST_NOTE:]
+        if note and note != self._told:
+            self._told = note
+            self._tell(note)
+
+    def _link_in_text(self, text: str) -> str | None:
+        """The video's link in the text; one that the end of a broken answer may have cut is none."""
+        text = text.strip()
+        value = _object_in(text)
+        if value is not None:
+            return self._own(normalize.url_of(_without_input(value), self._base_url, None))
+        tags = self._links(match[1] or match[2] for match in _TAG.finditer(text))
+        if tags:
+            return tags[0]
+        bare = (match[0].rstrip(".,;:!?") for match in _BARE.finditer(text) if self._ended or match.end() < len(text))
+        links = [*self._links(match[1] for match in _MARKDOWN.finditer(text)), *self._links(bare)]
+        videos = [link for link in links if _VIDEO.search(urlsplit(link).path)]
+        if videos:
+            return videos[0]
+        unsure = [link for link in links if not _OTHER.search(urlsplit(link).path)]
+        # A link without a suffix may be a status page: taken only when nothing better was said.
+        nothing_else = not (self._task_id or self._failure or self._task_in(text) or _FAILED.search(text))
+        return unsure[0] if unsure and self._ended and nothing_else else None
+
+    def _links(self, found: Iterable[str]) -> list[str]:
+        links = (urljoin(self._base_url, html.unescape(link.strip())) for link in found)
+        return [link for link in links if self._own(link)]
+
+    def _task_in(self, text: str) -> str | None:
+        value = _object_in(text.strip())
+        if value is not None:
+            found = normalize.id_of(value)
+            return found if found and found not in self._sent else None
+        without_links = _BARE.sub(" ", text)
+        for match in _TASK_ID.finditer(without_links):
+            if match[1] not in self._sent and not _NO_TASK.search(without_links[: match.start()][-40:]):
+                return match[1]
+        return None
+
+    def _task_in_scrap(self) -> str | None:
+        """Only what looks like a job's id: a bare UUID in broken JSON may be the id of anything."""
+        found = (match[1] for match in _TASK_ID.finditer(_BARE.sub(" ", self._scrap)))
+        return next((each for each in found if "_" in each and each not in self._sent), None)
+
+    def _failure_in_text(self) -> Failure | None:
+        text = self._content.strip()
+        value = _object_in(text)
+        if value is not None:
+            failed = value.get("error") or normalize.state_of(value)[0] is State.FAILED
+            return (normalize.job_failure(value) or _NO_REASON) if failed else None
+        match = _FAILED.search(text)
+        return Failure(self._clean(text[match.start() :][:2000]).strip()) if match else None
+
+    def _own(self, link: str | None) -> str | None:
+        return None if not link or link in self._sent else link
+
+    def _clean(self, text: str) -> str:
+        return redact(text, self._secrets)
+
+
+def _pieces(content: Any) -> Iterator[tuple[str, str | None]]:
+    """(text, link) of a message's content, which is text or a list of parts."""
+    if isinstance(content, str):
+        yield content, None
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, str):
+            yield part, None
+        elif isinstance(part, dict):
+            text = part.get("text")
+            video = part.get("video_url") if isinstance(part.get("video_url"), dict) else part
+            is_video = "video" in str(part.get("type", ""))
+            yield text if isinstance(text, str) else "", normalize.url_of(video, "", None) if is_video else None
+
+
+def _without_input(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what a server repeats of the request."""
+    return {key: part for key, part in value.items() if key not in ("input", "request", "messages", "image_url")}
+
+
+def _object_in(text: str) -> dict[str, Any] | None:
+    """The JSON object that a text is, fenced or not."""
+    bare = text.removeprefix("```json").removeprefix("```").removesuffix("```").strip()
+    if not bare.startswith("{") or not bare.endswith("}"):
+        return None
+    value = normalize.parse(bare.encode("utf-8", "replace"))
+    return value if isinstance(value, dict) else None
+
+
+def _unescaped(text: str) -> str:
+    """A piece of JSON as the text that its strings stand for."""
+    short = {"n": "\n", "r": "\r", "t": "\t"}
+
+    def plain(match: re.Match[str]) -> str:
+        return chr(int(match[1][1:], 16)) if len(match[1]) == 5 else short.get(match[1], match[1])
+
+    return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", plain, text)
+
+
+def snapshot_of(answer: Answer) -> Snapshot:
+    """The job that the answer is about.
+
+    Raises RequestRejected when the server says that it makes nothing this way, SubmissionUnknown when it
+    may have made something that the answer does not name.
+    """
+    if answer.link and answer.link.startswith("data:"):
+        media = _data_of(answer.link)
+        if media:
+            return Snapshot(State.SUCCEEDED, remote_id=answer.task_id or "", progress=100.0, media=media)
+    elif answer.link:
+        return Snapshot(State.SUCCEEDED, remote_id=answer.task_id or answer.subject, progress=100.0, url=answer.link)
+    verdict = answer.failure and normalize.job_error_class(answer.failure) is ModerationRejected
+    if answer.task_id and not verdict:
+        return Snapshot(State.QUEUED, remote_id=answer.task_id)
+    if answer.failure and (verdict or not _LOST_SIGHT.search(answer.failure.message)):
+        return Snapshot(State.FAILED, remote_id=answer.task_id or "", failure=answer.failure)
+    if answer.failure:
+        raise SubmissionUnknown(
+            f"The server took the request and then lost sight of it: {answer.failure.message}", code=answer.failure.code
+        )
+    if _ONLY_STREAMED.search(answer.text):
+        raise RequestRejected(
+            f"The server makes videos only in streamed answers: {answer.text[:200]}",
+            fix="Set stream = true in the profile's extra (`--extra stream=true`) and run again.",
+            fix_zh="请在配置的 extra 中设置 stream=true 后重试。",
+        )
+    said = f" It said: {answer.text[:200].strip()}" if answer.text.strip() else ""
+    broke = "" if answer.complete or answer.is_html else " The answer broke off."
+    raise SubmissionUnknown(
+        f"The server took the request, but its answer holds no link and no task id.{broke}{said}",
+        code=HTML_ANSWER if answer.is_html else None,
+    )
+
+
+def _data_of(link: str) -> bytes:
+    try:
+        return base64.b64decode(link.partition(",")[2], validate=True)
+    except binascii.Error:
+        return b""
+
+
+async def converse(http: Http, call: Call, attempt: Attempt, reader: Reader) -> Answer:
+    """Sends the one call that charges and reads its answer as it comes.
+
+    When the connection breaks and a link or a task id had arrived, that is the answer; else
+    SubmissionUnknown. Raises the error tree.
+    """
+    try:
+        reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent, on_chunk=reader.feed)
+    except (SubmissionUnknown, BadResponse) as error:
+        answer = reader.answer()
+        if answer.link or answer.task_id:
+            return answer
+        if isinstance(error, BadResponse) and reader.fed:  # accepted, and then too large to be read
+            raise SubmissionUnknown(f"The server's answer to the request cannot be read: {error.message}") from error
+        raise
+    if {"content-length", "transfer-encoding"} & set(reply.headers):
+        reader.end()  # else a closed connection is the only end that there is, and proves nothing
+    return reader.answer()
+
+
+def messages(text: str, images: Collection[str] = ()) -> list[dict[str, Any]]:
+    """One user message. ``images`` are addresses or data URIs."""
+    if not images:
+        return [{"role": "user", "content": text}]
+    pictures = [{"type": "image_url", "image_url": {"url": image}} for image in images]
+    return [{"role": "user", "content": [{"type": "text", "text": text}, *pictures]}]
+
+
+def data_uri(image: Upload) -> str:
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"

@@ -1,0 +1,33 @@
+"""The spending guard: optional limits of a profile that are looked at before anything is charged."""
+
+from __future__ import annotations
+
+from .clock import Clock
+from .connection import Connection
+from .errors import QuotaExceeded
+from .ledger import Ledger
+
+DAY_SECONDS = 86_400.0
+
+
+async def check_spending(connection: Connection, ledger: Ledger, clock: Clock) -> None:
+    """Raises QuotaExceeded when the profile's own limits forbid one more submission. Nothing is charged by it."""
+    profile = connection.profile
+    if profile.max_submissions_per_day:
+        done = ledger.submissions_since(profile.name, clock.now() - DAY_SECONDS)
+        if done >= profile.max_submissions_per_day:
+            raise QuotaExceeded(
+                f"Profile '{profile.name}' allows {profile.max_submissions_per_day} submissions in 24 hours, and "
+                f"{done} were made.",
+                fix="Wait, or raise max_submissions_per_day in profiles.toml; nothing was sent.",
+                fix_zh="请等待，或在 profiles.toml 中调高 max_submissions_per_day；尚未发送。",
+            )
+    if profile.min_quota:
+        quota = await connection.provider.quota(connection.http)
+        if quota.remaining is not None and quota.remaining < profile.min_quota:
+            raise QuotaExceeded(
+                f"Profile '{profile.name}' keeps {profile.min_quota:g} {quota.unit} in reserve, and "
+                f"{quota.remaining:g} are left.",
+                fix="Top up, or lower min_quota in profiles.toml; nothing was sent.",
+                fix_zh="请充值，或在 profiles.toml 中调低 min_quota；尚未发送。",
+            )
