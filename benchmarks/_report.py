@@ -26,6 +26,14 @@ class Figure:
     def median(self) -> float:
         return statistics.median(self.readings)
 
+    def per(self, other: Figure) -> Figure:
+        """The ratios, turn by turn."""
+        return Figure(tuple(mine / theirs for mine, theirs in zip(self.readings, other.readings, strict=True)))
+
+    def less(self, other: Figure) -> Figure:
+        """The differences, turn by turn."""
+        return Figure(tuple(mine - theirs for mine, theirs in zip(self.readings, other.readings, strict=True)))
+
     def text(self, unit: str = "", *, digits: int = 2, scale: float = 1.0) -> str:
         return f"{self.median / scale:.{digits}f}{unit}"
 
@@ -102,7 +110,9 @@ def circumstances() -> str:
     if checkout:
         from _common import run_raw
 
-        asked = "import sys, torch, av; print(sys.version.split()[0], 'torch', torch.__version__, 'PyAV', av.__version__)"
+        asked = (
+            "import sys, torch, av; print(sys.version.split()[0], 'torch', torch.__version__, 'PyAV', av.__version__)"
+        )
         theirs = run_raw(python_of(checkout), "-c", asked).stdout.strip()
         host = f"ComfyUI {'.'.join(map(str, version_of(checkout)))} (Python {theirs})"
     ours = " ".join(f"{name} {importlib.metadata.version(name)}" for name in ("torch", "av", "httpx", "aiohttp"))

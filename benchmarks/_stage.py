@@ -97,8 +97,7 @@ def stage(checkout: Path, base_url: str) -> Iterator[Stage]:
         home = base / "user" / "__sora_video"
         home.mkdir(parents=True)
         (home / "profiles.toml").write_text(
-            f'[profiles.{PROFILE}]\nprovider = "openai"\nbase_url = "{base_url}"\nauth = "none"\n'
-            'dialect = "preview"\n',
+            f'[profiles.{PROFILE}]\nprovider = "openai"\nbase_url = "{base_url}"\nauth = "none"\ndialect = "preview"\n',
             encoding="utf-8",
         )
         with running(checkout, base) as comfy:

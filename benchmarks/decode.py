@@ -1,28 +1,25 @@
 """A clip to frames and sound: ours beside ComfyUI's own decoder, and beside what no decoder can do without.
 
-    python benchmarks/decode.py [--rounds 5] [--json FILE]
-
-Every run is a fresh process of ComfyUI's own interpreter (of this one without a checkout); the
-contestants take turns, so that a noisy machine is noisy for all. Seconds exclude imports. Peak is the
-most memory held, less what was held before. ComfyUI is found by COMFYUI_DIR, else ~/comfy/ComfyUI.
+python benchmarks/decode.py [--rounds 5] [--clip FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from _common import comfyui, load_core, markdown, median, peak_bytes, python_of, run_child
+from _common import load_core, peak_bytes, run_child, say
 
-WIDTH, HEIGHT, FPS = 1280, 720, 30
+if TYPE_CHECKING:
+    from _report import Report
+
+WIDTH, HEIGHT, FPS, SECONDS = 1280, 720, 30, 10
 OURS, THEIRS = "sora", "comfyui"
 FLOORS = {
     "decode_only": "floor: decode, convert nothing",
@@ -30,6 +27,13 @@ FLOORS = {
     "first_write_torch": "floor: write the tensor once (torch.empty)",
 }
 NAMES = {OURS: "Sora Video Nodes `decode`", THEIRS: "ComfyUI `VideoFromFile.get_components`", **FLOORS}
+AIM = 1.5
+TITLE = "Decoding a clip to frames and sound"
+HOW = (
+    f"{SECONDS} s of {WIDTH}x{HEIGHT} at {FPS} fps, H.264 and AAC, decoded to the frames tensor and the waveform. "
+    "Every run is a fresh process of ComfyUI's own interpreter; the contestants take turns. Seconds exclude imports; "
+    "peak is the most memory held, less what was held before."
+)
 
 
 def make_clip(path: Path, seconds: float) -> None:
@@ -79,10 +83,7 @@ def sora(clip: Path) -> Callable[[], int]:
 
 
 def theirs(clip: Path) -> Callable[[], int]:
-    checkout = comfyui()
-    assert checkout
-    os.chdir(checkout)
-    sys.path.insert(0, str(checkout))
+    sys.path.insert(0, str(Path.cwd()))  # the checkout
     sys.argv = ["main.py", "--cpu"]
     import comfy.options
 
@@ -148,73 +149,71 @@ def child(name: str, clip: Path) -> None:
     print(json.dumps({"seconds": seconds, "peak": peak_bytes() - before, "tensor": tensor}))
 
 
-def measure(rounds: int, clip: Path) -> dict[str, Any]:
-    checkout = comfyui()
-    python = python_of(checkout)
+def measure(rounds: int, clip: Path | None = None) -> Report:
+    if clip:
+        return _measure(rounds, clip)
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "clip.mp4"
+        make_clip(own, SECONDS)
+        return _measure(rounds, own)
+
+
+def _measure(rounds: int, clip: Path) -> Report:
+    from _report import Aim, Figure, Report
+    from _stage import newest_comfyui, python_of
+
+    checkout = newest_comfyui()
+    python = python_of(checkout) if checkout else sys.executable
     names = [name for name in CONTESTANTS if checkout or name != THEIRS]
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            runs[name].append(run_child(python, __file__, "--child", name, "--clip", str(clip)))
-            print(f"round {turn + 1}/{rounds} {name}: {runs[name][-1]['seconds']:.2f} s", file=sys.stderr)
-    results = {
-        name: {
-            "seconds": median([run["seconds"] for run in found]),
-            "seconds_all": [round(run["seconds"], 3) for run in found],
-            "peak_bytes": median([run["peak"] for run in found]),
-            "tensor_bytes": found[0]["tensor"],
-        }
-        for name, found in runs.items()
-    }
-    report = {"python": python, "comfyui": str(checkout or ""), "machine": machine(), "results": results}
-    if THEIRS in results:
-        report["times_faster"] = results[THEIRS]["seconds"] / results[OURS]["seconds"]
-        report["peak_ratio"] = results[THEIRS]["peak_bytes"] / results[OURS]["peak_bytes"]
-    return report
-
-
-def machine() -> dict[str, Any]:
-    return {"system": platform.system(), "processor": platform.machine(), "cores": os.cpu_count()}
-
-
-def table(report: dict[str, Any]) -> str:
-    ours = report["results"][OURS]["seconds"]
-    rows = [
-        [
+            given = (str(Path(__file__).resolve()), "--child", name, "--clip", str(clip.resolve()))
+            runs[name].append(run_child(python, *given, cwd=checkout))
+            say(f"decode, round {turn + 1}/{rounds}: {name} {runs[name][-1]['seconds']:.2f} s")
+    seconds = {name: Figure(tuple(run["seconds"] for run in found)) for name, found in runs.items()}
+    peaks = {name: Figure(tuple(run["peak"] for run in found)) for name, found in runs.items()}
+    ours = seconds[OURS].median
+    rows = tuple(
+        (
             NAMES[name],
-            f"{found['seconds']:.2f}",
-            f"{min(found['seconds_all']):.2f} - {max(found['seconds_all']):.2f}",
-            f"{found['peak_bytes'] / 2**30:.2f}",
-            f"{found['tensor_bytes'] / 2**30:.2f}" if found["tensor_bytes"] else "",
-            f"{found['seconds'] / ours:.1f}x",
-        ]
-        for name, found in report["results"].items()
-    ]
-    return markdown(["", "seconds (median)", "range", "peak GiB", "tensor GiB", "of our time"], rows)
+            figure.text(),
+            figure.range(),
+            peaks[name].text(scale=2**30),
+            f"{runs[name][0]['tensor'] / 2**30:.2f}" if runs[name][0]["tensor"] else "",
+            f"{figure.median / ours:.1f}x",
+        )
+        for name, figure in seconds.items()
+    )
+    head = ("", "seconds (median)", "range", "peak GiB", "tensor GiB", "of our time")
+    if not checkout:
+        return Report(TITLE, HOW, head, rows, notes=("No ComfyUI to compare with was found: set COMFYUI_DIR.",))
+    faster = seconds[THEIRS].per(seconds[OURS])
+    smaller = peaks[THEIRS].per(peaks[OURS])
+    aims = tuple(
+        Aim(what, f"at least {AIM:g}x", figure.text("x", digits=1), figure.range(digits=1), figure.median >= AIM)
+        for what, figure in (
+            ("Decoding, times faster than ComfyUI's own decoder", faster),
+            ("Decoding, ComfyUI's peak memory over ours", smaller),
+        )
+    )
+    return Report(TITLE, HOW, head, rows, aims)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=10, help="length of the clip")
-    parser.add_argument("--clip", type=Path, help="a clip of your own, 1280x720")
-    parser.add_argument("--json", type=Path, help="where the figures go")
-    parser.add_argument("--child", choices=CONTESTANTS, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.child:
-        child(arguments.child, arguments.clip)
+    if "--child" in sys.argv:  # in ComfyUI's interpreter, which may lack what the report needs
+        inner = argparse.ArgumentParser()
+        inner.add_argument("--child", choices=CONTESTANTS)
+        inner.add_argument("--clip", type=Path)
+        given = inner.parse_args()
+        child(given.child, given.clip)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        clip = arguments.clip or Path(folder) / "clip.mp4"
-        if not arguments.clip:
-            make_clip(clip, arguments.seconds)
-        report = measure(arguments.rounds, clip.resolve())
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1), encoding="utf-8")
-    print(f"{arguments.seconds:g} s of {WIDTH}x{HEIGHT} at {FPS} fps, H.264 and AAC, {os.cpu_count()} cores\n")
-    print(table(report))
-    if "times_faster" not in report:
-        print("\nNo ComfyUI to compare with: set COMFYUI_DIR.")
+    from _report import parser, run, show
+
+    options = parser(__doc__, 5)
+    options.add_argument("--clip", type=Path, help=f"a clip of your own, {WIDTH}x{HEIGHT}")
+    chosen = options.parse_args()
+    show(run(lambda rounds: measure(rounds, chosen.clip), chosen.rounds))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Eight jobs in one graph against one: what the seven others cost in time.
 
-    python benchmarks/jobs.py [--rounds 5]
+python benchmarks/jobs.py [--rounds 5]
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def measure(rounds: int) -> Report:
                     raise RuntimeError(f"{server.charges - charged} jobs were charged instead of {count}")
                 say(f"jobs, round {turn + 1}/{rounds}: {count} took {seconds[count][-1]:.2f} s")
     one, eight = Figure(tuple(seconds[1])), Figure(tuple(seconds[JOBS]))
-    ratio = Figure(tuple(many / single for single, many in zip(seconds[1], seconds[JOBS], strict=True)))
+    ratio = eight.per(one)
     aim = Aim(
         "Eight jobs in one graph take as long as one", f"at most {AIM:g} times", ratio.text("x"), ratio.range(),
         ratio.median <= AIM,

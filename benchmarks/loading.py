@@ -15,7 +15,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from _report import Report
 
 HERE = Path(__file__).resolve().parent
 FOLDER = "sora-video-nodes"
@@ -50,8 +53,9 @@ def child(base: Path, explain: bool) -> None:
     sys.path[0] = str(Path.cwd())
     sys.argv = ["main.py", "--cpu", "--base-directory", str(base), "--disable-api-nodes"]
     import main  # noqa: F401 - what it imports and sets up is the point
-    import nodes
     import server
+
+    import nodes
 
     async def load() -> dict[str, Any]:
         server.PromptServer(asyncio.get_running_loop())
@@ -68,19 +72,16 @@ def child(base: Path, explain: bool) -> None:
                 sys.exit(f"ComfyUI could not load {name}")
         if explain:
             os.write(2, MARK)
-        others = sorted({each.split(".")[0] for each in set(sys.modules) - known if not each.startswith(str(base))})
-        return {"seconds": took, "others": others, "packages": [each for each in others if _is_package(each)]}
+        own = str(base).replace(".", "_x_")  # as ComfyUI names the modules of a pack
+        others = {each.split(".")[0] for each in set(sys.modules) - known if not each.startswith(own)}
+        return {"seconds": took, "others": sorted(others), "packages": sorted(others - sys.stdlib_module_names)}
 
     result = asyncio.new_event_loop().run_until_complete(load())
     print("\n" + json.dumps(result), flush=True)
     os._exit(0)  # threads that main.py starts need not be waited for
 
 
-def _is_package(name: str) -> bool:
-    return name not in sys.stdlib_module_names
-
-
-def measure(rounds: int) -> Any:
+def measure(rounds: int) -> Report:
     from _common import run_child, say
     from _report import NO_COMFYUI, Aim, Figure, Report
     from _stage import newest_comfyui, python_of

@@ -1,6 +1,6 @@
 """What a long full-HD job adds to ComfyUI's memory when nobody wants its frames.
 
-    python benchmarks/memory.py [--rounds 3]
+python benchmarks/memory.py [--rounds 3]
 """
 
 from __future__ import annotations
@@ -67,6 +67,7 @@ def measure(rounds: int) -> Report:
     if checkout is None:
         return Report(TITLE, HOW, skipped=NO_COMFYUI)
     growth: dict[str, list[float]] = {name: [] for name in NAMES}
+    before: dict[str, list[float]] = {name: [] for name in NAMES}
     held: dict[str, list[float]] = {name: [] for name in NAMES}
     delivered: dict[str, int] = {}
     with tempfile.TemporaryDirectory() as folder, gateway(50) as server:
@@ -78,6 +79,7 @@ def measure(rounds: int) -> Report:
                         watch = one(host, turn, warm=name != COLD)
                         delivered[name] = largest_output(host)
                     growth[name].append(watch.growth)
+                    before[name].append(watch.before)
                     held[name].append(watch.after - watch.before)
                     say(f"memory, round {turn + 1}/{rounds}: {name} {watch.growth / MIB:.0f} MiB")
     figures = {name: Figure(tuple(values)) for name, values in growth.items()}
@@ -85,6 +87,7 @@ def measure(rounds: int) -> Report:
         (
             NAMES[name],
             f"{delivered[name] / MIB:.0f}",
+            Figure(tuple(before[name])).text(digits=0, scale=MIB),
             figure.text(digits=0, scale=MIB),
             figure.range(digits=0, scale=MIB),
             Figure(tuple(held[name])).text(digits=0, scale=MIB),
@@ -99,7 +102,7 @@ def measure(rounds: int) -> Report:
         )
         for name, figure in figures.items()
     )  # fmt: skip
-    head = ("", "file MiB", "growth MiB (median)", "range", "still held after MiB")
+    head = ("", "file MiB", "held before MiB", "growth MiB (median)", "range", "still held after MiB")
     return Report(TITLE, HOW, head, rows, aims)
 
 

@@ -1,6 +1,6 @@
 """What the engine adds to a job: from generate() to the delivered file, against doing it by hand.
 
-    python benchmarks/overhead.py [--rounds 5]
+python benchmarks/overhead.py [--rounds 5]
 """
 
 from __future__ import annotations
@@ -12,6 +12,11 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import httpx
+    from _report import Report
 
 SPEED = 100_000
 JOBS = 20
@@ -33,16 +38,12 @@ def drawn_before(base_url: str, prompts: list[str]) -> None:
     """Has the gateway draw every picture, so that it takes no time for the measured jobs."""
     import httpx
 
-    with httpx.Client(base_url=base_url, trust_env=False) as client:
+    with httpx.Client(base_url=base_url, trust_env=False) as client, tempfile.TemporaryDirectory() as folder:
         for prompt in prompts:
-            by_hand(client, prompt, Path(tempfile.gettempdir()) / "sora-bench-drawn.mp4")
-    (Path(tempfile.gettempdir()) / "sora-bench-drawn.mp4").unlink()
+            by_hand(client, prompt, Path(folder) / "clip.mp4")
 
 
-def by_hand(client: object, prompt: str, target: Path) -> None:
-    import httpx
-
-    assert isinstance(client, httpx.Client)
+def by_hand(client: httpx.Client, prompt: str, target: Path) -> None:
     fields = {"prompt": prompt, "seconds": "1", "size": "64x64", "seed": "0"}
     job = client.post("/videos", files={name: (None, value) for name, value in fields.items()}).raise_for_status()
     while (status := job.json()["status"]) != "completed":
@@ -98,12 +99,12 @@ def child(name: str, base_url: str, prompts: list[str]) -> None:
     print(json.dumps({"first": seconds[0], "later": seconds[1:]}))
 
 
-def measure(rounds: int) -> object:
+def measure(rounds: int) -> Report:
     from _common import run_child, say
     from _report import Aim, Figure, Report
     from _stage import gateway
 
-    runs: dict[str, list[dict[str, list[float]]]] = {ENGINE: [], HAND: []}
+    runs: dict[str, list[dict[str, Any]]] = {ENGINE: [], HAND: []}
     prompts = [f"job {number}" for number in range(JOBS + 1)]
     with gateway(SPEED) as server:
         drawn_before(server.base_url, prompts)
@@ -114,11 +115,9 @@ def measure(rounds: int) -> object:
                 median = Figure(tuple(runs[name][-1]["later"])).median
                 say(f"overhead, round {turn + 1}/{rounds}: {name} {median * 1000:.1f} ms a job")
     later = {name: Figure(tuple(Figure(tuple(run["later"])).median for run in found)) for name, found in runs.items()}
-    first = {name: Figure(tuple(run["first"] for run in found)) for name, found in runs.items()}  # type: ignore[misc]
-    pairs = list(zip(later[ENGINE].readings, later[HAND].readings, strict=True))
-    extra = Figure(tuple(ours - theirs for ours, theirs in pairs))
-    ratio = Figure(tuple(ours / theirs for ours, theirs in pairs))
-    milli = {"digits": 1, "scale": 0.001}
+    first = {name: Figure(tuple(run["first"] for run in found)) for name, found in runs.items()}
+    extra, ratio = later[ENGINE].less(later[HAND]), later[ENGINE].per(later[HAND])
+    milli: dict[str, Any] = {"digits": 1, "scale": 0.001}
     rows = (
         ("the engine, a job", later[ENGINE].text(**milli), later[ENGINE].range(**milli), ratio.text("x", digits=1)),
         ("by hand, a job", later[HAND].text(**milli), later[HAND].range(**milli), ""),

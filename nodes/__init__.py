@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ._comfy import ComfyExtension, io
-from ._host import resolve_auto_frames_when_queued
+from ._host import resolve_auto_frames_when_queued, take_up_unfinished_jobs
 from ._routes import add_routes
 from .quota import Quota
 from .resume_job import ResumeJob
@@ -23,4 +23,5 @@ async def comfy_entrypoint() -> ComfyExtension:
     # here and not in on_load, which ComfyUI 0.8 does not call
     resolve_auto_frames_when_queued()
     add_routes()
+    take_up_unfinished_jobs()
     return SoraVideoExtension()

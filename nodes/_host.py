@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,9 +19,11 @@ from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
 from ..sora_core.engine import Engine, Waiter
-from ..sora_core.errors import Interrupted, InvalidRequest
+from ..sora_core.errors import Interrupted, InvalidRequest, SoraError
 from ..sora_core.models import Destination, Progress
 from ._comfy import ComfyAPI
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -31,6 +35,19 @@ FRAMES_SLOT, AUDIO_SLOT = 1, 2
 def engine() -> Engine:
     """The pack's engine; nothing runs until a job does."""
     return Engine(None if os.environ.get("SORA_HOME") else _system_folder())
+
+
+def take_up_unfinished_jobs() -> None:
+    """Goes on with what an earlier run left, unless SORA_TAKE_UP is 0. Beside the start, not in its way."""
+    if os.environ.get("SORA_TAKE_UP", "1") != "0" and (engine().home / "jobs.sqlite").is_file():
+        threading.Thread(target=_take_up, name="sora-take-up", daemon=True).start()
+
+
+def _take_up() -> None:
+    try:
+        engine().take_up().result()
+    except SoraError as error:
+        log.warning("unfinished jobs cannot be taken up: %s", error.message)
 
 
 def _system_folder() -> Path:

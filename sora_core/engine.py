@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import json
+import logging
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
@@ -20,13 +21,15 @@ from .checks import resolve
 from .clock import Clock, SystemClock
 from .connection import Connection, Connections
 from .credentials import Credentials
-from .errors import Interrupted, InvalidRequest, JobNotFound, Unsupported
+from .errors import Interrupted, InvalidRequest, JobNotFound, SoraError, Unsupported
 from .flights import Flights, Watch
 from .home import state_dir
 from .ledger import Job, Ledger
-from .models import Character, Delivery, Destination, GenerationRequest, Operation, Quota
+from .models import Character, Delivery, Destination, GenerationRequest, Operation, Quota, Snapshot, State
 from .owners import Owner
 from .profiles import Profiles
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -85,6 +88,7 @@ class Engine:
         self._ledger: Ledger | None = None
         self._owner: Owner | None = None
         self._flights: Flights | None = None
+        self._background: set[asyncio.Task[None]] = set()
 
     @property
     def ledger(self) -> Ledger:
@@ -99,6 +103,27 @@ class Engine:
     ) -> Waiter[Delivery]:
         """One video, paid for once however often it is asked for. ``watch`` is called in the engine's thread."""
         return self._wait(self._generate(request, profile, destination, watch))
+
+    def submit(self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch) -> Waiter[Job]:
+        """As generate, but done when the server's id is on the disk. The job goes on; resume collects it."""
+
+        async def run() -> Job:
+            job, _ = await self._run(request, profile, destination, watch, until_submitted=True)
+            return job
+
+        return self._wait(run())
+
+    def take_up(self) -> Waiter[int]:
+        """Goes on, in the background, with every job that a dead process left unfinished; how many there are."""
+        return self._wait(self._take_up())
+
+    def name_remote(self, name: str, remote_id: str) -> Job:
+        """Tells the ledger which remote job an unknown submission made. Raises InvalidRequest."""
+        job = self.ledger.find(name.strip())
+        if job.state != rows.UNKNOWN or not remote_id.strip():
+            raise InvalidRequest(f"Job {job.job_id} is {job.state}; only an unknown one can be given a remote id.")
+        self.ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id.strip()))
+        return self.ledger.get(job.job_id)
 
     def resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Waiter[Delivery]:
         """Collects a job by our id or, with its profile, by the server's. Never submits."""
@@ -191,15 +216,46 @@ class Engine:
         self.ledger.save_character(character)
         return character
 
+    async def _take_up(self) -> int:
+        left = [job for job in self.ledger.unfinished() if not self._joined().is_alive(job.owner)]
+        if left:
+            log.info("taking up %d unfinished jobs: %s", len(left), ", ".join(job.job_id for job in left))
+        for job in left:
+            task = asyncio.get_running_loop().create_task(self._take_up_one(job))
+            self._background.add(task)  # the loop keeps only a weak reference
+            task.add_done_callback(self._background.discard)
+        return len(left)
+
+    async def _take_up_one(self, job: Job) -> None:
+        try:
+            connection = await self._connections.get(job.profile)
+            done, _ = await self._joined().join(
+                job.fingerprint, connection, lambda flight: flight.resume(job), lambda progress: None
+            )
+        except SoraError as error:
+            log.warning("job %s was taken up, but: %s", job.job_id, error.message)
+            return
+        log.info("job %s is done: %s", done.job_id, done.path or done.result)
+
     async def _run(
-        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
+        self,
+        request: GenerationRequest,
+        profile: str,
+        destination: Destination,
+        watch: Watch,
+        *,
+        until_submitted: bool = False,
     ) -> tuple[Job, bool]:
         connection = await self._connections.get(profile)
         cast = tuple(self.character(profile, name) for name in request.characters)
         resolved = connection.provider.settle(resolve(replace(request, cast=cast), connection.can, profile))
         fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=profile)
         return await self._joined().join(
-            fingerprint, connection, lambda flight: flight.generate(resolved, fingerprint, destination), watch
+            fingerprint,
+            connection,
+            lambda flight: flight.generate(resolved, fingerprint, destination),
+            watch,
+            until_submitted=until_submitted,
         )
 
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:

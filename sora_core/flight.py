@@ -45,6 +45,7 @@ class Flight:
         self._snapshot: Snapshot | None = None
         self._lost: SubmissionUnknown | None = None
         self.job_id = ""
+        self.submitted = asyncio.Event()  # the server's id is on the disk
         self.committed = False  # from here on, an interrupt only stops the waiting
 
     async def generate(self, request: GenerationRequest, fingerprint: str, destination: Destination) -> Job:
@@ -91,9 +92,9 @@ class Flight:
         try:
             return await self._walk(job.job_id, request)
         except SoraError as error:
-            current = self._ledger.get(job.job_id)
+            current = self._ledger.peek(job.job_id)
             error.job_id = error.job_id or job.job_id
-            error.remote_id = error.remote_id or current.remote_id
+            error.remote_id = error.remote_id or (current.remote_id if current else None)
             error.provider = error.provider or job.provider
             raise
         finally:
@@ -102,13 +103,16 @@ class Flight:
     async def _walk(self, job_id: str, request: GenerationRequest | None) -> Job | None:
         """None when it turns out that the request was never accepted: the caller may claim anew."""
         while True:
-            job = self._ledger.get(job_id)
+            job = self._ledger.peek(job_id)
+            if job is None:
+                return None  # another process dropped its claim before anything was sent
             if job.over:
                 if job.error_kind == _NOT_ACCEPTED:
                     return None
                 raise ended(job)
             if job.state == rows.DELIVERED:
                 if await asyncio.to_thread(delivered_is_intact, job):
+                    self.submitted.set()
                     return job
                 self._ledger.undeliver(job_id)
             elif job.owner != self._owner.id:
@@ -205,6 +209,7 @@ class Flight:
 
     async def _collect(self, job: Job) -> None:
         self.committed = self.worked = True
+        self.submitted.set()
         snapshot, self._snapshot = self._snapshot, None
         if snapshot is None and job.state == rows.SUCCEEDED and (job.url or job.part_validator == WHOLE):
             snapshot = Snapshot(State.SUCCEEDED, remote_id=job.remote_id or "", url=job.url)

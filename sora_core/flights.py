@@ -42,23 +42,35 @@ class Flights:
         self._clock = clock
         self._running: dict[str, _Running] = {}
 
+    def is_alive(self, owner: str | None) -> bool:
+        """Whether a living process, this one too, works on that owner's rows."""
+        return self._owner.alive(owner)
+
     async def join(
         self,
         fingerprint: str,
         connection: Connection,
         begin: Callable[[Flight], Coroutine[Any, Any, Job]],
         watch: Watch,
+        *,
+        until_submitted: bool = False,
     ) -> tuple[Job, bool]:
         """The finished row, and whether it took any work; ``begin`` starts the flight when there is none.
 
-        A waiter that is canceled leaves. The flight goes on unless nothing was sent yet and
-        nobody else waits for it.
+        With ``until_submitted`` the row as soon as the server's id is on the disk. A waiter that is
+        canceled leaves. The flight goes on unless nothing was sent yet and nobody else waits for it.
         """
         running = self._running.get(fingerprint) or self._take_off(fingerprint, connection, begin)
         running.watches.append(watch)
         if running.last:
             watch(running.last)
         try:
+            if until_submitted:
+                submitted = asyncio.ensure_future(running.flight.submitted.wait())
+                await asyncio.wait({running.task, submitted}, return_when=asyncio.FIRST_COMPLETED)
+                submitted.cancel()
+                if not running.task.done():
+                    return self._ledger.get(running.flight.job_id), running.flight.worked
             return await asyncio.shield(running.task), running.flight.worked
         finally:
             running.watches.remove(watch)

@@ -449,6 +449,13 @@ class Ledger:
             raise JobNotFound(f"There is no job '{job_id}' in the ledger.")
         return Job(**row)
 
+    def peek(self, job_id: str) -> Job | None:
+        """The row; None when it was dropped, as a claim that was never sent is."""
+        try:
+            return self.get(job_id)
+        except JobNotFound:
+            return None
+
     def find(self, name: str, profile: str | None = None) -> Job:
         """The job of that id, or of that remote id. Raises JobNotFound, InvalidRequest when two fit."""
         with self._lock, self._translated():
@@ -473,11 +480,14 @@ class Ledger:
         return [Job(**row) for row in rows]
 
     def remote_ids(self, profile: str) -> frozenset[str]:
-        """Every remote id that a submission of ours is known by. One that was only collected by hand may still
-        be what a lost submission made."""
+        """Every remote id that a submission of ours is known by.
+
+        One that was only collected by hand may still be what a lost submission made.
+        """
         with self._lock, self._translated():
             rows = self._db.execute(
-                "SELECT remote_id FROM jobs WHERE profile = ? AND remote_id IS NOT NULL AND fingerprint NOT LIKE 'remote:%'",
+                "SELECT remote_id FROM jobs"
+                " WHERE profile = ? AND remote_id IS NOT NULL AND fingerprint NOT LIKE 'remote:%'",
                 (profile,),
             ).fetchall()
         return frozenset(row[0] for row in rows)

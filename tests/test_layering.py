@@ -21,7 +21,7 @@ STOREYS = (
     ("models", "checks", "errors", "clock", "home", "shots"),
     ("transport",),
     ("providers", "polling", "limits", "ledger", "owners", "profiles", "credentials", "media"),
-    ("connection", "deliver", "flight", "flights", "follow", "reconcile", "reporter"),
+    ("connection", "deliver", "flight", "flights", "follow", "reconcile", "reporter", "spending"),
     ("engine",),
     ("cli", "doctor"),
     ("__main__",),
@@ -164,7 +164,9 @@ print(json.dumps(sorted({name.partition(".")[0] for name in set(sys.modules) - b
 
 @pytest.mark.parametrize("name", ["sora_core.engine", "sora_core.cli", "sora_core.doctor"])
 def test_loading_it_costs_next_to_nothing(name):
-    done = subprocess.run([sys.executable, "-c", LOADED, str(TESTS), name], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, str(TESTS), name], capture_output=True, text=True, check=True, timeout=60
+    )
     assert not set(json.loads(done.stdout)) & HEAVY
 
 

@@ -144,15 +144,16 @@ def test_a_claim_has_one_winner_among_processes(tmp_path):
         )
         for number in range(3)
     ]
-    for racer in racers:
-        assert racer.stdout.readline() == "ready\n"
-    answers = []
-    for racer in racers:
-        racer.stdin.write("go\n")
-        racer.stdin.flush()
-    for racer in racers:
-        answers.append(racer.communicate(timeout=60)[0].split())
-        assert racer.returncode == 0
+    try:
+        assert [racer.stdout.readline() for racer in racers] == ["ready\n"] * 3
+        for racer in racers:
+            racer.stdin.write("go\n")
+            racer.stdin.flush()
+        answers = [racer.communicate(timeout=60)[0].split() for racer in racers]
+    finally:
+        for racer in racers:
+            racer.kill()
+            racer.communicate()
     assert [sum(answer[number] == "True" for answer in answers) for number in range(20)] == [1] * 20
 
 
@@ -393,6 +394,18 @@ class TestTheFile:
         assert all(len(each.jobs()) == 1 for each in ledgers)
         for each in ledgers:
             each.close()
+
+    def test_that_another_process_is_just_making_is_waited_for(self, tmp_path, clock):
+        """Two ComfyUIs that start at once: SQLite does not wait by itself when the journal mode is changed."""
+        other = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None, check_same_thread=False)
+        other.execute("BEGIN IMMEDIATE")
+        ready = threading.Timer(0.2, lambda: other.execute("COMMIT"))
+        ready.start()
+        try:
+            Ledger(tmp_path, clock).close()
+        finally:
+            ready.join()
+            other.close()
 
     def test_of_a_newer_version_is_refused_and_left_alone(self, tmp_path, clock):
         Ledger(tmp_path, clock).close()

@@ -59,9 +59,10 @@ class TestAFingerprint:
             fingerprint(REQUEST)
             == "v1:"
             + hashlib.sha256(
-                b'{"characters":[],"images":[],"model":"","negative_prompt":"","operation":"text_to_video",'
-                b'"orientation":"landscape","profile":"p","prompt":"a cat","provider":"openai","quality":"standard",'
-                b'"remix_of":"","seconds":0,"seed":0,"shots":[],"size":"","style":""}'
+                b'{"characters":[],"image_url":"","images":[],"model":"","negative_prompt":"",'
+                b'"operation":"text_to_video","orientation":"landscape","part":[0.0,0.0],"profile":"p","prompt":"a cat",'
+                b'"provider":"openai","quality":"standard","seconds":0,"seed":0,"shots":[],"size":"","source_id":"",'
+                b'"source_url":"","style":""}'
             ).hexdigest()
         )
 

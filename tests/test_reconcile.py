@@ -109,7 +109,6 @@ async def test_the_nearest_in_time_of_several_is_ours(lost, ledger, clock, known
     "facts",
     [
         {"prompt": "a cat on a skateboard"},
-        {"prompt": None},
         {"model": "another"},
         {"created_at": FakeClock().now() - CLOCK_SKEW_SECONDS - 60},
     ],
@@ -117,6 +116,11 @@ async def test_the_nearest_in_time_of_several_is_ours(lost, ledger, clock, known
 )
 async def test_a_job_that_differs_is_not_ours(lost, ledger, clock, known, facts):
     assert await look(Shelf([remote(**facts), known]), lost, ledger, clock) is None
+
+
+async def test_a_job_without_a_prompt_may_be_ours(lost, ledger, clock, known):
+    with pytest.raises(SubmissionUnknown, match="found"):
+        await look(Shelf([remote(prompt=None), known]), lost, ledger, clock)
 
 
 async def test_a_job_that_is_ours_already_is_not_taken_twice(lost, ledger, clock):

@@ -71,9 +71,7 @@ def _rename(engine: Engine, arguments: argparse.Namespace) -> int:
     character = engine.character(arguments.profile, arguments.name)
     new_name = arguments.new_name.strip()
     if not new_name or "," in new_name:
-        raise InvalidRequest(
-            f"'{arguments.new_name}' is no name for a character: it is empty or holds a comma."
-        )
+        raise InvalidRequest(f"'{arguments.new_name}' is no name for a character: it is empty or holds a comma.")
     if any(each.name == new_name and each.profile == arguments.profile for each in engine.ledger.characters()):
         raise InvalidRequest(f"Profile '{arguments.profile}' has a character '{new_name}' already.")
     engine.ledger.save_character(replace(character, name=new_name))

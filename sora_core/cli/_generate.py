@@ -27,6 +27,7 @@ def add(commands: Any, command: Any) -> None:
     resume = command(commands, "resume", _resume, "collect a job by its id or remote id; never submits")
     resume.add_argument("job", metavar="JOB")
     resume.add_argument("--profile", help="the profile of a remote id that is not in the ledger")
+    resume.add_argument("--remote-id", metavar="ID", help="the id that an unknown submission has on the server")
     _add_output(resume)
     clean = command(commands, "clean", _clean, "ask the provider for its own clean rendition of a clip")
     clean.add_argument("source", metavar="JOB_OR_URL")
@@ -43,6 +44,8 @@ def _generate(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
+    if arguments.remote_id:
+        engine.name_remote(arguments.job, arguments.remote_id)
     progress = ProgressLine()
     waiter = engine.resume(arguments.job, arguments.profile, _destination(arguments.out), progress)
     return _deliver(engine, waiter, progress, arguments)

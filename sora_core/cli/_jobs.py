@@ -46,7 +46,8 @@ def _job_facts(job: Job) -> dict[str, Any]:
 def _hint(job: Job) -> str:
     if job.state == rows.UNKNOWN:
         return (
-            f"{job.error} Run the request again to look it up; `forget` it if the provider shows it was not accepted."
+            f"{job.error} Run the request again to look it up. It was not accepted: `forget {job.job_id}`, then run "
+            f"again. Here is its id: `resume {job.job_id} --remote-id ID`."
         )
     if job.over:
         return job.error or ""

@@ -10,38 +10,26 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from ..errors import BadResponse, ModerationRejected, RequestRejected, SubmissionUnknown
 from ..models import Failure, Snapshot, State, Upload
 from ..transport import Call, Http
 from ..transport.redact import redact
 from . import _normalize as normalize
+from . import _prose as prose
 from ._base import HTML_ANSWER, Attempt
 
 ANSWER_SECONDS = 1800.0  # between bytes: plain answers, and silent streams, come when the video is done
 
 _LONGEST_NOTE = 200  # characters
 _LONGEST_PROSE = 20_000  # content beyond it is no prose
-_NAMED_ID = r"(?:sora[\w.-]*:)?(?:task|video)_(?=[A-Za-z0-9-]*\d)[A-Za-z0-9][\w-]{4,}"
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_TASK_ID = re.compile(rf"(?<![A-Za-z0-9_/-])({_NAMED_ID}|{_UUID})(?![\w-])", re.ASCII)
-_NO_TASK = re.compile(r"(?:request|trace|session|message)[\s_-]?id\W*$", re.IGNORECASE)  # what a UUID may be, too
-_TAG = re.compile(r"<(?:video|source)\b[^>]*?\ssrc\s*=\s*(?:\"([^\"]+)\"|'([^']+)')", re.IGNORECASE)
-_MARKDOWN = re.compile(r"\]\(\s*<?((?:https?://|/)[^\s)>]+)>?(?=[\s)])")
-_BARE = re.compile(r"https?://[\w\-.~:/?#@!$&*+,;=%|^{}]+", re.ASCII)
-_VIDEO = re.compile(r"\.(?:mp4|mov|webm|m4v|mkv)$", re.IGNORECASE)
-_OTHER = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svg|css|js|html?|json|md|txt)$", re.IGNORECASE)
-_FAILED = re.compile(r"❌|生成失败|任务失败|失败原因|\bgeneration failed\b", re.IGNORECASE)
 _ONLY_STREAMED = re.compile(r"enable streaming|use stream|stream\s*[=:]\s*true", re.IGNORECASE)
 # Words of a server that has lost sight of the job rather than seen it fail.
 _LOST_SIGHT = re.compile(r"time[d]?[ -]?out|超时|connection|连接|unexpected eof|\b50[24]\b|bad gateway", re.IGNORECASE)
-_NO_REASON = Failure("the server gave no reason")
 
 
 @dataclass(frozen=True)
@@ -113,18 +101,23 @@ class Reader:
     def answer(self) -> Answer:
         """What has arrived so far, whether or not the answer has ended."""
         self._read_rest()
+        failure = self._failure or prose.failure_in(self._content)
         return Answer(
-            link=self._link or self._link_in_text(self._content) or self._link_in_text(self._scrap),
+            link=self._link or self._link_in(self._content) or self._link_in(self._scrap),
             task_id=self._task_id
-            or self._task_in(self._content)
-            or self._task_in(self._prose)
-            or self._task_in_scrap(),
-            failure=self._failure or self._failure_in_text(),
+            or prose.task_in(self._content, sent=self._sent)
+            or prose.task_in(self._prose, sent=self._sent)
+            or prose.task_in_scrap(self._scrap, sent=self._sent),
+            failure=failure and Failure(self._clean(failure.message), failure.code),
             subject=self._subject,
             text=self._clean(self._content),
             complete=self._ended,
             is_html=not self._streamed and normalize.is_html(bytes(self._raw)),
         )
+
+    def _link_in(self, text: str) -> str | None:
+        ended = self._ended and not self._failure and not self._task_id
+        return prose.link_in(text, base_url=self._base_url, sent=self._sent, ended=ended)
 
     def _read_rest(self) -> None:
         """A last line without its end, or the whole of an answer that was no stream."""
@@ -134,7 +127,7 @@ class Reader:
         if self._line:
             self._take_line(self._line.decode("utf-8-sig", "replace").strip("\r"))
         if self._streamed:
-            self._scrap = _unescaped("\n".join(self._data))
+            self._scrap = prose.unescaped("\n".join(self._data))
             return
         body = bytes(self._raw)
         value = normalize.parse(body)
@@ -142,7 +135,7 @@ class Reader:
             self._ended = True
             self._take_object(value)
         elif body.lstrip().startswith(b"{"):
-            self._scrap = _unescaped(body.decode("utf-8-sig", "replace"))
+            self._scrap = prose.unescaped(body.decode("utf-8-sig", "replace"))
 
     def _take_line(self, line: str) -> None:
         name, colon, value = line.partition(":")
@@ -175,13 +168,14 @@ class Reader:
             if isinstance(choice, dict):
                 self._take_choice(choice)
         if value.get("error"):
-            self._failure = self._failure or normalize.job_failure(dict(value)) or _NO_REASON
+            self._failure = self._failure or normalize.job_failure(dict(value)) or prose.NO_REASON
         elif not choices:
             state, _ = normalize.state_of(value)
             if state is State.FAILED:
-                self._failure = normalize.job_failure(dict(value)) or _NO_REASON
+                self._failure = normalize.job_failure(dict(value)) or prose.NO_REASON
             elif state in (State.SUCCEEDED, None):
-                self._link = self._link or self._own(normalize.url_of(_without_input(value), self._base_url, state))
+                link = normalize.url_of(prose.without_input(value), self._base_url, state)
+                self._link = self._link or self._own(link)
 
     def _take_ids(self, value: Mapping[str, Any], *, has_choices: bool) -> None:
         links = value.get("links")
@@ -193,8 +187,8 @@ class Reader:
             if not found or self._task_id or found in self._sent:
                 continue
             # The id of a completion is the talk's, not the job's, unless it looks like a job's.
-            is_talk = found.startswith("chatcmpl") or has_choices or isinstance(links, dict)
-            if key in ("id", "data.id") and is_talk and not re.fullmatch(_NAMED_ID, found, re.ASCII):
+            is_talk = found.startswith("chatcmpl") or has_choices or isinstance(links, dict) or value.get("error")
+            if key in ("id", "data.id") and is_talk and not prose.is_task_id(found):
                 continue
             self._task_id = found
 
@@ -222,63 +216,15 @@ class Reader:
             if text and len(self._content) < _LONGEST_PROSE:
                 self._note(self._content)
 
-    def _note(self, prose: str) -> None:
+    def _note(self, text: str) -> None:
         """Tells the last line of the prose, once, unless it is markup, JSON or a link."""
-        line = prose[-4 * _LONGEST_NOTE :].rstrip().rsplit("\n", 1)[-1].lstrip("> ")
-        if line.startswith(("{", "}", "<", '"', "```")) or _BARE.search(line):
+        line = text[-4 * _LONGEST_NOTE :].rstrip().rsplit("\n", 1)[-1].lstrip("> ")
+        if line.startswith(("{", "}", "<", '"', "```")) or prose.has_link(line):
             return
         note = " ".join(self._clean(line).replace("*", "").split())[-_LONGEST_NOTE:]
         if note and note != self._told:
             self._told = note
             self._tell(note)
-
-    def _link_in_text(self, text: str) -> str | None:
-        """The video's link in the text; one that the end of a broken answer may have cut is none."""
-        text = text.strip()
-        value = _object_in(text)
-        if value is not None:
-            return self._own(normalize.url_of(_without_input(value), self._base_url, None))
-        tags = self._links(match[1] or match[2] for match in _TAG.finditer(text))
-        if tags:
-            return tags[0]
-        bare = (match[0].rstrip(".,;:!?") for match in _BARE.finditer(text) if self._ended or match.end() < len(text))
-        links = [*self._links(match[1] for match in _MARKDOWN.finditer(text)), *self._links(bare)]
-        videos = [link for link in links if _VIDEO.search(urlsplit(link).path)]
-        if videos:
-            return videos[0]
-        unsure = [link for link in links if not _OTHER.search(urlsplit(link).path)]
-        # A link without a suffix may be a status page: taken only when nothing better was said.
-        nothing_else = not (self._task_id or self._failure or self._task_in(text) or _FAILED.search(text))
-        return unsure[0] if unsure and self._ended and nothing_else else None
-
-    def _links(self, found: Iterable[str]) -> list[str]:
-        links = (urljoin(self._base_url, html.unescape(link.strip())) for link in found)
-        return [link for link in links if self._own(link)]
-
-    def _task_in(self, text: str) -> str | None:
-        value = _object_in(text.strip())
-        if value is not None:
-            found = normalize.id_of(value)
-            return found if found and found not in self._sent else None
-        without_links = _BARE.sub(" ", text)
-        for match in _TASK_ID.finditer(without_links):
-            if match[1] not in self._sent and not _NO_TASK.search(without_links[: match.start()][-40:]):
-                return match[1]
-        return None
-
-    def _task_in_scrap(self) -> str | None:
-        """Only what looks like a job's id: a bare UUID in broken JSON may be the id of anything."""
-        found = (match[1] for match in _TASK_ID.finditer(_BARE.sub(" ", self._scrap)))
-        return next((each for each in found if "_" in each and each not in self._sent), None)
-
-    def _failure_in_text(self) -> Failure | None:
-        text = self._content.strip()
-        value = _object_in(text)
-        if value is not None:
-            failed = value.get("error") or normalize.state_of(value)[0] is State.FAILED
-            return (normalize.job_failure(value) or _NO_REASON) if failed else None
-        match = _FAILED.search(text)
-        return Failure(self._clean(text[match.start() :][:2000]).strip()) if match else None
 
     def _own(self, link: str | None) -> str | None:
         return None if not link or link in self._sent else link
@@ -299,30 +245,6 @@ def _pieces(content: Any) -> Iterator[tuple[str, str | None]]:
             video = part.get("video_url") if isinstance(part.get("video_url"), dict) else part
             is_video = "video" in str(part.get("type", ""))
             yield text if isinstance(text, str) else "", normalize.url_of(video, "", None) if is_video else None
-
-
-def _without_input(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what a server repeats of the request."""
-    return {key: part for key, part in value.items() if key not in ("input", "request", "messages", "image_url")}
-
-
-def _object_in(text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is, fenced or not."""
-    bare = text.removeprefix("```json").removeprefix("```").removesuffix("```").strip()
-    if not bare.startswith("{") or not bare.endswith("}"):
-        return None
-    value = normalize.parse(bare.encode("utf-8", "replace"))
-    return value if isinstance(value, dict) else None
-
-
-def _unescaped(text: str) -> str:
-    """A piece of JSON as the text that its strings stand for."""
-    short = {"n": "\n", "r": "\r", "t": "\t"}
-
-    def plain(match: re.Match[str]) -> str:
-        return chr(int(match[1][1:], 16)) if len(match[1]) == 5 else short.get(match[1], match[1])
-
-    return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", plain, text)
 
 
 def snapshot_of(answer: Answer) -> Snapshot:
@@ -370,14 +292,14 @@ def _data_of(link: str) -> bytes:
 async def converse(http: Http, call: Call, attempt: Attempt, reader: Reader) -> Answer:
     """Sends the one call that charges and reads its answer as it comes.
 
-    When the connection breaks and a link or a task id had arrived, that is the answer; else
+    When the connection breaks and a link, a task id or an error had arrived, that is the answer; else
     SubmissionUnknown. Raises the error tree.
     """
     try:
         reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent, on_chunk=reader.feed)
     except (SubmissionUnknown, BadResponse) as error:
         answer = reader.answer()
-        if answer.link or answer.task_id:
+        if answer.link or answer.task_id or answer.failure:
             return answer
         if isinstance(error, BadResponse) and reader.fed:  # accepted, and then too large to be read
             raise SubmissionUnknown(f"The server's answer to the request cannot be read: {error.message}") from error

@@ -1,79 +1,44 @@
 """The OpenAI Videos protocol: `POST /v1/videos`, the one that relays and self-hosted servers speak.
 
-Source: openai-python `resources/videos.py` and `types/video*.py`; how servers differ from it is in
-`_normalize` (shared) and in the dialects below.
+Source: openai-python `resources/videos.py` and `types/video*.py`. How servers differ from it is in `_normalize`
+(what they answer, shared) and in the table of `_openai_dialects` (what they take). Two settings in the profile's
+`extra` are not fields of the request: `timeout` (seconds, for the create call) and, for vllm-omni, `sync`.
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import re
+from dataclasses import replace
 from datetime import date
 from urllib.parse import quote, urlsplit
 
-from ..errors import BadResponse, JobNotFound, ProfileError, RequestRejected, Unsupported
-from ..models import Capabilities, Effect, GenerationRequest, Operation, Quota, SizeRange, Snapshot
+from ..errors import (
+    BadResponse,
+    InvalidRequest,
+    JobFailed,
+    JobNotFound,
+    NotReady,
+    ProfileError,
+    RequestRejected,
+    SoraError,
+    SubmissionUnknown,
+    Unsupported,
+)
+from ..media.container import sniff
+from ..models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
 from ..transport import Call, Http, Reply
 from . import _normalize as normalize
 from ._base import Provider
+from ._openai_dialects import DIALECTS, JSON, Dialect, Fields, as_form, typed
 
 ENDED_HOSTS = ("openai.com", "chatgpt.com")
 ENDED_ON = date(2026, 9, 24)
 
-_OPERATIONS = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX))
-_OPEN_SIZES = {
-    ("landscape", "standard"): "1280x720",
-    ("portrait", "standard"): "720x1280",
-    ("square", "standard"): "720x720",
-    ("landscape", "hd"): "1920x1080",
-    ("portrait", "hd"): "1080x1920",
-    ("square", "hd"): "1080x1080",
-}
-_OPENAI_SIZES = {
-    ("landscape", "standard"): "1280x720",
-    ("portrait", "standard"): "720x1280",
-    ("landscape", "hd"): "1792x1024",
-    ("portrait", "hd"): "1024x1792",
-}
-
-# What a server can do is a dialect of the profile. The default takes what most servers take and
-# leaves finer limits to the server; "openai" holds to the limits that OpenAI documented.
-DIALECTS = {
-    "": Capabilities(
-        operations=_OPERATIONS,
-        seconds=range(1, 61),
-        sizes=SizeRange(64, 4096),
-        size_for=_OPEN_SIZES,
-        default_seconds=4,
-        poll_seconds=2.0,
-        can_list=True,
-        can_cancel=True,
-        has_quota=True,
-    ),
-    "openai": Capabilities(
-        operations=_OPERATIONS,
-        seconds=(4, 8, 12, 16, 20),
-        sizes=(*_OPENAI_SIZES.values(), "1920x1080", "1080x1920"),
-        size_for=_OPENAI_SIZES,
-        default_seconds=4,
-        poll_seconds=5.0,
-        can_list=True,
-        can_cancel=True,
-    ),
-    "preview": Capabilities(
-        operations=_OPERATIONS,
-        seconds=range(1, 61),
-        sizes=SizeRange(64, 2048),
-        size_for=_OPEN_SIZES,
-        default_seconds=4,
-        fields=frozenset(("negative_prompt", "seed", "shots", "style")),
-        poll_seconds=0.5,
-        can_list=True,
-        can_cancel=True,
-        has_quota=True,
-        free=True,
-    ),
-}
+CREATE_SECONDS = 180.0
+SYNCHRONOUS_SECONDS = 900.0  # a server that answers with the video may be silent for minutes
 
 
 class OpenAI(Provider):
@@ -81,7 +46,9 @@ class OpenAI(Provider):
 
     name = "openai"
 
-    def capabilities(self) -> Capabilities:
+    @property
+    def dialect(self) -> Dialect:
+        """The facts of the server that the profile names. Raises ProfileError."""
         try:
             return DIALECTS[self.profile.dialect]
         except KeyError:
@@ -91,55 +58,140 @@ class OpenAI(Provider):
                 f"provider does not know; allowed: {known}, or leave it out."
             ) from None
 
+    @property
+    def synchronous(self) -> bool:
+        """Whether the create call answers with the video itself."""
+        wanted = self.profile.extra.get("sync", "").strip().lower() in ("true", "1", "yes")
+        return self.dialect.synchronous or (wanted and bool(self.dialect.sync_create))
+
+    def capabilities(self) -> Capabilities:
+        can = self.dialect.can
+        return replace(can, can_list=False, can_cancel=False) if self.synchronous else can
+
     def base_url(self) -> str:
         url = self.profile.base_url.strip().rstrip("/")
-        host = (urlsplit(url).hostname or "").lower()
+        host = (urlsplit(url).hostname or "").lower().rstrip(".")
         if any(host == ended or host.endswith("." + ended) for ended in ENDED_HOSTS):
             raise ProfileError(
                 f"OpenAI ended its Videos API on {ENDED_ON.isoformat()}, so '{host}' makes no videos any more. "
                 "Use a server of your own or a relay that speaks the same protocol, or the profile 'preview'."
             )
-        root = url.removesuffix("/videos")
-        return root if re.search(r"/v\d+$", root) else root + "/v1"
+        dialect = self.dialect
+        url = url.removesuffix(dialect.create)
+        if not dialect.root:
+            return re.sub(r"/v\d+$", "", url)
+        if re.search(r"/v\d+$", url):
+            return url
+        first, _, rest = dialect.root.rpartition("/")
+        return f"{url}/{rest}" if first and url.endswith(first) else url + dialect.root
+
+    def settle(self, request: GenerationRequest) -> GenerationRequest:
+        model = request.model or self.profile.model
+        dialect, extra = self.dialect, self._extra()
+        if dialect.needs_model and not model and request.operation is not Operation.REMIX:
+            raise InvalidRequest(
+                f"Profile '{self.profile.name}' needs the name of a model; `sora-video doctor {self.profile.name}` "
+                "lists them. Name one in the request or as `model` in the profile."
+            )
+        unknown = sorted(set(extra) - dialect.known) if dialect.known else []
+        if unknown:
+            raise Unsupported(
+                f"Profile '{self.profile.name}' adds the fields {', '.join(unknown)}, which its server refuses; "
+                f"allowed in extra: {', '.join(sorted(dialect.known))}."
+            )
+        return replace(request, model=model)
 
     def encode_submit(self, request: GenerationRequest) -> Call:
-        fields = self._fields(request)
+        timeout = normalize.number_of(self.profile.extra.get("timeout"))
+        if timeout is None or timeout <= 0:
+            timeout = SYNCHRONOUS_SECONDS if self.synchronous else CREATE_SECONDS
+        dialect, fields = self.dialect, self._fields(request)
         if request.operation is Operation.REMIX:
             path = f"/videos/{quote(request.source_id, safe='')}/remix"
-            return Call("POST", path, Effect.CHARGE, json=fields, timeout=180)
-        files = tuple(("input_reference", image) for image in request.images)
-        # Always multipart, as the official client sends it: some servers read nothing else.
-        return Call("POST", "/videos", Effect.CHARGE, form=fields, files=files, timeout=180)
+            return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
+        path = dialect.sync_create if self.synchronous and dialect.sync_create else dialect.create
+        reference = request.image_url
+        if dialect.inline and request.images:
+            reference = dialect.inline(request.images[0])
+        placed = dialect.place(reference) if dialect.place and reference else {}
+        files = () if dialect.inline else tuple(("input_reference", image) for image in request.images)
+        fields = dialect.finish({**fields, **placed})
+        if not files and (dialect.body == JSON or (placed and not dialect.sync_create)):
+            return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
+        # Otherwise multipart, also without a file, as the official client sends it: some servers read nothing else.
+        return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=files, timeout=timeout)
 
-    def _fields(self, request: GenerationRequest) -> dict[str, str]:
-        takes = self.capabilities().fields
+    def _fields(self, request: GenerationRequest) -> Fields:
+        """The body without the image. What the request says goes before what the profile adds."""
+        dialect, takes = self.dialect, self.dialect.can.fields
+        seconds = request.seconds if dialect.whole_seconds else str(request.seconds)
         own = {
             "prompt": _prompt(request, as_text="shots" not in takes),
             "model": request.model or self.profile.model,
-            "seconds": str(request.seconds) if request.seconds else "",
+            "seconds": seconds if request.seconds else "",
             "size": request.size,
-            "seed": str(request.seed) if "seed" in takes else "",
+            "seed": (request.seed if dialect.body == JSON else str(request.seed)) if "seed" in takes else "",
             "negative_prompt": request.negative_prompt,
             "style": request.style,
             "shots": _shots_json(request) if "shots" in takes else "",
         }
-        return {**self.profile.extra, **{name: value for name, value in own.items() if value}}
+        extra = {name: typed(value) if dialect.body == JSON else value for name, value in self._extra().items()}
+        return {**extra, **{name: value for name, value in own.items() if value != ""}}
+
+    def _extra(self) -> dict[str, str]:
+        settings = {"timeout", "sync"} if self.dialect.sync_create else {"timeout"}
+        return {name: value for name, value in self.profile.extra.items() if name not in settings}
+
+    def accepted(self, reply: Reply) -> Snapshot:
+        """Also the answer that is the video, or holds it."""
+        media = media_of(reply)
+        if media:
+            described = normalize.snapshot_of(reply, base_url=self.base_url())
+            return replace(described or Snapshot(State.SUCCEEDED), state=State.SUCCEEDED, url=None, media=media)
+        snapshot = super().accepted(reply)
+        over = snapshot.state in (State.FAILED, State.CANCELED)
+        if self.synchronous and not snapshot.url and not over:
+            raise SubmissionUnknown("The server answered, but without the video, and it cannot be asked again.")
+        return snapshot
+
+    def judge(self, reply: Reply) -> SoraError:
+        error = super().judge(reply)
+        if not isinstance(error, RequestRejected):
+            return error
+        if "cloud storage" in error.message:
+            return NotReady(error.message, provider=self.name)  # the job itself names the address by now
+        if reply.status == 422 and "generation failed" in error.message:
+            return JobFailed(error.message, provider=self.name, code=error.code)
+        return error
 
     def encode_fetch(self, remote_id: str) -> Call:
+        if self.synchronous:
+            raise Unsupported("This server answers with the video itself; it has no jobs that could be asked for.")
         return Call("GET", f"/videos/{quote(remote_id, safe='')}", Effect.READ, timeout=30)
 
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         if snapshot.url:
             return Call("GET", snapshot.url, Effect.READ)
-        if not remote_id:
+        if not remote_id or self.synchronous:
             raise JobNotFound("The server named neither a link nor an id for the result.", provider=self.name)
         path = f"/videos/{quote(remote_id, safe='')}/content"
         return Call("GET", path, Effect.READ, headers={"accept": "application/binary"})
 
     def encode_cancel(self, remote_id: str) -> Call:
+        if not self.capabilities().can_cancel:
+            raise Unsupported(f"The server of profile '{self.profile.name}' has no way to cancel a job.")
         return Call("DELETE", f"/videos/{quote(remote_id, safe='')}", Effect.IDEMPOTENT)
 
+    async def cancel(self, http: Http, remote_id: str) -> None:
+        try:
+            await super().cancel(http, remote_id)
+        except (RequestRejected, NotReady) as error:
+            if not re.search(r"HTTP 409.*(cancel|not yet available)", error.message, re.IGNORECASE):
+                raise  # otherwise it is being canceled already
+
     def encode_list(self, after: str | None) -> Call:
+        if not self.capabilities().can_list:
+            raise Unsupported(f"The server of profile '{self.profile.name}' has no list of jobs to rely on.")
         query = {"limit": "100", "order": "desc", **({"after": after} if after else {})}
         return Call("GET", "/videos", Effect.READ, query=query, timeout=30)
 
@@ -152,8 +204,12 @@ class OpenAI(Provider):
         return jobs, last if page.get("has_more") is True else None
 
     async def quota(self, http: Http) -> Quota:
-        """The billing pages that one-api and new-api relays have; other servers have none."""
+        """The billing pages that one-api and new-api relays have, or OpenRouter's; other servers have none."""
+        if not self.capabilities().has_quota:
+            raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read.")
         try:
+            if self.profile.dialect == "openrouter":
+                return _credits((await http.send(_read("/credits"))).body)
             limits = normalize.parse((await http.send(_read("/dashboard/billing/subscription"))).body)
             usage = normalize.parse((await http.send(_read("/dashboard/billing/usage"))).body)
         except (JobNotFound, RequestRejected, BadResponse) as error:
@@ -162,20 +218,51 @@ class OpenAI(Provider):
             ) from error
         total = normalize.number_of(normalize.dig(limits, "hard_limit_usd"))
         cents = normalize.number_of(normalize.dig(usage, "total_usage"))
-        used = None if cents is None else cents / 100
-        remaining = None if total is None or used is None else total - used
-        return Quota(remaining=remaining, used=used, total=total, unit="USD")
+        if total is None and cents is None:
+            raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read; its page says none.")
+        return _quota(total, None if cents is None else cents / 100)
 
     async def models(self, http: Http) -> list[str]:
-        listing = normalize.parse((await http.send(_read("/models"))).body)
+        listing = normalize.parse((await http.send(_read(self.dialect.models))).body)
         entries = normalize.dig(listing, "data")
         if not isinstance(entries, list):
             raise BadResponse("The server's list of models is not one.")
         return [name for name in (normalize.text_of(normalize.dig(entry, "id")) for entry in entries) if name]
 
 
+def media_of(reply: Reply) -> bytes | None:
+    """The video that an answer is or holds as base64; None where it holds none."""
+    if sniff(reply.body[:64]):
+        return reply.body
+    value = normalize.parse(reply.body)
+    first = normalize.dig(value, "data")
+    if isinstance(first, list):
+        first = first[0] if first else None
+    links = [normalize.dig(each, "url") for each in (value, first)]
+    inline = [link.partition(",")[2] for link in links if isinstance(link, str) and link.startswith("data:video")]
+    for text in (normalize.dig(first, "b64_json"), normalize.dig(value, "b64_json"), *inline):
+        try:
+            media = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+        except (binascii.Error, ValueError):
+            continue
+        if sniff(media[:64]):
+            return media
+    return None
+
+
 def _read(path: str) -> Call:
     return Call("GET", path, Effect.READ, timeout=30)
+
+
+def _quota(total: float | None, used: float | None) -> Quota:
+    remaining = None if total is None or used is None else total - used
+    return Quota(remaining=remaining, used=used, total=total, unit="USD")
+
+
+def _credits(body: bytes) -> Quota:
+    value = normalize.parse(body)
+    total, used = (normalize.number_of(normalize.dig(value, f"data.total_{name}")) for name in ("credits", "usage"))
+    return _quota(total, used)
 
 
 def _prompt(request: GenerationRequest, *, as_text: bool) -> str:

@@ -102,5 +102,7 @@ print(json.dumps(seen))
 
 
 def test_making_one_touches_neither_disk_nor_network():
-    done = subprocess.run([sys.executable, "-c", AUDIT, str(TESTS)], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", AUDIT, str(TESTS)], capture_output=True, text=True, check=True, timeout=60
+    )
     assert json.loads(done.stdout) == []
