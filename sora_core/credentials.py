@@ -20,6 +20,7 @@ from .home import make_private_dir, write_private
 from .models import Secret
 from .profiles import Profile
 
+_KEY_BYTES = 32
 _NOTE = "Sealed API keys of Sora Video Nodes. Useless without credentials.key; share neither."
 
 
@@ -97,13 +98,24 @@ class Credentials:
 
     def _master(self, *, create: bool) -> bytes:
         try:
-            return base64.b64decode(self._key.read_text("ascii"))
+            master = base64.b64decode(self._key.read_bytes(), validate=True)
+            if len(master) == _KEY_BYTES:
+                return master
+            raise ValueError("the key file is damaged")
         except FileNotFoundError:
             if not create:
                 raise ValueError("no master key") from None
+        except ValueError as error:
+            if not create:
+                raise
+            raise ProfileError(
+                f"{self._key} is damaged and was left as it is.",
+                fix=f"Move it and {self._store.name} away and store the keys again.",
+                fix_zh="请移走这两个文件后重新保存密钥。",
+            ) from error
         except OSError as error:
             raise StorageError(f"{self._key} cannot be read: {error.strerror}.") from error
-        master = os.urandom(32)
+        master = os.urandom(_KEY_BYTES)
         self._save(self._key, base64.b64encode(master))
         return master
 

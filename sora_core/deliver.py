@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 from .clock import Clock
 from .connection import Connection
+from .errors import JobFailed, StorageError
 from .ledger import Job, Ledger
 from .media import files
-from .models import Destination, Snapshot
+from .models import Destination, Snapshot, State
 from .reporter import Reporter
 from .transport import Call
+
+log = logging.getLogger(__name__)
 
 WHOLE = "whole"  # in place of a validator: the part is complete
 
@@ -35,6 +39,8 @@ async def deliver(
         if refresh or latest is None:
             fetched = await connection.provider.fetch(connection.http, job.remote_id or "", attempts=3)
             latest = replace(fetched, remote_id=job.remote_id or "")
+            if latest.state in (State.FAILED, State.CANCELED):
+                raise JobFailed("The server says by now that the job failed, and has no video.")
         return connection.provider.encode_content(job.remote_id or "", latest)
 
     part = files.part_path(destination.folder, job.job_id)
@@ -70,7 +76,10 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger) -> None:
     done = ledger.record_delivered(
         job.job_id, width=info.width, height=info.height, fps=info.fps, duration=info.seconds
     )
-    await asyncio.to_thread(files.write_sidecar, path, _provenance(done))
+    try:
+        await asyncio.to_thread(files.write_sidecar, path, _provenance(done))
+    except StorageError as error:  # the video is safe, and that is what was paid for
+        log.warning("%s", error.message)
 
 
 def delivered_is_intact(job: Job) -> bool:

@@ -11,6 +11,7 @@ import contextlib
 import json
 import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -94,7 +95,7 @@ MIGRATIONS = (
     # from which a profile may send its next request. Both hold over all processes of the folder.
     """
     ALTER TABLE jobs ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;
-    CREATE TABLE pace (profile TEXT PRIMARY KEY, next_free REAL NOT NULL)
+    CREATE TABLE pace (profile TEXT PRIMARY KEY, next_free REAL NOT NULL, written_at REAL NOT NULL)
     """,
 )
 
@@ -160,14 +161,30 @@ class Ledger:
         self._lock = threading.RLock()
         with self._translated():
             make_private_dir(home)
+            # made for its owner before SQLite opens it: the files beside it take the same rights
+            self.path.touch(mode=0o600, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
-            self._db.row_factory = sqlite3.Row
-            self._db.execute("PRAGMA journal_mode=WAL")
-            # FULL: a commit survives a power cut, which WAL alone does not promise
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._migrate()
-            if self.path.stat().st_mode & 0o077:
-                self.path.chmod(0o600)
+            try:
+                self._db.row_factory = sqlite3.Row
+                self._use_wal()
+                # FULL: a commit survives a power cut, which WAL alone does not promise
+                self._db.execute("PRAGMA synchronous=FULL")
+                self._migrate()
+            except BaseException:
+                self._db.close()  # an open file could not be moved away on Windows
+                raise
+
+    def _use_wal(self) -> None:
+        """SQLite does not wait for another process that is just changing the mode, so we do."""
+        for wait in (*[0.05] * 200, None):
+            try:
+                if self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    self._db.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if wait is None or "locked" not in str(error):
+                    raise
+                time.sleep(wait)
 
     def close(self) -> None:
         with self._lock:
@@ -349,12 +366,12 @@ class Ledger:
         """
         now = self._clock.now()
         with self._transaction() as db:
-            row = db.execute("SELECT next_free FROM pace WHERE profile = ?", (profile,)).fetchone()
-            # a moment further away than one minute is a clock that jumped
-            start = max(now, row[0]) if row and row[0] < now + 60 + spacing else now
+            row = db.execute("SELECT next_free, written_at FROM pace WHERE profile = ?", (profile,)).fetchone()
+            # written in the future: the clock was set back since
+            start = max(now, row[0]) if row and row[1] <= now else now
             if start > now and not ahead:
                 return start - now
-            db.execute("INSERT OR REPLACE INTO pace VALUES (?, ?)", (profile, start + spacing))
+            db.execute("INSERT OR REPLACE INTO pace VALUES (?, ?, ?)", (profile, start + spacing, now))
             return start - now
 
     def submissions_since(self, profile: str, moment: float) -> int:
@@ -388,8 +405,14 @@ class Ledger:
         if snapshot.progress is not None:
             changes["progress"] = snapshot.progress
         if snapshot.state is State.SUCCEEDED:
-            changes.update(finished_at=self._clock.now(), url=snapshot.url)
-        self._update(job_id, **changes)
+            changes.update(url=snapshot.url)
+        self._update(job_id, unless_over=True, **changes)
+        if snapshot.state is State.SUCCEEDED:
+            with self._transaction() as db:  # collecting it once more is no news of how long it took
+                db.execute(
+                    "UPDATE jobs SET finished_at = coalesce(finished_at, ?) WHERE job_id = ?",
+                    (self._clock.now(), job_id),
+                )
 
     def record_unknown(self, job_id: str, reason: str) -> None:
         self._update(job_id, state=UNKNOWN, error=reason, error_kind="SubmissionUnknown")
@@ -433,11 +456,19 @@ class Ledger:
         """Frees the request for a new, paid submission. The row stays for the record."""
         self._update(job_id, state=FORGOTTEN, owner=None)
 
-    def _update(self, job_id: str, **changes: Any) -> None:
+    def _update(self, job_id: str, *, unless_over: bool = False, **changes: Any) -> None:
         assert changes.keys() <= _COLUMNS
+        live = " AND state NOT IN ('failed', 'canceled', 'forgotten')" if unless_over else ""
+        # servers write anything; half an emoji is no reason to lose a row
+        values = [
+            value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in changes.values()
+        ]
         sets = ", ".join(f"{name} = ?" for name in (*changes, "updated_at"))
         with self._transaction() as db:
-            db.execute(f"UPDATE jobs SET {sets} WHERE job_id = ?", (*changes.values(), self._clock.now(), job_id))  # noqa: S608
+            db.execute(
+                f"UPDATE jobs SET {sets} WHERE job_id = ?{live}",  # noqa: S608 (own names)
+                (*values, self._clock.now(), job_id),
+            )
 
     def get(self, job_id: str) -> Job:
         with self._lock, self._translated():

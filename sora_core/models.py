@@ -155,7 +155,7 @@ class GenerationRequest:
             "characters": [character.character_id for character in self.cast],
             "images": [image.sha256 for image in self.images],
             "image_url": self.image_url,
-            "shots": [[shot.text, shot.seconds] for shot in self.shots],
+            "shots": [[shot.text, float(shot.seconds)] for shot in self.shots],
             "source_id": self.source_id,
             "source_url": self.source_url,
             "part": [self.start, self.end],
@@ -187,7 +187,8 @@ class SizeRange:
 def parse_size(size: str) -> tuple[int, int] | None:
     """ "1280x720" -> (1280, 720); None when it is not of that form."""
     width, _, height = size.lower().partition("x")
-    return (int(width), int(height)) if width.isdecimal() and height.isdecimal() else None
+    is_plain = all(side.isascii() and side.isdecimal() and len(side) < 6 for side in (width, height))
+    return (int(width), int(height)) if is_plain else None
 
 
 @dataclass(frozen=True)

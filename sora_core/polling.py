@@ -24,7 +24,8 @@ class Rhythm:
     def delay(self, elapsed: float, *, hint: float | None = None, failures: int = 0) -> float:
         """Seconds until the next poll. The server's hint wins; failures in a row double the wait."""
         if failures:
-            return min(max(self.base, hint or 0.0, 1.0) * 2.0 ** (failures - 1), LONGEST_SECONDS)
+            backoff = min(max(self.base, 1.0) * 2.0 ** (failures - 1), LONGEST_SECONDS)
+            return max(backoff, min(hint or 0.0, LONGEST_SECONDS * 2))
         if hint is not None:
             return min(max(hint, 0.05), LONGEST_SECONDS * 2)
         return self._planned(elapsed)

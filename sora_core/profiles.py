@@ -11,6 +11,7 @@ The file holds no secret. `preview` always exists; SORA_BASE_URL makes one named
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import sys
@@ -19,17 +20,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .errors import InvalidRequest, ProfileError, StorageError
 from .home import make_private_dir, write_private
-from .transport.urls import is_local
+from .transport.urls import bare_url, is_local
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
 
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 AUTH_SCHEMES = ("bearer", "raw", "api-key", "none")
 PREVIEW = "preview"
 ENV = "env"
@@ -65,15 +67,20 @@ class Profile:
         if self.auth not in AUTH_SCHEMES:
             raise ProfileError(f"{where}: auth '{self.auth}' is not known; allowed: {', '.join(AUTH_SCHEMES)}.")
         for name in ("requests_per_minute", "max_jobs", "poll_seconds", "max_submissions_per_day", "min_quota"):
-            if getattr(self, name) < 0:
-                raise ProfileError(f"{where}: {name} must not be below 0.")
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ProfileError(f"{where}: {name} must be a number from 0 on.")
+        parts, proxy = _split(self.base_url), _split(self.proxy)
+        if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
             raise ProfileError(
-                f"{where}: base_url '{self.base_url}' is not the address of a server; "
-                "it looks like https://relay.example/v1 or http://127.0.0.1:8000/v1."
+                f"{where}: base_url '{bare_url(self.base_url) if parts else self.base_url}' is not the address of a "
+                "server; it looks like https://relay.example/v1 or http://127.0.0.1:8000/v1."
             )
-        if parts.username or parts.password or "@" in urlsplit(self.proxy).netloc:
+        if self.proxy and (proxy is None or proxy.scheme not in _PROXY_SCHEMES):
+            raise ProfileError(
+                f"{where}: the proxy is not the address of one; it looks like http://127.0.0.1:7890 or "
+                "socks5://127.0.0.1:1080."
+            )
+        if parts.username or parts.password or (proxy and (proxy.username or proxy.password)):
             raise ProfileError(
                 f"{where}: base_url and proxy must not hold a user or password; profiles.toml holds no secrets."
             )
@@ -97,6 +104,15 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 
 
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL with a host; None for what is none."""
+    try:
+        parts = urlsplit(url.strip())
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
+
+
 class Profiles:
     """Reads and writes `profiles.toml`; the file is read again when it changed. Thread safe."""
 
@@ -116,11 +132,13 @@ class Profiles:
         """The names for a widget; only the built-in ones while the file cannot be read."""
         try:
             return list(self.all())
-        except ProfileError:
-            return [PREVIEW]
+        except (ProfileError, StorageError):
+            return [PREVIEW, *([ENV] if self._from_environ() else [])]
 
     def get(self, name: str) -> Profile:
         """The profile, checked. Raises ProfileError."""
+        if name == PREVIEW:
+            return PREVIEW_PROFILE  # whatever state the file is in
         known = self.all()
         if name not in known:
             raise ProfileError(
@@ -186,7 +204,8 @@ class Profiles:
 
     def _text(self) -> str:
         try:
-            return self.path.read_text("utf-8")
+            with self.path.open(encoding="utf-8", newline="") as stream:  # line ends stay as they are
+                return stream.read()
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
@@ -201,7 +220,7 @@ class Profiles:
 
     def _parse(self, text: str) -> dict[str, Profile]:
         try:
-            document = tomllib.loads(text)
+            document = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
         except tomllib.TOMLDecodeError as error:
             raise ProfileError(
                 f"{self.path} is not valid TOML: {error}.",
@@ -226,12 +245,15 @@ class Profiles:
             wanted = _TYPES.get(key, (str,))
             if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
                 raise ProfileError(f"{where}: '{key}' must be of type {wanted[0].__name__}.")
+        for key, value in table.get("extra", {}).items():
+            if not isinstance(value, (str, int, float, list, dict)):
+                raise ProfileError(f"{where}: extra '{key}' must be text, a number, true or false, or a list of such.")
         extra = {key: _plain(value) for key, value in table.get("extra", {}).items()}
         return Profile(name=name, **{**table, "extra": extra})
 
 
 def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def _toml(profile: Profile) -> str:
@@ -257,10 +279,18 @@ def _without(text: str, name: str) -> str:
     """The text without the profile's own tables, from their header to the next one."""
     spelled = "|".join(re.escape(form) for form in {name, json.dumps(name), f"'{name}'"})
     own = re.compile(rf"\s*\[\s*profiles\s*\.\s*(?:{spelled})\s*(?:\.[^\]]*)?\]")
-    kept, skipping = [], False
+    kept: list[str] = []
+    skipping, pending = False, list[str]()  # what stands right above a header may belong to that header
     for line in text.splitlines(keepends=True):
         if line.lstrip().startswith("["):
-            skipping = bool(own.match(line))
+            was_skipping, skipping = skipping, bool(own.match(line))
+            kept += pending if not (was_skipping and skipping) else []
+            pending = []
+        elif skipping:
+            is_remark = not line.strip() or line.lstrip().startswith("#")
+            pending = [*pending, line] if is_remark else []
+            continue
         if not skipping:
             kept.append(line)
+    kept += pending
     return "".join(kept)

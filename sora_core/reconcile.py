@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 from .clock import Clock
 from .errors import BadResponse, JobNotFound, RequestRejected, SoraError, SubmissionUnknown, Unsupported
@@ -44,9 +45,10 @@ async def find_submission(
         listed = await _listed(job, provider, http, since=sent_at - CLOCK_SKEW_SECONDS)
         ours = ledger.remote_ids(job.profile)
         match = _match(job, listed, ours)
-    suspects = [item.remote_id for item in _candidates(job, listed, ours) if item.prompt is None]
-    if match is None and suspects:
-        raise _unknown(job, f"The server's list names no prompts; it may be one of {', '.join(suspects[:5])}.")
+    # servers leave prompts out, shorten and rewrite them
+    strangers = [item.remote_id for item in _candidates(job, listed, ours) if _may_be(job.prompt, item.prompt)]
+    if match is None and strangers:
+        raise _unknown(job, f"It may be one of these on the server's list: {', '.join(strangers[:5])}.")
     return match
 
 
@@ -61,6 +63,14 @@ def _candidates(job: Job, listed: Sequence[Snapshot], ours: frozenset[str]) -> l
         and (not item.model or not job.model or item.model == job.model)
         and (item.created_at is None or item.created_at >= since)
     ]
+
+
+def _may_be(ours: str, theirs: str | None) -> bool:
+    """Whether a server may have made their prompt of ours."""
+    if theirs is None or not theirs.strip():
+        return True
+    a, b = " ".join(ours.split()).lower(), " ".join(theirs.split()).lower()
+    return a in b or b.rstrip(".… ") in a or SequenceMatcher(None, a[:2000], b[:2000]).ratio() > 0.6
 
 
 def _match(job: Job, listed: Sequence[Snapshot], ours: frozenset[str]) -> Snapshot | None:
@@ -82,13 +92,19 @@ async def _listed(job: Job, provider: Provider, http: Http, *, since: float) -> 
         for _ in range(PAGES):
             page, after = await provider.listing(http, after)
             found += page
-            if after is None or any(item.created_at and item.created_at < since for item in page):
-                break
+            if after is None or _is_older_than(since, page):
+                return found
     except (Unsupported, JobNotFound, RequestRejected, BadResponse) as error:
         raise _unknown(job, f"This server has no list to look it up in ({error.message})") from error
     except SoraError as error:
         raise _unknown(job, f"It could not be looked up ({error.message})") from error
-    return found
+    raise _unknown(job, f"The server's list is longer than {PAGES} pages.")
+
+
+def _is_older_than(moment: float, page: Sequence[Snapshot]) -> bool:
+    """Whether a page, newest first as it was asked for, reaches back beyond the moment."""
+    times = [item.created_at for item in page if item.created_at]
+    return bool(times) and times == sorted(times, reverse=True) and times[-1] < moment
 
 
 def _unknown(job: Job, why: str) -> SubmissionUnknown:

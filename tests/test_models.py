@@ -60,9 +60,9 @@ class TestAFingerprint:
             == "v1:"
             + hashlib.sha256(
                 b'{"characters":[],"image_url":"","images":[],"model":"","negative_prompt":"",'
-                b'"operation":"text_to_video","orientation":"landscape","part":[0.0,0.0],"profile":"p","prompt":"a cat",'
-                b'"provider":"openai","quality":"standard","seconds":0,"seed":0,"shots":[],"size":"","source_id":"",'
-                b'"source_url":"","style":""}'
+                b'"operation":"text_to_video","orientation":"landscape","part":[0.0,0.0],"profile":"p",'
+                b'"prompt":"a cat","provider":"openai","quality":"standard","seconds":0,"seed":0,"shots":[],"size":"",'
+                b'"source_id":"","source_url":"","style":""}'
             ).hexdigest()
         )
 

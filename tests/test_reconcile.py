@@ -108,7 +108,7 @@ async def test_the_nearest_in_time_of_several_is_ours(lost, ledger, clock, known
 @pytest.mark.parametrize(
     "facts",
     [
-        {"prompt": "a cat on a skateboard"},
+        {"prompt": "thunderstorm over a harbour"},
         {"model": "another"},
         {"created_at": FakeClock().now() - CLOCK_SKEW_SECONDS - 60},
     ],
@@ -116,6 +116,12 @@ async def test_the_nearest_in_time_of_several_is_ours(lost, ledger, clock, known
 )
 async def test_a_job_that_differs_is_not_ours(lost, ledger, clock, known, facts):
     assert await look(Shelf([remote(**facts), known]), lost, ledger, clock) is None
+
+
+@pytest.mark.parametrize("prompt", ["a cat on a skateboard", "A cat", "…a cat, cinematic, 4k"])
+async def test_a_job_with_a_prompt_that_a_server_may_have_made_of_ours_may_be_ours(lost, ledger, clock, known, prompt):
+    with pytest.raises(SubmissionUnknown, match="found"):
+        await look(Shelf([remote(prompt=prompt), known]), lost, ledger, clock)
 
 
 async def test_a_job_without_a_prompt_may_be_ours(lost, ledger, clock, known):

@@ -23,20 +23,23 @@ from ..errors import (
     NotReady,
     Overloaded,
     RateLimited,
+    RequestRejected,
     ServerError,
     SoraError,
     StorageError,
 )
 from ..models import Destination
 from ..transport import Call, Http
+from ..transport.redact import redact
 from .container import embed_metadata, has_content_credentials, sniff
 
 log = logging.getLogger(__name__)
 
 FREE_BYTES_NEEDED = 256 * 2**20
-_STALE_LINK = (AuthError, JobNotFound, NotReady)
+_STALE_LINK = (JobNotFound, NotReady, RequestRejected)
 _PASSING = (NetworkError, Overloaded, RateLimited, ServerError)
 _MAX_FRUITLESS = 6
+_LONGEST_WAIT_SECONDS = 120.0
 _HEAD_BYTES = 64
 
 
@@ -79,6 +82,12 @@ def write_part(part: Path, data: bytes) -> None:
 def next_path(destination: Destination, suffix: str) -> Path:
     """The first free name, as ComfyUI counts: stem_00001_.mp4. The name is taken by creating it empty."""
     if destination.exact:
+        try:
+            destination.exact.touch(exist_ok=False)
+        except FileExistsError as error:
+            raise StorageError(
+                f"{destination.exact} has come up since the job began and is not overwritten; move it away."
+            ) from error
         return destination.exact
     pattern = re.compile(re.escape(destination.stem) + r"_(\d+)_?\.")
     taken = (pattern.match(path.name) for path in destination.folder.iterdir())
@@ -130,7 +139,11 @@ def place(part: Path, destination: Destination, *, planned: str | None, plan: Ca
         taken = Path(planned) if planned else None
         is_ours = taken is not None and taken.is_file() and taken.stat().st_size == 0
         path = taken if taken and is_ours else next_path(destination, f".{sniff(head) or 'mp4'}")
-        plan(path, sha256_of(finished), finished.stat().st_size)
+        try:
+            plan(path, sha256_of(finished), finished.stat().st_size)
+        except SoraError:
+            path.unlink(missing_ok=True)
+            raise
         finished.replace(path)
         part.unlink(missing_ok=True)
     except OSError as error:
@@ -155,8 +168,11 @@ def write_sidecar(video: Path, facts: Mapping[str, Any]) -> None:
     """Provenance beside the video, as JSON: ids, prompt, hash, times. Never a secret."""
     text = json.dumps(facts, indent=1, ensure_ascii=False).encode("utf-8", "replace")
     temporary = video.with_name(f".{video.stem}.json.tmp")
-    temporary.write_bytes(text)
-    temporary.replace(video.with_suffix(".json"))
+    try:
+        temporary.write_bytes(text)
+        temporary.replace(video.with_suffix(".json"))
+    except OSError as error:
+        raise StorageError(f"{video.with_suffix('.json')} cannot be written: {error.strerror or error}.") from error
 
 
 class Source(Protocol):
@@ -198,6 +214,10 @@ class Download:
                     return
                 error: SoraError = NetworkError("The download ended before the file was whole.")
                 refresh = False
+            except AuthError as caught:
+                if refresh:
+                    raise  # a fresh link was refused too: the key is the trouble
+                error, refresh = caught, True
             except _STALE_LINK as caught:
                 error, refresh = caught, True
             except _PASSING as caught:
@@ -206,7 +226,7 @@ class Download:
             if fruitless >= _MAX_FRUITLESS:
                 raise error
             if fruitless:
-                await self._clock.sleep(error.retry_after or min(0.5 * 2.0**fruitless, 15.0))
+                await self._clock.sleep(min(error.retry_after or 0.5 * 2.0**fruitless, _LONGEST_WAIT_SECONDS))
 
     def _size(self) -> int:
         try:
@@ -229,11 +249,13 @@ class Download:
             if response.status_code not in (200, 206):
                 raise await self._http.judge_stream(response)
             start, total = _extent(response.status_code, response.headers)
-            if response.status_code == 206 and start != offset:
+            validator = _validator(response.headers)
+            # some servers ignore If-Range and go on with another file
+            if response.status_code == 206 and (start != offset or validator not in (None, self._validator)):
                 self._start_over(None)
                 return False
             if response.status_code == 200:
-                self._start_over(response.headers.get("etag") or response.headers.get("last-modified"))
+                self._start_over(validator)
             return await self._copy(response.aiter_bytes(), start, total)
 
     async def _copy(self, chunks: AsyncIterator[bytes], written: int, total: int | None) -> bool:
@@ -248,17 +270,24 @@ class Download:
                     self._on_bytes(written, total)
         except OSError as error:
             raise StorageError(f"{self._part.parent} cannot be written: {error.strerror or error}.") from error
+        if written == 0:
+            raise MediaError("The server sent no video: 0 bytes.")
         if total is None:
-            return written > 0
+            return True
         if written > total:
             self._start_over(None)
         return written == total
 
     def _start_over(self, validator: str | None) -> None:
-        # W/ marks a weak tag: not good enough for If-Range
-        self._validator = None if validator is None or validator.startswith("W/") else validator
-        self._on_validator(self._validator)
-        self._part.unlink(missing_ok=True)
+        self._part.unlink(missing_ok=True)  # first: old bytes must never lie under a new validator
+        self._validator = validator
+        self._on_validator(validator)
+
+
+def _validator(headers: Mapping[str, str]) -> str | None:
+    """What If-Range can name: a strong tag, else the date."""
+    tag = headers.get("etag", "")
+    return tag if tag and not tag.startswith("W/") else headers.get("last-modified") or None
 
 
 async def _with_whole_head(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -289,4 +318,4 @@ def _extent(status: int, headers: Mapping[str, str]) -> tuple[int, int | None]:
 def _describe(chunk: bytes) -> str:
     text = " ".join(chunk[:200].decode("utf-8", errors="replace").split())
     printable = "".join(char for char in text if char.isprintable())
-    return printable[:120] or f"{len(chunk)} bytes"
+    return redact(printable[:120]) or f"{len(chunk)} bytes"

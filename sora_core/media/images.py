@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 from ..errors import InvalidRequest
@@ -17,7 +18,8 @@ def upload_from_file(path: Path) -> Upload:
 
     try:
         data = path.read_bytes()
-        with Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(data)) as image:
+            warnings.simplefilter("error")
             image.load()
             if image.format in _AS_IS:
                 return Upload(data, _AS_IS[image.format], f"reference.{image.format.lower()}")
@@ -26,5 +28,7 @@ def upload_from_file(path: Path) -> Upload:
             return Upload(buffer.getvalue(), "image/png", "reference.png")
     except UnidentifiedImageError as error:
         raise InvalidRequest(f"{path} is not an image that can be read.") from error
+    except (Image.DecompressionBombError, Warning, SyntaxError, ValueError) as error:
+        raise InvalidRequest(f"The image {path} is damaged or absurdly large: {error}.") from error
     except OSError as error:
         raise InvalidRequest(f"The image {path} cannot be read: {error.strerror or error}.") from error

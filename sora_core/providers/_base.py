@@ -53,9 +53,9 @@ class Provider(ABC):
     def settle(self, request: GenerationRequest) -> GenerationRequest:
         """Last word on a checked request: facts that hang together (a model that carries length and shape).
 
-        Pure. Raises Unsupported, InvalidRequest. Usually not overwritten.
+        Pure. Raises Unsupported, InvalidRequest. An override fills in the profile's model as this one does.
         """
-        return request
+        return replace(request, model=request.model or self.profile.model)
 
     @abstractmethod
     def encode_submit(self, request: GenerationRequest) -> Call:

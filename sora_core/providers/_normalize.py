@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from ..errors import (
     AuthError,
@@ -200,7 +200,7 @@ def text_of(raw: Any) -> str | None:
     """A non-empty string or an exact integer as text."""
     if isinstance(raw, bool) or not isinstance(raw, (str, int)):
         return None
-    text = str(raw).strip() if isinstance(raw, str) else format(raw, "d")
+    text = raw.encode("utf-8", "replace").decode().strip() if isinstance(raw, str) else format(raw, "d")
     return None if text.lower() in _ABSENT else text
 
 
@@ -220,9 +220,25 @@ def url_of(value: Any, base_url: str, state: State | None) -> str | None:
     if state is State.SUCCEEDED:
         keys += ["fail_reason", "data.fail_reason", *_RAW_URL_KEYS]
     for key in keys:
-        for link in _links(dig(value, key)):
-            return urljoin(base_url, link)
+        found = [link for link in _links(dig(value, key)) if not _is_still(link)]
+        for link in sorted(found, key=lambda link: ".mp4" not in link.lower()):
+            absolute = _joined(base_url, link)
+            if absolute:
+                return absolute
     return None
+
+
+def _is_still(link: str) -> bool:
+    path = link.partition("?")[0].lower()
+    return path.endswith((".jpg", ".jpeg", ".png", ".webp", ".gif"))
+
+
+def _joined(base_url: str, link: str) -> str | None:
+    try:
+        absolute = urljoin(base_url, link)
+        return absolute if absolute.startswith("data:") or urlsplit(absolute).hostname else None
+    except ValueError:  # a server may write anything, such as a host in half a bracket
+        return None
 
 
 def _links(raw: Any) -> Iterator[str]:
@@ -263,7 +279,7 @@ def _failure(value: Any, depth: int = 0) -> Failure | None:
         message, code = _message(dig(value, key), depth)
         if message:
             break
-    code = code or _code(value.get("code"))
+    code = code or _code(value.get("code")) or _code(value.get("type"))
     if not message:
         return Failure(code, code) if code else None
     inner = _failure(_embedded(message), depth + 1) if depth < 3 else None
@@ -303,7 +319,7 @@ def _validation(item: Any) -> str:
 
 def _code(raw: Any) -> str | None:
     code = text_of(raw)
-    return None if code is None or code.lower() in _SUCCESS_CODES else code
+    return None if code is None or code.lower() in _SUCCESS_CODES else redact(code[:200])
 
 
 def _embedded(text: str) -> Any:
@@ -363,7 +379,9 @@ def _error_class(reply: Reply, failure: Failure) -> type[SoraError]:
     if status == 402:
         return QuotaExceeded
     words = f"{failure.code or ''} {failure.message}"
-    return _class_by_words(words) or _class_by_status(status, words, is_html(reply.body))
+    # Whatever a broken server says, it proves nothing about what it did before it broke.
+    by_words = None if status >= 500 and status != 503 else _class_by_words(words)
+    return by_words or _class_by_status(status, words, is_html(reply.body))
 
 
 def _class_by_status(status: int, words: str, html: bool) -> type[SoraError]:
@@ -375,6 +393,8 @@ def _class_by_status(status: int, words: str, html: bool) -> type[SoraError]:
         return ServerError
     if _NOT_READY.search(words):
         return NotReady
+    if status in (408, 409, 425):
+        return ServerError  # passing, and no proof of what was done
     if status in (404, 410) or _NOT_FOUND.search(words):
         return BadResponse if html else JobNotFound
     if 300 <= status < 400:
@@ -395,6 +415,8 @@ def retry_after_of(reply: Reply) -> float | None:
     seconds = millis / 1000 if millis is not None else number_of(raw)
     if seconds is None and raw:
         seconds = _http_date_delta(raw, reply.headers.get("date", ""))
+    if seconds is None and not reply.ok:
+        seconds = number_of(dig(parse(reply.body), "rate_limit_and_credit_balance.access_resets_in_seconds"))
     return seconds if seconds is not None and seconds > 0 else None
 
 
@@ -404,7 +426,7 @@ def _http_date_delta(raw: str, date: str) -> float | None:
     try:
         base = parsedate_to_datetime(date) if date else datetime.now(timezone.utc)
         return (parsedate_to_datetime(raw) - base).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -453,7 +475,7 @@ def _state_without_word(value: Any, url: str | None, remote_id: str | None) -> S
     if url:
         return State.SUCCEEDED  # synchronous servers send the result and no status
     if dig(value, "error"):
-        return State.FAILED
+        return None  # a relay's passing trouble must not end a paid job
     return State.QUEUED if remote_id else None
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 REPLY_LIMIT_BYTES = 64 * 2**20
 MAX_REDIRECTS = 5
+_LOCATION = "x-redirect-target"
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -58,6 +59,7 @@ class Http:
             "trust_env": not local,  # a proxy from the environment cannot reach this machine's loopback
             "timeout": httpx.Timeout(60, connect=15),
             "verify": _tls_context(),
+            "event_hooks": {"response": [_hide_location]},
         }
         self._pooled = httpx.AsyncClient(**options, limits=httpx.Limits(max_connections=64, keepalive_expiry=30))
         # A charge gets a connection of its own: on a pooled one that the server is just closing,
@@ -95,6 +97,10 @@ class Http:
                     return reply
                 error = self._judge(reply)
                 kind = _failure_kind(error)
+            except BadResponse as caught:
+                if call.effect is not Effect.CHARGE or not sent.happened:
+                    raise
+                kind, error = FailureKind.BROKEN, caught
             except httpx.HTTPError as caught:
                 kind = FailureKind.BROKEN if sent.happened else FailureKind.NOT_SENT
                 error = self._network_error(caught, call, sent.happened)
@@ -150,13 +156,14 @@ class Http:
         import httpx
 
         client = self._fresh if call.effect is Effect.CHARGE else self._pooled
-        url = self.absolute(call.path)
+        url, query = self.absolute(call.path), call.query
         for _ in range(MAX_REDIRECTS + 1):
             self._check_reachable(url)
+            client.cookies.clear()  # kept ones would go to any port of the host
             request = client.build_request(
                 call.method,
                 url,
-                params=call.query or None,
+                params=query or None,
                 content=_json(call),
                 files=_multipart(call),
                 headers={**_json_header(call), **call.headers, **self._authorization(url)},
@@ -168,7 +175,7 @@ class Http:
                 if response.status_code not in _REDIRECTS or not follow:
                     yield response
                     return
-                url = self._redirect(response)
+                url, query = self._redirect(response), {}
             finally:
                 await response.aclose()
         raise BadResponse(f"{bare_url(url)} redirects more than {MAX_REDIRECTS} times.")
@@ -177,7 +184,15 @@ class Http:
         return path if path.startswith(("http://", "https://")) else f"{self.base_url}/{path.lstrip('/')}"
 
     def _check_reachable(self, url: str) -> None:
-        """A public server must not point us at addresses inside this network."""
+        """A link must be one, and a public server must not point us at addresses inside this network."""
+        import httpx
+
+        try:
+            parsed, _ = httpx.URL(url), origin(url)
+        except (httpx.InvalidURL, ValueError) as error:
+            raise BadResponse(f"The server named a link that is none: {url[:100]!r}.") from error
+        if parsed.scheme not in ("http", "https") or not parsed.host:
+            raise BadResponse(f"The server named a link that is not followed: {url[:100]!r}.")
         if origin(url) != origin(self.base_url) and is_private(url) and not is_private(self.base_url):
             raise BadResponse(f"The server points to {bare_url(url)}, an address inside this network; not followed.")
 
@@ -187,8 +202,14 @@ class Http:
         return {name: secret.reveal() for name, secret in self._auth.items()}
 
     def _redirect(self, response: httpx.Response) -> str:
-        target = urljoin(str(response.url), str(response.headers.get("location", "")))
-        scheme, path = urlsplit(target).scheme, urlsplit(target).path
+        location = str(response.headers.get(_LOCATION) or response.headers.get("location", ""))
+        try:
+            if urlsplit(location).scheme and not urlsplit(location).netloc:
+                raise ValueError("no host")
+            target = urljoin(str(response.url), location)
+            scheme, path = urlsplit(target).scheme, urlsplit(target).path
+        except ValueError as error:
+            raise BadResponse(f"The server redirects to what is no address: {location[:100]!r}.") from error
         if scheme not in ("http", "https") or (response.url.scheme == "https" and scheme == "http"):
             raise BadResponse(f"{bare_url(str(response.url))} redirects to an address that is not followed.")
         if path.rstrip("/").endswith("/login"):
@@ -200,6 +221,12 @@ class Http:
         text = redact(reason, self._secrets)
         what = "the connection broke" if sent else "no connection could be made"
         return NetworkError(f"{call.method} {bare_url(self.absolute(call.path))}: {what} ({text}).")
+
+
+async def _hide_location(response: httpx.Response) -> None:
+    """Redirects are followed here; httpx would parse the target even so, and break on nonsense."""
+    if "location" in response.headers:
+        response.headers[_LOCATION] = response.headers.pop("location")
 
 
 class _Sent:

@@ -9,7 +9,12 @@ _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',;]+"), r"\1 ***"),
     (re.compile(r"\b(?:sk|sess|rt|pk)-[\w\-.]{6,}"), "***"),
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?"), "***"),  # JSON web tokens
-    (re.compile(r"(?i)([?&](?:sig|signature|token|key|api[_-]?key|x-amz-[\w-]+|access_token)=)[^&\s\"'<>]+"), r"\1***"),
+    (
+        re.compile(
+            r"(?i)([?&](?:sig|signature|token|key|api[_-]?key|x-(?:amz|goog)-[\w-]+|access_token)=)[^&\s\"'<>]+"
+        ),
+        r"\1***",
+    ),
     (re.compile(r"(?i)(\w+://)[^\s/@:]+:[^\s/@]+@"), r"\1***@"),
 )
 

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from ..core import Core, Wire
 from .openai import OpenAIWire
+from .openai_hosted import Aquiles, Dynamo, LocalAI, SGLang, TensorRT, VllmOmni
+from .openai_relays import Azure, LiteLLM, NewApi, OpenRouter
+
+# servers of the OpenAI protocol that deviate from it, below /openai~NAME
+_DIALECTS = (VllmOmni, SGLang, TensorRT, Aquiles, LocalAI, Dynamo, LiteLLM, NewApi, Azure, OpenRouter)
 
 
 def wires(core: Core) -> tuple[Wire, ...]:
     """All of them, each below a prefix of its own."""
-    return (OpenAIWire(core),)
+    return (
+        OpenAIWire(core),
+        *(dialect(core) for dialect in _DIALECTS),
+    )

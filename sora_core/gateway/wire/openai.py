@@ -12,6 +12,7 @@ from ..books import HARD_LIMIT_USD, Job, Order
 from ..core import STILLS, Call, Core, Route
 from ..forms import (
     MAX_SEED,
+    Fields,
     image_of,
     prompt_of,
     read_fields,
@@ -27,7 +28,7 @@ DEFAULT_SECONDS = 4
 DEFAULT_SIZE = (720, 1280)
 MODELS = ("sora-2", "sora-2-pro", "preview")
 
-_STATUS = {
+STATUS = {
     State.QUEUED: "queued",
     State.RUNNING: "in_progress",
     State.SUCCEEDED: "completed",
@@ -42,6 +43,7 @@ class OpenAIWire:
     """Create, retrieve, list, delete, content, remix, models, and the billing pages that relays have."""
 
     name = "openai"
+    owner = "preview"
     mounts: tuple[str, ...] = ("/openai/v1", "/openai")
 
     def __init__(self, core: Core) -> None:
@@ -73,7 +75,14 @@ class OpenAIWire:
         return web.json_response({"error": error}, status=refusal.status, headers=refusal.headers)
 
     async def create(self, call: Call) -> web.StreamResponse:
-        fields = await read_fields(call.request)
+        return self._video(call, await self._enter(call))
+
+    async def read(self, call: Call) -> Fields:
+        """What the client sent, under this protocol's own names."""
+        return await read_fields(call.request)
+
+    async def _enter(self, call: Call) -> Job:
+        fields = await self.read(call)
         shots = shots_of(fields)
         given = sum(shot.seconds for shot in shots)
         width, height = size_of(fields, DEFAULT_SIZE)
@@ -90,13 +99,13 @@ class OpenAIWire:
             negative_prompt=text_of(fields, "negative_prompt"),
             seed=whole_of(fields, "seed", 0, -MAX_SEED, MAX_SEED),
         )
-        return self._video(await self._core.accept(call, order))
+        return await self._core.accept(call, order)
 
     async def remix(self, call: Call) -> web.StreamResponse:
         source = self._find(call)
         if self._core.books.progress(source).state is not State.SUCCEEDED:
             raise invalid("video_id", f"Video '{source.id}' is not completed; only a completed video can be remixed.")
-        fields = await read_fields(call.request)
+        fields = await self.read(call)
         shots = shots_of(fields)
         order = replace(
             source.order,
@@ -108,10 +117,10 @@ class OpenAIWire:
             seed=whole_of(fields, "seed", source.order.seed, -MAX_SEED, MAX_SEED),
             remix_of=source.id,
         )
-        return self._video(await self._core.accept(call, order))
+        return self._video(call, await self._core.accept(call, order))
 
     async def retrieve(self, call: Call) -> web.StreamResponse:
-        return self._video(self._find(call))
+        return self._video(call, self._find(call))
 
     async def list_videos(self, call: Call) -> web.StreamResponse:
         query = dict(call.request.query)
@@ -128,7 +137,7 @@ class OpenAIWire:
             if place is None:
                 raise invalid("after", f"Invalid value for 'after': no video has the id '{after:.80}'.")
             jobs = jobs[place + 1 :]
-        page = [self._as_json(job) for job in jobs[:limit]]
+        page = [self._as_json(call, job) for job in jobs[:limit]]
         return web.json_response(
             {
                 "object": "list",
@@ -153,12 +162,12 @@ class OpenAIWire:
         if progress.state is State.FAILED:
             raise Refusal(422, f"Video '{job.id}' failed: {progress.message}", code=progress.code)
         if progress.state is not State.SUCCEEDED:
-            status = _STATUS[progress.state]
+            status = STATUS[progress.state]
             raise Refusal(404, f"Video '{job.id}' is not ready yet: its status is '{status}'.", code="video_not_ready")
         return await self._core.send(call, job, variant)
 
     async def models(self, call: Call) -> web.StreamResponse:
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "preview"} for name in MODELS]
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": self.owner} for name in MODELS]
         return web.json_response({"object": "list", "data": data})
 
     async def subscription(self, call: Call) -> web.StreamResponse:
@@ -183,12 +192,12 @@ class OpenAIWire:
             raise Refusal(404, f"Video with id '{job_id:.120}' not found.", code="video_not_found")
         return job
 
-    def _video(self, job: Job) -> web.Response:
+    def _video(self, call: Call, job: Job) -> web.Response:
         poll_after = self._core.books.progress(job).poll_after
         headers = {} if poll_after is None else {"openai-poll-after-ms": str(round(poll_after * 1000))}
-        return web.json_response(self._as_json(job), headers=headers)
+        return web.json_response(self._as_json(call, job), headers=headers)
 
-    def _as_json(self, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
         progress = self._core.books.progress(job)
         order = job.order
         failed = progress.state is State.FAILED
@@ -197,7 +206,7 @@ class OpenAIWire:
             "id": job.id,
             "object": "video",
             "model": order.model,
-            "status": _STATUS[progress.state],
+            "status": STATUS[progress.state],
             "progress": progress.percent,
             "created_at": int(job.created_at),
             "completed_at": None if progress.completed_at is None else int(progress.completed_at),

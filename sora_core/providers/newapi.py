@@ -1,0 +1,245 @@
+"""The New API service: a native API with everything, a chat form, and new-api's own task form, as dialects.
+
+Source: "SORA 视频生成 API 对接文档" for the native API (`/v1/videos/generations`, the default dialect) and the
+chat form; QuantumNous/new-api `relay/relay_task.go` and `model/task.go` for the dialect "generic".
+
+Peculiar: the native API answers HTTP 200 with the state "error" for an id that it does not know; a character
+is a task, and one that appears in a video is named by its clip again; a chat answer names a task, which is
+followed natively below the setting `native_url` (`--extra native_url=URL`; else below the base URL). Native
+images are addresses; for servers that take data URIs there too, set `data_uris = true` in extra.
+In "generic", `data.id` is a row of its database and `data.task_id` the job, progress is "45%", the link of
+old jobs stands in `fail_reason`, and an unknown id is HTTP 400.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from ..errors import BadResponse, InvalidRequest, JobNotFound, ProfileError, Unsupported
+from ..models import Capabilities, Character, Effect, GenerationRequest, Operation, SizeRange, Snapshot, State
+from ..transport import Call, Http, Reply
+from ..transport.urls import is_local
+from . import _chat as chat
+from . import _normalize as normalize
+from . import _relay as relay
+from ._base import Attempt, Provider
+
+MODEL = "sora-2"
+ASPECTS = {"landscape": "16:9", "portrait": "9:16"}
+SETTINGS = ("native_url", "data_uris")
+
+_MAKING = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD))
+DIALECTS = {
+    "": Capabilities(
+        operations=_MAKING | {Operation.REMIX, Operation.CREATE_CHARACTER},
+        seconds=(10, 15, 25),
+        sizes=(),
+        size_for={(orientation, "standard"): "" for orientation in ASPECTS},
+        default_seconds=10,
+        models=(MODEL, "sora-2-pro"),
+        fields=frozenset(("characters",)),
+        image_limit=10,
+        image_forms=frozenset(("url",)),
+        image_bytes_limit=10 * 2**20,
+    ),
+    # The form has no field for length and shape: the server's own are 10 seconds and 16:9.
+    "chat": Capabilities(
+        operations=_MAKING,
+        seconds=(10,),
+        sizes=(),
+        size_for={("landscape", "standard"): ""},
+        default_seconds=10,
+        image_limit=10,
+        image_forms=frozenset(("url", "data")),
+        image_bytes_limit=10 * 2**20,
+    ),
+    "generic": Capabilities(
+        operations=_MAKING | {Operation.REMIX},
+        seconds=range(1, 61),
+        sizes=SizeRange(64, 4096),
+        size_for={
+            ("landscape", "standard"): "1280x720",
+            ("portrait", "standard"): "720x1280",
+            ("landscape", "hd"): "1920x1080",
+            ("portrait", "hd"): "1080x1920",
+        },
+        image_limit=10,
+        image_forms=frozenset(("url", "data")),
+        image_bytes_limit=10 * 2**20,
+    ),
+}
+_TAIL = re.compile(r"/v1(?:/(?:videos?|characters|chat|models)(?:/.*)?)?$")
+_TASK_NOT_FOUND = re.compile(r"task[ _](?:is )?not[ _](?:found|exist)", re.IGNORECASE)
+
+
+class NewApi(Provider):
+    """The native API of a Sora service behind New API, its chat form, or any new-api relay's task form."""
+
+    name = "newapi"
+
+    def capabilities(self) -> Capabilities:
+        relay.check_dialect(self.profile, DIALECTS)
+        can, own = DIALECTS[self.profile.dialect], self.profile.model
+        if self.profile.dialect == "chat":
+            self._native_url()
+        if relay.flag(self.profile, "data_uris"):
+            can = replace(can, image_forms=can.image_forms | {"data"})
+        return replace(can, models=(*can.models, own)) if can.models and own and own not in can.models else can
+
+    def base_url(self) -> str:
+        return _root(self.profile.base_url)
+
+    def key_urls(self) -> tuple[str, ...]:
+        """The native address gets the profile's key too."""
+        return (self._native_url(),) if self.profile.dialect == "chat" else ()
+
+    def _native_url(self) -> str:
+        """Where tasks are asked for. Raises ProfileError."""
+        url = _root(self.profile.extra.get("native_url", self.profile.base_url))
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+            raise ProfileError(
+                f"Profile '{self.profile.name}': native_url '{url}' is not the address of a server; "
+                "it looks like http://newapi.example:8008 and holds no password."
+            )
+        if parts.scheme == "http" and not is_local(url) and not self.profile.allow_http:
+            raise ProfileError(
+                f"Profile '{self.profile.name}': native_url is plain http, which would send the key readable to anyone "
+                "on the way. Use https, or say allow_http = true (--allow-http) if that network is yours."
+            )
+        return url
+
+    def settle(self, request: GenerationRequest) -> GenerationRequest:
+        if request.operation is Operation.CREATE_CHARACTER:
+            relay.check_part(request)
+            return request
+        model = request.model or self.profile.model
+        if request.operation is Operation.REMIX:
+            relay.check_remix(request)
+            if self.profile.dialect == "generic" and (request.model or request.seconds):
+                raise Unsupported("A remix takes only a prompt here; leave model and seconds empty.")
+        elif not model and self.profile.dialect == "generic":
+            raise InvalidRequest("This server makes video with many models; name one, or set the profile's model.")
+        for each in request.cast:
+            if not each.source_url and not each.username:
+                raise InvalidRequest(f"The character '{each.name}' has neither a clip nor a username to name it by.")
+        return replace(request, model=model or MODEL)
+
+    def encode_submit(self, request: GenerationRequest) -> Call:
+        if request.operation is Operation.CREATE_CHARACTER:
+            return _charge("/v1/characters", relay.character_body(request))
+        # A character without a username is called by the user's name for it: its clip says who that is.
+        request = replace(request, cast=tuple(replace(each, username=_called(each)) for each in request.cast))
+        if request.operation is Operation.REMIX:
+            path = f"/v1/videos/{quote(request.source_id, safe='')}/remix"
+            return _charge(path, self._remix_body(request))
+        if self.profile.dialect == "chat":
+            body = {"model": request.model, "messages": chat.messages(relay.prompt_text(request), relay.images(request))}
+            path = "/v1/chat/completions"
+            return replace(_charge(path, {**self._extra(), **body}), timeout=chat.ANSWER_SECONDS)
+        if self.profile.dialect == "generic":
+            return _charge("/v1/video/generations", self._generic_body(request))
+        return _charge("/v1/videos/generations", self._native_body(request))
+
+    def _extra(self) -> dict[str, Any]:
+        return relay.extra_fields(self.profile, settings=SETTINGS)
+
+    def _native_body(self, request: GenerationRequest) -> dict[str, Any]:
+        images = relay.images(request)
+        clips = [
+            {"url": each.source_url, "timestamps": relay.timestamps(each.start, each.end)}
+            for each in request.cast
+            if each.source_url
+        ]
+        return {
+            **self._extra(),
+            "model": request.model,
+            "prompt": relay.prompt_text(request),
+            "aspect_ratio": ASPECTS[request.orientation],
+            "duration": request.seconds,
+            **({"image_urls": images} if images else {}),
+            **({"characters": clips} if clips else {}),
+        }
+
+    def _remix_body(self, request: GenerationRequest) -> dict[str, Any]:
+        """Shape and length stay those of the source unless another one is asked for."""
+        body: dict[str, Any] = {"prompt": relay.prompt_text(request)}
+        if self.profile.dialect == "generic":
+            return body
+        body |= {"model": request.model}
+        body |= {"aspect_ratio": ASPECTS["portrait"]} if request.orientation == "portrait" else {}
+        return body | ({"duration": request.seconds} if request.seconds else {})
+
+    def _generic_body(self, request: GenerationRequest) -> dict[str, Any]:
+        images = relay.images(request)
+        # The channels behind new-api read one or the other.
+        length = {"duration": request.seconds, "seconds": str(request.seconds)} if request.seconds else {}
+        body = {"model": request.model, "prompt": relay.prompt_text(request), "size": request.size}
+        return {**self._extra(), **body, **length, **({"images": images} if images else {})}
+
+    def encode_fetch(self, remote_id: str) -> Call:
+        task = quote(remote_id, safe="")
+        if self.profile.dialect == "generic":
+            return _read(f"/v1/video/generations/{task}")
+        root = self._native_url() if self.profile.dialect == "chat" else ""
+        return _read(f"{root}/v1/videos/tasks/{task}")
+
+    def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
+        if snapshot.url:
+            return Call("GET", snapshot.url, Effect.READ)
+        if self.profile.dialect == "generic" and remote_id:
+            return Call("GET", f"/v1/videos/{quote(remote_id, safe='')}/content", Effect.READ)
+        raise JobNotFound("The server names no link for the result.", provider=self.name)
+
+    def decode(self, reply: Reply) -> Snapshot:
+        value = normalize.parse(reply.body)
+        if self.profile.dialect == "generic":
+            snapshot = normalize.snapshot_of(reply, base_url=self.base_url(), prefer_id="data.task_id")
+            task = normalize.text_of(normalize.dig(value, "data"))  # some channels answer with the bare id
+            if snapshot is None and task is None:
+                raise BadResponse(f"The server's answer is not a job: {normalize.failure_of(reply).message}")
+            return snapshot or Snapshot(State.QUEUED, task or "")
+        snapshot = super().decode(reply)
+        if snapshot.failure and _TASK_NOT_FOUND.search(snapshot.failure.message):
+            raise JobNotFound(f"The server says: {snapshot.failure.message}", provider=self.name)
+        character = relay.character_of(value)
+        if character and normalize.state_of(value)[0] in (None, State.SUCCEEDED):
+            result = {"id": snapshot.remote_id, **character}
+            return replace(snapshot, state=State.SUCCEEDED, progress=100.0, result=result)
+        return relay.still_coming(snapshot)
+
+    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+        """Charges once, in the dialect's form."""
+        if self.profile.dialect != "chat":
+            return await super().submit(http, request, attempt)
+        sent = "\n".join([relay.prompt_text(request), request.image_url])
+        reader = chat.Reader(attempt.tell, sent=sent, base_url=self.base_url())
+        return chat.snapshot_of(await chat.converse(http, self.encode_submit(request), attempt, reader))
+
+    async def models(self, http: Http) -> list[str]:
+        """The names that new-api lists; the native API has no list."""
+        if not self.profile.dialect:
+            return await super().models(http)
+        entries = normalize.dig(normalize.parse((await http.send(_read("/v1/models"))).body), "data")
+        if not isinstance(entries, list):
+            raise BadResponse("The server's list of models is not one.")
+        return [name for name in (normalize.text_of(normalize.dig(entry, "id")) for entry in entries) if name]
+
+
+def _root(url: str) -> str:
+    return _TAIL.sub("", url.strip().rstrip("/")).rstrip("/")
+
+
+def _called(character: Character) -> str:
+    return character.username or character.name
+
+
+def _charge(path: str, body: dict[str, Any]) -> Call:
+    return Call("POST", path, Effect.CHARGE, json=body, timeout=180)
+
+
+def _read(path: str) -> Call:
+    return Call("GET", path, Effect.READ, timeout=30)

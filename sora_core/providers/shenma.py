@@ -1,0 +1,198 @@
+"""The Shenma protocol: `POST /v2/videos/generations`, as its family of relays (Comfly, bltcy, plato) speaks it.
+
+Source: the "Sora 2 API 集成指南" of the Shenma relay; what differs in the wild follows Comfyui_Comfly.
+Peculiar: JSON that calls itself text/plain; the link in `data.output` and many other places, and sometimes
+some polls after SUCCESS; an endpoint that a relay lacks answers with its home page and HTTP 200; a job is
+reviewed three times, and `private` jobs cannot be remixed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from ..errors import BadResponse, JobNotFound, RequestRejected, SoraError, SubmissionUnknown, Unsupported
+from ..models import Capabilities, Effect, Failure, GenerationRequest, Operation, Quota, Snapshot, State
+from ..transport import Call, Http, Reply
+from . import _normalize as normalize
+from . import _relay as relay
+from ._base import HTML_ANSWER, Attempt, Provider
+
+MODEL, PRO_MODEL = "sora-2", "sora-2-pro"
+LONG_SECONDS = 25
+RAW_PER_UNIT = 500_000  # the site shows quota in units of so many raw ones
+FLAGS = ("private", "watermark")
+ASPECTS = {"landscape": "16:9", "portrait": "9:16"}
+
+CAN = Capabilities(
+    operations=frozenset(Operation) - {Operation.CLEAN_LINK},
+    seconds=(10, 15, LONG_SECONDS),
+    sizes=(),
+    size_for={(orientation, quality): "" for orientation in ASPECTS for quality in ("standard", "hd")},
+    default_seconds=10,
+    models=(MODEL, PRO_MODEL),
+    fields=frozenset(("characters",)),
+    image_limit=10,
+    image_forms=frozenset(("url", "data")),
+    image_bytes_limit=10 * 2**20,
+    poll_seconds=5.0,
+    has_quota=True,
+)
+
+# What a review refused, and so what to change.
+REVIEWS = {
+    "prompt_review_failed": ("The prompt did not pass the review: change the prompt.", "提示词未通过审核：请修改提示词。"),
+    "image_review_failed": (
+        "The image did not pass the review: use another image, without a real person in it.",
+        "图片未通过审核：请更换图片，且不要包含真人。",
+    ),
+    "result_review_failed": (
+        "The finished video did not pass the review: change what the prompt asks for.",
+        "生成结果未通过审核：请调整提示词所描述的内容。",
+    ),
+}
+_TAIL = re.compile(r"(?:/sora)?/v[12](?:/(?:videos|token|characters)(?:/.*)?)?$")
+
+
+class Shenma(Provider):
+    """Relays below a `/v2/videos/generations`, with characters, remix and quota."""
+
+    name = "shenma"
+
+    def capabilities(self) -> Capabilities:
+        relay.check_dialect(self.profile, ("",))
+        for name in FLAGS:
+            relay.flag(self.profile, name)
+        own = self.profile.model
+        return CAN if not own or own in CAN.models else replace(CAN, models=(*CAN.models, own))
+
+    def base_url(self) -> str:
+        return _TAIL.sub("", self.profile.base_url.strip().rstrip("/")).rstrip("/")
+
+    def settle(self, request: GenerationRequest) -> GenerationRequest:
+        if request.operation is Operation.CREATE_CHARACTER:
+            relay.check_part(request)
+            return request
+        if request.operation is Operation.REMIX:
+            self._check_remix(request)
+            return request
+        hd, is_long = request.quality == "hd", request.seconds == LONG_SECONDS
+        if hd and is_long:
+            raise Unsupported(
+                f"{LONG_SECONDS} seconds and hd exclude each other; allowed: hd with 10 or 15 seconds, "
+                f"or standard quality with {LONG_SECONDS}."
+            )
+        model = request.model or self.profile.model or (PRO_MODEL if hd or is_long else MODEL)
+        if model == MODEL and (hd or is_long):
+            asked = "hd" if hd else f"{LONG_SECONDS} seconds"
+            raise Unsupported(
+                f"The model {MODEL} has no {asked}; allowed: standard quality with 10 or 15 seconds, "
+                f"or the model {PRO_MODEL}."
+            )
+        return replace(request, model=model)
+
+    def _check_remix(self, request: GenerationRequest) -> None:
+        relay.check_remix(request)
+        if request.seconds or request.model:
+            raise Unsupported(
+                "A remix takes only a prompt here, and keeps model and length of its source; "
+                "leave model and seconds empty."
+            )
+        if relay.flag(self.profile, "private"):
+            raise Unsupported(
+                f"Profile '{self.profile.name}' submits its jobs as private, and private jobs cannot be remixed; "
+                "for jobs that are not, use a profile without private = true."
+            )
+
+    def encode_submit(self, request: GenerationRequest) -> Call:
+        if request.operation is Operation.CREATE_CHARACTER:
+            return self._charge("/sora/v1/characters", relay.character_body(request))
+        if request.operation is Operation.REMIX:
+            path = f"/v1/videos/{quote(request.source_id, safe='')}/remix"
+            return self._charge(path, {"prompt": relay.prompt_text(request)})
+        images = relay.images(request)
+        body = {
+            **relay.extra_fields(self.profile, flags=FLAGS),
+            "model": request.model,
+            "prompt": relay.prompt_text(request),
+            "aspect_ratio": ASPECTS[request.orientation],
+            "duration": request.seconds,
+            "hd": request.quality == "hd",
+            **({"images": images} if images else {}),
+        }
+        return self._charge("/v2/videos/generations", body)
+
+    def _charge(self, path: str, body: dict[str, Any]) -> Call:
+        return Call("POST", path, Effect.CHARGE, json=body, headers={"pragma": "no-cache"}, timeout=180)
+
+    def _read(self, path: str) -> Call:
+        return Call("GET", path, Effect.READ, headers={"pragma": "no-cache"}, timeout=30)
+
+    def encode_fetch(self, remote_id: str) -> Call:
+        return self._read(f"/v2/videos/generations/{quote(remote_id, safe='')}")
+
+    def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
+        if not snapshot.url:
+            raise JobNotFound("The server names no link for the result.", provider=self.name)
+        return Call("GET", snapshot.url, Effect.READ)
+
+    def decode(self, reply: Reply) -> Snapshot:
+        value = normalize.parse(reply.body)
+        character = relay.character_of(value)
+        if character and normalize.state_of(value)[0] in (None, State.SUCCEEDED):
+            return Snapshot(State.SUCCEEDED, character.get("id", ""), progress=100.0, result=character)
+        snapshot = relay.still_coming(super().decode(reply))
+        review = _review(snapshot.failure)
+        if snapshot.failure and review:
+            message = f"{snapshot.failure.message} ({' '.join(REVIEWS[review])})"
+            snapshot = replace(snapshot, failure=Failure(message, snapshot.failure.code or review))
+        return snapshot
+
+    def judge(self, reply: Reply) -> SoraError:
+        error = super().judge(reply)
+        review = _review(Failure(error.message, error.code))
+        if review:
+            error.fix, error.fix_zh = REVIEWS[review]
+        return error
+
+    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+        """As everywhere; but when the answer is a web page, asks once, for free, whether one stands at that address."""
+        try:
+            return await super().submit(http, request, attempt)
+        except SubmissionUnknown as lost:
+            path = self.encode_submit(request).path
+            if lost.code != HTML_ANSWER or not await self._is_web_page(http, path):
+                raise
+            raise BadResponse(
+                f"This server has no {path}: a web page (HTML) stands there, so nothing was accepted.",
+                provider=self.name,
+            ) from lost
+
+    async def _is_web_page(self, http: Http, path: str) -> bool:
+        try:
+            return normalize.is_html((await http.send(self._read(path), attempts=2)).body)
+        except SoraError:
+            return False  # no proof: what became of the request stays open
+
+    async def quota(self, http: Http) -> Quota:
+        """In the units that the relay's site shows; the unit says how many raw ones that is."""
+        try:
+            reply = await http.send(self._read("/v1/token/quota"))
+        except (JobNotFound, RequestRejected) as error:
+            raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read.") from error
+        value = normalize.parse(reply.body)
+        value = value["data"] if isinstance(normalize.dig(value, "data"), dict) else value
+        raw = [normalize.number_of(normalize.dig(value, f"{name}_quota")) for name in ("remaining", "used", "total")]
+        remaining, used, total = (None if number is None else number / RAW_PER_UNIT for number in raw)
+        if remaining is None and used is None and total is None:
+            raise BadResponse(f"The server's answer is no quota: {normalize.failure_of(reply).message}")
+        if remaining is None and total is not None and used is not None:
+            remaining = total - used
+        return Quota(remaining=remaining, used=used, total=total, unit=f"display units ({RAW_PER_UNIT} raw each)")
+
+
+def _review(failure: Failure | None) -> str | None:
+    words = f"{failure.code} {failure.message}" if failure else ""
+    return next((code for code in REVIEWS if code in words), None)
