@@ -136,9 +136,7 @@ class Profiles:
             return [PREVIEW, *([ENV] if self._from_environ() else [])]
 
     def get(self, name: str) -> Profile:
-        """The profile, checked. Raises ProfileError."""
-        if name == PREVIEW:
-            return PREVIEW_PROFILE  # whatever state the file is in
+        """The profile, checked. Raises ProfileError; for every name while the file is damaged."""
         known = self.all()
         if name not in known:
             raise ProfileError(

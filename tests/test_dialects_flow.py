@@ -107,9 +107,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 
 @pytest.fixture(autouse=True)
-def _no_faults(desk: Desk) -> Iterator[None]:
+def _no_faults(desk: Desk) -> None:
     desk.gateway.fault()
-    yield
 
 
 @pytest.fixture(scope="module")

@@ -113,10 +113,11 @@ class TestADamagedFile:
     @pytest.mark.parametrize(
         "text", ["[profiles.a\n", b"\xff\xfe", "[profiles.a]\nx = 1\n", "[profiles.a.extra]\nd = 2026-01-01\n"]
     )
-    def test_leaves_the_preview_to_choose_and_to_use(self, profiles, text):
+    def test_leaves_the_preview_to_choose_and_says_so_when_it_is_used(self, profiles, text):
         write(profiles, text)
         assert profiles.names() == [PREVIEW]
-        assert profiles.get(PREVIEW).embedded
+        with pytest.raises(ProfileError, match=r"profiles\.toml"):
+            profiles.get(PREVIEW)
 
     def test_leaves_the_profile_of_the_environment_too(self, tmp_path):
         profiles = Profiles(tmp_path, {"SORA_BASE_URL": "http://127.0.0.1:8000"})
