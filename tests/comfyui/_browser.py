@@ -22,9 +22,13 @@ ARGS = [
 PATIENCE_MS = 60_000  # how long a slow machine may take for one step
 NODE = "SoraVideo_Text2Video"
 
-_READY = "() => window.app?.vueAppReady && app.extensionManager?.workflow?.activeWorkflow && !app.extensionManager.spinner"
+_READY = (
+    "() => window.app?.vueAppReady && app.extensionManager?.workflow?.activeWorkflow && !app.extensionManager.spinner"
+)
 _PLAYS = "() => [...document.querySelectorAll('video')].some((video) => video.readyState >= 2 && video.videoWidth)"
-_PLAYER = "(() => { const video = document.querySelector('video'); return [video.videoWidth, video.duration, video.src] })()"
+_PLAYER = (
+    "(() => { const video = document.querySelector('video'); return [video.videoWidth, video.duration, video.src] })()"
+)
 _OURS = f"app.graph.nodes.find((node) => node.type === '{NODE}')"
 # jobs are quick here: what was shown for a moment counts
 _WATCH = """() => {
@@ -83,7 +87,9 @@ class Tab:
 
         def to_the_folder(route: Route) -> None:
             plain = self.comfy.pack.name.split("@")[0]
-            route.continue_(url=route.request.url.replace(f"/extensions/{plain}/", f"/extensions/{self.comfy.pack.name}/"))
+            route.continue_(
+                url=route.request.url.replace(f"/extensions/{plain}/", f"/extensions/{self.comfy.pack.name}/")
+            )
 
         if "@" in self.comfy.pack.name:
             self.page.route(re.compile(f"/extensions/{self.comfy.pack.name.split('@')[0]}/docs/"), to_the_folder)
@@ -109,7 +115,9 @@ class Tab:
             self.js(f"void ({_OURS}.widgets.find((each) => each.name === x[0]).value = x[1])", [name, value])
 
     def missing_types(self) -> list[str]:
-        return self.js("app.graph.nodes.map((node) => node.type).filter((type) => !LiteGraph.registered_node_types[type])")
+        return self.js(
+            "app.graph.nodes.map((node) => node.type).filter((type) => !LiteGraph.registered_node_types[type])"
+        )
 
     def press_run(self) -> None:
         self.page.get_by_role("button", name="Run", exact=True).first.click()
@@ -143,6 +151,8 @@ class Tab:
     def open_help(self) -> Locator:
         """The help of our node, as its (i) button opens it."""
         # away from the tabs, which would cover the toolbox above the node
-        self.js(f"void (app.canvas.ds.offset = [80, 220], app.canvas.selectNode({_OURS}), app.canvas.setDirty(true, true))")
+        self.js(
+            f"void (app.canvas.ds.offset = [80, 220], app.canvas.selectNode({_OURS}), app.canvas.setDirty(true, true))"
+        )
         self.page.get_by_test_id("info-button").click()
         return self.page.locator(".node-help-content")

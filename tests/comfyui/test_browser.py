@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from comfyui._browser import NODE, Tab, chromium, running_browser
 from comfyui._host import KEY, Stage
+from comfyui_process import version_of
 from playwright.sync_api import Browser, expect
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,12 +19,11 @@ EXAMPLE = "Sora - Text to Video"
 TWIN = ROOT / "api_examples" / "text_to_video.json"
 TAKES = iter(range(1000, 2000))  # seeds that no other test has used
 
-if not chromium():
-    warnings.warn("NO CHROMIUM FOUND: every test in a browser is SKIPPED", pytest.PytestWarning, stacklevel=1)
-
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not chromium(), reason="no chromium on the path (apt-get install chromium)"),
+    pytest.mark.skipif(
+        not chromium(), reason="NO CHROMIUM FOUND on the path: install it (Debian: apt-get install chromium)"
+    ),
 ]
 
 
@@ -37,6 +36,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module", params=["canvas", "vue"])
 def opened(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -> Iterator[Tab]:
+    if request.param == "vue" and version_of(stage.comfy.checkout) < (0, 33):
+        pytest.skip("this old page shows no node's video in its experimental Nodes 2.0")
     tab = Tab(browser, stage.comfy, vue=request.param == "vue")
     yield tab
     tab.close()
@@ -71,7 +72,7 @@ def test_the_example_has_no_paths_and_says_which_pack_it_needs(stage: Stage) -> 
         ("sora-video-nodes", True)
     ]
     text = json.dumps(workflow)
-    assert not [each for each in ("/home/", "/root", "/tmp", "/Users/", ":\\\\", KEY) if each in text]  # noqa: S108
+    assert not [each for each in ("/home/", "/root", "/tmp", "/Users/", ":\\\\", KEY) if each in text]
 
 
 def test_the_example_opens_and_queues_exactly_its_api_twin(tab: Tab) -> None:
