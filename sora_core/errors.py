@@ -38,6 +38,8 @@ from __future__ import annotations
 class SoraError(Exception):
     """Root of the tree. ``fix`` says what the user can do next."""
 
+    # ComfyUI names the pack's modules by its folder's path, and shows an error's module to the user
+    __module__ = "sora_core.errors"
     exit_code = 1
     title_zh = "出错了"
     fix = ""
@@ -66,6 +68,9 @@ class SoraError(Exception):
         self.provider = provider
         self.code = code
         self.retry_after = retry_after
+
+    def __init_subclass__(cls) -> None:
+        cls.__module__ = SoraError.__module__
 
     @property
     def kind(self) -> str:
