@@ -13,7 +13,7 @@ from aiohttp import web
 from server import PromptServer
 
 from ..sora_core.errors import InvalidRequest, SoraError
-from ..sora_core.ledger import Job
+from ..sora_core.rows import Job
 from ._host import engine
 
 _STATUS = {2: 400, 3: 402, 4: 409, 5: 409, 6: 502}

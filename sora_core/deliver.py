@@ -12,10 +12,11 @@ from pathlib import Path
 from .clock import Clock
 from .connection import Connection
 from .errors import JobFailed, StorageError
-from .ledger import Job, Ledger
+from .ledger import Ledger
 from .media import files
 from .models import Destination, Snapshot, State
 from .reporter import Reporter
+from .rows import Job
 from .transport import Call
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from . import ledger as rows
+from . import rows
 from .checks import resolve
 from .clock import Clock, SystemClock
 from .connection import Connection, Connections
@@ -24,10 +24,11 @@ from .credentials import Credentials
 from .errors import Interrupted, InvalidRequest, JobNotFound, SoraError, Unsupported
 from .flights import Flights, Watch
 from .home import state_dir
-from .ledger import Job, Ledger
+from .ledger import Ledger
 from .models import Character, Delivery, Destination, GenerationRequest, Operation, Quota, Snapshot, State
 from .owners import Owner
 from .profiles import Profiles
+from .rows import Job
 
 log = logging.getLogger(__name__)
 

@@ -11,19 +11,20 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from . import ledger as rows
+from . import rows
 from .clock import Clock
 from .connection import Connection
 from .deliver import WHOLE, deliver, delivered_is_intact, keep_media, planned_file_is_there, record_delivered
 from .errors import BadResponse, JobNotFound, SoraError, StorageError, SubmissionUnknown
 from .follow import Follower, ended
-from .ledger import Job, Ledger
+from .ledger import Ledger
 from .media import files
 from .models import Destination, GenerationRequest, Operation, Snapshot, State
 from .owners import Owner
 from .providers import HTML_ANSWER, Attempt
 from .reconcile import find_submission
 from .reporter import Reporter
+from .rows import Job
 from .spending import check_spending
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,11 @@ from typing import Any
 from .clock import Clock
 from .connection import Connection
 from .flight import Flight
-from .ledger import Job, Ledger
+from .ledger import Ledger
 from .models import Progress
 from .owners import Owner
 from .reporter import Reporter
+from .rows import Job
 
 log = logging.getLogger(__name__)
 

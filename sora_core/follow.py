@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import ledger as rows
+from . import rows
 from .clock import Clock
 from .connection import Connection
 from .errors import (
@@ -21,11 +21,12 @@ from .errors import (
     ServerError,
     SoraError,
 )
-from .ledger import Job, Ledger
+from .ledger import Ledger
 from .models import Snapshot, State
 from .polling import Rhythm, expected_seconds
 from .providers import job_error_class
 from .reporter import Reporter
+from .rows import Job
 
 GRACE_SECONDS = 60.0  # a job may be missing this long after it was made
 MISSES_UNTIL_GONE = 5  # times in a row that a known job must be missing

@@ -7,9 +7,10 @@ from difflib import SequenceMatcher
 
 from .clock import Clock
 from .errors import BadResponse, JobNotFound, RequestRejected, SoraError, SubmissionUnknown, Unsupported
-from .ledger import Job, Ledger
+from .ledger import Ledger
 from .models import Snapshot
 from .providers import Provider
+from .rows import Job
 from .transport import Http
 
 CLOCK_SKEW_SECONDS = 300.0  # how far the server's clock may be from ours

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .clock import Clock
-from .ledger import Job
 from .models import Progress, Snapshot
+from .rows import Job
 
 
 class Reporter:

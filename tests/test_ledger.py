@@ -14,10 +14,11 @@ from pathlib import Path
 import pytest
 from _clock import FakeClock
 
-from sora_core import ledger as rows
+from sora_core import rows
 from sora_core.errors import InvalidRequest, JobNotFound, StorageError
-from sora_core.ledger import MIGRATIONS, Job, Ledger
+from sora_core.ledger import Ledger
 from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.rows import MIGRATIONS, Job
 
 TESTS = Path(__file__).resolve().parent
 REQUEST = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4)

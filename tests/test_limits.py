@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from _clock import FakeClock
 
-from sora_core import ledger as rows
-from sora_core.ledger import Job, Ledger
+from sora_core import rows
+from sora_core.ledger import Ledger
 from sora_core.limits import Limits
 from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.rows import Job
 
 
 @pytest.fixture

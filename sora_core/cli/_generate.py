@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import ledger as rows
+from .. import rows
 from ..checks import ORIENTATIONS, QUALITIES
 from ..engine import Engine, Waiter
 from ..errors import InvalidRequest, JobNotFound, StorageError

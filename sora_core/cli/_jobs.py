@@ -7,9 +7,9 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from .. import ledger as rows
+from .. import rows
 from ..engine import Engine
-from ..ledger import Job
+from ..rows import Job
 from ._terminal import say, show, show_json, wait
 
 
