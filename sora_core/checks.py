@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from .errors import InvalidRequest, Unsupported
-from .models import Capabilities, GenerationRequest, Operation, SizeRange
+from .models import Capabilities, GenerationRequest, Operation, SizeRange, parse_size
 
 ORIENTATIONS = ("landscape", "portrait", "square")
 QUALITIES = ("standard", "hd")
 _LENGTH_OF_SOURCE = (Operation.REMIX, Operation.CREATE_CHARACTER, Operation.CLEAN_LINK)
 
 
-def resolve(request: GenerationRequest, can: Capabilities, profile: str) -> GenerationRequest:
-    """The request with the profile's defaults filled in.
+_SHAPES = {"landscape": (1280, 720), "portrait": (720, 1280), "square": (720, 720)}
+
+
+def resolve(
+    request: GenerationRequest, can: Capabilities, profile: str, *, images_to_come: int = 0
+) -> GenerationRequest:
+    """The request with the profile's defaults filled in; ``images_to_come`` are not encoded yet.
 
     Raises InvalidRequest for values that no profile takes, Unsupported for what this one cannot do.
     """
-    _check_operation(request, can, profile)
+    check_operation(request.operation, can, profile)
+    _check_source(request, can, profile, len(request.images) + images_to_come)
     _check_prompt(request, can, profile)
     _check_fields(request, can, profile)
     return replace(
@@ -29,22 +36,34 @@ def resolve(request: GenerationRequest, can: Capabilities, profile: str) -> Gene
     )
 
 
-def _check_operation(request: GenerationRequest, can: Capabilities, profile: str) -> None:
-    if request.operation not in can.operations:
+def check_operation(operation: Operation, can: Capabilities, profile: str) -> None:
+    """Raises Unsupported, naming what the profile can do instead."""
+    if operation not in can.operations:
         raise Unsupported(
-            f"Profile '{profile}' cannot do {_words(request.operation)}; "
-            f"it can do {_listing([_words(operation) for operation in sorted(can.operations)])}."
+            f"Profile '{profile}' cannot do {_words(operation)}; "
+            f"it can do {_listing([_words(each) for each in sorted(can.operations)])}."
         )
-    if request.operation is Operation.IMAGE_TO_VIDEO and not request.images and not request.image_url:
+
+
+def picture_size(request: GenerationRequest) -> tuple[int, int]:
+    """Width and height in pixels that reference images of a resolved request should have.
+
+    Where the model's name stands for a size, the shape of its orientation will do.
+    """
+    return parse_size(request.size) or _SHAPES[request.orientation]
+
+
+def _check_source(request: GenerationRequest, can: Capabilities, profile: str, images: int) -> None:
+    if request.operation is Operation.IMAGE_TO_VIDEO and not images and not request.image_url:
         raise InvalidRequest("Image to video needs an image, or the address of one.")
     if request.operation is Operation.REMIX and not request.source_id:
         raise InvalidRequest("A remix needs the job it starts from.")
     if request.image_url:
-        _check_image_url(request, can, profile)
-    if request.images and not can.image_forms & {"file", "data"}:
+        _check_image_url(request, can, profile, images)
+    if images and not can.image_forms & {"file", "data"}:
         raise Unsupported(f"Profile '{profile}' takes no image files, only the address of an image (image_url).")
-    if len(request.images) > can.image_limit:
-        raise Unsupported(f"Profile '{profile}' takes {can.image_limit} reference image(s), not {len(request.images)}.")
+    if images > can.image_limit:
+        raise Unsupported(f"Profile '{profile}' takes {can.image_limit} reference image(s), not {images}.")
     for image in request.images:
         if len(image.data) > can.image_bytes_limit:
             raise Unsupported(
@@ -53,12 +72,12 @@ def _check_operation(request: GenerationRequest, can: Capabilities, profile: str
             )
 
 
-def _check_image_url(request: GenerationRequest, can: Capabilities, profile: str) -> None:
+def _check_image_url(request: GenerationRequest, can: Capabilities, profile: str, images: int) -> None:
     if "url" not in can.image_forms:
         raise Unsupported(f"Profile '{profile}' takes no address of an image (image_url), only image files.")
     if not request.image_url.startswith(("http://", "https://")):
         raise InvalidRequest(f"'{request.image_url[:80]}' is no address of an image; it starts with https://.")
-    if request.images:
+    if images:
         raise InvalidRequest("Give either images or image_url, not both.")
 
 
@@ -87,11 +106,16 @@ def _check_fields(request: GenerationRequest, can: Capabilities, profile: str) -
 def _seconds(request: GenerationRequest, can: Capabilities, profile: str) -> int:
     if not request.seconds and request.operation in _LENGTH_OF_SOURCE:
         return 0
-    if request.shots and not request.seconds:
-        total = sum(shot.seconds for shot in request.shots)
+    if request.shots:
+        # 3.3 + 3.3 + 3.4 is not 10 in binary
+        total = round(math.fsum(shot.seconds for shot in request.shots), 3)
         if total not in can.seconds:
             raise Unsupported(
-                f"The shots add up to {total:g} seconds; profile '{profile}' makes {_seconds_listing(can.seconds)}."
+                f"The shots add up to {total:.10g} seconds; profile '{profile}' makes {_seconds_listing(can.seconds)}."
+            )
+        if request.seconds not in (0, total):
+            raise InvalidRequest(
+                f"The shots add up to {total:.10g} seconds, but {request.seconds} are asked for; leave seconds at 0."
             )
         return int(total)
     seconds = request.seconds or can.default_seconds or 0

@@ -75,6 +75,7 @@ class Connections:
             clock=self._clock,
             auth=authorization(profile.auth, key),
             proxy=profile.proxy or None,
+            key_urls=provider.key_urls(),
         )
         limits = Limits(
             profile.name,

@@ -7,6 +7,7 @@ anywhere, by a crash too, is taken up by the next one.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -212,13 +213,15 @@ class Flight:
         self.committed = self.worked = True
         self.submitted.set()
         snapshot, self._snapshot = self._snapshot, None
-        if snapshot is None and job.state == rows.SUCCEEDED and (job.url or job.part_validator == WHOLE):
+        kept = job.url or job.result or job.part_validator == WHOLE
+        if snapshot is None and job.state == rows.SUCCEEDED and kept:
             snapshot = Snapshot(State.SUCCEEDED, remote_id=job.remote_id or "", url=job.url)
         else:
             follower = Follower(self._connection, self._ledger, self._clock, self._report)
             snapshot = await follower.run(job, snapshot)
         if not Operation(job.operation).makes_video:
-            self._ledger.record_result(job.job_id, snapshot.result or {"id": snapshot.remote_id})
+            made = snapshot.result or json.loads(job.result or "null") or {"id": snapshot.remote_id}
+            self._ledger.record_result(job.job_id, made)
             return
         await deliver(
             self._ledger.get(job.job_id),

@@ -272,6 +272,7 @@ class Ledger:
             submitted_at=self._clock.now(),
             progress=snapshot.progress,
             url=snapshot.url,
+            result=json.dumps(snapshot.result) if snapshot.result else None,
             error=None,
             error_kind=None,
         )

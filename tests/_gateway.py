@@ -21,6 +21,7 @@ class GatewayProcess:
         command = [sys.executable, "-m", "sora_core", "gateway", "--speed", str(speed)]
         command += ["--key", key] if key else []
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+        self._http = httpx.Client(trust_env=False, timeout=10)  # one TLS context: making one takes longer than asking
         assert self._process.stdout
         line = self._process.stdout.readline().strip()
         assert line.startswith("listening on "), line
@@ -31,7 +32,7 @@ class GatewayProcess:
         return self.url + "/openai/v1"
 
     def stats(self) -> dict[str, Any]:
-        return httpx.get(self.url + "/_gateway/stats", trust_env=False).raise_for_status().json()
+        return self._http.get(self.url + "/_gateway/stats").raise_for_status().json()
 
     @property
     def charges(self) -> int:
@@ -41,9 +42,10 @@ class GatewayProcess:
         return sum(count for name, count in self.stats()["requests"].items() if name.endswith(operation))
 
     def fault(self, *rules: dict[str, Any]) -> None:
-        httpx.post(self.url + "/_gateway/faults", json={"faults": list(rules)}, trust_env=False).raise_for_status()
+        self._http.post(self.url + "/_gateway/faults", json={"faults": list(rules)}).raise_for_status()
 
     def stop(self) -> None:
+        self._http.close()
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(20)
         if self._process.stdout:

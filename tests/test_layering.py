@@ -20,7 +20,7 @@ NODES = PACK / "nodes"
 STOREYS = (
     ("models", "checks", "errors", "clock", "home", "shots"),
     ("transport",),
-    ("providers", "polling", "limits", "ledger", "owners", "profiles", "credentials", "media"),
+    ("providers", "polling", "limits", "ledger", "rows", "owners", "profiles", "credentials", "media"),
     ("connection", "deliver", "flight", "flights", "follow", "reconcile", "reporter", "spending"),
     ("engine",),
     ("cli", "doctor"),

@@ -50,6 +50,10 @@ class Provider(ABC):
     def base_url(self) -> str:
         """The root that paths are joined to, from however the user wrote it. Raises ProfileError."""
 
+    def key_urls(self) -> tuple[str, ...]:
+        """Other addresses that the profile itself names and that get its key too; usually none. Raises ProfileError."""
+        return ()
+
     def settle(self, request: GenerationRequest) -> GenerationRequest:
         """Last word on a checked request: facts that hang together (a model that carries length and shape).
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import Any
 
 from ..errors import InvalidRequest, ProfileError, Unsupported
 from ..models import Character, GenerationRequest, Snapshot, State
 from ..profiles import Profile
 from . import _normalize as normalize
 from ._chat import data_uri
+from ._openai_dialects import typed
 
 _FLAGS = {**dict.fromkeys(("true", "1", "yes", "on"), True), **dict.fromkeys(("false", "0", "no", "off"), False)}
 _CHARACTER_PLACES = ("", "data", "character", "characters", "result", "data.character", "data.characters")
@@ -47,21 +47,10 @@ def extra_fields(profile: Profile, *, flags: Collection[str] = (), settings: Col
     What reads as JSON (a number, true, a list, an object) is sent as that; quotes keep it text: '"5"'.
     """
     return {
-        name: flag(profile, name) if name in flags else _typed(text)
+        name: flag(profile, name) if name in flags else typed(text)
         for name, text in profile.extra.items()
         if name not in settings
     }
-
-
-def _typed(text: str) -> Any:
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
 
 
 def images(request: GenerationRequest) -> list[str]:
@@ -101,8 +90,16 @@ def timestamps(start: float, end: float) -> str:
     return f"{start:g},{end:g}"
 
 
-def character_of(value: Any) -> dict[str, str] | None:
-    """The character that an answer describes, wherever in it that stands; None when it is about none."""
+def finished_character(value: Any) -> dict[str, str] | None:
+    """The character that an answer hands out, wherever in it that stands; None for a job, running or of a video."""
+    state, word = normalize.state_of(value)
+    is_task = normalize.dig(value, "task_id") or normalize.dig(value, "data.task_id")
+    if state is State.SUCCEEDED or not (word or is_task):
+        return _character_in(value)
+    return None
+
+
+def _character_in(value: Any) -> dict[str, str] | None:
     for place in _CHARACTER_PLACES:
         found = normalize.dig(value, place) if place else value
         found = normalize.parse(found.encode("utf-8", "replace")) if isinstance(found, str) else found

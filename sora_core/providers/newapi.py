@@ -21,7 +21,7 @@ from urllib.parse import quote, urlsplit
 from ..errors import BadResponse, InvalidRequest, JobNotFound, ProfileError, Unsupported
 from ..models import Capabilities, Character, Effect, GenerationRequest, Operation, SizeRange, Snapshot, State
 from ..transport import Call, Http, Reply
-from ..transport.urls import is_local
+from ..transport.urls import is_local, origin
 from . import _chat as chat
 from . import _normalize as normalize
 from . import _relay as relay
@@ -99,13 +99,16 @@ class NewApi(Provider):
     def _native_url(self) -> str:
         """Where tasks are asked for. Raises ProfileError."""
         url = _root(self.profile.extra.get("native_url", self.profile.base_url))
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.password:
+        try:
+            scheme, host, _ = origin(url)
+        except ValueError:
+            scheme = host = ""
+        if scheme not in ("http", "https") or not host or "@" in urlsplit(url).netloc:
             raise ProfileError(
-                f"Profile '{self.profile.name}': native_url '{url}' is not the address of a server; "
-                "it looks like http://newapi.example:8008 and holds no password."
+                f"Profile '{self.profile.name}': native_url is not the address of a server; "
+                "it looks like https://newapi.example:8008 and holds no user or password."
             )
-        if parts.scheme == "http" and not is_local(url) and not self.profile.allow_http:
+        if scheme == "http" and not is_local(url) and not self.profile.allow_http:
             raise ProfileError(
                 f"Profile '{self.profile.name}': native_url is plain http, which would send the key readable to anyone "
                 "on the way. Use https, or say allow_http = true (--allow-http) if that network is yours."
@@ -126,7 +129,7 @@ class NewApi(Provider):
         for each in request.cast:
             if not each.source_url and not each.username:
                 raise InvalidRequest(f"The character '{each.name}' has neither a clip nor a username to name it by.")
-        return replace(request, model=model or MODEL)
+        return replace(request, model=model or ("" if self.profile.dialect == "generic" else MODEL))
 
     def encode_submit(self, request: GenerationRequest) -> Call:
         if request.operation is Operation.CREATE_CHARACTER:
@@ -137,7 +140,10 @@ class NewApi(Provider):
             path = f"/v1/videos/{quote(request.source_id, safe='')}/remix"
             return _charge(path, self._remix_body(request))
         if self.profile.dialect == "chat":
-            body = {"model": request.model, "messages": chat.messages(relay.prompt_text(request), relay.images(request))}
+            body = {
+                "model": request.model,
+                "messages": chat.messages(relay.prompt_text(request), relay.images(request)),
+            }
             path = "/v1/chat/completions"
             return replace(_charge(path, {**self._extra(), **body}), timeout=chat.ANSWER_SECONDS)
         if self.profile.dialect == "generic":
@@ -205,8 +211,8 @@ class NewApi(Provider):
         snapshot = super().decode(reply)
         if snapshot.failure and _TASK_NOT_FOUND.search(snapshot.failure.message):
             raise JobNotFound(f"The server says: {snapshot.failure.message}", provider=self.name)
-        character = relay.character_of(value)
-        if character and normalize.state_of(value)[0] in (None, State.SUCCEEDED):
+        character = relay.finished_character(value)
+        if character:
             result = {"id": snapshot.remote_id, **character}
             return replace(snapshot, state=State.SUCCEEDED, progress=100.0, result=result)
         return relay.still_coming(snapshot)

@@ -43,7 +43,10 @@ CAN = Capabilities(
 
 # What a review refused, and so what to change.
 REVIEWS = {
-    "prompt_review_failed": ("The prompt did not pass the review: change the prompt.", "提示词未通过审核：请修改提示词。"),
+    "prompt_review_failed": (
+        "The prompt did not pass the review: change the prompt.",
+        "提示词未通过审核：请修改提示词。",
+    ),
     "image_review_failed": (
         "The image did not pass the review: use another image, without a real person in it.",
         "图片未通过审核：请更换图片，且不要包含真人。",
@@ -140,8 +143,8 @@ class Shenma(Provider):
 
     def decode(self, reply: Reply) -> Snapshot:
         value = normalize.parse(reply.body)
-        character = relay.character_of(value)
-        if character and normalize.state_of(value)[0] in (None, State.SUCCEEDED):
+        character = relay.finished_character(value)
+        if character and not normalize.dig(value, "task_id"):  # a video may come with its author's name
             return Snapshot(State.SUCCEEDED, character.get("id", ""), progress=100.0, result=character)
         snapshot = relay.still_coming(super().decode(reply))
         review = _review(snapshot.failure)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
@@ -34,7 +34,8 @@ class Http:
     """Sends calls to one origin. Lives in one event loop.
 
     ``judge`` turns a reply that is not 2xx into the error it stands for; it comes from the provider.
-    ``auth`` holds the authorization headers; they go to the base URL's origin and nowhere else.
+    ``auth`` holds the authorization headers; they go to the base URL's origin, to those of
+    ``key_urls``, which the user named, and nowhere else.
     """
 
     def __init__(
@@ -45,10 +46,12 @@ class Http:
         clock: Clock,
         auth: Mapping[str, Secret] | None = None,
         proxy: str | None = None,
+        key_urls: Iterable[str] = (),
     ) -> None:
         import httpx
 
         self.base_url = base_url.rstrip("/")
+        self._own = {origin(base_url), *map(origin, key_urls)}
         self._judge = judge
         self._clock = clock
         self._auth = dict(auth or {})
@@ -193,11 +196,11 @@ class Http:
             raise BadResponse(f"The server named a link that is none: {url[:100]!r}.") from error
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise BadResponse(f"The server named a link that is not followed: {url[:100]!r}.")
-        if origin(url) != origin(self.base_url) and is_private(url) and not is_private(self.base_url):
+        if origin(url) not in self._own and is_private(url) and not is_private(self.base_url):
             raise BadResponse(f"The server points to {bare_url(url)}, an address inside this network; not followed.")
 
     def _authorization(self, url: str) -> dict[str, str]:
-        if origin(url) != origin(self.base_url):
+        if origin(url) not in self._own:
             return {}
         return {name: secret.reveal() for name, secret in self._auth.items()}
 

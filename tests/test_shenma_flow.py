@@ -1,0 +1,327 @@
+"""The Shenma protocol from request to file, against the gateway and its relatives; what was charged is in its books."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from _command import Command
+from _gateway import GatewayProcess
+from PIL import Image
+
+from sora_core.engine import Engine
+from sora_core.errors import (
+    AuthError,
+    BadResponse,
+    JobFailed,
+    JobNotFound,
+    ModerationRejected,
+    QuotaExceeded,
+    RequestRejected,
+    SoraError,
+    SubmissionUnknown,
+    Unsupported,
+)
+from sora_core.models import Character, Delivery, Destination, GenerationRequest, Operation, Shot, Upload
+from sora_core.profiles import Profile
+
+KEY = "shenma-key-77aa"
+LIGHT = "a lighthouse"  # told apart by seeds, of which this protocol knows nothing: drawn once
+DIALECTS = ("", "comfly", "outputs", "late", "bare")
+
+
+class Desk:
+    """An engine with a profile for every relative of the relay, and the gateway's books."""
+
+    def __init__(self, gateway: GatewayProcess, folder: Path) -> None:
+        self.gateway = gateway
+        self.out = folder / "out"
+        self.engine = Engine(folder / "home")
+        for dialect in DIALECTS:
+            self._add(dialect or "plain", f"/shenma~{dialect}/v2" if dialect else "/shenma/v1/")
+        self._add("private", "/shenma", extra={"private": "true", "watermark": "false"})
+        self._add("wrong-key", "/shenma", key_env="WRONG_KEY")
+
+    def _add(self, name: str, path: str, key_env: str = "RELAY_KEY", **more: Any) -> None:
+        url = self.gateway.url + path
+        self.engine.profiles.add(
+            Profile(name, provider="shenma", base_url=url, key_env=key_env, poll_seconds=0.1, **more)
+        )
+
+    def make(
+        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = "plain", **facts: Any
+    ) -> Delivery:
+        request = GenerationRequest(operation, prompt, **facts)
+        return self.engine.generate(request, profile, Destination(self.out), lambda progress: None).result(60)
+
+    def cast(self, name: str, profile: str = "plain", **facts: Any) -> Character:
+        request = GenerationRequest(Operation.CREATE_CHARACTER, "", **{"end": 2.0, **facts})
+        return self.engine.create_character(request, profile, name, lambda progress: None).result(60)
+
+    def ordered(self, prompt: str, *arguments: Any, **facts: Any) -> dict[str, Any]:
+        """What the books say about a job that was made to fail, so that nothing had to be drawn."""
+        self.gateway.fault({"on": "create", "do": "fail"})
+        with pytest.raises(JobFailed):
+            self.make(prompt, *arguments, **facts)
+        return self.last
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return dict(self.gateway.stats()["jobs"][-1])
+
+    def post(self, path: str, body: Any) -> httpx.Response:
+        headers = {"authorization": f"Bearer {KEY}"}
+        return httpx.post(self.gateway.url + path, json=body, headers=headers, trust_env=False)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SORA_")]:
+            patch.delenv(name)
+        patch.setenv("RELAY_KEY", KEY)
+        patch.setenv("WRONG_KEY", "wrong-key-1234")
+        gateway = GatewayProcess(speed=200, key=KEY)
+        desk = Desk(gateway, tmp_path_factory.mktemp("shenma"))
+        yield desk
+        desk.engine.close()
+        gateway.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(desk: Desk) -> None:
+    desk.gateway.fault()
+
+
+@pytest.fixture(scope="module")
+def picture() -> Upload:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "PNG")
+    return Upload(file.getvalue(), "image/png", "a.png")
+
+
+@pytest.mark.parametrize("profile", [dialect or "plain" for dialect in DIALECTS])
+def test_text_becomes_a_video_at_every_relative_and_is_paid_once(desk, profile):
+    charges = desk.gateway.charges
+    made = desk.make(LIGHT, profile=profile)
+    assert made.path.is_file()
+    assert made.seconds == pytest.approx(10, abs=0.1)
+    assert (made.width, made.height) == (1280, 720)
+    assert desk.make(LIGHT, profile=profile).reused
+    assert desk.gateway.charges == charges + 1
+
+
+def test_portrait_in_hd_takes_the_model_that_can(desk):
+    job = desk.ordered("a tower", orientation="portrait", quality="hd")
+    assert (job["model"], job["size"], job["seconds"]) == ("sora-2-pro", "1080x1920", 10)
+
+
+def test_image_files_and_addresses_of_images_are_taken(desk, picture):
+    desk.make("it moves", Operation.IMAGE_TO_VIDEO, images=(picture, picture))
+    assert desk.last["has_image"]
+    desk.make(LIGHT, Operation.IMAGE_TO_VIDEO, image_url="https://a.example/i.png")
+    assert not desk.last["has_image"]  # the preview fetches nothing
+
+
+def test_a_storyboard_is_text_that_the_server_cuts_by(desk):
+    job = desk.ordered("film noir", Operation.STORYBOARD, shots=(Shot("a door", 4.0), Shot("a cat", 6.0)))
+    assert job["prompt"].startswith("Shot 1:\nduration: 4sec\nScene: a door\n\nShot 2:")
+
+
+def test_a_remix_and_a_character_start_from_a_finished_job(desk):
+    source = desk.make(LIGHT, seed=2)
+    charges = desk.gateway.charges
+    desk.make("at night", Operation.REMIX, source_id=source.remote_id)
+    assert desk.last["remix_of"] == source.remote_id
+    mia = desk.cast("mia", source_id=source.remote_id)
+    assert mia.character_id.startswith("ch_")
+    assert desk.ordered("mia dances", characters=("mia",))["prompt"] == f"@{mia.username} dances"
+    assert desk.gateway.charges == charges + 3
+
+
+def test_a_character_of_a_clip_is_paid_once(desk):
+    charges = desk.gateway.charges
+    url = "https://a.example/c.mp4"
+    made = desk.cast("bo", source_url=url, start=1.0, end=3.0)
+    assert (made.source_url, made.start, made.end) == (url, 1.0, 3.0)
+    assert desk.cast("bo again", source_url=url, start=1.0, end=3.0).character_id == made.character_id
+    assert desk.gateway.charges == charges + 1
+    assert desk.last["prompt"] == "character of https://a.example/c.mp4, 1 to 3 s"
+
+
+def test_private_jobs_cannot_be_remixed_here_and_there(desk):
+    made = desk.make(LIGHT, profile="private")
+    charges = desk.gateway.charges
+    with pytest.raises(Unsupported, match="private"):
+        desk.make("at night", Operation.REMIX, profile="private", source_id=made.remote_id)
+    with pytest.raises(AuthError, match="private video cannot be remixed"):
+        desk.make("at night", Operation.REMIX, source_id=made.remote_id)
+    assert desk.gateway.charges == charges
+
+
+def test_quota_is_what_the_site_shows(desk):
+    quota = desk.engine.quota("plain").result(20)
+    assert quota.total == 1000
+    assert quota.remaining == pytest.approx(quota.total - quota.used)
+    assert "500000 raw" in quota.unit
+
+
+def test_an_address_that_the_relay_lacks_is_a_bad_response_and_charges_nothing(desk):
+    source = desk.make(LIGHT, profile="bare", seed=3)
+    charges = desk.gateway.charges
+    with pytest.raises(BadResponse, match="web page"):
+        desk.make("at night", Operation.REMIX, profile="bare", source_id=source.remote_id)
+    with pytest.raises(BadResponse, match="/sora/v1/characters"):
+        desk.cast("nobody", profile="bare", source_url="https://a.example/c.mp4")
+    with pytest.raises(BadResponse):
+        desk.engine.quota("bare").result(20)
+    assert desk.gateway.charges == charges
+
+
+BUSY = {"status": 429, "headers": {"Retry-After": "0.1"}}
+ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
+    "refused": ({"status": 400, "body": {"code": "x", "message": "no"}}, RequestRejected),
+    "no quota": ({"status": 403, "body": {"error": {"code": "insufficient_user_quota"}}}, QuotaExceeded),
+    "review": ({"status": 400, "body": {"error": {"code": "prompt_review_failed"}}}, ModerationRejected),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case):
+    answer, kind = ANSWERS[case]
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "status", **answer})
+    with pytest.raises(kind):
+        desk.make(f"refused: {case}")
+    assert desk.gateway.charges == charges
+
+
+def test_a_busy_server_is_asked_again_and_paid_once(desk):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "status", "times": 2, **BUSY})
+    assert desk.make(LIGHT, seed=4).path.is_file()
+    assert desk.gateway.charges == charges + 1
+
+
+LOST = (
+    {"do": "drop"},
+    {"do": "garbage", "kind": "html"},
+    {"do": "garbage", "kind": "bytes"},
+    {"do": "status", "status": 504},
+)
+
+
+@pytest.mark.parametrize("number", range(len(LOST)))
+def test_a_lost_answer_is_never_paid_for_again(desk, number):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "when": "after", "times": 2, **LOST[number]})
+    for _ in range(2):
+        with pytest.raises(SubmissionUnknown):
+            desk.make(f"lost {number}")
+        with pytest.raises(SubmissionUnknown):
+            desk.cast("lost", source_url=f"https://a.example/{number}.mp4")
+    assert desk.gateway.charges == charges + 2
+
+
+@pytest.mark.parametrize("profile", ["plain", "comfly"])
+@pytest.mark.parametrize(
+    ("code", "kind", "words"),
+    [
+        ("prompt_review_failed", ModerationRejected, "请修改提示词"),
+        ("image_review_failed", ModerationRejected, "use another image"),
+        ("result_review_failed", ModerationRejected, "change what the prompt asks for"),
+        ("boom", JobFailed, "it fell over"),
+    ],
+)
+def test_a_job_that_fails_says_why_and_may_be_run_again(desk, profile, code, kind, words):
+    desk.gateway.fault({"on": "create", "do": "fail", "code": code, "message": "it fell over"})
+    with pytest.raises(kind, match=words) as caught:
+        desk.make(f"failing: {code}", profile=profile)
+    assert "it fell over" in caught.value.message
+
+
+def test_a_character_that_is_refused_says_why(desk):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "fail", "code": "image_review_failed", "message": "真人"})
+    with pytest.raises(ModerationRejected, match="真人"):
+        desk.cast("real", source_url="https://a.example/real.mp4")
+    with pytest.raises(SoraError, match="no finished task"):
+        desk.cast("none", source_id="00000000-0000-0000-0000-000000000000")
+    assert desk.gateway.charges == charges
+
+
+def test_a_wrong_key_and_an_unknown_source_are_told_apart(desk):
+    with pytest.raises(AuthError):
+        desk.make("x", profile="wrong-key")
+    with pytest.raises(JobNotFound):
+        desk.make("x", Operation.REMIX, source_id="00000000-0000-0000-0000-000000000000")
+
+
+STRICT: dict[str, tuple[str, Any, int, str]] = {
+    "no model": ("/v2/videos/generations", {"prompt": "x"}, 400, "model is required"),
+    "no prompt": ("/v2/videos/generations", {"model": "sora-2"}, 400, "prompt"),
+    "aspect": ("/v2/videos/generations", {"model": "sora-2", "prompt": "x", "aspect_ratio": "1:1"}, 400, "9:16"),
+    "duration": ("/v2/videos/generations", {"model": "sora-2", "prompt": "x", "duration": 12}, 400, "10, 15, 25"),
+    "hd": ("/v2/videos/generations", {"model": "sora-2", "prompt": "x", "hd": True}, 400, "sora-2-pro"),
+    "hd text": ("/v2/videos/generations", {"model": "sora-2-pro", "prompt": "x", "hd": "true"}, 400, "boolean"),
+    "both": ("/v2/videos/generations", {"model": "sora-2-pro", "prompt": "x", "hd": True, "duration": 25}, 400, "hd"),
+    "images": ("/v2/videos/generations", {"model": "sora-2", "prompt": "x", "images": "y"}, 400, "list"),
+    "image": ("/v2/videos/generations", {"model": "sora-2", "prompt": "x", "images": ["y"]}, 400, "images"),
+    "remix": ("/v1/videos/none/remix", {"prompt": "x"}, 400, "task_not_exist"),
+    "model of a character": ("/sora/v1/characters", {"model": "sora-2"}, 503, "无可用渠道"),
+    "timestamps": ("/sora/v1/characters", {"url": "https://a.example/c.mp4", "timestamps": "0,9"}, 400, "1 to 3"),
+    "source": ("/sora/v1/characters", {"timestamps": "0,2"}, 400, "exactly one"),
+}
+
+
+@pytest.mark.parametrize("case", STRICT)
+def test_the_gateway_is_as_strict_as_the_document(desk, case):
+    path, body, status, words = STRICT[case]
+    charges = desk.gateway.charges
+    refused = desk.post(f"/shenma{path}", body)
+    assert refused.status_code == status
+    assert words in json.dumps(refused.json(), ensure_ascii=False)
+    assert desk.gateway.charges == charges
+
+
+def test_the_gateway_calls_its_json_text_and_takes_a_duration_as_text(desk):
+    desk.gateway.fault({"on": "create", "do": "stuck"})
+    created = desk.post("/shenma/v2/videos/generations", {"model": "sora-2", "prompt": LIGHT, "duration": "15"})
+    assert created.headers["content-type"].startswith("text/plain")
+    assert set(created.json()) == {"task_id", "status", "progress", "created_at"}
+    assert desk.last["seconds"] == 15
+
+
+def test_the_command_makes_a_character_and_uses_it(desk, tmp_path):
+    command = Command(tmp_path, RELAY_KEY=KEY)
+    url = desk.gateway.url + "/shenma"
+    words = (
+        "profiles",
+        "add",
+        "own",
+        "--provider",
+        "shenma",
+        "--base-url",
+        url,
+        "--key-env",
+        "RELAY_KEY",
+        "--poll",
+        "0.1",
+    )
+    assert command(*words).code == 0
+    made = command(
+        "character", "create", "zoe", "--profile", "own", "--url", "https://a.example/z.mp4", "--end", "2", "--json"
+    )
+    assert made.code == 0, made.err
+    desk.gateway.fault({"on": "create", "do": "fail", "code": "prompt_review_failed", "message": "no"})
+    video = command("generate", "zoe waves", "--profile", "own", "--character", "zoe")
+    assert video.code == 4
+    assert "请修改提示词" in video.err
+    assert desk.last["prompt"] == f"@{made.json['username']} waves"
+    assert command("generate", LIGHT, "--profile", "own", "--json").code == 0
