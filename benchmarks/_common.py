@@ -14,6 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 MIB = 2**20
 
 
+class Failed(RuntimeError):
+    """A benchmark could not be measured; the message says why."""
+
+
 def load_core() -> None:
     """Makes `sora_core` importable without putting the repository, which has a package `nodes`, on the path."""
     folder = ROOT / "sora_core"
@@ -47,12 +51,12 @@ def run_child(python: str, script: str, *arguments: str, cwd: Path | None = None
 
 
 def run_raw(python: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Ends the benchmark with the child's own words when the child fails."""
+    """Raises Failed with the child's own words when the child fails."""
     # one that is set for the parent would keep the child from the byte code that users have
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     run = subprocess.run([python, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False)
     if run.returncode:
-        sys.exit(f"{' '.join(arguments)} failed:\n{run.stderr[-3000:]}")
+        raise Failed(f"{' '.join(arguments)} failed:\n{run.stderr[-3000:]}")
     return run
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 import psutil
-from _common import ROOT
+from _common import ROOT, Failed
 
 sys.path.append(str(ROOT / "scripts"))
 from comfyui_process import ComfyUI, checkouts, install_pack, install_requirements, python_of, running, version_of
@@ -62,7 +62,7 @@ def gateway(speed: float) -> Iterator[Gateway]:
         try:
             line = process.stdout.readline().strip()
             if not line.startswith("listening on "):
-                sys.exit(f"The gateway did not start: {line}")
+                raise Failed(f"The gateway did not start: {line}")
             yield Gateway(line.removeprefix("listening on "))
         finally:
             process.terminate()
@@ -71,7 +71,7 @@ def gateway(speed: float) -> Iterator[Gateway]:
 
 @dataclass
 class Stage:
-    """A running ComfyUI. ``seconds_of`` and ``memory`` say what a prompt took."""
+    """A running ComfyUI."""
 
     comfy: ComfyUI
 
@@ -79,7 +79,7 @@ class Stage:
         """Runs the graph; the seconds from its start to its end, by ComfyUI's own clock."""
         entry = self.comfy.run(prompt, timeout=600)
         if entry["status"]["status_str"] != "success":
-            sys.exit(f"The prompt failed: {entry['status']['messages']}")
+            raise Failed(f"The prompt failed: {entry['status']['messages']}")
         at = {kind: data["timestamp"] for kind, data in entry["status"]["messages"]}
         return float(at["execution_success"] - at["execution_start"]) / 1000
 

@@ -33,8 +33,9 @@ HOW = (
     f"{SECONDS} s of {WIDTH}x{HEIGHT} at {FPS} fps, H.264 and AAC, decoded to the frames tensor and the waveform. "
     "Every run is a fresh process of ComfyUI's own interpreter; the contestants take turns. Seconds exclude imports; "
     "peak is the most memory held, less what was held before. Before each run another process writes as much memory as "
-    "the hungriest needs and frees it again: a virtual machine's host takes back what lies idle, and getting it again "
-    "takes ten times as long as any of these, and hits whoever comes first."
+    "the hungriest needs and frees it again: the host of a virtual machine takes back what lies idle, and whoever "
+    "comes first waits for it, up to seconds a GiB. Without this, waiting is most of the time of both, and the factor "
+    "falls to that of the peaks or below."
 )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from _common import say
+from _common import Failed, say
 from _report import NO_COMFYUI, Aim, Figure, Report, parser, run, show
 from _stage import gateway, newest_comfyui, stage, text2video
 
@@ -36,7 +36,7 @@ def measure(rounds: int) -> Report:
                 charged = server.charges
                 seconds[count].append(host.run(graph(turn, count)))
                 if server.charges != charged + count:
-                    raise RuntimeError(f"{server.charges - charged} jobs were charged instead of {count}")
+                    raise Failed(f"{server.charges - charged} jobs were charged instead of {count}")
                 say(f"jobs, round {turn + 1}/{rounds}: {count} took {seconds[count][-1]:.2f} s")
     one, eight = Figure(tuple(seconds[1])), Figure(tuple(seconds[JOBS]))
     ratio = eight.per(one)

@@ -2,7 +2,7 @@
 
     scripts/bench [--only NAME]... [--rounds N] [--json FILE]
 
-With --only nothing is written: the page shows figures of one run.
+With --only, or when a part fails, nothing is written: the page shows the figures of one whole run.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -21,19 +22,23 @@ README = Path(__file__).resolve().parent / "README.md"
 BEGIN, END = "<!-- figures: begin (scripts/bench writes what follows) -->", "<!-- figures: end -->"
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", action="append", choices=ROUNDS, help="this one; may be given more than once")
     parser.add_argument("--rounds", type=int, help="how often each is measured; by default " + str(ROUNDS))
     parser.add_argument("--json", type=Path, help="where the figures go, too")
     given = parser.parse_args()
     names = given.only or list(ROUNDS)
-    reports = []
+    reports, failed = [], []
     for name in names:
         say(f"{name} ...")
-        reports.append(run(importlib.import_module(name).measure, given.rounds or ROUNDS[name]))
+        try:
+            reports.append(run(importlib.import_module(name).measure, given.rounds or ROUNDS[name]))
+        except (RuntimeError, TimeoutError) as error:
+            failed.append(f"FAILED: {name}: {error}")
+            say(failed[-1])
     text = page(reports)
-    if not given.only:
+    if not given.only and not failed:
         write(README, text)
     if given.json:
         given.json.write_text(json.dumps([asdict(report) for report in reports], indent=1), encoding="utf-8")
@@ -43,6 +48,8 @@ def main() -> None:
             print(aim.line())
         if report.skipped:
             print(f"not run: {report.title}: {report.skipped}")
+    print("\n".join(failed), end="\n" if failed else "")
+    return 1 if failed else 0
 
 
 def page(reports: list[Report]) -> str:
@@ -59,4 +66,4 @@ def write(readme: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

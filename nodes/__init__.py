@@ -5,11 +5,27 @@ from __future__ import annotations
 from ._comfy import ComfyExtension, io
 from ._host import resolve_auto_frames_when_queued, take_up_unfinished_jobs
 from ._routes import add_routes
+from .create_character import CreateCharacter
+from .image2video import Image2Video
 from .quota import Quota
+from .remix import Remix
+from .remove_watermark import RemoveWatermark
 from .resume_job import ResumeJob
+from .shot import Shot
+from .storyboard import Storyboard
 from .text2video import Text2Video
 
-NODES: list[type[io.ComfyNode]] = [Text2Video, ResumeJob, Quota]
+NODES: list[type[io.ComfyNode]] = [
+    Text2Video,
+    Image2Video,
+    Storyboard,
+    Shot,
+    Remix,
+    CreateCharacter,
+    RemoveWatermark,
+    ResumeJob,
+    Quota,
+]
 
 
 class SoraVideoExtension(ComfyExtension):

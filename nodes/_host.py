@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -78,14 +78,37 @@ class Reports:
         self._shown = latest
         # the class: 0.8 declares the attribute `execution` and never sets it
         await ComfyAPI.Execution().set_progress(latest.percent or 0.0, 100.0)
-        _show_text(str(latest))
+        show_text(str(latest))
 
 
-def _show_text(text: str) -> None:
+async def show_picture(picture: Any, text: str) -> None:
+    """A PIL picture and a text on the node, before there is progress to show."""
+    await ComfyAPI.Execution().set_progress(0.0, 100.0, preview_image=picture)
+    show_text(text)
+
+
+def show_text(text: str) -> None:
     server, context = PromptServer.instance, get_executing_context()
     if server is not None and server.client_id and context is not None:
         # with the client's id: without one, every open browser would read it
         server.send_progress_text(text, context.node_id, server.client_id)
+
+
+def says_errors(execute: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+    """For a node's execute: what goes wrong is also said on the node.
+
+    Newer pages hide an exception's words behind a button.
+    """
+
+    @functools.wraps(execute)
+    async def told(*args: Any, **kwargs: Any) -> T:
+        try:
+            return await execute(*args, **kwargs)
+        except SoraError as error:
+            show_text(str(error))
+            raise
+
+    return told
 
 
 async def wait_for(waiter: Waiter[T], reports: Reports | None = None) -> T:

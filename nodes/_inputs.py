@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..sora_core.checks import ORIENTATIONS, QUALITIES
-from ..sora_core.errors import SoraError
+from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.models import GenerationRequest, Operation
 from ..sora_core.profiles import PREVIEW
 from ._comfy import advanced, io
 from ._host import engine
 
+SHOT = io.Custom("SORAVIDEO_SHOT")
+CHARACTER = io.Custom("SORAVIDEO_CHARACTER")
 FRAMES = ("auto", "decode", "skip")
 MAX_SEED = 2**53 - 1  # the largest whole number that survives the browser's JSON
 
@@ -44,8 +47,9 @@ def seed_input() -> io.Input:
 
 def generation_inputs() -> list[io.Input]:
     """Optional settings of what is asked for; left out or at their defaults, the profile decides."""
+    model, seconds, *rest = remix_inputs()
     return [
-        io.String.Input("model", default="", optional=True, tooltip="Empty: the profile's own default."),
+        model,
         io.Combo.Input(
             "orientation",
             options=list(ORIENTATIONS),
@@ -53,9 +57,7 @@ def generation_inputs() -> list[io.Input]:
             optional=True,
             tooltip="Shape of the picture.",
         ),
-        io.Int.Input(
-            "seconds", default=0, min=0, max=600, optional=True, tooltip="Length in seconds. 0: the profile's default."
-        ),
+        seconds,
         io.Combo.Input(
             "quality",
             options=list(QUALITIES),
@@ -69,6 +71,17 @@ def generation_inputs() -> list[io.Input]:
             optional=True,
             tooltip="WIDTHxHEIGHT in pixels, such as 1280x720. Empty: from orientation and quality.",
             **advanced(),
+        ),
+        *rest,
+    ]
+
+
+def remix_inputs() -> list[io.Input]:
+    """Those of them that are left to choose when the shape of the picture is that of another video."""
+    return [
+        io.String.Input("model", default="", optional=True, tooltip="Empty: the profile's own default."),
+        io.Int.Input(
+            "seconds", default=0, min=0, max=600, optional=True, tooltip="Length in seconds. 0: the profile's default."
         ),
         io.String.Input(
             "negative_prompt",
@@ -93,6 +106,14 @@ def generation_inputs() -> list[io.Input]:
             **advanced(),
         ),
     ]
+
+
+def character_input() -> io.Input:
+    return CHARACTER.Input(
+        "character",
+        optional=True,
+        tooltip="A character from Sora Create Character, beside those named in characters.",
+    )
 
 
 def delivery_inputs() -> list[io.Input]:
@@ -132,7 +153,9 @@ def delivery_inputs() -> list[io.Input]:
     ]
 
 
-def request_from(operation: Operation, prompt: str, seed: int, **options: Any) -> GenerationRequest:
+def request_from(
+    operation: Operation, profile: str, prompt: str = "", seed: int = 0, **options: Any
+) -> GenerationRequest:
     """Widgets -> request. Pure; unknown options belong to the delivery and are left alone."""
     return GenerationRequest(
         operation=operation,
@@ -145,8 +168,30 @@ def request_from(operation: Operation, prompt: str, seed: int, **options: Any) -
         size=options.get("size", ""),
         negative_prompt=options.get("negative_prompt", "").strip(),
         style=options.get("style", "").strip(),
-        characters=tuple(name.strip() for name in options.get("characters", "").split(",") if name.strip()),
+        characters=_characters(options.get("characters", ""), options.get("character"), profile),
     )
+
+
+def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
+    """Names without repetition. Raises InvalidRequest for a connected character of another profile."""
+    found = [name.strip() for name in names.split(",") if name.strip()]
+    if connected is not None:
+        if not isinstance(connected, Mapping) or not {"name", "profile"} <= set(connected):
+            raise InvalidRequest("What is connected to character is none; Sora Create Character makes them.")
+        if connected["profile"] != profile:
+            raise InvalidRequest(
+                f"The character '{connected['name']}' belongs to profile '{connected['profile']}', not to '{profile}'."
+            )
+        found.append(str(connected["name"]))
+    return tuple(dict.fromkeys(found))
+
+
+def source_of(name: str, profile: str) -> dict[str, str]:
+    """The request's source_url or source_id, from an address, our job id or the server's. Raises InvalidRequest."""
+    source = name.strip()
+    if source.startswith(("http://", "https://")):
+        return {"source_url": source}
+    return {"source_id": engine().source_id(source, profile)}
 
 
 def check_profile(name: str | None) -> bool | str:

@@ -6,7 +6,7 @@ import functools
 from typing import Any
 
 from ..sora_core.engine import Waiter
-from ..sora_core.models import Delivery
+from ..sora_core.models import Delivery, GenerationRequest
 from . import _host as host
 from ._comfy import InputImpl, io
 
@@ -34,9 +34,22 @@ def video_hidden() -> list[io.Hidden]:
     return [io.Hidden.prompt, io.Hidden.extra_pnginfo]
 
 
-async def deliver(waiter: Waiter[Delivery], reports: host.Reports, options: dict[str, Any]) -> io.NodeOutput:
+async def generate(
+    request: GenerationRequest, profile: str, options: dict[str, Any], hidden: Any, *, note: str = ""
+) -> io.NodeOutput:
+    """One video. ``note`` is shown with it: what became of an image on its way."""
+    destination = host.destination(options.get("filename_prefix", "video/sora"), hidden)
+    reports = host.Reports()
+    waiter = host.engine().generate(request, profile, destination, reports)
+    return await deliver(waiter, reports, options, note=note)
+
+
+async def deliver(
+    waiter: Waiter[Delivery], reports: host.Reports, options: dict[str, Any], *, note: str = ""
+) -> io.NodeOutput:
     """Waits for the job and hands out its video, with frames and audio when they are wanted."""
     delivery = await host.wait_for(waiter, reports)
+    host.show_text(f"{'found, nothing charged' if delivery.reused else 'done'} · job {delivery.job_id}")
     step = options.get("frame_step", 1)
     frames: Any = host.blocked(_SKIPPED)
     audio: Any = frames
@@ -56,7 +69,7 @@ async def deliver(waiter: Waiter[Delivery], reports: host.Reports, options: dict
         ui={
             "images": host.shown_in_player(delivery.path),
             "animated": (True,),
-            "text": (path, delivery.job_id),
+            "text": (path, delivery.job_id, *([note] if note else [])),
         },
     )
 

@@ -38,6 +38,7 @@ class ResumeJob(io.ComfyNode):
         return inputs.check_profile(profile)
 
     @classmethod
+    @host.says_errors
     async def execute(cls, job_id: str, profile: str, **options: Any) -> io.NodeOutput:
         destination = host.destination(options.get("filename_prefix", "video/sora"), cls.hidden)
         reports = host.Reports()

@@ -8,7 +8,7 @@ from ..sora_core.models import Operation
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
-from ._outputs import deliver, video_hidden, video_outputs
+from ._outputs import generate, video_hidden, video_outputs
 
 
 class Text2Video(io.ComfyNode):
@@ -38,9 +38,7 @@ class Text2Video(io.ComfyNode):
         return inputs.check_profile(profile)
 
     @classmethod
+    @host.says_errors
     async def execute(cls, prompt: str, profile: str, seed: int, **options: Any) -> io.NodeOutput:
-        request = inputs.request_from(Operation.TEXT_TO_VIDEO, prompt, seed, **options)
-        destination = host.destination(options.get("filename_prefix", "video/sora"), cls.hidden)
-        reports = host.Reports()
-        waiter = host.engine().generate(request, profile, destination, reports)
-        return await deliver(waiter, reports, options)
+        request = inputs.request_from(Operation.TEXT_TO_VIDEO, profile, prompt, seed, **options)
+        return await generate(request, profile, options, cls.hidden)

@@ -45,6 +45,20 @@ def check_operation(operation: Operation, can: Capabilities, profile: str) -> No
         )
 
 
+def check_part(request: GenerationRequest, length: float | None) -> None:
+    """Raises InvalidRequest for a part of a clip that is too short, too long or outside of it.
+
+    ``length`` of the clip in seconds; None when it is not known.
+    """
+    if request.operation is not Operation.CREATE_CHARACTER:
+        return
+    part = f"The part that shows the character goes from {request.start:g} to {request.end:g} s"
+    if request.start < 0 or not 1 <= round(request.end - request.start, 3) <= 3:
+        raise InvalidRequest(f"{part}; it must be 1 to 3 seconds long and start at 0 or later.")
+    if length and request.end > length + 0.05:
+        raise InvalidRequest(f"{part}; the clip is only {length:.2f} s long.")
+
+
 def picture_size(request: GenerationRequest) -> tuple[int, int]:
     """Width and height in pixels that reference images of a resolved request should have.
 

@@ -1,16 +1,18 @@
 """Looks at a profile from the outside in and says what is wrong and how to set it right. Never charges.
 
-Every request is a GET. A page below `/health` is never asked for: LiteLLM's makes a video, which is charged.
+Every request is a GET. A page below `/health` is never asked for: LiteLLM's makes a video, and that is charged.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+import re
+from collections.abc import Coroutine, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
+from .clock import SystemClock
 from .connection import Connection
 from .credentials import authorization
 from .engine import Engine
@@ -19,23 +21,324 @@ from .errors import (
     BadResponse,
     ChallengePage,
     InputError,
-    JobNotFound,
     NetworkError,
     ProfileError,
     QuotaExceeded,
-    RequestRejected,
-    ServerError,
     SoraError,
-    Unsupported,
 )
-from .models import Call, Effect, GenerationRequest, Operation, Secret
-from .providers import PROVIDERS, Provider
-from .providers.signs import Sight, dialect_of, needs_its_dialect
-from .transport import Http, Reply
-from .transport.reach import obstacle
-from .transport.urls import bare_url, origin
+from .models import Effect, GenerationRequest, Operation, Secret
+from .profiles import AUTH_SCHEMES, Profile
+from .providers import PROVIDERS, Provider, provider_for
+from .providers import _normalize as normalize
+from .providers._openai_signs import PAGES, dialect_of, works_only_as_itself
+from .transport import Call, Http, Reply
+from .transport.reach import environment_proxy, obstacle
+from .transport.urls import bare_url
 
-NO_JOB = "sora-video-doctor"  # an id and a page that no server has
-_HEAD_BYTES = 2**18
-_MOST_LOOKS = 40
-_SIGNS = ("/openapi.json", "/swagger/doc.json")
+NOWHERE = "sora-video-doctor"  # a page, and an id, that no server has
+_REPLY_BYTES = 2**21
+_MOST_LOOKS = 48
+_BAD_GATEWAY = (502, 503, 504)
+_DIALECTS_OF_PLACE = ("localai",)  # the base URL alone does not lead to its pages
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check. ``ok`` None: could not be told, which is no failure."""
+
+    check: str
+    ok: bool | None
+    detail: str
+    error: SoraError | None = None
+
+
+def examine(engine: Engine, profile_name: str) -> list[Finding]:
+    """Profile, key, server, models, dialect and quota, until the first failure that hides the rest."""
+    try:
+        profile = engine.profiles.get(profile_name)
+        provider_for(profile).capabilities()
+    except SoraError as error:
+        return [Finding("profile", False, error.message, error)]
+    address = "the built-in gateway on this machine" if profile.embedded else profile.base_url
+    findings = [Finding("profile", True, f"provider {profile.provider}, {address}")]
+    try:
+        source = engine.credentials.source(profile)
+        key = Secret("") if profile.embedded else engine.credentials.get(profile)
+        findings.append(Finding("key", True, source))
+    except SoraError as error:
+        return [*findings, Finding("key", False, error.message, error)]
+    try:
+        return findings + engine.ask(profile_name, lambda connection: _look(connection, key)).result()
+    except SoraError as error:
+        return [*findings, Finding("server", False, error.message, error)]
+
+
+class _Eyes:
+    """Looks at pages; at each only once, and at so many at most. One GET each, whatever comes back."""
+
+    def __init__(self, http: Http, key: Secret) -> None:
+        self._http = http
+        self._key = key.reveal().encode()
+        self._seen: dict[str, Reply] = {}
+
+    async def at(self, path: str) -> Reply:
+        """The answer, of any status. Raises NetworkError, BadResponse for a redirect that leads astray."""
+        url = self._http.absolute(path)
+        if url not in self._seen:
+            self._seen[url] = await self._get(url)
+        return self._seen[url]
+
+    @property
+    def tired(self) -> bool:
+        return len(self._seen) >= _MOST_LOOKS
+
+    async def _get(self, url: str) -> Reply:
+        body = bytearray()
+        async with self._http.stream(Call("GET", url, Effect.READ, timeout=30)) as response:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _REPLY_BYTES:
+                    break
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            if self._key:
+                body = body.replace(self._key, b"***")  # some servers repeat the key they refuse
+            return Reply(response.status_code, headers, bytes(body), url)
+
+
+async def _look(connection: Connection, key: Secret) -> list[Finding]:
+    eyes, profile, http = _Eyes(connection.http, key), connection.profile, connection.http
+    try:
+        server = await _server(connection, eyes)
+    except NetworkError as error:
+        raise await _explained(error, http.base_url, profile.proxy) from error
+    except AuthError as error:
+        raise await _wrong_key(error, connection, key) from error
+    findings = [server, await _optional("models", _models(connection))]
+    if profile.provider == "openai" and not profile.embedded:
+        findings += await _dialect(connection, eyes)
+    return [*findings, await _optional("quota", _quota(connection))]
+
+
+async def _server(connection: Connection, eyes: _Eyes) -> Finding:
+    """Whether the protocol is spoken below the base URL. Raises what stands in the way."""
+    provider, http = connection.provider, connection.http
+    nowhere = await eyes.at(NOWHERE)
+    _refuse_strangers(provider, nowhere)
+    worst: Reply | None = None
+    for path in _pages(provider):
+        reply = await eyes.at(path)
+        _refuse_strangers(provider, reply)
+        if not _is_there(reply, nowhere):
+            continue
+        if reply.status < 500:
+            return Finding("server", True, f"{bare_url(http.base_url)} answers{_jobs_listed(provider, reply)}")
+        worst = worst or reply
+    if worst:
+        _check_proxy(worst, connection)
+        raise provider.judge(worst)
+    raise await _misplaced(connection, eyes, nowhere)
+
+
+def _pages(provider: Provider) -> Iterator[str]:
+    """The protocol's pages that a GET can do no harm to; one that is made for POST says so, and so is there."""
+    example = GenerationRequest(Operation.TEXT_TO_VIDEO, "?", model="?", seconds=0)
+    if provider.capabilities().can_list:
+        yield provider.encode_list(None).path
+    can = provider.capabilities()
+    pair, size = next(iter(can.size_for.items()))
+    seconds = can.default_seconds or next(iter(can.seconds))
+    try:
+        settled = provider.settle(replace(example, seconds=seconds, size=size, orientation=pair[0], quality=pair[1]))
+        yield provider.encode_submit(settled).path
+    except InputError:
+        pass  # what the example lacks is of no interest here
+    try:
+        read = provider.encode_fetch(NOWHERE)
+    except InputError:
+        return
+    if read.method == "GET":
+        yield read.path
+
+
+def _refuse_strangers(provider: Provider, reply: Reply) -> None:
+    """Raises for an answer that comes before any page: a challenge, a refused key, a proxy."""
+    if reply.status == 407:
+        raise NetworkError(
+            "The proxy wants a user name and a password.",
+            fix="Use a proxy that needs none from this machine, for example a local one that logs in at the other.",
+            fix_zh="代理要求用户名与密码；请改用本机无需认证的代理转发。",
+        )
+    if reply.ok:
+        return
+    error = provider.judge(reply)
+    if isinstance(error, (AuthError, ChallengePage, QuotaExceeded)):
+        raise error
+
+
+def _check_proxy(reply: Reply, connection: Connection) -> None:
+    proxy = connection.profile.proxy or environment_proxy(connection.http.base_url)
+    if proxy and reply.status in _BAD_GATEWAY:
+        raise NetworkError(
+            f"The answer is HTTP {reply.status}, perhaps of the proxy {bare_url(proxy)} on the way, not of the server.",
+            fix="Try without the proxy (`proxy` in the profile, or NO_PROXY), and look into its log.",
+            fix_zh="可能是代理返回的错误；请尝试绕过代理（配置中的 proxy 或 NO_PROXY）。",
+        )
+
+
+def _is_there(reply: Reply, nowhere: Reply) -> bool:
+    """Whether the page exists: it is no web page and does not answer as a page that cannot exist."""
+    if normalize.is_html(reply.body):
+        return False
+    return (reply.status, _words(reply)) != (nowhere.status, _words(nowhere))
+
+
+def _words(reply: Reply) -> str:
+    """What the answer says, without what differs from page to page."""
+    return re.sub(r"/[^\s\"')]*|[0-9a-f-]{8,}|\d+", "", normalize.failure_of(reply).message)
+
+
+def _jobs_listed(provider: Provider, reply: Reply) -> str:
+    try:
+        jobs, _ = provider.decode_list(reply)
+    except SoraError:
+        return f" as the {provider.name} protocol does"
+    return f"; its list shows {len(jobs)} jobs"
+
+
+async def _misplaced(connection: Connection, eyes: _Eyes, nowhere: Reply) -> SoraError:
+    """The error for an address where the protocol is not spoken, with the place where it is, if that is found."""
+    profile, base = connection.profile, bare_url(connection.http.base_url)
+    if nowhere.status == 400:  # as TLS ports answer to plain http
+        blocked = await asyncio.to_thread(obstacle, connection.http.base_url, profile.proxy)
+        if blocked:
+            return NetworkError(blocked.message, fix=blocked.fix, fix_zh=blocked.fix_zh)
+    what = f"is no address of the {profile.provider} protocol: its pages are not there (HTTP {nowhere.status})"
+    if normalize.is_html(nowhere.body) or nowhere.ok:
+        what = "answers with a web page, not with an API"
+    found = await _elsewhere(profile, eyes)
+    if found:
+        said = [f'{name} = "{value}"' for name, value in found.items()]
+        return ProfileError(
+            f"{base} {what}.",
+            fix=f"Something that fits answers with {', '.join(said)}: change the profile to that.",
+            fix_zh=f"以下设置有相符的响应：{'，'.join(said)}；请据此修改配置。",
+        )
+    return ProfileError(
+        f"{base} {what}.",
+        fix="Take base_url (up to and with /v1, where it has one) and provider from the server's own documentation; "
+        f"a server that only chats has no videos. Known providers: {', '.join(sorted(PROVIDERS))}.",
+        fix_zh="请按服务方文档填写 base_url（含 /v1，若有）与 provider；只提供聊天的服务没有视频接口。",
+    )
+
+
+async def _elsewhere(profile: Profile, eyes: _Eyes) -> dict[str, str]:
+    """Settings under which this host does answer; {} when none is found."""
+    for variant in _variants(profile):
+        try:
+            provider = provider_for(variant)
+            base = provider.base_url()
+            for path in _pages(provider):
+                if eyes.tired:
+                    return {}
+                reply, nowhere = await eyes.at(_under(base, path)), await eyes.at(_under(base, NOWHERE))
+                if reply.status < 500 and _is_there(reply, nowhere):
+                    named = {"dialect": variant.dialect} if variant.dialect in _DIALECTS_OF_PLACE else {}
+                    return {"provider": variant.provider, "base_url": base, **named}
+        except (InputError, BadResponse):
+            continue
+    return {}
+
+
+def _under(base: str, path: str) -> str:
+    return path if path.startswith(("http://", "https://")) else f"{base}/{path.lstrip('/')}"
+
+
+def _variants(profile: Profile) -> Iterator[Profile]:
+    """Other ways to write the profile, the likeliest first: the address cut shorter, another provider."""
+    parts = [part for part in urlsplit(profile.base_url).path.split("/") if part]
+    origin = urljoin(profile.base_url, "/").rstrip("/")
+    kinds = [(profile.provider, profile.dialect), *((name, "") for name in PROVIDERS), ("openai", "localai")]
+    kinds += [("openai", "azure"), ("openai", "openrouter")]
+    for length in range(len(parts), -1, -1):
+        base = "/".join([origin, *parts[:length]])
+        for name, dialect in dict.fromkeys(kinds):
+            yield replace(profile, provider=name, dialect=dialect, base_url=base)
+
+
+async def _explained(error: NetworkError, url: str, proxy: str) -> NetworkError:
+    blocked = await asyncio.to_thread(obstacle, url, proxy)
+    if blocked is None:
+        return error
+    return NetworkError(f"{blocked.message} [{error.message}]", fix=blocked.fix, fix_zh=blocked.fix_zh)
+
+
+async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> AuthError:
+    """The error, with the way of sending the key that the server does take, if there is one."""
+    profile, http = connection.profile, connection.http
+    if profile.auth == "none":
+        return AuthError(error.message, fix='The server wants a key: set auth = "bearer" and give the profile one.')
+    page = next(_pages(connection.provider))
+    for scheme in AUTH_SCHEMES:
+        if scheme in (profile.auth, "none"):
+            continue
+        other = Http(
+            http.base_url,
+            judge=connection.provider.judge,
+            clock=SystemClock(),
+            auth=authorization(scheme, key),
+            proxy=profile.proxy or None,
+        )
+        try:
+            reply = await _Eyes(other, key).at(page)
+        except SoraError:
+            continue
+        finally:
+            await other.aclose()
+        if reply.ok or not isinstance(connection.provider.judge(reply), (AuthError, ChallengePage)):
+            return AuthError(
+                f'{error.message} The same key is taken when it is sent as auth = "{scheme}".',
+                fix=f'Set auth = "{scheme}" in the profile; nothing was charged.',
+                fix_zh=f'请在配置中设置 auth = "{scheme}"；未扣费。',
+            )
+    return error
+
+
+async def _dialect(connection: Connection, eyes: _Eyes) -> Sequence[Finding]:
+    """Which family of servers it is, where that shows, and whether the profile says so."""
+    base = connection.http.base_url
+    root = re.sub(r"/v\d+$", "", base)
+    replies = {}
+    for name, url in {"/models": f"{base}/models", **{page: root + page for page in PAGES}}.items():
+        try:
+            replies[name] = await eyes.at(url)
+        except (NetworkError, BadResponse):
+            continue
+    said, seen = connection.profile.dialect, dialect_of(base, replies)
+    if not seen:
+        return []
+    if seen == said:
+        return [Finding("dialect", True, f"{seen}, and the server looks like it")]
+    advice = f'the server looks like {seen}: say dialect = "{seen}" in the profile'
+    if works_only_as_itself(seen):
+        error = ProfileError(f"The server looks like {seen}, which takes no other form of request.", fix=advice)
+        return [Finding("dialect", False, advice, error)]
+    return [Finding("dialect", None, advice + (f" (it says {said})" if said else ""))]
+
+
+async def _models(connection: Connection) -> str:
+    return ", ".join(await connection.provider.models(connection.http)) or "none named"
+
+
+async def _quota(connection: Connection) -> str:
+    quota = await connection.provider.quota(connection.http)
+    return f"{'?' if quota.remaining is None else f'{quota.remaining:g}'} {quota.unit} left"
+
+
+async def _optional(check: str, work: Coroutine[Any, Any, str]) -> Finding:
+    """Something that a server need not have; a refused key or an empty account is still a failure."""
+    try:
+        return Finding(check, True, await work)
+    except (AuthError, QuotaExceeded) as error:
+        return Finding(check, False, error.message, error)
+    except SoraError as error:
+        return Finding(check, None, error.message)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from . import rows
-from .checks import resolve
+from .checks import check_part, picture_size, resolve
 from .clock import Clock, SystemClock
 from .connection import Connection, Connections
 from .credentials import Credentials
@@ -25,9 +25,21 @@ from .errors import Interrupted, InvalidRequest, JobNotFound, SoraError, Unsuppo
 from .flights import Flights, Watch
 from .home import state_dir
 from .ledger import Ledger
-from .models import Character, Delivery, Destination, GenerationRequest, Operation, Quota, Snapshot, State
+from .media.images import ImageNeeds
+from .models import (
+    Capabilities,
+    Character,
+    Delivery,
+    Destination,
+    GenerationRequest,
+    Operation,
+    Quota,
+    Snapshot,
+    State,
+)
 from .owners import Owner
 from .profiles import Profiles
+from .providers import provider_for
 from .rows import Job
 
 log = logging.getLogger(__name__)
@@ -98,6 +110,17 @@ class Engine:
             if self._ledger is None:
                 self._ledger = Ledger(self.home, self._clock)
             return self._ledger
+
+    def capabilities(self, profile: str) -> Capabilities:
+        """What the profile can do; no network. Raises ProfileError."""
+        return provider_for(self.profiles.get(profile)).capabilities()
+
+    def image_needs(self, request: GenerationRequest, profile: str, images: int) -> ImageNeeds:
+        """How that many reference images of the request are to be encoded; no network. Raises as generate does."""
+        provider = provider_for(self.profiles.get(profile))
+        can = provider.capabilities()
+        settled = provider.settle(resolve(request, can, profile, images_to_come=images))
+        return ImageNeeds(*picture_size(settled), can.image_bytes_limit)
 
     def generate(
         self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
@@ -203,6 +226,8 @@ class Engine:
         return _delivery(*await self._run(request, profile, destination, watch))
 
     async def _create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Character:
+        if "," in name or name.startswith("@"):
+            raise InvalidRequest(f"'{name}' is no name for a character: it holds a comma or begins with @.")
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         made = json.loads(job.result or "{}")
         character = Character(
@@ -250,6 +275,7 @@ class Engine:
         connection = await self._connections.get(profile)
         cast = tuple(self.character(profile, name) for name in request.characters)
         resolved = connection.provider.settle(resolve(replace(request, cast=cast), connection.can, profile))
+        check_part(resolved, self._length_of_source(resolved, profile))
         fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=profile)
         return await self._joined().join(
             fingerprint,
@@ -258,6 +284,15 @@ class Engine:
             watch,
             until_submitted=until_submitted,
         )
+
+    def _length_of_source(self, request: GenerationRequest, profile: str) -> float | None:
+        """Seconds of the clip that a character is made from; None when it is not ours."""
+        if request.operation is not Operation.CREATE_CHARACTER or not request.source_id:
+            return None
+        try:
+            return self.ledger.find(request.source_id, profile).duration
+        except JobNotFound:
+            return None
 
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
         job = self._find(name, profile, destination)

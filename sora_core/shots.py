@@ -23,7 +23,8 @@ from .models import Shot
 MAX_SECONDS = 3600.0  # of one shot
 _HEAD = re.compile(r"\s*\[?\s*(\d+(?:\.\d+)?)\s*s\s*(?:\]|:|：)\s*(.*)", re.DOTALL | re.IGNORECASE)
 # What was meant as a length and is none: "[5] a door", "[-1s] a door", "[5 sec] a door", "5 sec: a door"
-_ODD_HEAD = re.compile(r"\s*(?:\[\s*[-+]?[\d.,]+\s*[^\W\d]*\s*\]|[-+]?[\d.,]+\s*s[^\W\d]*\s*[:：])")
+_UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?|秒)"
+_ODD_HEAD = re.compile(rf"\s*(?:\[\s*[-+]?[\d.,]+\s*{_UNIT}?\s*\]|[-+]?[\d.,]+\s*{_UNIT}\s*[:：])", re.IGNORECASE)
 _HOW = "write '[5s] what it shows' or '5s: what it shows'"
 
 
@@ -65,7 +66,7 @@ def format_script(shots: Sequence[Shot]) -> str:
 
 
 def script_from_json(text: str) -> tuple[Shot, ...]:
-    """ `[{"text": ..., "seconds": ...}]` -> shots. Raises InvalidRequest, naming the entry."""
+    """`[{"text": ..., "seconds": ...}]` -> shots. Raises InvalidRequest, naming the entry."""
     try:
         entries = json.loads(text)
     except ValueError as error:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sora_core.checks import resolve
+from sora_core.checks import check_part, picture_size, resolve
 from sora_core.errors import InvalidRequest, Unsupported
 from sora_core.models import Capabilities, GenerationRequest, Operation, Shot, SizeRange, Upload
 
@@ -150,3 +150,74 @@ def test_every_refusal_names_the_profile():
         if kind is Unsupported and "big.png" not in str(changes):
             with pytest.raises(Unsupported, match="'relay'"):
                 resolved(**changes)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "total"),
+    [((3.3, 3.3, 1.4), 8), ((0.1,) * 40, 4), ((4.0001, 3.9999), 8)],
+    ids=["tenths", "many", "fine"],
+)
+def test_fractions_of_seconds_add_up_as_a_person_adds_them(lengths, total):
+    shots = tuple(Shot("a", seconds) for seconds in lengths)
+    assert resolved(operation=Operation.STORYBOARD, shots=shots).seconds == total
+
+
+def test_a_sum_with_a_fraction_is_named_in_full():
+    with pytest.raises(Unsupported, match=r"add up to 7\.75 seconds; profile 'relay' makes 4, 8, 12 seconds\."):
+        resolved(operation=Operation.STORYBOARD, shots=(Shot("a", 4.0), Shot("b", 3.75)))
+
+
+def test_shots_and_a_length_must_agree():
+    shots = (Shot("a", 4.0), Shot("b", 4.0))
+    assert resolved(operation=Operation.STORYBOARD, shots=shots, seconds=8).seconds == 8
+    with pytest.raises(InvalidRequest, match="add up to 8 seconds, but 12 are asked for"):
+        resolved(operation=Operation.STORYBOARD, shots=shots, seconds=12)
+
+
+def test_images_that_are_not_encoded_yet_count_as_images():
+    request = replace(REQUEST, operation=Operation.IMAGE_TO_VIDEO)
+    assert resolve(request, CAN, "relay", images_to_come=1).size == "1280x720"
+    with pytest.raises(Unsupported, match=r"takes 1 reference image\(s\), not 2"):
+        resolve(request, CAN, "relay", images_to_come=2)
+    with pytest.raises(Unsupported, match="takes no image files"):
+        resolve(request, replace(CAN, image_forms=frozenset(("url",))), "relay", images_to_come=1)
+    both = replace(request, image_url="https://a.example/b.png")
+    with pytest.raises(InvalidRequest, match="not both"):
+        resolve(both, replace(CAN, image_forms=frozenset(("url", "file"))), "relay", images_to_come=1)
+
+
+@pytest.mark.parametrize(
+    ("size", "orientation", "pixels"),
+    [
+        ("1792x1024", "landscape", (1792, 1024)),
+        ("", "landscape", (1280, 720)),
+        ("", "portrait", (720, 1280)),
+        ("", "square", (720, 720)),
+    ],
+)
+def test_a_reference_gets_the_size_of_the_video_or_the_shape_of_its_orientation(size, orientation, pixels):
+    assert picture_size(replace(REQUEST, size=size, orientation=orientation)) == pixels
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "length", "says"),
+    [
+        (0, 3, None, ""),
+        (1.2, 2.2, 2.2, ""),
+        (7, 10, 9.98, ""),  # a clip may be a frame shorter than it is said to be
+        (-1, 1, None, "start at 0 or later"),
+        (0, 0.9, None, "1 to 3 seconds long"),
+        (2, 5.1, None, "goes from 2 to 5.1 s"),
+        (3, 1, None, "1 to 3 seconds long"),
+        (9, 11, 10.0, "the clip is only 10.00 s long"),
+        (float("nan"), 2, None, "1 to 3 seconds long"),
+    ],
+)
+def test_the_part_of_a_clip_that_shows_a_character_is_short_and_inside_of_it(start, end, length, says):
+    request = GenerationRequest(Operation.CREATE_CHARACTER, "", start=start, end=end)
+    if not says:
+        check_part(request, length)
+        return
+    with pytest.raises(InvalidRequest) as caught:
+        check_part(request, length)
+    assert says in caught.value.message

@@ -44,7 +44,7 @@ BASES = {
     "openrouter": "/openai~openrouter",
 }
 SYNCHRONOUS = ("localai", "dynamo", "vllm-omni sync")
-REMIXING = ("litellm", "new-api", "azure")
+REMIXING = ("new-api", "azure")
 LARGE = ("azure",)  # makes only large videos, which take long to draw; seen once is enough
 CANCELING = ("vllm-omni", "sglang", "azure")
 LISTING = ("vllm-omni", "sglang", "azure")

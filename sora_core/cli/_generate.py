@@ -30,7 +30,7 @@ def add(commands: Any, command: Any) -> None:
     resume.add_argument("--remote-id", metavar="ID", help="the id that an unknown submission has on the server")
     _add_output(resume)
     clean = command(commands, "clean", _clean, "ask the provider for its own clean rendition of a clip")
-    clean.add_argument("source", metavar="JOB_OR_URL")
+    clean.add_argument("source", metavar="SOURCE", help="a job of ours, an id of the server, or the address of a post")
     clean.add_argument("--profile", required=True)
     clean.add_argument("--confirm-rights", action="store_true", help="the clip is mine, or I have permission")
     _add_output(clean)

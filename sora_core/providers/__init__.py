@@ -6,9 +6,15 @@ from ..errors import ProfileError
 from ..profiles import Profile
 from ._base import HTML_ANSWER, Attempt, Provider
 from ._normalize import job_error_class
+from .apiyi import ApiYi
+from .newapi import NewApi
 from .openai import OpenAI
+from .shenma import Shenma
+from .skyriff import SkyRiff
 
-PROVIDERS: dict[str, type[Provider]] = {provider.name: provider for provider in (OpenAI,)}
+PROVIDERS: dict[str, type[Provider]] = {
+    provider.name: provider for provider in (ApiYi, NewApi, OpenAI, Shenma, SkyRiff)
+}
 
 __all__ = ["HTML_ANSWER", "PROVIDERS", "Attempt", "Provider", "job_error_class", "provider_for"]
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import BadResponse, ModerationRejected, RequestRejected, SubmissionUnknown
+from ..errors import ModerationRejected, RequestRejected, SubmissionUnknown
 from ..models import Failure, Snapshot, State, Upload
 from ..transport import Call, Http
 from ..transport.redact import redact
@@ -80,10 +80,6 @@ class Reader:
         self._failure: Failure | None = None
         self._subject = ""
 
-    @property
-    def fed(self) -> bool:
-        return bool(self._raw)
-
     def feed(self, chunk: bytes) -> None:
         self._raw += chunk
         self._line += chunk
@@ -105,8 +101,8 @@ class Reader:
         return Answer(
             link=self._link or self._link_in(self._content) or self._link_in(self._scrap),
             task_id=self._task_id
-            or prose.task_in(self._content, sent=self._sent)
-            or prose.task_in(self._prose, sent=self._sent)
+            or prose.task_in(self._content, sent=self._sent, ended=self._ended)
+            or prose.task_in(self._prose, sent=self._sent, ended=self._ended or bool(self._content))
             or prose.task_in_scrap(self._scrap, sent=self._sent),
             failure=failure and Failure(self._clean(failure.message), failure.code),
             subject=self._subject,
@@ -297,12 +293,10 @@ async def converse(http: Http, call: Call, attempt: Attempt, reader: Reader) -> 
     """
     try:
         reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent, on_chunk=reader.feed)
-    except (SubmissionUnknown, BadResponse) as error:
+    except SubmissionUnknown:
         answer = reader.answer()
         if answer.link or answer.task_id or answer.failure:
             return answer
-        if isinstance(error, BadResponse) and reader.fed:  # accepted, and then too large to be read
-            raise SubmissionUnknown(f"The server's answer to the request cannot be read: {error.message}") from error
         raise
     if {"content-length", "transfer-encoding"} & set(reply.headers):
         reader.end()  # else a closed connection is the only end that there is, and proves nothing

@@ -203,8 +203,9 @@ DIALECTS: dict[str, Dialect] = {
         place=_as("input_reference"),
     ),
     "litellm": Dialect(
-        "A proxy: ids are opaque, most fields may be null, its list is not relied on.",
-        replace(_OPEN, can_list=False, can_cancel=False, has_quota=False),
+        # A remix's id names no model, so the proxy cannot find its server again: paid for and out of reach.
+        "A proxy: ids are opaque, most fields may be null, its list and the ids of its remixes are not relied on.",
+        replace(_OPEN, operations=_MAKING, can_list=False, can_cancel=False, has_quota=False),
         needs_model=True,
     ),
     "new-api": Dialect(

@@ -15,6 +15,7 @@ NO_REASON = Failure("the server gave no reason")
 
 _NAMED_ID = r"(?:sora[\w.-]*:)?(?:task|video)_(?=[A-Za-z0-9-]*\d)[A-Za-z0-9][\w-]{4,}"
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+_ENDS_IN_UUID = re.compile(rf"{_UUID}$")
 _TASK_ID = re.compile(rf"(?<![A-Za-z0-9_/-])({_NAMED_ID}|{_UUID})(?![\w-]|\.\w)", re.ASCII)
 _NO_TASK = re.compile(r"(?:request|trace|session|message)[\s_-]?id\W*$", re.IGNORECASE)  # what a UUID may be, too
 _TAG = re.compile(r"<(?:video|source)\b[^>]*?\ssrc\s*=\s*(?:\"([^\"]+)\"|'([^']+)')", re.IGNORECASE)
@@ -43,13 +44,22 @@ def link_in(text: str, *, base_url: str, sent: str, ended: bool) -> str | None:
         return videos[0]
     unsure = [link for link in links if not _OTHER.search(urlsplit(link).path)]
     # A link without a suffix may be a status page: taken only when nothing better was said.
-    nothing_else = not (task_in(text, sent=sent) or _FAILED.search(text))
+    nothing_else = not (task_in(text, sent=sent, ended=ended) or _FAILED.search(text))
     return unsure[0] if unsure and ended and nothing_else else None
 
 
 def _links(found: Iterable[str], base_url: str, sent: str) -> list[str]:
-    links = (urljoin(base_url, html.unescape(link.strip())) for link in found)
+    links = (_absolute(base_url, html.unescape(link.strip())) for link in found)
     return [link for link in links if link and link not in sent]
+
+
+def _absolute(base_url: str, link: str) -> str:
+    """Empty for what is no link."""
+    try:
+        absolute = urljoin(base_url, link)
+        return absolute if absolute.startswith("data:video") or urlsplit(absolute).hostname else ""
+    except ValueError:  # a server may write anything, such as a host in half a bracket
+        return ""
 
 
 def has_link(text: str) -> bool:
@@ -61,23 +71,31 @@ def is_task_id(text: str) -> bool:
     return bool(re.fullmatch(_NAMED_ID, text, re.ASCII))
 
 
-def task_in(text: str, *, sent: str) -> str | None:
-    """A `task_…`, `video_…` or UUID outside of links, or the id of the JSON object that the text is."""
+def task_in(text: str, *, sent: str, ended: bool) -> str | None:
+    """A `task_…`, `video_…` or UUID outside of links, or the id of the JSON object that the text is.
+
+    One that a broken end may have cut is none, unless a whole UUID is there.
+    """
     value = object_in(text.strip())
     if value is not None:
         found = normalize.id_of(value)
         return found if found and found not in sent else None
     without_links = _BARE.sub(" ", text)
     for match in _TASK_ID.finditer(without_links):
-        if match[1] not in sent and not _NO_TASK.search(without_links[: match.start()][-40:]):
+        is_whole = ended or match.end() < len(without_links) or _ENDS_IN_UUID.search(match[1])
+        if is_whole and match[1] not in sent and not _NO_TASK.search(without_links[: match.start()][-40:]):
             return match[1]
     return None
 
 
 def task_in_scrap(text: str, *, sent: str) -> str | None:
     """Of JSON that broke off, only what looks like a job's id: a bare UUID may be the id of anything."""
-    found = (match[1] for match in _TASK_ID.finditer(_BARE.sub(" ", text)))
-    return next((each for each in found if is_task_id(each) and each not in sent), None)
+    without_links = _BARE.sub(" ", text)
+    for match in _TASK_ID.finditer(without_links):
+        is_whole = match.end() < len(without_links) or _ENDS_IN_UUID.search(match[1])
+        if is_whole and is_task_id(match[1]) and match[1] not in sent:
+            return match[1]
+    return None
 
 
 def failure_in(text: str) -> Failure | None:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import ClassVar
 from urllib.parse import quote
 
 from ..errors import AuthError, JobNotFound, SoraError, Unsupported
@@ -32,7 +31,7 @@ class ApiYi(Provider):
     """The relay at apiyi.com and those that speak as it does."""
 
     name = "apiyi"
-    default_auth: ClassVar[str] = "raw"
+    default_auth = "raw"
 
     def capabilities(self) -> Capabilities:
         own = self.profile.model
@@ -58,9 +57,8 @@ class ApiYi(Provider):
         """Fills in the model, and holds image types to the manual's."""
         for image in request.images:
             if image.media_type not in IMAGE_TYPES:
-                raise Unsupported(
-                    f"The image {image.filename} is {image.media_type}; profile '{self.profile.name}' takes PNG and JPEG."
-                )
+                kind = f"The image {image.filename} is {image.media_type}"
+                raise Unsupported(f"{kind}; profile '{self.profile.name}' takes PNG and JPEG.")
         return replace(request, model=request.model or self.profile.model or MODEL)
 
     def encode_submit(self, request: GenerationRequest) -> Call:

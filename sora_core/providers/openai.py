@@ -16,6 +16,7 @@ from datetime import date
 from urllib.parse import quote, urlsplit
 
 from ..errors import (
+    AuthError,
     BadResponse,
     InvalidRequest,
     JobFailed,
@@ -23,6 +24,7 @@ from ..errors import (
     NotReady,
     ProfileError,
     RequestRejected,
+    ServerError,
     SoraError,
     SubmissionUnknown,
     Unsupported,
@@ -158,6 +160,8 @@ class OpenAI(Provider):
         error = super().judge(reply)
         if not isinstance(error, RequestRejected):
             return error
+        if "No connected db" in error.message:  # LiteLLM's word for any key but its own, where it has no database
+            return AuthError(error.message, provider=self.name, code=error.code)
         if "cloud storage" in error.message:
             return NotReady(error.message, provider=self.name)  # the job itself names the address by now
         if reply.status == 422 and "generation failed" in error.message:
@@ -185,7 +189,7 @@ class OpenAI(Provider):
     async def cancel(self, http: Http, remote_id: str) -> None:
         try:
             await super().cancel(http, remote_id)
-        except (RequestRejected, NotReady) as error:
+        except (RequestRejected, NotReady, ServerError) as error:
             if not re.search(r"HTTP 409.*(cancel|not yet available)", error.message, re.IGNORECASE):
                 raise  # otherwise it is being canceled already
 

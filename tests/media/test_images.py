@@ -8,10 +8,11 @@ import zlib
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 from sora_core.errors import InvalidRequest
-from sora_core.media.images import upload_from_file
+from sora_core.media.images import FITS, ImageNeeds, Reference, references_from_tensor, upload_from_file
 
 
 def saved(folder: Path, name: str, **options: object) -> Path:
@@ -94,3 +95,142 @@ def test_a_cut_image_is_refused(tmp_path):
 def test_a_path_without_a_file_is_refused(tmp_path, name):
     with pytest.raises(InvalidRequest):
         upload_from_file(tmp_path / name)
+
+
+NEEDS = ImageNeeds(160, 90, 2**20)
+
+
+def opened(reference: Reference) -> Image.Image:
+    return Image.open(io.BytesIO(reference.upload.data))
+
+
+def colour(*channels: float, width: int = 64, height: int = 64, count: int = 1) -> torch.Tensor:
+    return torch.tensor(channels).expand(count, height, width, len(channels)).clone()
+
+
+def thirds(width: int, height: int) -> torch.Tensor:
+    """Red, green and blue side by side along the longer side."""
+    image = torch.zeros(1, height, width, 3)
+    along = image if width >= height else image.transpose(1, 2)
+    third = along.shape[2] // 3
+    for channel in range(3):
+        end = None if channel == 2 else (channel + 1) * third
+        along[:, :, channel * third : end, channel] = 1
+    return image
+
+
+@pytest.mark.parametrize(
+    ("channels", "pixel"),
+    [
+        ((0.2, 0.4, 0.6), (51, 102, 153)),
+        ((0.5,), (128, 128, 128)),
+        ((1.0, 0.5, 0.0, 0.5), (128, 64, 0)),
+        ((1.0, 1.0, 1.0, 0.0), (0, 0, 0)),
+        ((-1.0, 0.5, 7.0), (0, 128, 255)),
+        ((float("nan"), float("inf"), float("-inf")), (0, 255, 0)),
+        ((1.0, 1.0, 1.0, float("nan")), (0, 0, 0)),
+    ],
+    ids=["rgb", "grey", "half transparent", "transparent", "out of range", "not numbers", "alpha no number"],
+)
+def test_a_tensor_goes_up_as_png_of_its_colours_with_alpha_on_black(channels, pixel):
+    (reference,) = references_from_tensor(colour(*channels), NEEDS, "crop")
+    picture = opened(reference)
+    assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (160, 90))
+    assert picture.getpixel((80, 45)) == pytest.approx(pixel, abs=1)
+    assert reference.upload.media_type == "image/png"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_any_float_will_do(dtype):
+    (reference,) = references_from_tensor(colour(0.5, 0.5, 0.5).to(dtype), NEEDS, "crop")
+    assert opened(reference).getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_a_single_picture_without_a_batch_will_do():
+    assert len(references_from_tensor(colour(1, 1, 1)[0], NEEDS, "crop")) == 1
+
+
+def test_every_picture_of_a_batch_goes_up_in_its_order():
+    batch = torch.cat([colour(1, 0, 0), colour(0, 1, 0), colour(0, 0, 1)])
+    references = references_from_tensor(batch, NEEDS, "stretch")
+    assert [opened(each).getpixel((9, 9)) for each in references] == [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+
+
+RED, GREEN, BLUE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("size", "fit", "left", "middle", "right", "top"),
+    [
+        ((480, 90), "crop", GREEN, GREEN, GREEN, GREEN),
+        ((480, 90), "letterbox", RED, GREEN, BLUE, BLACK),
+        ((480, 90), "stretch", RED, GREEN, BLUE, GREEN),
+        ((90, 480), "crop", GREEN, GREEN, GREEN, GREEN),
+        ((90, 480), "letterbox", BLACK, GREEN, BLACK, RED),
+        ((90, 480), "stretch", GREEN, GREEN, GREEN, RED),
+        ((160, 90), "crop", RED, GREEN, BLUE, GREEN),
+    ],
+)
+def test_an_image_is_cut_barred_or_stretched_to_the_size(size, fit, left, middle, right, top):
+    (reference,) = references_from_tensor(thirds(*size), NEEDS, fit)
+    picture = opened(reference)
+    assert picture.size == (160, 90)
+    places = [(8, 45), (80, 45), (151, 45), (80, 4)]
+    assert [picture.getpixel(place) for place in places] == [left, middle, right, top]
+
+
+@pytest.mark.parametrize("fit", FITS)
+@pytest.mark.parametrize("size", [(16, 160), (1601, 997), (17, 23), (161, 90)])
+def test_whatever_the_shape_the_size_is_the_one_that_is_asked_for(size, fit):
+    (reference,) = references_from_tensor(torch.ones(1, size[1], size[0], 3), NEEDS, fit)
+    assert opened(reference).size == (160, 90)
+
+
+def test_equal_pixels_give_equal_bytes():
+    noise = torch.rand(1, 200, 300, 3, generator=torch.Generator().manual_seed(1))
+    digests = {references_from_tensor(noise.clone(), NEEDS, "crop")[0].upload.sha256 for _ in range(3)}
+    assert len(digests) == 1
+
+
+def test_what_is_too_large_as_png_goes_up_as_the_best_jpeg_that_fits_and_says_so():
+    noise = torch.rand(1, 180, 320, 3, generator=torch.Generator().manual_seed(2))
+    plain = references_from_tensor(noise, ImageNeeds(320, 180, 2**20), "crop")[0]
+    assert plain.note == "reference 320x180, PNG 0.2 MiB"
+    sizes = []
+    for limit in (100_000, 60_000, 40_000):
+        (reference,) = references_from_tensor(noise, ImageNeeds(320, 180, limit), "crop")
+        assert len(reference.upload.data) <= limit
+        assert (reference.upload.media_type, opened(reference).format) == ("image/jpeg", "JPEG")
+        assert "JPEG quality" in reference.note
+        assert "over the limit" in reference.note
+        sizes.append(len(reference.upload.data))
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 3
+
+
+def test_what_is_too_large_even_as_jpeg_is_refused():
+    noise = torch.rand(1, 180, 320, 3, generator=torch.Generator().manual_seed(3))
+    with pytest.raises(InvalidRequest, match="even as a coarse JPEG"):
+        references_from_tensor(noise, ImageNeeds(320, 180, 2000), "crop")
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ((1, 15, 400, 3), "400x15 pixels; each side must have at least 16"),
+        ((1, 100, 1001, 3), "1001x100 pixels; one side may be at most 10 times the other"),
+        ((1, 1001, 100, 3), "at most 10 times"),
+        ((1, 16, 16_400, 1), "no side may have more than 16384"),
+        ((0, 64, 64, 3), r"\[0, 64, 64, 3\]"),
+        ((1, 64, 64, 2), r"\[1, 64, 64, 2\]"),
+        ((64, 64), r"\[64, 64\]"),
+    ],
+)
+def test_what_no_server_could_use_is_refused_naming_its_shape(shape, words):
+    with pytest.raises(InvalidRequest, match=words):
+        references_from_tensor(torch.zeros(*shape), NEEDS, "crop")
+
+
+def test_an_unknown_fit_is_refused_naming_the_known_ones():
+    with pytest.raises(InvalidRequest, match="crop, letterbox, stretch"):
+        references_from_tensor(colour(1, 1, 1), NEEDS, "squeeze")

@@ -9,7 +9,14 @@ import pytest
 from _clock import FakeClock
 from _server import Server, reply
 
-from sora_core.errors import BadResponse, JobNotFound, ProfileError, SubmissionUnknown, Unsupported
+from sora_core.errors import (
+    BadResponse,
+    JobNotFound,
+    ProfileError,
+    SoraError,
+    SubmissionUnknown,
+    Unsupported,
+)
 from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles import PREVIEW_PROFILE, Profile
 from sora_core.providers import Attempt
@@ -240,9 +247,15 @@ class TestCanceling:
             await provider().cancel(http_to(server), "v")
             assert (server.requests[0].method, server.requests[0].target) == ("DELETE", "/videos/v")
 
-    async def test_a_job_that_is_being_canceled_is_no_error(self, http_to):
-        async with Server(reply(409, {"detail": "Cancellation in progress"}), reply(200, {})) as server:
+    @pytest.mark.parametrize("words", ["Cancellation in progress", "Video output not yet available; retry"])
+    async def test_a_job_that_is_being_canceled_is_no_error(self, http_to, words):
+        async with Server(reply(409, {"detail": words})) as server:
             await provider().cancel(http_to(server), "v")
+
+    async def test_any_other_conflict_is_one(self, http_to):
+        async with Server(reply(409, {"detail": "The job belongs to someone else"})) as server:
+            with pytest.raises(SoraError, match="someone else"):
+                await provider().cancel(http_to(server), "v")
 
 
 def test_the_link_of_a_job_is_joined_to_the_server_that_is_meant():

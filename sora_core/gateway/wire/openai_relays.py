@@ -25,8 +25,7 @@ class LiteLLM(Dialect):
     title = "LiteLLM API"
 
     def routes(self) -> tuple[Route, ...]:
-        remix = Route("POST", "/videos/{id}/remix", "remix", "remix", self.remix)
-        return (*self.without("delete"), remix)
+        return self.without("delete")
 
     def refuse(self, refusal: Refusal) -> web.Response:
         error = {"message": refusal.message, "type": "None", "param": "None", "code": str(refusal.status)}

@@ -1,0 +1,110 @@
+"""Sora Create Character."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..sora_core.checks import check_operation
+from ..sora_core.errors import InvalidRequest, Unsupported
+from ..sora_core.models import GenerationRequest, Operation
+from . import _host as host
+from . import _inputs as inputs
+from ._comfy import io, known
+
+
+class CreateCharacter(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SoraVideo_CreateCharacter",
+            display_name="Sora Create Character",
+            category="Sora Video",
+            description="Makes a character from 1 to 3 seconds of a clip and keeps it in the library of its profile, "
+            "where the generating nodes find it by name. Only of people who agreed. The same request is paid once.",
+            inputs=[
+                inputs.profile_input(),
+                io.String.Input(
+                    "name",
+                    default="",
+                    tooltip="Your name for the character, without commas. Empty: as the server calls it.",
+                ),
+                io.Video.Input(
+                    "video", optional=True, tooltip="A clip to upload; refused where the profile takes no uploads."
+                ),
+                io.String.Input("video_url", default="", optional=True, tooltip="Address of a clip instead."),
+                io.String.Input(
+                    "source_job",
+                    default="",
+                    optional=True,
+                    tooltip="A finished job of the same profile instead: its job_id, or the server's id.",
+                ),
+                io.Float.Input(
+                    "start",
+                    default=0.0,
+                    min=0.0,
+                    max=3600.0,
+                    step=0.1,
+                    optional=True,
+                    tooltip="Where the part that shows the character begins, in seconds.",
+                ),
+                io.Float.Input(
+                    "end",
+                    default=3.0,
+                    min=0.0,
+                    max=3600.0,
+                    step=0.1,
+                    optional=True,
+                    tooltip="Where it ends, in seconds: 1 to 3 seconds after start.",
+                ),
+            ],
+            outputs=[
+                inputs.CHARACTER.Output("character", tooltip="For the character input of the generating nodes."),
+                io.String.Output("character_id", tooltip="The server's id of the character."),
+                io.String.Output("username", tooltip="What prompts call it, where the protocol has that; else empty."),
+            ],
+            is_output_node=True,
+            **known(search_aliases=["cameo", "actor", "consistent character", "角色", "客串"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None) -> bool | str:
+        return inputs.check_profile(profile)
+
+    @classmethod
+    @host.says_errors
+    async def execute(
+        cls, profile: str, name: str, start: float = 0.0, end: float = 3.0, **source: Any
+    ) -> io.NodeOutput:
+        request = replace(_request(profile, **source), start=start, end=end)
+        reports = host.Reports()
+        made = await host.wait_for(host.engine().create_character(request, profile, name, reports), reports)
+        value = {
+            "profile": made.profile,
+            "name": made.name,
+            "character_id": made.character_id,
+            "username": made.username,
+        }
+        text = " · ".join(filter(None, (made.name, made.character_id, made.username and f"@{made.username}")))
+        return io.NodeOutput(value, made.character_id, made.username, ui={"text": (text,)})
+
+
+def _request(profile: str, video: Any = None, video_url: str = "", source_job: str = "") -> GenerationRequest:
+    """Raises InvalidRequest unless there is exactly one source, Unsupported for one that the profile cannot take."""
+    check_operation(Operation.CREATE_CHARACTER, host.engine().capabilities(profile), profile)
+    url, job = video_url.strip(), source_job.strip()
+    given = [label for label, value in (("video", video), ("video_url", url), ("source_job", job)) if value]
+    if len(given) != 1:
+        raise InvalidRequest(
+            "A character is made from one clip: video, video_url or source_job; "
+            f"given {'are ' + ' and '.join(given) if given else 'is none'}."
+        )
+    if video is not None:
+        raise Unsupported(
+            f"Profile '{profile}' takes no upload of a clip, only its address (video_url) or a finished job of its own "
+            "(source_job: connect job_id of the node that made the clip)."
+        )
+    request = inputs.request_from(Operation.CREATE_CHARACTER, profile)
+    if url:
+        return replace(request, source_url=url)
+    return replace(request, source_id=host.engine().source_id(job, profile))

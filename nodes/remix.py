@@ -1,0 +1,52 @@
+"""Sora Remix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..sora_core.models import Operation
+from . import _host as host
+from . import _inputs as inputs
+from ._comfy import io, known
+from ._outputs import generate, video_hidden, video_outputs
+
+
+class Remix(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SoraVideo_Remix",
+            display_name="Sora Remix",
+            category="Sora Video",
+            description="Makes a new video from one that the same profile made before, changed as the prompt says. "
+            "Shape and size stay those of the source. The same request is paid once.",
+            inputs=[
+                inputs.prompt_input(),
+                inputs.profile_input(),
+                inputs.seed_input(),
+                io.String.Input(
+                    "source_job",
+                    tooltip="The job to start from: connect job_id of the node that made it, or write its id, ours "
+                    "(job_…) or the server's. A job of another profile is refused.",
+                ),
+                *inputs.remix_inputs(),
+                *inputs.delivery_inputs(),
+                inputs.character_input(),
+            ],
+            outputs=video_outputs(),
+            hidden=video_hidden(),
+            is_output_node=True,
+            **known(search_aliases=["edit video", "variation", "video to video", "v2v", "二次创作", "视频编辑"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None) -> bool | str:
+        return inputs.check_profile(profile)
+
+    @classmethod
+    @host.says_errors
+    async def execute(cls, prompt: str, profile: str, seed: int, source_job: str, **options: Any) -> io.NodeOutput:
+        request = inputs.request_from(Operation.REMIX, profile, prompt, seed, **options)
+        request = replace(request, source_id=host.engine().source_id(source_job, profile))
+        return await generate(request, profile, options, cls.hidden)

@@ -1,0 +1,60 @@
+"""Sora Remove Watermark."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..sora_core.errors import InvalidRequest
+from ..sora_core.models import Operation
+from . import _host as host
+from . import _inputs as inputs
+from ._comfy import io, known
+from ._outputs import generate, video_hidden, video_outputs
+
+
+class RemoveWatermark(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SoraVideo_RemoveWatermark",
+            display_name="Sora Remove Watermark",
+            category="Sora Video",
+            description="Asks the provider for its own clean rendition of a clip. It edits no pixels and keeps content "
+            "credentials. Only for clips that are yours or that you have permission for.",
+            inputs=[
+                io.String.Input(
+                    "source",
+                    tooltip="The clip: connect job_id of the node that made it, or write an id or the address of a "
+                    "post. Empty: what the profile itself picks, where it does.",
+                ),
+                inputs.profile_input(),
+                io.Boolean.Input(
+                    "confirm_rights",
+                    default=False,
+                    tooltip="On: I confirm that the clip is mine, or that I have its owner's permission.",
+                ),
+                *inputs.delivery_inputs(),
+            ],
+            outputs=video_outputs(),
+            hidden=video_hidden(),
+            is_output_node=True,
+            **known(search_aliases=["clean link", "no watermark", "unwatermarked", "去水印"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None) -> bool | str:
+        return inputs.check_profile(profile)
+
+    @classmethod
+    @host.says_errors
+    async def execute(cls, source: str, profile: str, confirm_rights: bool, **options: Any) -> io.NodeOutput:
+        if not confirm_rights:
+            raise InvalidRequest(
+                "Nothing is done before you confirm that the clip is yours, or that you have its owner's permission.",
+                fix="If that is so, turn confirm_rights on and run again.",
+                fix_zh="请确认该视频归你所有或已获所有者许可，然后打开 confirm_rights 再运行。",
+            )
+        request = inputs.request_from(Operation.CLEAN_LINK, profile)
+        request = replace(request, **inputs.source_of(source, profile))
+        return await generate(request, profile, options, cls.hidden)

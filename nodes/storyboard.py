@@ -1,0 +1,93 @@
+"""Sora Storyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..sora_core.errors import InvalidRequest
+from ..sora_core.models import Operation, Shot
+from ..sora_core.shots import parse_script, shot_of
+from . import _host as host
+from . import _inputs as inputs
+from ._comfy import io, known
+from ._outputs import generate, video_hidden, video_outputs
+
+MAX_SHOTS = 50
+
+
+class Storyboard(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SoraVideo_Storyboard",
+            display_name="Sora Storyboard",
+            category="Sora Video",
+            description="Makes one video of several shots, from a script or from Sora Shot nodes. "
+            "The shots add up to its length. The same request is paid once.",
+            inputs=[
+                io.String.Input(
+                    "script",
+                    default="",
+                    multiline=True,
+                    placeholder="[5s] A door opens.\n[5s] Rain on the window, seen from inside.",
+                    tooltip="One shot a line: '[5s] what it shows' or '5s: what it shows'. Lines without a length go "
+                    "on with the shot before; lines that begin with # are comments. JSON is read too.",
+                ),
+                io.String.Input(
+                    "prompt",
+                    default="",
+                    multiline=True,
+                    tooltip="Instructions for the whole video, beside the shots; may be empty.",
+                ),
+                inputs.profile_input(),
+                inputs.seed_input(),
+                io.Autogrow.Input(
+                    "shots",
+                    # ComfyUI 0.8 finds only a required template; min=0 makes the sockets optional
+                    template=io.Autogrow.TemplatePrefix(
+                        inputs.SHOT.Input("shot", tooltip="A Sora Shot, in order."), prefix="shot", min=0, max=MAX_SHOTS
+                    ),
+                    optional=True,
+                    tooltip="Sora Shot nodes in order, instead of a script; a free socket is added for the next one.",
+                ),
+                *inputs.generation_inputs(),
+                *inputs.delivery_inputs(),
+                inputs.character_input(),
+            ],
+            outputs=video_outputs(),
+            hidden=video_hidden(),
+            is_output_node=True,
+            **known(search_aliases=["shots", "scenes", "multi shot", "script to video", "分镜", "故事板"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None, shots: Any = None) -> bool | str:
+        # ComfyUI hands over every growing input, named or not
+        return inputs.check_profile(profile)
+
+    @classmethod
+    @host.says_errors
+    async def execute(
+        cls, script: str, prompt: str, profile: str, seed: int, shots: Any = None, **options: Any
+    ) -> io.NodeOutput:
+        request = inputs.request_from(Operation.STORYBOARD, profile, prompt, seed, **options)
+        return await generate(replace(request, shots=_shots(script, shots)), profile, options, cls.hidden)
+
+
+def _shots(script: str, sockets: Mapping[str, Any] | None) -> tuple[Shot, ...]:
+    connected = sorted((sockets or {}).items(), key=lambda item: int(re.sub(r"\D", "", item[0])))
+    values = [value for _, value in connected if value is not None]
+    written = parse_script(script)
+    if written and values:
+        raise InvalidRequest(
+            f"There are {len(written)} shots in the script and {len(values)} connected; which come first is not said. "
+            "Clear the script or disconnect the Sora Shot nodes."
+        )
+    if not written and not values:
+        raise InvalidRequest(
+            "The storyboard has no shots; write lines like '[5s] a door opens', or connect Sora Shots."
+        )
+    return written or tuple(shot_of(value, number) for number, value in enumerate(values, 1))

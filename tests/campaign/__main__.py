@@ -1,0 +1,43 @@
+"""The long form of the campaign: prints its table and, when nothing is wrong, writes it into docs/durability.md."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+from campaign.controller import run
+from campaign.plan import Settings
+from campaign.report import table, write_into
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "durability.md"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="scripts/campaign", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1000, metavar="N")
+    parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--workers", type=int, default=4, metavar="W", help="client processes on one state folder")
+    parser.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="where ledgers, files and logs stay to be looked at"
+    )
+    parser.add_argument("--no-page", action="store_true", help="print the table only")
+    given = parser.parse_args()
+    settings = Settings(jobs=given.jobs, seed=given.seed, workers=given.workers)
+    with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
+        outcome = run(settings, given.keep or Path(folder))
+    text = table(outcome)
+    print(text)
+    for line in outcome.verdict.wrong:
+        print(line, file=sys.stderr)
+    if outcome.verdict.wrong:
+        return 1
+    if not given.no_page:
+        write_into(PAGE, f"`scripts/campaign {' '.join(sys.argv[1:])}`, {platform.system()}:".replace(" `", "`"), text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,211 @@
+"""Runs a campaign: the gateway, the proxy, the clients, the accidents; and at the end the comparison."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from _gateway import ROOT, GatewayProcess
+
+from campaign.plan import Order, Settings, base_path, draw_faults, draw_orders, kind_of, profile_of
+from campaign.proxy import Proxy
+from campaign.verdict import Verdict, compare
+from campaign.worker import ended
+from sora_core.profiles import Profiles
+from sora_core.providers import PROVIDERS
+
+KEY = "campaign-key-7d1e"
+_TICK_SECONDS = 0.2
+_IDLE_SECONDS = 10.0
+_CLOCK_OFFSETS = (0.0, 0.0, 15.0, -15.0)  # seconds; each start of a client draws one
+
+
+@dataclass
+class Outcome:
+    """Everything that is reported."""
+
+    settings: Settings
+    seconds: float = 0.0
+    jobs: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    accidents: Counter[str] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
+    requests: Counter[str] = field(default_factory=Counter)
+    verdict: Verdict = field(default_factory=Verdict)
+
+
+def run(settings: Settings, folder: Path, *, patience: float = 40.0, storm_seconds: float = 600.0) -> Outcome:
+    """The whole campaign. ``patience`` and ``storm_seconds`` bound how long clients and a round may take."""
+    outcome = Outcome(settings)
+    began = time.monotonic()
+    for number, count in enumerate(settings.rounds(), 1):
+        chance = random.Random(settings.seed * 1000 + number)
+        stage = _Round(settings, folder / f"round-{number}", chance, outcome, patience)
+        try:
+            stage.play(count, f"seed {settings.seed} round {number}", storm_seconds)
+        finally:
+            stage.close()
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+class _Round:
+    """One gateway, one state folder."""
+
+    def __init__(
+        self, settings: Settings, folder: Path, chance: random.Random, outcome: Outcome, patience: float
+    ) -> None:
+        self._settings, self._chance, self._outcome, self._patience = settings, chance, outcome, patience
+        self._home, self._output, self._folder = folder / "home", folder / "out", folder
+        self._output.mkdir(parents=True)
+        self._gateway = GatewayProcess(speed=200, key=KEY)
+        self._proxy = Proxy(int(self._gateway.url.rpartition(":")[2]))
+        self._clients: dict[int, subprocess.Popen[bytes]] = {}
+        self._http = httpx.Client(base_url=self._gateway.url, trust_env=False, timeout=60)
+        self._reopen_at = 0.0
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.kill()
+            client.wait(20)
+        self._proxy.stop()
+        self._http.close()
+        self._gateway.stop()
+
+    def play(self, count: int, name: str, storm_seconds: float) -> None:
+        providers = self._spoken()
+        profiles = Profiles(self._home)
+        for provider in providers:
+            profiles.add(profile_of(provider, f"http://127.0.0.1:{self._proxy.port}"))
+        orders = draw_orders(providers, count, self._chance, name)
+        self._outcome.jobs.update(order.profile for order in orders)
+        self._hand_out(orders)
+        self._storm(orders, storm_seconds)
+        self._calm(orders)
+        stats = self._gateway.stats()
+        self._outcome.requests.update(stats["requests"])
+        self._outcome.verdict += compare(stats["jobs"], self._home, self._output, [order.prompt for order in orders])
+        journal = self._folder / "journal"
+        self._outcome.answers.update(journal.read_text("utf-8").splitlines() if journal.exists() else ())
+
+    def _spoken(self) -> list[str]:
+        """The protocols that the gateway has; what it has not it does not count."""
+        found = []
+        for name in PROVIDERS:
+            before = sum(self._gateway.stats()["requests"].values())
+            self._http.get(base_path(name) + "/_is_it_there")
+            if sum(self._gateway.stats()["requests"].values()) > before:
+                found.append(name)
+        return found
+
+    def _hand_out(self, orders: list[Order]) -> None:
+        """Each client its share, and a tenth of the others', so that some are asked for by two at once."""
+        for client in range(self._settings.workers):
+            share = [
+                asdict(order)
+                for number, order in enumerate(orders)
+                if number % self._settings.workers == client or self._chance.random() < 0.1
+            ]
+            (self._folder / f"orders-{client}.json").write_text(json.dumps(share), encoding="utf-8")
+
+    def _start(self, client: int) -> None:
+        command = [
+            sys.executable, "-m", "campaign.worker", str(self._folder / f"orders-{client}.json"), str(self._output),
+            str(self._folder / "journal"), str(self._settings.at_once), str(self._patience),
+            str(self._chance.choice(_CLOCK_OFFSETS)),
+        ]  # fmt: skip
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
+        env = {**clean, "SORA_HOME": str(self._home), "CAMPAIGN_KEY": KEY, "PYTHONPATH": str(ROOT / "tests")}
+        with (self._folder / "log").open("ab") as log:
+            self._clients[client] = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+
+    def _storm(self, orders: list[Order], seconds: float) -> None:
+        """Faults and kills until nearly everything has ended, or nothing more does."""
+        for client in range(self._settings.workers):
+            self._start(client)
+        deadline, change_at = time.monotonic() + seconds, 0.0
+        least, since = len(orders), time.monotonic()
+        while time.monotonic() < deadline:
+            left = len({order.prompt for order in orders} - ended(self._home, unknown_too=True))
+            if left < least:
+                least, since = left, time.monotonic()
+            if left <= len(orders) * 0.05 or time.monotonic() - since > _IDLE_SECONDS:
+                break
+            if time.monotonic() >= change_at:
+                self._change_faults(draw_faults(self._chance, self._settings.harm))
+                change_at = time.monotonic() + self._chance.uniform(0.5, 2.5)
+            self._accidents()
+            self._revive()
+            time.sleep(_TICK_SECONDS)
+
+    def _change_faults(self, rules: list[dict[str, Any]]) -> None:
+        for rule in self._http.get("/_gateway/faults").json()["faults"]:
+            if rule["fired"]:
+                self._outcome.faults[kind_of(rule)] += rule["fired"]
+        body = {"seed": self._chance.randrange(2**31), "faults": rules}
+        self._http.post("/_gateway/faults", json=body).raise_for_status()
+
+    def _accidents(self) -> None:
+        now, chance = time.monotonic(), self._chance.random()
+        if self._reopen_at and now >= self._reopen_at:
+            self._proxy.open()
+            self._reopen_at = 0.0
+        if chance < 0.02 and not self._reopen_at:
+            self._proxy.close()
+            self._outcome.accidents["times that the server's port was closed"] += 1
+            self._reopen_at = now + self._chance.uniform(0.2, 1.5)
+        elif chance < 0.05:
+            self._outcome.accidents["connections cut in flight"] += self._proxy.cut()
+        elif chance < 0.10:
+            client = self._chance.choice(list(self._clients))
+            if self._clients[client].poll() is None:
+                self._clients[client].kill()
+                self._clients[client].wait(20)
+                self._outcome.accidents["clients killed (SIGKILL)"] += 1
+
+    def _revive(self) -> None:
+        for number, client in list(self._clients.items()):
+            if client.poll() is not None:
+                self._check_exit(client)
+                self._start(number)
+
+    def _check_exit(self, client: subprocess.Popen[bytes]) -> None:
+        if client.returncode > 0 and os.name == "posix":
+            self._outcome.verdict.blame(
+                "clients that crashed", f"exit code {client.returncode}; see {self._folder}/log"
+            )
+
+    def _calm(self, orders: list[Order]) -> None:
+        """The faults end, all clients die once more, and every order is asked for again."""
+        self._change_faults([])
+        self._proxy.open()
+        for client in self._clients.values():
+            client.kill()
+            client.wait(20)
+        for _ in range(3):
+            for client in range(self._settings.workers):
+                self._start(client)
+            for client in self._clients.values():
+                client.wait(600)
+                self._check_exit(client)
+            self._cancel_stuck()
+            if {order.prompt for order in orders} <= ended(self._home, unknown_too=True):
+                return
+
+    def _cancel_stuck(self) -> None:
+        """By the command, as a user does; a protocol that cannot leaves the row with the job's id."""
+        env = {**os.environ, "SORA_HOME": str(self._home), "CAMPAIGN_KEY": KEY}
+        command = [sys.executable, "-m", "sora_core"]
+        listed = subprocess.run([*command, "jobs", "--json"], cwd=ROOT, env=env, capture_output=True, check=True)
+        for job in json.loads(listed.stdout):
+            if job["state"] in ("queued", "running"):
+                subprocess.run([*command, "cancel", job["job_id"]], cwd=ROOT, env=env, capture_output=True, check=False)

@@ -1,0 +1,102 @@
+"""A client process: sees all its orders through, several at once. It is killed at any moment and started again.
+
+python -m campaign.worker ORDERS.json OUTPUT JOURNAL AT_ONCE PATIENCE CLOCK_OFFSET
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import json
+import sqlite3
+import sys
+import threading
+import time
+from pathlib import Path
+
+from campaign.plan import Order, request_of
+from sora_core.clock import SystemClock
+from sora_core.engine import Engine
+from sora_core.errors import Interrupted, SoraError
+from sora_core.models import Destination
+
+TRIES = 3
+_GAVE_UP = "gave up waiting"
+
+
+class ShiftedClock(SystemClock):
+    """A machine whose clock is wrong by ``offset`` seconds."""
+
+    def __init__(self, offset: float) -> None:
+        self._offset = offset
+
+    def now(self) -> float:
+        return super().now() + self._offset
+
+
+class Worker:
+    """``patience``: seconds after which a thread leaves a job alone, as one that is stuck."""
+
+    def __init__(self, output: Path, journal: Path, *, patience: float, clock_offset: float) -> None:
+        self._engine = Engine(clock=ShiftedClock(clock_offset))
+        self._output = output
+        self._journal = journal
+        self._patience = patience
+        self._lock = threading.Lock()
+
+    def run(self, orders: list[Order], at_once: int) -> None:
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            list(pool.map(self._see_through, orders))
+        self._engine.close()
+
+    def _see_through(self, order: Order) -> None:
+        for _ in range(TRIES):
+            if order.prompt in ended(self._engine.home):
+                return
+            kind = self._once(order)
+            self._note(kind)
+            if kind in ("delivered", "reused", _GAVE_UP):
+                return
+            time.sleep(0.2)
+
+    def _once(self, order: Order) -> str:
+        metadata = {"workflow": {"prompt": order.prompt}} if order.prompt.endswith("openai") else None
+        destination = Destination(self._output, "clip", metadata=metadata)
+        waiter = self._engine.generate(request_of(order), order.profile, destination, lambda progress: None)
+        try:
+            delivery = waiter.result(self._patience)
+        except SoraError as error:
+            return error.kind
+        except concurrent.futures.TimeoutError:
+            waiter.abandon()
+            with contextlib.suppress(Interrupted, SoraError):
+                waiter.result(10)
+            return _GAVE_UP
+        return "reused" if delivery.reused else "delivered"
+
+    def _note(self, kind: str) -> None:
+        with self._lock, self._journal.open("a", encoding="utf-8") as journal:
+            journal.write(kind + "\n")
+
+
+def ended(home: Path, *, unknown_too: bool = False) -> set[str]:
+    """The prompts for which nothing is left to do: delivered, or failed by the server's word. They are not run again."""
+    if not (home / "jobs.sqlite").exists():
+        return set()
+    states = ("delivered", "canceled", *(("unknown",) if unknown_too else ()))
+    with contextlib.closing(sqlite3.connect(home / "jobs.sqlite", timeout=30)) as db:
+        try:
+            rows = db.execute("SELECT prompt, state, remote_id FROM jobs").fetchall()
+        except sqlite3.OperationalError:  # another process is just making the tables
+            return set()
+    return {prompt for prompt, state, remote_id in rows if state in states or (state == "failed" and remote_id)}
+
+
+def main() -> None:
+    orders, output, journal, at_once, patience, offset = sys.argv[1:]
+    worker = Worker(Path(output), Path(journal), patience=float(patience), clock_offset=float(offset))
+    worker.run([Order(**each) for each in json.loads(Path(orders).read_text("utf-8"))], int(at_once))
+
+
+if __name__ == "__main__":
+    main()

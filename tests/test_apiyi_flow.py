@@ -1,0 +1,210 @@
+"""The apiyi relay from request to file, against the gateway; what was charged is in its books."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from _command import Command
+from _gateway import GatewayProcess
+from PIL import Image
+
+from sora_core.engine import Engine
+from sora_core.errors import (
+    AuthError,
+    JobFailed,
+    ModerationRejected,
+    QuotaExceeded,
+    RequestRejected,
+    SoraError,
+    SubmissionUnknown,
+)
+from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Upload
+from sora_core.profiles import Profile
+
+KEY = "apiyi-key-5b2e"
+LIGHT = "a lighthouse"  # told apart by seeds, of which this protocol knows nothing: drawn once
+
+# profile: (path of the gateway, way of the key)
+PROFILES = {
+    "own": ("/apiyi/v1/videos", "raw"),
+    "bearer": ("/apiyi~bearer", "bearer"),
+    "no-url": ("/apiyi~no-url", "raw"),
+    "mirror": ("/apiyi~mirror", "raw"),
+    "wrong-way": ("/apiyi", "bearer"),
+}
+MAKING = ("own", "bearer", "no-url", "mirror")
+
+
+class Desk:
+    """An engine with a profile for every way, and the gateway's books."""
+
+    def __init__(self, gateway: GatewayProcess, folder: Path) -> None:
+        self.gateway = gateway
+        self.out = folder / "out"
+        self.engine = Engine(folder / "home")
+        for name, (path, auth) in PROFILES.items():
+            pace = {"poll_seconds": 0.1, "requests_per_minute": 100_000}
+            url = gateway.url + path
+            profile = Profile(name, provider="apiyi", auth=auth, base_url=url, key_env="RELAY_KEY", **pace)
+            self.engine.profiles.add(profile)
+
+    def make(
+        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = "own", **facts: Any
+    ) -> Delivery:
+        request = GenerationRequest(operation, prompt, **facts)
+        return self.engine.generate(request, profile, Destination(self.out), lambda progress: None).result(60)
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return dict(self.gateway.stats()["jobs"][-1])
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SORA_")]:
+            patch.delenv(name)
+        patch.setenv("RELAY_KEY", KEY)
+        gateway = GatewayProcess(speed=200, key=KEY)
+        desk = Desk(gateway, tmp_path_factory.mktemp("apiyi"))
+        yield desk
+        desk.engine.close()
+        gateway.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(desk: Desk) -> None:
+    desk.gateway.fault()
+
+
+@pytest.mark.parametrize("profile", MAKING)
+def test_text_becomes_a_video_and_is_paid_once(desk, profile):
+    charges = desk.gateway.charges
+    made = desk.make(LIGHT, profile=profile)
+    assert made.path.is_file()
+    assert made.seconds == pytest.approx(10, abs=0.1)
+    assert (made.width, made.height) == (1280, 720)
+    assert desk.make(LIGHT, profile=profile).reused
+    assert desk.gateway.charges == charges + 1
+
+
+def test_an_image_goes_as_a_file(desk):
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "JPEG")
+    picture = Upload(file.getvalue(), "image/jpeg", "a.jpeg")
+    desk.gateway.fault({"on": "create", "do": "fail"})  # nothing has to be drawn to see what arrived
+    with pytest.raises(JobFailed):
+        desk.make("from an image", Operation.IMAGE_TO_VIDEO, images=(picture,), orientation="portrait", seconds=15)
+    assert desk.last["has_image"]
+    assert (desk.last["size"], desk.last["seconds"], desk.last["model"]) == ("720x1280", 15, "sora-2")
+
+
+ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
+    "refused": ({"status": 400, "body": {"error": {"code": "invalid_request", "message": "no"}}}, RequestRejected),
+    "no quota": ({"status": 403, "body": {"error": {"code": "insufficient_quota", "message": "no"}}}, QuotaExceeded),
+    "review": (
+        {"status": 400, "body": {"error": {"code": "content_policy_violation", "message": "no"}}},
+        ModerationRejected,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", ANSWERS)
+def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case):
+    answer, kind = ANSWERS[case]
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "status", **answer})
+    with pytest.raises(kind):
+        desk.make(f"refused: {case}")
+    assert desk.gateway.charges == charges
+
+
+def test_a_busy_server_is_asked_again_and_paid_once(desk):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "status", "status": 429, "headers": {"Retry-After": "0.1"}})
+    assert desk.make(LIGHT, seed=2).path.is_file()
+    assert desk.gateway.charges == charges + 1
+
+
+LOST: tuple[dict[str, Any], ...] = (
+    {"do": "drop"},
+    {"do": "garbage", "kind": "html"},
+    {"do": "garbage", "kind": "json"},
+    {"do": "status", "status": 504},
+)
+
+
+@pytest.mark.parametrize("number", range(len(LOST)))
+def test_a_lost_answer_is_never_paid_for_again(desk, number):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "when": "after", **LOST[number]})
+    for _ in range(2):
+        with pytest.raises(SubmissionUnknown):
+            desk.make(f"lost {number}")
+    assert desk.gateway.charges == charges + 1
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"), [("fell over", JobFailed), ("Content policy violation", ModerationRejected)]
+)
+def test_a_job_that_fails_says_why_in_a_plain_text(desk, message, kind):
+    desk.gateway.fault({"on": "create", "do": "fail", "message": message})
+    with pytest.raises(kind, match=message):
+        desk.make(f"failing: {message}")
+
+
+def test_a_key_that_goes_the_wrong_way_is_named_as_such(desk):
+    with pytest.raises(AuthError) as caught:
+        desk.make(LIGHT, profile="wrong-way")
+    assert "--auth" in caught.value.fix
+
+
+GOOD = {"prompt": "x", "model": "sora-2", "size": "1280x720", "seconds": "10"}
+STRICT: dict[str, tuple[dict[str, str], str]] = {
+    "no prompt": ({"prompt": ""}, "Missing required parameter: prompt"),
+    "no model": ({"model": ""}, "Missing required parameter: model"),
+    "no size": ({"size": ""}, "Missing required parameter: size"),
+    "no seconds": ({"seconds": ""}, "Missing required parameter: seconds"),
+    "model": ({"model": "sora-2-pro"}, "invalid model"),
+    "size": ({"size": "1024x1024"}, "invalid size"),
+    "seconds": ({"seconds": "12"}, "invalid seconds"),
+    "long prompt": ({"prompt": "x" * 1000}, "fewer than 1000"),
+}
+
+
+@pytest.mark.parametrize("case", STRICT)
+def test_the_gateway_is_as_strict_as_the_manual(desk, case):
+    wrong, words = STRICT[case]
+    files = {name: (None, text) for name, text in {**GOOD, **wrong}.items()}
+    url, headers = desk.gateway.url + "/apiyi/v1/videos", {"authorization": KEY}
+    charges = desk.gateway.charges
+    refused = httpx.post(url, files=files, headers=headers, trust_env=False)
+    assert refused.status_code == 400
+    assert words in json.dumps(refused.json())
+    assert refused.json()["error"]["code"] == "invalid_request"
+    assert httpx.post(url, json=GOOD, headers=headers, trust_env=False).status_code == 400
+    assert desk.gateway.charges == charges
+
+
+def test_the_command_sends_the_key_raw_without_being_told(desk, tmp_path):
+    command = Command(tmp_path, RELAY_KEY=KEY)
+    words = (
+        "profiles",
+        "add",
+        "own",
+        "--provider",
+        "apiyi",
+        "--base-url",
+        desk.gateway.url + "/apiyi",
+    )
+    assert command(*words, "--key-env", "RELAY_KEY", "--poll", "0.1", "--rpm", "100000").code == 0
+    video = command("generate", LIGHT, "--profile", "own", "--json")
+    assert video.code == 0, video.err
+    assert command("generate", LIGHT, "--profile", "own", "--seconds", "25").code == 2

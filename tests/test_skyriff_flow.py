@@ -1,0 +1,348 @@
+"""The SkyRiff relay from request to file, in both forms, against the gateway; what was charged is in its books."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from _command import Command
+from _gateway import GatewayProcess
+from PIL import Image
+
+from sora_core.engine import Engine
+from sora_core.errors import (
+    AuthError,
+    JobFailed,
+    JobNotFound,
+    ModerationRejected,
+    ProfileError,
+    QuotaExceeded,
+    RequestRejected,
+    SoraError,
+    SubmissionUnknown,
+)
+from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Progress, Upload
+from sora_core.profiles import Profile
+
+KEY = "skyriff-key-71fd"
+TOKEN = "account.token-0f3a9c77e2b14d"  # no web token by its look: nothing may find it by pattern
+LIGHT = "a lighthouse"  # told apart by seeds, of which this protocol knows nothing: drawn once
+POST = "https://posts.example/p/s_68f6140d"
+DRAFTS = {"drafts_token_env": "DRAFTS_TOKEN"}
+
+# profile: (dialect of the profile, path of the gateway, settings)
+PROFILES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "own": ("", "/skyriff/v1/", {"extra": DRAFTS}),
+    "no-url": ("", "/skyriff~no-url", {}),
+    "at-100": ("", "/skyriff~at-100/v1/videos", {}),
+    "chat": ("chat", "/skyriff/v1/chat/completions", {}),
+    "plain": ("chat", "/skyriff", {"extra": {"stream": "false"}}),
+    "json": ("chat", "/skyriff~json", {}),
+    "markdown": ("chat", "/skyriff~markdown", {}),
+    "task": ("chat", "/skyriff~task", {}),
+    "plain-task": ("chat", "/skyriff~task", {"extra": {"stream": "false"}}),
+    "cut": ("chat", "/skyriff~cut", {}),
+    "mute": ("chat", "/skyriff~mute", {}),
+    "shy": ("chat", "/skyriff~shy", {"extra": {"stream": "false"}}),
+    "no-token": ("", "/skyriff", {"extra": {"drafts_token_env": "NO_SUCH_TOKEN"}}),
+    "wrong-key": ("", "/skyriff", {"key_env": "WRONG_KEY"}),
+}
+MAKING = ("own", "no-url", "at-100", "chat", "plain", "json", "markdown", "task", "plain-task", "cut")
+
+
+class Desk:
+    """An engine with a profile for every form, and the gateway's books."""
+
+    def __init__(self, gateway: GatewayProcess, folder: Path) -> None:
+        self.gateway = gateway
+        self.home, self.out = folder / "home", folder / "out"
+        self.engine = Engine(self.home)
+        self.seen: list[Progress] = []
+        for name, (dialect, path, settings) in PROFILES.items():
+            facts = {"key_env": "RELAY_KEY", "poll_seconds": 0.1, **settings}
+            url = gateway.url + path
+            self.engine.profiles.add(Profile(name, provider="skyriff", dialect=dialect, base_url=url, **facts))
+
+    def make(
+        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = "own", **facts: Any
+    ) -> Delivery:
+        request = GenerationRequest(operation, prompt, **facts)
+        self.seen.clear()
+        return self.engine.generate(request, profile, Destination(self.out), self.seen.append).result(60)
+
+    def clean(self, profile: str = "own", **facts: Any) -> Delivery:
+        return self.make("", Operation.CLEAN_LINK, profile, **facts)
+
+    @property
+    def last(self) -> dict[str, Any]:
+        return dict(self.gateway.stats()["jobs"][-1])
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SORA_")]:
+            patch.delenv(name)
+        patch.setenv("RELAY_KEY", KEY)
+        patch.setenv("WRONG_KEY", "wrong-key-1234")
+        patch.setenv("DRAFTS_TOKEN", f" {TOKEN}\n")
+        gateway = GatewayProcess(speed=200, key=KEY)
+        desk = Desk(gateway, tmp_path_factory.mktemp("skyriff"))
+        yield desk
+        desk.engine.close()
+        gateway.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(desk: Desk) -> None:
+    desk.gateway.fault()
+
+
+@pytest.fixture(scope="module")
+def picture() -> Upload:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "PNG")
+    return Upload(file.getvalue(), "image/png", "a.png")
+
+
+@pytest.mark.parametrize("profile", MAKING)
+def test_text_becomes_a_video_in_every_form_and_is_paid_once(desk, profile):
+    charges = desk.gateway.charges
+    made = desk.make(LIGHT, profile=profile)
+    assert made.path.is_file()
+    assert made.seconds == pytest.approx(10, abs=0.1)
+    assert (made.width, made.height) == (1280, 720)
+    assert desk.last["model"] == "sora2-landscape"
+    assert desk.make(LIGHT, profile=profile).reused
+    assert desk.gateway.charges == charges + 1
+
+
+@pytest.mark.parametrize(("profile", "has_id"), [("own", True), ("task", True), ("cut", True), ("chat", False)])
+def test_a_task_id_in_a_chat_answer_is_followed_and_a_link_is_delivered_at_once(desk, profile, has_id):
+    polls = desk.gateway.requests("retrieve")
+    made = desk.make(LIGHT, profile=profile, seed=3)
+    assert bool(made.remote_id) is has_id
+    assert (desk.gateway.requests("retrieve") > polls) is has_id
+
+
+@pytest.mark.parametrize("profile", ["chat", "markdown"])
+def test_progress_is_told_while_the_answer_streams(desk, profile):
+    desk.make(LIGHT, profile=profile, seed=4)
+    assert any("Video Generation Progress" in progress.note for progress in desk.seen)
+
+
+@pytest.mark.parametrize(
+    ("profile", "form", "is_drawn"), [("own", "file", True), ("own", "url", False), ("chat", "file", True),
+                                      ("plain", "url", False)]
+)  # fmt: skip
+def test_images_are_taken_in_every_form_that_there_is(desk, picture, profile, form, is_drawn):
+    image = {"images": (picture,)} if form == "file" else {"image_url": "https://a.example/i.png"}
+    desk.gateway.fault({"on": "create", "do": "fail"})  # nothing has to be drawn to see what arrived
+    with pytest.raises(JobFailed):
+        desk.make("from an image", Operation.IMAGE_TO_VIDEO, profile=profile, orientation="portrait", **image)
+    assert desk.last["has_image"] is is_drawn  # the preview fetches no addresses
+    assert desk.last["model"] == "sora2-portrait"
+
+
+def test_a_post_is_cleaned_by_its_address_and_paid_once(desk):
+    charges = desk.gateway.charges
+    made = desk.clean(source_url=f"  {POST} ")
+    assert made.path.is_file()
+    assert made.remote_id == "s_68f6140d"
+    assert desk.clean(source_url=POST).reused
+    assert desk.gateway.charges == charges + 1
+
+
+def test_a_draft_is_cleaned_with_the_account_token_which_is_kept_nowhere(desk, monkeypatch):
+    charges = desk.gateway.charges
+    made = desk.clean(source_id="drafts")
+    assert desk.last["model"] == "sora-drafts-url"
+    assert desk.clean().reused
+    monkeypatch.setenv("DRAFTS_TOKEN", "another-accounts-token")
+    assert not desk.clean().reused
+    assert desk.gateway.charges == charges + 2
+    kept = [path for folder in (desk.home, desk.out) for path in folder.rglob("*") if path.is_file()]
+    assert made.path in kept
+    assert all(TOKEN.encode() not in path.read_bytes() for path in kept)
+    with sqlite3.connect(desk.home / "jobs.sqlite") as ledger:
+        assert TOKEN not in "\n".join(ledger.iterdump())
+    assert TOKEN not in str(desk.seen)
+
+
+def test_a_server_that_repeats_the_token_does_not_get_it_into_the_error(desk, caplog):
+    desk.gateway.fault({"on": "create", "do": "status", "status": 400, "body": {"error": {"message": f"bad {TOKEN}"}}})
+    with pytest.raises(RequestRejected) as caught:
+        desk.clean(seed=2)
+    assert "bad ***" in caught.value.message
+    assert TOKEN not in str(caught.value)
+    assert TOKEN not in caplog.text
+
+
+def test_drafts_without_a_token_are_refused_before_anything_is_sent(desk):
+    before = desk.gateway.stats()["requests"]
+    for profile in ("no-token", "chat"):
+        with pytest.raises(ProfileError, match="no account token"):
+            desk.clean(profile)
+    assert desk.gateway.stats()["requests"] == before
+
+
+BUSY = {"status": 429, "headers": {"Retry-After": "0.1"}, "body": {"error": {"message": "请求过于频繁"}}}
+ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
+    "refused": ({"status": 400, "body": {"error": {"message": "no such thing"}}}, RequestRejected),
+    "no quota": ({"status": 403, "body": {"error": {"message": "额度不足"}}}, QuotaExceeded),
+    "review": ({"status": 400, "body": {"error": {"message": "提示词违规"}}}, ModerationRejected),
+}
+
+
+@pytest.mark.parametrize("profile", ["own", "chat", "plain"])
+@pytest.mark.parametrize("case", ANSWERS)
+def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case, profile):
+    answer, kind = ANSWERS[case]
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "status", **answer})
+    with pytest.raises(kind):
+        desk.make(f"refused: {case}", profile=profile)
+    assert desk.gateway.charges == charges
+
+
+@pytest.mark.parametrize("profile", ["own", "chat", "plain"])
+def test_a_busy_server_is_asked_again_and_paid_once(desk, profile):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "status", **BUSY})
+    assert desk.make(LIGHT, profile=profile, seed=2).path.is_file()
+    assert desk.gateway.charges == charges + 1
+
+
+LOST: tuple[dict[str, Any], ...] = (
+    {"do": "drop"},
+    {"do": "garbage", "kind": "html"},
+    {"do": "garbage", "kind": "bytes"},
+    {"do": "status", "status": 504},
+)
+
+
+@pytest.mark.parametrize("profile", ["own", "chat", "plain"])
+@pytest.mark.parametrize("number", range(len(LOST)))
+def test_a_lost_answer_is_never_paid_for_again(desk, number, profile):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "when": "after", **LOST[number]})
+    for _ in range(2):
+        with pytest.raises(SubmissionUnknown):
+            desk.make(f"lost {number}", profile=profile)
+    assert desk.gateway.charges == charges + 1
+
+
+def test_a_stream_that_breaks_before_it_named_anything_is_never_paid_for_again(desk):
+    charges = desk.gateway.charges
+    for _ in range(2):
+        with pytest.raises(SubmissionUnknown):
+            desk.make("broken", profile="mute")
+    assert desk.gateway.charges == charges + 1
+
+
+def test_a_server_that_makes_videos_only_in_streams_says_so_and_nothing_is_charged(desk):
+    charges = desk.gateway.charges
+    with pytest.raises(RequestRejected, match="streamed") as caught:
+        desk.make(LIGHT, profile="shy")
+    assert "stream = true" in caught.value.fix
+    assert desk.gateway.charges == charges
+
+
+@pytest.mark.parametrize("profile", ["chat", "plain", "json"])
+@pytest.mark.parametrize(
+    ("code", "message", "kind"), [("boom", "fell over", JobFailed), ("x", "审核未通过", ModerationRejected)]
+)
+def test_a_failure_inside_an_answer_of_http_200_says_why(desk, profile, code, message, kind):
+    desk.gateway.fault({"on": "create", "do": "fail", "code": code, "message": message})
+    with pytest.raises(kind, match=message):
+        desk.make(f"failing: {code}", profile=profile)
+
+
+@pytest.mark.parametrize("profile", ["own", "at-100", "task"])
+def test_a_failed_job_without_an_error_field_fails_and_is_not_taken_for_done(desk, profile):
+    desk.gateway.fault({"on": "create", "do": "fail"})
+    with pytest.raises(JobFailed, match="gives no reason"):
+        desk.make("failing", profile=profile)
+
+
+def test_a_link_that_is_no_longer_good_is_asked_for_again(desk):
+    desk.gateway.fault({"on": "content", "do": "expire"})
+    assert desk.make(LIGHT, seed=9).path.is_file()
+
+
+def test_a_wrong_key_and_an_unknown_job_are_told_apart(desk):
+    with pytest.raises(AuthError):
+        desk.make(LIGHT, profile="wrong-key")
+
+    async def fetch(connection: Any) -> Any:
+        return await connection.provider.fetch(connection.http, "video_00000000-0000-0000-0000-000000000000")
+
+    with pytest.raises(JobNotFound):
+        desk.engine.ask("own", fetch).result(20)
+
+
+TALK = {"model": "sora2-portrait", "messages": [{"role": "user", "content": "x"}]}
+STRICT: dict[str, tuple[str, dict[str, Any], str]] = {
+    "no model": ("/videos", {"json": {"prompt": "x"}}, "model is required"),
+    "unknown model": ("/videos", {"json": {"prompt": "x", "model": "sora-2"}}, "sora2-portrait-15s"),
+    "no prompt": ("/videos", {"json": {"model": "sora2-portrait"}}, "prompt"),
+    "image": ("/videos", {"json": {"prompt": "x", "model": "sora2-portrait", "image_url": "i.png"}}, "no address"),
+    "form without file": (
+        "/videos",
+        {"files": {"prompt": (None, "x"), "model": (None, "sora2-portrait")}},
+        "input_reference is required",
+    ),
+    "form with size": (
+        "/videos",
+        {"files": {"prompt": (None, "x"), "model": (None, "sora2-portrait"), "size": (None, "1x1"),
+                   "input_reference": ("a.png", b"x")}},
+        "1280x720, 720x1280",
+    ),
+    "pro chat": ("/chat/completions", {"json": {**TALK, "model": "sora2-pro-portrait-25s"}}, "invalid model"),
+    "messages": ("/chat/completions", {"json": {**TALK, "messages": []}}, "messages"),
+    "stream": ("/chat/completions", {"json": {**TALK, "stream": "yes"}}, "boolean"),
+    "streamed clean link": ("/chat/completions", {"json": {**TALK, "model": "sora_url", "stream": True}}, "false"),
+    "spaces": (
+        "/chat/completions",
+        {"json": {"model": "sora-drafts-url", "stream": False, "messages": [{"role": "user", "content": " t "}]}},
+        "begin or end with a space",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", STRICT)
+def test_the_gateway_is_as_strict_as_the_document(desk, case):
+    path, body, words = STRICT[case]
+    charges = desk.gateway.charges
+    headers = {"authorization": f"Bearer {KEY}"}
+    refused = httpx.post(f"{desk.gateway.url}/skyriff/v1{path}", headers=headers, trust_env=False, **body)
+    assert refused.status_code == 400
+    assert words in json.dumps(refused.json(), ensure_ascii=False)
+    assert desk.gateway.charges == charges
+
+
+def test_the_command_makes_a_video_and_cleans_a_post(desk, tmp_path):
+    command = Command(tmp_path, RELAY_KEY=KEY)
+    words = ("profiles", "add", "own", "--provider", "skyriff", "--base-url", desk.gateway.url + "/skyriff")
+    assert command(*words, "--key-env", "RELAY_KEY", "--poll", "0.1").code == 0
+    video = command("generate", LIGHT, "--profile", "own", "--json")
+    assert video.code == 0, video.err
+    assert (video.json["width"], video.json["height"]) == (1280, 720)
+    post = command("clean", POST, "--profile", "own", "--confirm-rights", "--json")
+    assert post.code == 0, post.err
+    for refused, reason in (
+        (("--seconds", "12"), "10, 15, 25 seconds"),
+        (("--seconds", "25", "--quality", "hd"), "in hd quality there are 15 seconds"),
+        (("--orientation", "square"), "cannot make square video"),
+        (("--model", "sora2-portrait-15s", "--seconds", "10"), "contradicts"),
+    ):
+        result = command("generate", LIGHT, "--profile", "own", *refused)
+        assert result.code == 2
+        assert reason in result.err

@@ -1,0 +1,150 @@
+"""What is left behind is taken up: by the next engine, by hand, or by its id."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _command import Command, arguments, until
+from _gateway import GatewayProcess
+
+from sora_core.engine import Engine
+from sora_core.errors import InvalidRequest, SubmissionUnknown
+from sora_core.models import Destination, GenerationRequest, Operation
+from sora_core.profiles import Profile
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[GatewayProcess]:
+    process = GatewayProcess(speed=40)
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def command(tmp_path: Path, gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
+    for name in [name for name in os.environ if name.startswith("SORA_")]:
+        monkeypatch.delenv(name)
+    command = Command(tmp_path)
+    with_engine(command).profiles.add(Profile("own", base_url=gateway.openai, auth="none", poll_seconds=0.1))
+    yield command
+    gateway.fault()
+
+
+def with_engine(command: Command) -> Engine:
+    return Engine(command.home)
+
+
+@pytest.fixture
+def engine(command: Command) -> Iterator[Engine]:
+    engine = with_engine(command)
+    yield engine
+    engine.close()
+
+
+def request(prompt: str) -> GenerationRequest:
+    return GenerationRequest(Operation.TEXT_TO_VIDEO, prompt, seconds=2, size="64x64")
+
+
+def states(engine: Engine) -> dict[str, str]:
+    return {job.prompt: job.state for job in engine.ledger.jobs()}
+
+
+# where the process dies -> whether the next engine can collect it without being asked
+DIED = {"submitted": ("record_submitted", "after"), "polling": ("record_snapshot", "after"),
+        "file planned": ("record_plan", "after"), "reply not on disk": ("record_submitted", "before")}  # fmt: skip
+
+
+@posix
+def test_what_dead_processes_left_is_collected_in_the_background_and_said_once(
+    command: Command, gateway: GatewayProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    charges = gateway.charges
+    for case, point in DIED.items():
+        command.start(*arguments(case), kill_at=point).communicate(timeout=30)
+    engine = with_engine(command)
+    with caplog.at_level(logging.INFO, logger="sora_core"):
+        assert engine.take_up().result(20) == len(DIED)
+        until(lambda: set(states(engine).values()) == {"delivered"}, timeout=60)
+        engine.close()
+    assert [record.getMessage() for record in caplog.records if "taking up" in record.getMessage()] == [
+        "taking up 4 unfinished jobs: " + ", ".join(job["job_id"] for job in reversed(command.jobs()))
+    ]
+    assert len(command.videos()) == len(DIED)
+    assert gateway.charges == charges + len(DIED)
+    assert gateway.requests("create") >= len(DIED)
+
+
+@posix
+def test_a_claim_that_was_never_sent_is_not_submitted_by_taking_up(command: Command, gateway: GatewayProcess) -> None:
+    creates = gateway.requests("create")
+    command.start(*arguments("never sent"), kill_at=("mark_sent", "before")).communicate(timeout=30)
+    engine = with_engine(command)
+    engine.take_up().result(20)
+    time.sleep(0.5)
+    engine.close()
+    assert gateway.requests("create") == creates
+
+
+def test_what_a_living_process_works_on_is_left_to_it(
+    command: Command, gateway: GatewayProcess, engine: Engine
+) -> None:
+    gateway.fault({"on": "create", "do": "stuck"})
+    process = command.start(*arguments("alive"))
+    until(lambda: any(job.remote_id for job in engine.ledger.jobs()))
+    assert engine.take_up().result(20) == 0
+    process.kill()
+    process.communicate(timeout=30)
+    assert engine.take_up().result(20) == 1
+
+
+def test_nothing_left_is_nothing_said(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="sora_core"):
+        assert engine.take_up().result(20) == 0
+    assert caplog.records == []
+
+
+def test_submit_comes_back_with_the_id_and_resume_collects(
+    command: Command, gateway: GatewayProcess, engine: Engine
+) -> None:
+    gateway.fault({"on": "retrieve", "do": "delay", "seconds": 1, "times": 2})
+    job = engine.submit(request("submit"), "own", Destination(command.output), lambda progress: None).result(20)
+    assert job.remote_id
+    assert job.state in ("queued", "running", "succeeded")
+    assert engine.ledger.get(job.job_id).remote_id == job.remote_id
+    for name in (job.job_id, job.remote_id):
+        path = engine.resume(name, None, Destination(command.output), lambda progress: None).result(30).path
+        assert path.is_file()
+    again = engine.generate(request("submit"), "own", Destination(command.output), lambda progress: None).result(30)
+    assert again.reused
+    assert gateway.stats()["jobs"][-1]["prompt"] == "submit"
+    assert [entry["prompt"] for entry in gateway.stats()["jobs"]].count("submit") == 1
+
+
+def test_an_unknown_submission_is_given_its_id_by_the_user(
+    command: Command, gateway: GatewayProcess, engine: Engine
+) -> None:
+    gateway.fault(
+        {"on": "create", "do": "drop", "when": "after"}, {"on": "list", "do": "status", "status": 404, "times": None}
+    )
+    destination = Destination(command.output)
+    with pytest.raises(SubmissionUnknown) as caught:
+        engine.generate(request("named by hand"), "own", destination, lambda progress: None).result(60)
+    gateway.fault()
+    remote_id = gateway.stats()["jobs"][-1]["id"]
+    charges = gateway.charges
+    found = command("resume", str(caught.value.job_id), "--remote-id", remote_id, "--json")
+    assert found.code == 0, found.err
+    again = engine.generate(request("named by hand"), "own", destination, lambda progress: None).result(30)
+    assert again.reused
+    assert again.remote_id == remote_id
+    assert gateway.charges == charges
+    with pytest.raises(InvalidRequest, match="is delivered"):
+        engine.name_remote(str(caught.value.job_id), "another")
