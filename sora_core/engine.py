@@ -230,10 +230,12 @@ class Engine:
             raise InvalidRequest(f"'{name}' is no name for a character: it holds a comma or begins with @.")
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         made = json.loads(job.result or "{}")
+        character_id = made.get("id") or job.remote_id or ""
+        wanted = name or made.get("username") or character_id or job.job_id
         character = Character(
             profile=profile,
-            name=name or made.get("username") or made.get("id") or job.job_id,
-            character_id=made.get("id") or job.remote_id or "",
+            name=self._free_name(profile, wanted, character_id),
+            character_id=character_id,
             username=made.get("username", ""),
             source_url=request.source_url,
             start=request.start,
@@ -241,6 +243,12 @@ class Engine:
         )
         self.ledger.save_character(character)
         return character
+
+    def _free_name(self, profile: str, wanted: str, character_id: str) -> str:
+        """The name, numbered when another character of the profile has it: a paid one is never written over."""
+        taken = {each.name: each.character_id for each in self.ledger.characters() if each.profile == profile}
+        names = (wanted, *(f"{wanted} {number}" for number in range(2, len(taken) + 3)))
+        return next(name for name in names if taken.get(name, character_id) == character_id)
 
     async def _take_up(self) -> int:
         left = [job for job in self.ledger.unfinished() if not self._joined().is_alive(job.owner)]

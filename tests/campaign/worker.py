@@ -55,7 +55,7 @@ class Worker:
                 return
             kind = self._once(order)
             self._note(kind)
-            if kind in ("delivered", "reused", _GAVE_UP):
+            if kind in ("delivered", "reused", "SubmissionUnknown", _GAVE_UP):
                 return
             time.sleep(0.2)
 
