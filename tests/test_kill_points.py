@@ -1,4 +1,4 @@
-"""A disk that is full at a named write, a ledger that cannot be used, an interrupt at every stage: no charge is lost."""
+"""A full disk at a named write, a ledger that cannot be used, an interrupt at every stage: no charge is lost."""
 
 from __future__ import annotations
 

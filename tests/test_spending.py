@@ -1,4 +1,4 @@
-"""The spending guard of a profile: what it counts, that it holds over processes and restarts, and that it sends nothing."""
+"""The spending guard of a profile: what it counts, and that it holds over processes and restarts."""
 
 from __future__ import annotations
 

@@ -15,6 +15,10 @@ from campaign.report import table, write_into
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "durability.md"
 
 
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/campaign", description=__doc__)
     parser.add_argument("--jobs", type=int, default=1000, metavar="N")
@@ -27,7 +31,7 @@ def main() -> int:
     given = parser.parse_args()
     settings = Settings(jobs=given.jobs, seed=given.seed, workers=given.workers)
     with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
-        outcome = run(settings, given.keep or Path(folder))
+        outcome = run(settings, given.keep or Path(folder), tell=_tell)
     text = table(outcome)
     print(text)
     for line in outcome.verdict.wrong:
@@ -35,7 +39,8 @@ def main() -> int:
     if outcome.verdict.wrong:
         return 1
     if not given.no_page:
-        write_into(PAGE, f"`scripts/campaign {' '.join(sys.argv[1:])}`, {platform.system()}:".replace(" `", "`"), text)
+        command = " ".join(["scripts/campaign", *sys.argv[1:]])
+        write_into(PAGE, f"`{command}`, on {platform.system()}:", text)
     return 0
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,14 @@ class Outcome:
     verdict: Verdict = field(default_factory=Verdict)
 
 
-def run(settings: Settings, folder: Path, *, patience: float = 40.0, storm_seconds: float = 600.0) -> Outcome:
+def run(
+    settings: Settings,
+    folder: Path,
+    *,
+    patience: float = 40.0,
+    storm_seconds: float = 600.0,
+    tell: Callable[[str], None] = lambda text: None,
+) -> Outcome:
     """The whole campaign. ``patience`` and ``storm_seconds`` bound how long clients and a round may take."""
     outcome = Outcome(settings)
     began = time.monotonic()
@@ -54,6 +62,7 @@ def run(settings: Settings, folder: Path, *, patience: float = 40.0, storm_secon
             stage.play(count, f"seed {settings.seed} round {number}", storm_seconds)
         finally:
             stage.close()
+        tell(f"round {number}: {count} jobs, {len(outcome.verdict.wrong)} things wrong so far")
     outcome.seconds = time.monotonic() - began
     return outcome
 

@@ -80,7 +80,7 @@ class Worker:
 
 
 def ended(home: Path, *, unknown_too: bool = False) -> set[str]:
-    """The prompts for which nothing is left to do: delivered, or failed by the server's word. They are not run again."""
+    """The prompts that are not run again: delivered, canceled, or failed by the server's word."""
     if not (home / "jobs.sqlite").exists():
         return set()
     states = ("delivered", "canceled", *(("unknown",) if unknown_too else ()))
