@@ -77,6 +77,7 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger) -> None:
     done = ledger.record_delivered(
         job.job_id, width=info.width, height=info.height, fps=info.fps, duration=info.seconds
     )
+    files.part_path(Path(job.folder), job.job_id).unlink(missing_ok=True)
     try:
         await asyncio.to_thread(files.write_sidecar, path, _provenance(done))
     except StorageError as error:  # the video is safe, and that is what was paid for

@@ -67,6 +67,12 @@ class Waiter(Generic[T]):
 
     def _begin(self) -> None:
         self._task = self._loop.create_task(self._run())
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not self.future.done():  # abandoned before its first step
+            self._work.close()
+            self.future.set_exception(Interrupted("The waiting was interrupted."))
 
     async def _run(self) -> None:
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +37,17 @@ _NOT_ACCEPTED = "NotAccepted"
 class Flight:
     """Walks one row to its end. Whoever wants the same video waits for the same flight."""
 
-    def __init__(self, connection: Connection, *, ledger: Ledger, owner: Owner, clock: Clock, report: Reporter) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        ledger: Ledger,
+        owner: Owner,
+        clock: Clock,
+        report: Reporter,
+        adopt_orphans: Callable[[], None],
+    ) -> None:
+        self._adopt_orphans = adopt_orphans
         self._connection = connection
         self._ledger = ledger
         self._owner = owner
@@ -100,7 +111,10 @@ class Flight:
             error.provider = error.provider or job.provider
             raise
         finally:
-            self._ledger.release(job.job_id, self._owner.id)
+            try:
+                self._ledger.release(job.job_id, self._owner.id)
+            except StorageError as error:  # must not hide the error that is on its way, which may carry an id
+                log.error("job %s is still held by this process: %s", job.job_id, error.message)
 
     async def _walk(self, job_id: str, request: GenerationRequest | None) -> Job | None:
         """None when it turns out that the request was never accepted: the caller may claim anew."""
@@ -145,18 +159,26 @@ class Flight:
         await limits.slot(
             job.job_id,
             alive=self._owner.alive,
-            on_wait=lambda: self._report.say("waiting for a free slot", job),
+            on_wait=lambda: self._wait_for_slot(job),
         )
         await check_spending(self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
         self.worked = self._submitted = True
         self._report.say("submitting", job)
 
+        limit = self._connection.profile.max_submissions_per_day
+
         def on_sent() -> None:
-            self._ledger.mark_sent(job.job_id)
+            self._ledger.mark_sent(job.job_id, daily_limit=limit)
             self.committed = True
 
-        attempt = Attempt(job.idempotency_key, on_sent, lambda text: self._report.say("running", job, note=text))
+        def on_refused() -> None:
+            self._ledger.mark_refused(job.job_id)
+            self.committed = False
+
+        attempt = Attempt(
+            job.idempotency_key, on_sent, on_refused, lambda text: self._report.say("running", job, note=text)
+        )
         try:
             snapshot = await self._connection.provider.submit(self._connection.http, request, attempt)
         except SubmissionUnknown as error:
@@ -167,6 +189,10 @@ class Flight:
             self._ledger.record_over(job.job_id, rows.FAILED, error.message, error.kind)
             raise
         await self._record_submitted(job, snapshot)
+
+    def _wait_for_slot(self, job: Job) -> None:
+        self._report.say("waiting for a free slot", job)
+        self._adopt_orphans()  # a slot that a dead process held is only freed by whoever ends its job
 
     async def _record_submitted(self, job: Job, snapshot: Snapshot) -> None:
         """Keeps trying: this id is money."""
@@ -198,6 +224,8 @@ class Flight:
             )
         except SubmissionUnknown as error:
             both_html = self._lost and self._lost.code == HTML_ANSWER and isinstance(error.__cause__, BadResponse)
+            # where a job has been made before, an API was there: two pages are a passing trouble
+            both_html = both_html and not self._ledger.remote_ids(job.profile)
             if not both_html or not self._lost:
                 raise
             # The list is a web page too: this address is no API, so nothing can have been accepted.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -19,6 +20,10 @@ from .rows import Job
 log = logging.getLogger(__name__)
 
 Watch = Callable[[Progress], None]
+
+
+async def _resume(flight: Flight, job: Job) -> Job:
+    return await flight.resume(job)
 
 
 class _Running:
@@ -83,7 +88,14 @@ class Flights:
     ) -> _Running:
         running = _Running()
         report = Reporter(self._clock, running.tell)
-        running.flight = Flight(connection, ledger=self._ledger, owner=self._owner, clock=self._clock, report=report)
+        running.flight = Flight(
+            connection,
+            ledger=self._ledger,
+            owner=self._owner,
+            clock=self._clock,
+            report=report,
+            adopt_orphans=lambda: self._adopt_orphans(connection),
+        )
         running.task = asyncio.get_running_loop().create_task(begin(running.flight))
         self._running[fingerprint] = running
 
@@ -99,6 +111,13 @@ class Flights:
 
         running.task.add_done_callback(landed)
         return running
+
+    def _adopt_orphans(self, connection: Connection) -> None:
+        """Takes up the profile's submitted jobs that a dead process left."""
+        for job in self._ledger.unfinished():
+            is_orphan = job.remote_id and not self._owner.alive(job.owner)
+            if is_orphan and job.profile == connection.profile.name and job.fingerprint not in self._running:
+                self._take_off(job.fingerprint, connection, functools.partial(_resume, job=job))
 
     async def aclose(self) -> None:
         """Stops every walk where it is; the rows say how to go on."""

@@ -29,7 +29,8 @@ from .reporter import Reporter
 from .rows import Job
 
 GRACE_SECONDS = 60.0  # a job may be missing this long after it was made
-MISSES_UNTIL_GONE = 5  # times in a row that a known job must be missing
+MISSES_UNTIL_GONE = 5  # times in a row that a known job must be missing,
+GONE_AFTER_SECONDS = 120.0  # over at least this time: a relay that restarts knows nothing for a while
 PATIENCE_SECONDS = 600.0  # how long a server may fail every poll
 _PASSING = (NetworkError, Overloaded, RateLimited, ServerError, BadResponse)
 
@@ -47,6 +48,7 @@ class Follower:
         self._misses = 0
         self._failures = 0
         self._failing_since: float | None = None
+        self._missing_since: float | None = None
         self._hint: float | None = None
         self._note = ""
         self._recorded: tuple[State, float | None] | None = None
@@ -97,7 +99,8 @@ class Follower:
         except _PASSING as error:
             self._failed(error)
             return None
-        self._seen, self._misses, self._failures, self._failing_since, self._note = True, 0, 0, None, ""
+        self._seen, self._misses, self._failures, self._note = True, 0, 0, ""
+        self._failing_since = self._missing_since = None
         return replace(snapshot, remote_id=remote_id)  # the id of the create answer is the one that counts
 
     def _missed(self, job: Job, error: JobNotFound) -> None:
@@ -106,7 +109,9 @@ class Follower:
         self._hint = None
         self._note = f"the server does not know the job ({error.message})"
         is_new = not self._seen and self._clock.now() - (job.submitted_at or 0.0) < GRACE_SECONDS
-        may_come_back = is_new or self._misses < MISSES_UNTIL_GONE
+        self._missing_since = self._missing_since or self._clock.now()
+        is_brief = self._clock.now() - self._missing_since < GONE_AFTER_SECONDS
+        may_come_back = is_new or is_brief or self._misses < MISSES_UNTIL_GONE
         if may_come_back and not self._connection.can.free:
             return
         reason = f"The server no longer knows this job: {error.message}"

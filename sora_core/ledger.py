@@ -19,13 +19,25 @@ from pathlib import Path
 from typing import Any
 
 from .clock import Clock
-from .errors import InvalidRequest, JobNotFound, StorageError
+from .errors import InvalidRequest, JobNotFound, QuotaExceeded, StorageError
 from .home import make_private_dir
 from .models import Character, Destination, GenerationRequest, Snapshot, State
 from .rows import DELIVERED, FORGOTTEN, JOB_ID_PREFIX, MIGRATIONS, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 
 _COLUMNS = frozenset(each.name for each in fields(Job))
 _CHARACTER = tuple(each.name for each in fields(Character))
+
+
+DAY_SECONDS = 86_400.0
+
+
+def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
+    """The refusal of a profile's own daily limit."""
+    return QuotaExceeded(
+        f"Profile '{profile}' allows {limit} submissions in 24 hours, and they were made.",
+        fix="Wait, or raise max_submissions_per_day in profiles.toml; nothing was sent.",
+        fix_zh="请等待，或在 profiles.toml 中调高 max_submissions_per_day；尚未发送。",
+    )
 
 
 class Ledger:
@@ -253,16 +265,31 @@ class Ledger:
     def submissions_since(self, profile: str, moment: float) -> int:
         """How many jobs of the profile were, or may have been, charged since then."""
         with self._lock, self._translated():
-            row = self._db.execute(
-                "SELECT count(*) FROM jobs WHERE profile = ? AND coalesce(submitted_at, sent_at) >= ?"
-                " AND idempotency_key != '' AND (submitted_at IS NOT NULL OR state IN ('submitting', 'unknown'))",
-                (profile, moment),
-            ).fetchone()
+            return self._submissions(self._db, profile, moment)
+
+    def _submissions(self, db: sqlite3.Connection, profile: str, moment: float) -> int:
+        row = db.execute(
+            "SELECT count(*) FROM jobs WHERE profile = ? AND coalesce(submitted_at, sent_at) >= ?"
+            " AND idempotency_key != '' AND (submitted_at IS NOT NULL OR state IN ('submitting', 'unknown'))",
+            (profile, moment),
+        ).fetchone()
         return int(row[0])
 
-    def mark_sent(self, job_id: str) -> None:
-        """On disk before the first byte of the charge leaves."""
-        self._update(job_id, sent_at=self._clock.now())
+    def mark_sent(self, job_id: str, *, daily_limit: int = 0) -> None:
+        """On disk before the first byte of the charge leaves.
+
+        Raises QuotaExceeded when ``daily_limit`` jobs of the profile may have been charged in 24 hours.
+        """
+        now = self._clock.now()
+        with self._transaction() as db:
+            profile = self._get(db, job_id).profile
+            if daily_limit and self._submissions(db, profile, now - DAY_SECONDS) >= daily_limit:
+                raise too_many_submissions(profile, daily_limit)
+            db.execute("UPDATE jobs SET sent_at = ?, updated_at = ? WHERE job_id = ?", (now, now, job_id))
+
+    def mark_refused(self, job_id: str) -> None:
+        """The server proved that it did not take what was sent."""
+        self._update(job_id, sent_at=None)
 
     def record_submitted(self, job_id: str, snapshot: Snapshot) -> None:
         self._update(

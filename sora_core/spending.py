@@ -5,9 +5,7 @@ from __future__ import annotations
 from .clock import Clock
 from .connection import Connection
 from .errors import QuotaExceeded
-from .ledger import Ledger
-
-DAY_SECONDS = 86_400.0
+from .ledger import DAY_SECONDS, Ledger, too_many_submissions
 
 
 async def check_spending(connection: Connection, ledger: Ledger, clock: Clock) -> None:
@@ -16,12 +14,7 @@ async def check_spending(connection: Connection, ledger: Ledger, clock: Clock) -
     if profile.max_submissions_per_day:
         done = ledger.submissions_since(profile.name, clock.now() - DAY_SECONDS)
         if done >= profile.max_submissions_per_day:
-            raise QuotaExceeded(
-                f"Profile '{profile.name}' allows {profile.max_submissions_per_day} submissions in 24 hours, and "
-                f"{done} were made.",
-                fix="Wait, or raise max_submissions_per_day in profiles.toml; nothing was sent.",
-                fix_zh="请等待，或在 profiles.toml 中调高 max_submissions_per_day；尚未发送。",
-            )
+            raise too_many_submissions(profile.name, profile.max_submissions_per_day)
     if profile.min_quota:
         quota = await connection.provider.quota(connection.http)
         if quota.remaining is not None and quota.remaining < profile.min_quota:

@@ -174,14 +174,6 @@ def test_an_output_folder_that_is_full_loses_nothing(case: str, tmp_path: Path, 
         assert gateway.charges == charges + 1
 
 
-@posix
-def test_killed_before_the_file_is_planned_no_placeholder_is_left(command: Command, gateway: GatewayProcess) -> None:
-    charges = gateway.charges
-    command.start(*arguments("planned"), kill_at=("record_plan", "before")).communicate(timeout=30)
-    delivered(command, "planned")
-    assert gateway.charges == charges + 1
-
-
 def broken_folder(command: Command) -> None:
     command.home = command.home.parent / "occupied"
     command.home.write_text("a file in the place of the folder")

@@ -109,13 +109,20 @@ async def test_the_nearest_in_time_of_several_is_ours(lost, ledger, clock, known
     "facts",
     [
         {"prompt": "thunderstorm over a harbour"},
-        {"model": "another"},
-        {"created_at": FakeClock().now() - CLOCK_SKEW_SECONDS - 60},
+        {"prompt": "thunderstorm over a harbour", "created_at": FakeClock().now() - CLOCK_SKEW_SECONDS - 60},
     ],
     ids=str,
 )
 async def test_a_job_that_differs_is_not_ours(lost, ledger, clock, known, facts):
     assert await look(Shelf([remote(**facts), known]), lost, ledger, clock) is None
+
+
+@pytest.mark.parametrize(
+    "facts", [{"model": "another"}, {"created_at": FakeClock().now() - CLOCK_SKEW_SECONDS - 60}], ids=str
+)
+async def test_a_job_with_our_very_prompt_leaves_it_open_whatever_else_differs(lost, ledger, clock, known, facts):
+    with pytest.raises(SubmissionUnknown, match="found"):
+        await look(Shelf([remote(**facts), known]), lost, ledger, clock)
 
 
 @pytest.mark.parametrize("prompt", ["a cat on a skateboard", "A cat", "…a cat, cinematic, 4k"])

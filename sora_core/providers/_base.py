@@ -26,6 +26,7 @@ class Attempt:
 
     idempotency_key: str
     on_sent: Callable[[], None]
+    on_refused: Callable[[], None] = lambda: None  # a try that was sent has been refused for sure
     tell: Callable[[str], None] = lambda text: None  # progress in the server's words, while the call is open
 
     def marked(self, call: Call) -> Call:
@@ -99,7 +100,7 @@ class Provider(ABC):
     async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
         """Charges once. A 2xx answer without a job or a result leaves it open whether the job exists."""
         call = self.encode_submit(request)
-        reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent)
+        reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent, on_refused=attempt.on_refused)
         return self.accepted(reply)
 
     def accepted(self, reply: Reply) -> Snapshot:

@@ -292,7 +292,9 @@ async def converse(http: Http, call: Call, attempt: Attempt, reader: Reader) -> 
     SubmissionUnknown. Raises the error tree.
     """
     try:
-        reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent, on_chunk=reader.feed)
+        reply = await http.send(
+            attempt.marked(call), on_sent=attempt.on_sent, on_refused=attempt.on_refused, on_chunk=reader.feed
+        )
     except SubmissionUnknown:
         answer = reader.answer()
         if answer.link or answer.task_id or answer.failure:

@@ -78,13 +78,15 @@ class Http:
         call: Call,
         *,
         on_sent: Callable[[], None] | None = None,
+        on_refused: Callable[[], None] | None = None,
         on_chunk: Callable[[bytes], None] | None = None,
         attempts: int = ATTEMPTS,
     ) -> Reply:
         """The 2xx answer to ``call``.
 
         ``on_sent`` runs right before the first byte of the request leaves; what it raises stops the
-        request. ``on_chunk`` is handed the body of a 2xx answer as it arrives. Raises the error tree:
+        request. ``on_refused`` runs when the server has proved that it did not take a try, before the
+        next one. ``on_chunk`` is handed the body of a 2xx answer as it arrives. Raises the error tree:
         SubmissionUnknown for a charge that may have been accepted.
         """
         import httpx
@@ -114,6 +116,8 @@ class Http:
                 ) from error
             if decision.action is Action.RAISE:
                 raise error
+            if sent.happened and kind is FailureKind.BUSY and on_refused:
+                on_refused()
             await self._clock.sleep(decision.wait)
 
     async def _once(self, call: Call, sent: _Sent, on_chunk: Callable[[bytes], None] | None) -> Reply:
