@@ -106,7 +106,7 @@ def circumstances() -> str:
     import psutil
 
     checkout = newest_comfyui()
-    host = "no ComfyUI"
+    host = "No ComfyUI"
     if checkout:
         from _common import run_raw
 

@@ -27,7 +27,7 @@ FLOORS = {
     "first_write_torch": "floor: write the tensor once (torch.empty)",
 }
 NAMES = {OURS: "Sora Video Nodes `decode`", THEIRS: "ComfyUI `VideoFromFile.get_components`", **FLOORS}
-AIM = 1.5
+AIM = 3.0
 TITLE = "Decoding a clip to frames and sound"
 HOW = (
     f"{SECONDS} s of {WIDTH}x{HEIGHT} at {FPS} fps, H.264 and AAC, decoded to the frames tensor and the waveform. "

@@ -2,7 +2,7 @@
 
     scripts/bench [--only NAME]... [--rounds N] [--json FILE]
 
-With --only, or when a part fails, nothing is written: the page shows the figures of one whole run.
+Nothing is written with --only, or when a part fails or cannot run: the page shows the figures of one whole run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main() -> int:
             failed.append(f"FAILED: {name}: {error}")
             say(failed[-1])
     text = page(reports)
-    if not given.only and not failed:
+    if not given.only and not failed and not any(report.skipped for report in reports):
         write(README, text)
     if given.json:
         given.json.write_text(json.dumps([asdict(report) for report in reports], indent=1), encoding="utf-8")
@@ -53,7 +53,8 @@ def main() -> int:
 
 
 def page(reports: list[Report]) -> str:
-    return "\n\n".join([circumstances(), aims_table(reports), *(report.markdown() for report in reports)])
+    aims = [aims_table(reports)] if any(report.aims for report in reports) else []
+    return "\n\n".join([circumstances(), *aims, *(report.markdown() for report in reports)])
 
 
 def write(readme: Path, text: str) -> None:

@@ -51,8 +51,13 @@ def calls(attribute: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
                 yield arguments, named
 
 
-def tooltips(attribute: str) -> dict[str, str]:
-    return {arguments[0]: named["tooltip"] for arguments, named in calls(attribute) if arguments}
+def tooltips(attribute: str) -> dict[str, set[str]]:
+    """By id; the same id may mean something else in another node."""
+    found: dict[str, set[str]] = {}
+    for arguments, named in calls(attribute):
+        if arguments and "tooltip" in named:
+            found.setdefault(arguments[0], set()).add(named["tooltip"])
+    return found
 
 
 SCHEMAS = {named["node_id"]: named for _, named in calls("Schema")}
@@ -75,7 +80,7 @@ class TestEnglishTexts:
         inputs = locale("en", "nodeDefs")[node]["inputs"]
         own = tooltips("Input")
         assert list(inputs) == input_ids(node)
-        assert {name: text["tooltip"] for name, text in inputs.items()} == {name: own[name] for name in inputs}
+        assert [name for name, text in inputs.items() if text["tooltip"] not in own[name]] == []
         assert [text["name"] for text in inputs.values()] == list(inputs)
 
     def test_outputs_are_the_nodes_own_in_its_order(self, node):
@@ -83,7 +88,7 @@ class TestEnglishTexts:
         own = tooltips("Output")
         assert list(outputs) == [str(index) for index in range(len(output_ids(node)))]
         assert [text["name"] for text in outputs.values()] == output_ids(node)
-        assert [text["tooltip"] for text in outputs.values()] == [own[name] for name in output_ids(node)]
+        assert all(text["tooltip"] in own[text["name"]] for text in outputs.values())
 
 
 def test_choices_are_those_that_the_inputs_have():
