@@ -27,7 +27,8 @@ FLOORS = {
     "first_write_torch": "floor: write the tensor once (torch.empty)",
 }
 NAMES = {OURS: "Sora Video Nodes `decode`", THEIRS: "ComfyUI `VideoFromFile.get_components`", **FLOORS}
-AIM = 3.0
+AIM_FASTER = 3.0
+AIM_SMALLER = 1.5
 TITLE = "Decoding a clip to frames and sound"
 HOW = (
     f"{SECONDS} s of {WIDTH}x{HEIGHT} at {FPS} fps, H.264 and AAC, decoded to the frames tensor and the waveform. "
@@ -205,10 +206,10 @@ def _measure(rounds: int, clip: Path) -> Report:
     faster = seconds[THEIRS].per(seconds[OURS])
     smaller = peaks[THEIRS].per(peaks[OURS])
     aims = tuple(
-        Aim(what, f"at least {AIM:g}x", figure.text("x", digits=1), figure.range(digits=1), figure.median >= AIM)
-        for what, figure in (
-            ("Decoding, times faster than ComfyUI's own decoder", faster),
-            ("Decoding, ComfyUI's peak memory over ours", smaller),
+        Aim(what, f"at least {aim:g}x", figure.text("x", digits=1), figure.range(digits=1), figure.median >= aim)
+        for what, figure, aim in (
+            ("Decoding, times faster than ComfyUI's own decoder", faster, AIM_FASTER),
+            ("Decoding, ComfyUI's peak memory over ours", smaller, AIM_SMALLER),
         )
     )
     return Report(TITLE, HOW, head, rows, aims)
