@@ -16,7 +16,6 @@ from PIL import Image
 from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
-    BadResponse,
     InputError,
     JobFailed,
     ModerationRejected,
@@ -328,7 +327,9 @@ def test_quota_is_read_where_there_is_one(desk: Desk) -> None:
             desk.engine.quota(name).result(20)
 
 
-def test_a_page_in_place_of_the_list_is_no_answer(desk: Desk) -> None:
-    desk.gateway.fault({"on": "create", "do": "garbage", "kind": "html"}, {"on": "list", "do": "garbage"})
-    with pytest.raises(BadResponse):
+def test_pages_in_place_of_answers_prove_nothing_where_a_job_has_been_made(desk: Desk) -> None:
+    desk.make("sglang", "a job before the pages")
+    listed = {"on": "list", "do": "garbage", "times": None}
+    desk.gateway.fault({"on": "create", "do": "garbage", "kind": "html"}, listed)
+    with pytest.raises(SubmissionUnknown):
         desk.make("sglang", "a page")

@@ -329,7 +329,7 @@ class Line:
     def __init__(self, *chunks: str, breaks: bool = False, headers: dict[str, str] | None = None) -> None:
         self.chunks, self.breaks, self.headers, self.calls = chunks, breaks, headers or {}, 0
 
-    async def send(self, call: Call, *, on_sent: Any, on_chunk: Any) -> Reply:
+    async def send(self, call: Call, *, on_sent: Any, on_refused: Any, on_chunk: Any) -> Reply:
         self.calls += 1
         on_sent()
         for chunk in self.chunks:
