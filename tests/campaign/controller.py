@@ -153,6 +153,8 @@ class _Round:
                 self._change_faults(draw_faults(self._chance, self._settings.harm))
                 change_at = time.monotonic() + self._chance.uniform(0.5, 2.5)
             self._accidents()
+            if least < len(orders) and not self._outcome.accidents["clients killed (SIGKILL)"]:
+                self._kill(0)  # a fast machine may be done before chance kills anyone
             self._revive()
             time.sleep(_TICK_SECONDS)
 
@@ -175,11 +177,13 @@ class _Round:
         elif chance < 0.05:
             self._outcome.accidents["connections cut in flight"] += self._proxy.cut()
         elif chance < 0.10:
-            client = self._chance.choice(list(self._clients))
-            if self._clients[client].poll() is None:
-                self._clients[client].kill()
-                self._clients[client].wait(20)
-                self._outcome.accidents["clients killed (SIGKILL)"] += 1
+            self._kill(self._chance.choice(list(self._clients)))
+
+    def _kill(self, client: int) -> None:
+        if self._clients[client].poll() is None:
+            self._clients[client].kill()
+            self._clients[client].wait(20)
+            self._outcome.accidents["clients killed (SIGKILL)"] += 1
 
     def _revive(self) -> None:
         for number, client in list(self._clients.items()):
