@@ -311,7 +311,7 @@ class Engine:
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
         job = self._find(name, profile, destination)
         connection = await self._connections.get(job.profile)
-        if not Operation(job.operation).makes_video:
+        if not Operation(job.operation).makes_file:
             raise InvalidRequest(
                 f"Job {job.job_id} made a character, not a video; run its request again to collect it."
             )

@@ -63,7 +63,7 @@ class Flight:
 
     async def generate(self, request: GenerationRequest, fingerprint: str, destination: Destination) -> Job:
         """Claims the request and sees it through. Raises the error tree, with the job's ids in it."""
-        if request.operation.makes_video:
+        if request.operation.makes_file:
             files.check_destination(self._except_own_file(destination, fingerprint))
         while True:
             job = self._ledger.claim(
@@ -247,7 +247,7 @@ class Flight:
         else:
             follower = Follower(self._connection, self._ledger, self._clock, self._report)
             snapshot = await follower.run(job, snapshot)
-        if not Operation(job.operation).makes_video:
+        if not Operation(job.operation).makes_file:
             made = snapshot.result or json.loads(job.result or "null") or {"id": snapshot.remote_id}
             self._ledger.record_result(job.job_id, made)
             return

@@ -29,10 +29,13 @@ class Operation(str, enum.Enum):
     REMIX = "remix"
     CREATE_CHARACTER = "create_character"
     CLEAN_LINK = "clean_link"
+    IMAGE = "image"
+    ENHANCE_PROMPT = "enhance_prompt"
 
     @property
-    def makes_video(self) -> bool:
-        return self is not Operation.CREATE_CHARACTER
+    def makes_file(self) -> bool:
+        """Whether a video or a picture comes of it; else a few words, kept in the ledger."""
+        return self not in (Operation.CREATE_CHARACTER, Operation.ENHANCE_PROMPT)
 
     @property
     def needs_prompt(self) -> bool:
@@ -111,11 +114,12 @@ class Character:
 
 @dataclass(frozen=True)
 class GenerationRequest:
-    """What the user asked for: one video, or one character.
+    """What the user asked for: one video, picture or character, or a better prompt.
 
     ``seconds`` 0 and ``model``, ``size`` "" mean the profile's default. ``size`` is "WxH" in pixels.
     The source of a remix, a character or a clean link is ``source_id`` (the remote id of a job) or
-    ``source_url``; ``start`` and ``end`` (seconds) are the part of it that shows a character.
+    ``source_url``, or for a character an uploaded ``clip``; ``start`` and ``end`` (seconds) are the part of
+    it that shows the character. ``expansion`` (short, medium, long) is how much is added to a prompt.
     ``cast`` is what the names in ``characters`` stand for in the chosen profile.
     """
 
@@ -138,6 +142,8 @@ class GenerationRequest:
     source_url: str = ""
     start: float = 0.0
     end: float = 0.0
+    clip: Upload | None = None
+    expansion: str = ""
 
     def facts(self) -> dict[str, Any]:
         """JSON-able and complete: media by content hash. What the fingerprint is made of."""
@@ -159,6 +165,9 @@ class GenerationRequest:
             "source_id": self.source_id,
             "source_url": self.source_url,
             "part": [self.start, self.end],
+            # only where they are used, so that older requests keep their fingerprints
+            **({"clip": self.clip.sha256} if self.clip else {}),
+            **({"expansion": self.expansion} if self.expansion else {}),
         }
 
     def fingerprint(self, *, provider: str, profile: str) -> str:
@@ -208,6 +217,7 @@ class Capabilities:
     image_limit: int = 1  # reference images in one request
     image_forms: frozenset[str] = frozenset(("file",))  # of file, url, data (a data URI)
     image_bytes_limit: int = 20 * 1024 * 1024
+    clip_bytes_limit: int = 0  # of an uploaded clip that shows a character; 0: no upload
     poll_seconds: float = 5.0
     requests_per_minute: int | None = None
     max_jobs: int | None = None

@@ -45,6 +45,8 @@ CHANGES = {
     "source_url": "https://example.com/p/1",
     "start": 1.0,
     "end": 3.0,
+    "clip": Upload(b"clip", "video/mp4", "clip.mp4"),
+    "expansion": "medium",
 }
 
 
