@@ -40,6 +40,7 @@ class Order:
     negative_prompt: str = ""
     seed: int = 0
     remix_of: str = ""
+    cast: str = ""  # names of the characters in it
 
     @property
     def size(self) -> str:
@@ -48,10 +49,15 @@ class Order:
 
 @dataclass(frozen=True)
 class Fate:
-    """How a job ends that does not end well; without ``code`` it never ends."""
+    """How a job ends that does not end well; without ``code`` it never ends, or is held up for ``seconds``."""
 
     code: str = ""
     message: str = ""
+    seconds: float = 0.0
+
+    @property
+    def passes(self) -> bool:
+        return self.seconds > 0
 
 
 @dataclass
@@ -174,6 +180,7 @@ class Books:
                 "shots": len(job.order.shots),
                 "seed": job.order.seed,
                 "remix_of": job.order.remix_of or None,
+                "cast": job.order.cast,
             }
             for job in self._jobs.values()
         ]
@@ -185,13 +192,16 @@ class Books:
         }
 
     def _ended(self, job: Job, due_at: float) -> Progress | None:
+        held_up = 0.0
         if job.fate is not None:
-            if not job.fate.code:
+            if job.fate.code:
+                return Progress(State.FAILED, 99, completed_at=due_at, code=job.fate.code, message=job.fate.message)
+            held_up = job.fate.seconds
+            if not job.fate.passes or self._clock.monotonic() - job.started < held_up:
                 return None
-            return Progress(State.FAILED, 99, completed_at=due_at, code=job.fate.code, message=job.fate.message)
         if job.render is None or job.render.done_at is None:
             return None
-        at = max(due_at, job.render.done_at)
+        at = max(due_at, job.render.done_at, job.created_at + held_up)
         return Progress(State.SUCCEEDED, 100, completed_at=at, expires_at=at + EXPIRY_SECONDS)
 
     def _poll_after(self, remaining_seconds: float) -> float:

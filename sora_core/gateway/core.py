@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -37,13 +38,17 @@ Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 
 @dataclass(frozen=True)
 class Route:
-    """``path`` below the protocol's mounts; ``name`` for the statistics; ``operation`` for the faults."""
+    """``path`` below the protocol's mounts; ``name`` for the statistics; ``operation`` for the faults.
+
+    The handler of an ``open`` route lets in whom it wants: the key is not where the protocol has it elsewhere.
+    """
 
     method: str
     path: str
     name: str
     operation: str
     handler: Handler
+    open: bool = False
 
 
 class Wire(Protocol):
@@ -65,13 +70,21 @@ class Wire(Protocol):
 class Core:
     """The neutral half of the gateway."""
 
-    def __init__(self, *, folder: Path, clock: Clock, speed: float, faults: FaultBox) -> None:
+    def __init__(self, *, folder: Path, clock: Clock, speed: float, faults: FaultBox, key: str | None = None) -> None:
         self._folder = folder
+        self._key = key
+        self.clock = clock
         self.books = Books(clock, speed)
         self.faults = faults
         self._studio = Studio(folder, clock)
         self._image_users: Counter[Path] = Counter()
         self._still_lock = asyncio.Lock()
+
+    def admits(self, credential: str | None) -> bool:
+        """Whether this is the gateway's key, or anybody is let in."""
+        return self._key is None or hmac.compare_digest(
+            (credential or "").encode("utf-8", "surrogateescape"), self._key.encode()
+        )
 
     async def accept(self, call: Call, order: Order) -> Job:
         """Checks the image, enters the job in the books and starts to draw it. Raises Refusal."""
@@ -84,7 +97,7 @@ class Core:
             replace(order, image=None),
             image=image,
             fate=fate,
-            render=self._studio.order(_animatic(order)) if fate is None else None,
+            render=self._studio.order(_animatic(order)) if fate is None or fate.passes else None,
             idempotency_key=call.request.headers.get("Idempotency-Key"),
         )
         for old in self.books.oldest_superfluous():
@@ -153,15 +166,23 @@ def _animatic(order: Order) -> Animatic:
         image=order.image,
         style=order.style,
         seed=order.seed,
-        label=f"Remix of {order.remix_of}" if order.remix_of else "",
+        label=" · ".join(_label(order)),
         negative_prompt=order.negative_prompt,
     )
+
+
+def _label(order: Order) -> list[str]:
+    return [
+        *([f"Remix of {order.remix_of}"] if order.remix_of else []),
+        *([f"with {order.cast}"] if order.cast else []),
+    ]
 
 
 def _fate(taken: Taken) -> Fate | None:
     if taken.fate is None:
         return None
-    return Fate() if taken.fate.do == "stuck" else Fate(taken.fate.code, taken.fate.message)
+    fate = taken.fate
+    return Fate(seconds=fate.seconds) if fate.do == "stuck" else Fate(fate.code, fate.message)
 
 
 def _draw_still(variant: str, movie: Path, path: Path) -> None:

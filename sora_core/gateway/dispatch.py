@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 import random
 import socket
 import struct
@@ -17,15 +16,15 @@ from .faults import FaultRule
 from .files import noise
 from .refusal import Refusal
 
+_CLIENT_GONE = 499  # as nginx writes it
 _HTML = "<!DOCTYPE html><html><head><title>Welcome</title></head><body><h1>It works!</h1></body></html>"
 
 
 class Dispatcher:
     """Puts the routes of the protocols on an application."""
 
-    def __init__(self, core: Core, key: str | None) -> None:
+    def __init__(self, core: Core) -> None:
         self._core = core
-        self._key = key
 
     def mount(self, app: web.Application, wire: Wire) -> None:
         for mount in wire.mounts:
@@ -45,19 +44,17 @@ class Dispatcher:
 
         async def handle(request: web.Request) -> web.StreamResponse:
             self._core.books.requests[name] += 1
-            if not self._admits(wire.credential(request)):
+            if not route.open and not self._core.admits(wire.credential(request)):
                 return wire.refuse(_wrong_key())
             call = Call(request, self._core.faults.take(route.operation))
             if call.taken:
                 self._core.books.faulted[name] += 1
-            return await _with_faults(call, wire, route)
+            try:
+                return await _with_faults(call, wire, route)
+            except ConnectionError:
+                return web.Response(status=_CLIENT_GONE)  # to nobody: the client has gone away
 
         return handle
-
-    def _admits(self, credential: str | None) -> bool:
-        return self._key is None or hmac.compare_digest(
-            (credential or "").encode("utf-8", "surrogateescape"), self._key.encode()
-        )
 
 
 async def _with_faults(call: Call, wire: Wire, route: Route) -> web.StreamResponse:
@@ -89,6 +86,8 @@ def _spoiled(request: web.Request, wire: Wire, rule: FaultRule) -> web.StreamRes
         return noise(rule.byte_count, "video/mp4")
     if rule.do == "redirect_loop":
         return web.Response(status=302, headers={"Location": str(request.rel_url)})
+    if rule.do == "refuse":
+        return wire.refuse(Refusal(rule.status, rule.message, code=rule.code, headers=rule.headers))
     if rule.do == "expire":
         return wire.refuse(Refusal(rule.status, "The link to this video has expired.", code="expired"))
     if rule.body is None:

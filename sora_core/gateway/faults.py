@@ -9,7 +9,8 @@ A JSON object, given with ``--faults FILE`` or ``POST /_gateway/faults``::
 
 ``seed`` (optional) makes ``probability`` repeatable. Every fault has
 
-    on           create, remix, retrieve, list, delete, content, quota, models, or any
+    on           create, remix, retrieve, list, delete, content, quota, models, or any; where a protocol has them
+                 token, sentinel, upload, publish, character, account, parse
     do           one of the kinds below
     skip         let so many requests pass first (0)
     times        misbehave so often (1); null: for ever
@@ -19,9 +20,10 @@ and the fields of its kind (* must be given):
 
     pace    delay          seconds* (real ones), when; "after": true is short for "when": "after"
             slow           bytes_per_second*                            content only
-    fate    stuck          the job never finishes                       create and remix only
+    fate    stuck          the job never finishes, or after seconds     create and remix only
             fail           the job fails in the end: code, message      create and remix only
     answer  status         status*, body (JSON or text; none: an error as the protocol has them), headers, when
+            refuse         status*, code*, message, headers: an error with this code as the protocol has them; when
             drop           the connection is reset: when
             garbage        200 and kind: html, bytes or json (cut off): when
             redirect_loop  302 to itself
@@ -45,7 +47,8 @@ from typing import Any
 from ..errors import InvalidRequest
 
 CREATING = frozenset(("create", "remix"))
-OPERATIONS = frozenset((*CREATING, "retrieve", "list", "delete", "content", "quota", "models"))
+_BESIDE = ("token", "sentinel", "upload", "publish", "character", "account", "parse")
+OPERATIONS = frozenset((*CREATING, "retrieve", "list", "delete", "content", "quota", "models", *_BESIDE))
 GARBAGE = ("html", "bytes", "json")
 
 _COMMON = frozenset(("on", "do", "skip", "times", "probability"))
@@ -69,9 +72,10 @@ _CONTENT = ("content",)
 KINDS: Mapping[str, _Kind] = {
     "delay": _kind("pace", "seconds*", "when"),
     "slow": _kind("pace", "bytes_per_second*", on=_CONTENT),
-    "stuck": _kind("fate", on=CREATING),
+    "stuck": _kind("fate", "seconds", on=CREATING),
     "fail": _kind("fate", "code", "message", on=CREATING),
     "status": _kind("answer", "status*", "body", "headers", "when"),
+    "refuse": _kind("answer", "status*", "code*", "message", "headers", "when"),
     "drop": _kind("answer", "when"),
     "garbage": _kind("answer", "kind", "when"),
     "redirect_loop": _kind("answer"),

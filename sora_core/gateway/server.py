@@ -62,9 +62,11 @@ class Gateway:
         """Listens; port 0 takes a free one. Raises InvalidRequest (the address), StorageError (the folder)."""
         if self._runner is not None:
             raise RuntimeError("the gateway is running already")
-        core = self._core = Core(folder=self._folder(), clock=SystemClock(), speed=self._speed, faults=self._faults)
+        core = self._core = Core(
+            folder=self._folder(), clock=SystemClock(), speed=self._speed, faults=self._faults, key=self._key
+        )
         app = web.Application(client_max_size=MAX_BODY_BYTES)
-        dispatcher = Dispatcher(core, self._key)
+        dispatcher = Dispatcher(core)
         for wire in wires(core):
             dispatcher.mount(app, wire)
         app.router.add_get("/_gateway/stats", self._stats)

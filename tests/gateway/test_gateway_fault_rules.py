@@ -13,6 +13,7 @@ LEAST = {
     "delay": {"seconds": 1},
     "slow": {"bytes_per_second": 10},
     "status": {"status": 500},
+    "refuse": {"status": 503, "code": "heavy_load"},
     "truncate": {"bytes": 5},
 }
 

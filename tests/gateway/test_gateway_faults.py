@@ -148,6 +148,14 @@ async def test_a_stuck_job_never_ends_and_the_next_one_does(desk: Desk) -> None:
     assert (await desk.content(stuck["id"])).status_code == 404
 
 
+async def test_a_job_that_is_stuck_for_a_while_finishes_after_it(desk: Desk) -> None:
+    await desk.faults({"on": "create", "do": "stuck", "seconds": 0.5})
+    stuck = await desk.create()
+    await asyncio.sleep(0.2)
+    assert (await desk.read(stuck["id"]))["status"] == "in_progress"
+    assert (await desk.ended(stuck["id"]))["progress"] == 100
+
+
 async def test_a_failed_job_says_why_and_has_no_content(desk: Desk) -> None:
     await desk.faults({"on": "create", "do": "fail", "code": "moderation_blocked", "message": "Not this."})
     video = await desk.ended((await desk.create())["id"])

@@ -54,6 +54,7 @@ async def test_the_books_show_what_was_asked(desk: Desk, http: httpx.AsyncClient
         "shots": 0,
         "seed": 5,
         "remix_of": None,
+        "cast": "",
     }
 
 

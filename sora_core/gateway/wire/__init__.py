@@ -1,4 +1,4 @@
-"""The wire protocols that the gateway speaks, one file each."""
+"""The wire protocols that the gateway speaks, one file or small package each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from .openai_hosted import Aquiles, Dynamo, LocalAI, SGLang, TensorRT, VllmOmni
 from .openai_relays import Azure, LiteLLM, NewApi, OpenRouter
 from .shenma import shenma_wires
 from .skyriff import skyriff_wires
+from .sora_web import sora_web_wires
 
 # servers of the OpenAI protocol that deviate from it, below /openai~NAME
 _DIALECTS = (VllmOmni, SGLang, TensorRT, Aquiles, LocalAI, Dynamo, LiteLLM, NewApi, Azure, OpenRouter)
@@ -24,4 +25,5 @@ def wires(core: Core) -> tuple[Wire, ...]:
         *newapi_wires(core),
         *skyriff_wires(core),
         *apiyi_wires(core),
+        *sora_web_wires(core),
     )

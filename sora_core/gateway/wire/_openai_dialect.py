@@ -13,6 +13,7 @@ from ..books import Job, Progress
 from ..core import Call, Core, Route
 from ..forms import Fields
 from ..refusal import Refusal
+from ._openai_more import NAMES, More
 from .openai import OpenAIWire
 
 _TICK_SECONDS = 0.02
@@ -32,16 +33,19 @@ class Dialect(OpenAIWire):
     dialect = ""
     root = "/v1"
     title = ""
+    has_pictures = False
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)
         self.name = f"openai~{self.dialect}"
+        self._more = More(core, self.name)
         prefix = f"/openai~{self.dialect}"
         self.mounts = (prefix + self.root, prefix) if self.root == "/v1" else (prefix + self.root,)
 
     def routes(self) -> tuple[Route, ...]:
         """Without the pages that only relays have; subclasses leave out more or add their own."""
-        own = [route for route in super().routes() if route.operation != "quota" and route.name != "remix"]
+        left_out = {"remix", *(NAMES - {"picture"} if self.has_pictures else NAMES)}
+        own = [route for route in super().routes() if route.operation != "quota" and route.name not in left_out]
         return (*own, Route("GET", "/openapi.json", "openapi", "models", self.openapi))
 
     def without(self, *names: str) -> tuple[Route, ...]:

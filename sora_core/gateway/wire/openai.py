@@ -22,6 +22,7 @@ from ..forms import (
     whole_of,
 )
 from ..refusal import Refusal, invalid
+from ._openai_more import More
 
 DEFAULT_MODEL = "sora-2"
 DEFAULT_SECONDS = 4
@@ -40,7 +41,7 @@ _MAX_PAGE = 100
 
 
 class OpenAIWire:
-    """Create, retrieve, list, delete, content, remix, models, and the billing pages that relays have."""
+    """Create, retrieve, list, delete, content, remix, models, what is beside videos, and relays' billing pages."""
 
     name = "openai"
     owner = "preview"
@@ -48,9 +49,11 @@ class OpenAIWire:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._more = More(core, self.name)
 
     def routes(self) -> tuple[Route, ...]:
         return (
+            *self._more.routes(),
             Route("POST", "/videos", "create", "create", self.create),
             Route("GET", "/videos", "list", "list", self.list_videos),
             Route("GET", "/videos/{id}", "retrieve", "retrieve", self.retrieve),
@@ -98,6 +101,7 @@ class OpenAIWire:
             style=text_of(fields, "style"),
             negative_prompt=text_of(fields, "negative_prompt"),
             seed=whole_of(fields, "seed", 0, -MAX_SEED, MAX_SEED),
+            cast=self._more.cast_of(fields),
         )
         return await self._core.accept(call, order)
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from ...models import State
 from ..books import Job
-from ..core import Call, Route
+from ..core import Call, Core, Route
 from ..forms import Fields, read_fields
 from ..refusal import Refusal
 from ._openai_dialect import Dialect, FastApi, Invalid, inline_image, wrong_method
@@ -24,6 +24,7 @@ class VllmOmni(Dialect):
     """Multipart only; 404 while pending, 422 for a failed job, 409 for one that is being canceled."""
 
     dialect = "vllm-omni"
+    has_pictures = True
     owner = "vllm"
     title = "FastAPI"
 
@@ -219,11 +220,17 @@ class LocalAI(Dialect):
     root = ""
     title = "LocalAI API"
 
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self._pictures: dict[str, bytes] = {}
+
     def routes(self) -> tuple[Route, ...]:
         return (
             Route("POST", "/video", "create", "create", self.create),
             Route("GET", "/video", "wrong_method", "unknown", wrong_method),
             Route("GET", "/generated-videos/{id}", "content", "content", self.content),
+            Route("POST", "/v1/images/generations", "picture", "create", self.create_picture),
+            Route("GET", "/generated-images/{id}", "picture_content", "content", self.picture_content),
             Route("GET", "/v1/models", "models", "models", self.models),
             Route("GET", "/swagger/doc.json", "openapi", "models", self.openapi),
         )
@@ -245,6 +252,18 @@ class LocalAI(Dialect):
             raise Refusal(500, progress.message)
         path = f"{self.mounts[0]}/generated-videos/{job.id}"
         return web.json_response({"created": int(job.created_at), "id": job.id, "data": [{"url": path}]})
+
+    async def create_picture(self, call: Call) -> web.StreamResponse:
+        job, picture = await self._more.picture(call)
+        self._pictures[job.id] = picture
+        path = f"{self.mounts[0]}/generated-images/{job.id}"
+        return web.json_response({"created": int(job.created_at), "data": [{"url": path}]})
+
+    async def picture_content(self, call: Call) -> web.StreamResponse:
+        picture = self._pictures.get(call.request.match_info["id"])
+        if picture is None:
+            raise Refusal(404, "Not Found")
+        return web.Response(body=picture, content_type="image/png")
 
 
 class Dynamo(Dialect):

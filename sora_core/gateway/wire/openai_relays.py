@@ -21,6 +21,7 @@ class LiteLLM(Dialect):
     """A proxy: opaque base64 ids, nulls nearly everywhere, and a list with the ids of the server behind it."""
 
     dialect = "litellm"
+    has_pictures = True
     owner = "openai"
     title = "LiteLLM API"
 
@@ -59,6 +60,7 @@ class NewApi(Dialect):
     """A relay: ``unknown`` right after create, the link in the metadata, an unknown job is HTTP 400."""
 
     dialect = "new-api"
+    has_pictures = True
     owner = "custom"
 
     def routes(self) -> tuple[Route, ...]:
