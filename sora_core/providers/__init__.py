@@ -11,9 +11,10 @@ from .newapi import NewApi
 from .openai import OpenAI
 from .shenma import Shenma
 from .skyriff import SkyRiff
+from .sora_web import SoraWeb
 
 PROVIDERS: dict[str, type[Provider]] = {
-    provider.name: provider for provider in (ApiYi, NewApi, OpenAI, Shenma, SkyRiff)
+    provider.name: provider for provider in (ApiYi, NewApi, OpenAI, Shenma, SkyRiff, SoraWeb)
 }
 
 __all__ = ["HTML_ANSWER", "PROVIDERS", "Attempt", "Provider", "job_error_class", "provider_for"]

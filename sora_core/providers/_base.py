@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
-from ..models import Capabilities, GenerationRequest, Quota, Snapshot, State
+from ..models import Capabilities, GenerationRequest, Operation, Quota, Snapshot, State
 from ..profiles import Profile
 from ..transport import Call, Http, Reply
+from ..vault import Vault
 from . import _normalize as normalize
 
 HTML_ANSWER = "html_answer"  # the code of a SubmissionUnknown whose answer was a web page
@@ -28,6 +29,7 @@ class Attempt:
     on_sent: Callable[[], None]
     on_refused: Callable[[], None] = lambda: None  # a try that was sent has been refused for sure
     tell: Callable[[str], None] = lambda text: None  # progress in the server's words, while the call is open
+    on_remote_id: Callable[[str], None] = lambda remote_id: None  # the job's id, as soon as it is read
 
     def marked(self, call: Call) -> Call:
         """The call with the key; harmless where servers ignore it."""
@@ -39,6 +41,7 @@ class Provider(ABC):
 
     name: ClassVar[str]
     default_auth: ClassVar[str] = "bearer"  # how the protocol's document sends the key
+    never_hosts: ClassVar[tuple[str, ...]] = ()  # hosts to which nothing is sent, whoever points there
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
@@ -54,6 +57,14 @@ class Provider(ABC):
     def key_urls(self) -> tuple[str, ...]:
         """Other addresses that the profile itself names and that get its key too; usually none. Raises ProfileError."""
         return ()
+
+    def named_urls(self) -> tuple[str, ...]:
+        """Other addresses that the profile itself names and that get no key. Raises ProfileError."""
+        named = self.profile.extra.get("parse_url", "").strip()
+        return (named,) if named else ()
+
+    def opened(self, http: Http, vault: Vault) -> None:  # noqa: B027 (most protocols have nothing to do here)
+        """Told once, when a connection is opened: where a protocol that makes its key of another one begins to."""
 
     def settle(self, request: GenerationRequest) -> GenerationRequest:
         """Last word on a checked request: facts that hang together (a model that carries length and shape).
@@ -77,6 +88,10 @@ class Provider(ABC):
     def encode_cancel(self, remote_id: str) -> Call:
         """Usually not overwritten where the protocol cannot cancel."""
         raise Unsupported(f"The {self.name} protocol has no way to cancel a job.")
+
+    def lists(self, operation: Operation) -> bool:
+        """Whether the server's list, where it has one, shows what such an operation makes."""
+        return True
 
     def encode_list(self, after: str | None) -> Call:
         """Newest jobs first; ``after`` is the last id of the page before."""
@@ -117,6 +132,26 @@ class Provider(ABC):
             raise SubmissionUnknown("The server took the request, but its answer names no job.")
         return snapshot
 
+    def encode_witness(self, request: GenerationRequest) -> Call | None:
+        """A free read that only a web page in place of the whole API answers with a web page; None: there is none.
+
+        It is made after an answer to the request was such a page. Not the address that was sent to: to a GET,
+        relays show their home page where they only take a POST.
+        """
+        return self.encode_list(None) if self.capabilities().can_list and self.lists(request.operation) else None
+
+    async def is_web_page(self, http: Http, request: GenerationRequest) -> bool:
+        """Whether a web page stands in the place of the API that the request was meant for."""
+        witness = self.encode_witness(request)
+        if witness is None:
+            return False
+        try:
+            return normalize.is_html((await http.send(witness, attempts=2)).body)
+        except BadResponse:
+            return True  # a page with a status of its own, or the way to one
+        except SoraError:
+            return False
+
     async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:
         return self.decode(await http.send(self.encode_fetch(remote_id), attempts=attempts))
 
@@ -129,6 +164,10 @@ class Provider(ABC):
 
     async def listing(self, http: Http, after: str | None) -> tuple[list[Snapshot], str | None]:
         return self.decode_list(await http.send(self.encode_list(after)))
+
+    async def delete_character(self, http: Http, character_id: str) -> None:
+        """Takes a character off the server. One that is gone already is a success."""
+        raise Unsupported(f"The {self.name} protocol has no way to delete a character.")
 
     async def quota(self, http: Http) -> Quota:
         raise Unsupported(f"The {self.name} protocol has no quota to read.")

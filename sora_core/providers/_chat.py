@@ -48,20 +48,23 @@ class Answer:
 class Reader:
     """Reads one answer, fed in chunks of any size.
 
-    ``tell`` gets the progress in the server's words. ``sent`` is the text of our own request: a link or an
-    id that stands in it is an echo, not an answer. ``secrets`` never leave here. ``base_url`` is what
-    relative links are joined to.
+    ``tell`` gets the progress in the server's words, ``on_task_id`` the job's id as soon as it is whole.
+    ``sent`` is the text of our own request: a link or an id that stands in it is an echo, not an answer.
+    ``secrets`` never leave here. ``base_url`` is what relative links are joined to.
     """
 
     def __init__(
         self,
         tell: Callable[[str], None] = lambda text: None,
+        on_task_id: Callable[[str], None] = lambda task_id: None,
         *,
         sent: str = "",
         base_url: str = "",
         secrets: Collection[str] = (),
     ) -> None:
         self._tell = tell
+        self._on_task_id = on_task_id
+        self._named = ""  # the id that on_task_id got
         self._sent = sent
         self._base_url = base_url
         self._secrets = tuple(secrets)
@@ -89,6 +92,20 @@ class Reader:
         self._line = bytearray(rest)
         for line in lines:
             self._take_line(line.decode("utf-8-sig", "replace").strip("\r"))
+        if self._streamed:
+            self._name_task()
+
+    def _name_task(self) -> None:
+        """Hands the job's id on while the answer is still coming."""
+        texts = [text for text in (self._content, self._prose) if len(text) < _LONGEST_PROSE]
+        # JSON in the text is read when it is whole: its parts may name other things
+        texts = [text for text in texts if not text.lstrip().startswith(("{", "```"))]
+        found = self._task_id or next(
+            filter(None, (prose.task_in(text, sent=self._sent, ended=False) for text in texts)), None
+        )
+        if found and found != self._named:
+            self._named = found
+            self._on_task_id(found)
 
     def end(self) -> None:
         """The server's last byte has arrived, by the rules of HTTP."""

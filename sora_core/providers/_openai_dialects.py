@@ -21,6 +21,7 @@ Fields = dict[str, Any]
 
 FORM, JSON = "form", "json"
 LOCALAI_FPS = 16
+CLIP_BYTES = 32 * 2**20
 
 _REMIXING = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX))
 _MAKING = _REMIXING - {Operation.REMIX}
@@ -71,6 +72,9 @@ class Dialect:
     inline: Callable[[Upload], str] | None = None  # an image as text; None: it is sent as a file
     place: Callable[[str], Fields] | None = None
     finish: Callable[[Fields], Fields] = lambda fields: fields
+    picture: Callable[[Fields], Fields] = lambda fields: fields  # as `finish`, for a picture
+    text_model: str = ""  # writes better prompts when the profile names none
+    parse_path: str = ""  # of the server's own parse service, from its origin; a job is shared as /p/ID
 
 
 def typed(text: str) -> Any:
@@ -126,6 +130,12 @@ def _frames(fields: Fields) -> Fields:
     return rest
 
 
+def _both_prompts(fields: Fields) -> Fields:
+    """LocalAI's pictures have both prompts in one, with a bar between."""
+    negative = fields.pop("negative_prompt", "")
+    return {**fields, "prompt": f"{fields['prompt']}|{negative}"} if negative else fields
+
+
 def _duration(fields: Fields) -> Fields:
     return {"duration" if name == "seconds" else name: value for name, value in fields.items()}
 
@@ -141,6 +151,23 @@ _OPEN = Capabilities(
     can_cancel=True,
     has_quota=True,
 )
+_PICTURE_SIZES = {
+    ("landscape", "standard"): "1536x1024",
+    ("portrait", "standard"): "1024x1536",
+    ("square", "standard"): "1024x1024",
+}
+
+
+def _with_pictures(can: Capabilities) -> Capabilities:
+    """Servers that have `POST /images/generations` too; which sizes, is their model's to say."""
+    return replace(
+        can,
+        operations=can.operations | {Operation.IMAGE},
+        picture_sizes=SizeRange(64, 4096),
+        picture_size_for=_PICTURE_SIZES,
+    )
+
+
 _OPENAI = replace(
     _OPEN,
     seconds=(4, 8, 12, 16, 20),
@@ -164,25 +191,37 @@ _TENSORRT_FIELDS = frozenset(
 )
 
 DIALECTS: dict[str, Dialect] = {
-    "": Dialect("The default: takes what most servers take and leaves finer limits to the server.", _OPEN),
+    "": Dialect(
+        "The default: takes what most servers take and leaves finer limits to the server.", _with_pictures(_OPEN)
+    ),
     "openai": Dialect(
         "Holds to the limits that OpenAI documented; the address of an image goes out as JSON.",
-        replace(_OPENAI, image_forms=frozenset(("file", "url"))),
+        replace(
+            _OPENAI,
+            operations=_REMIXING | {Operation.CREATE_CHARACTER},
+            image_forms=frozenset(("file", "url")),
+            fields=frozenset(("characters",)),
+            clip_bytes_limit=CLIP_BYTES,
+        ),
         place=lambda reference: {"input_reference": {"image_url": reference}},
     ),
     "preview": Dialect(
         "The built-in gateway: free, and takes shots, style and seed.",
         replace(
             _OPEN,
+            operations=_REMIXING | {Operation.CREATE_CHARACTER, Operation.IMAGE},
             sizes=SizeRange(64, 2048),
-            fields=frozenset(("negative_prompt", "seed", "shots", "style")),
+            fields=frozenset(("characters", "negative_prompt", "seed", "shots", "style")),
+            clip_bytes_limit=CLIP_BYTES,
             poll_seconds=0.5,
             free=True,
         ),
+        text_model="preview",
+        parse_path="/sora-web",
     ),
     "vllm-omni": Dialect(
         'Multipart only; `sync = "true"` waits for the video in the create call; 409 on cancel means canceling.',
-        replace(_HOSTED, image_forms=frozenset(("file", "url"))),
+        _with_pictures(replace(_HOSTED, image_forms=frozenset(("file", "url")))),
         sync_create="/videos/sync",
         place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
     ),
@@ -205,12 +244,12 @@ DIALECTS: dict[str, Dialect] = {
     "litellm": Dialect(
         # A remix's id names no model, so the proxy cannot find its server again: paid for and out of reach.
         "A proxy: ids are opaque, most fields may be null, its list and the ids of its remixes are not relied on.",
-        replace(_OPEN, operations=_MAKING, can_list=False, can_cancel=False, has_quota=False),
+        _with_pictures(replace(_OPEN, operations=_MAKING, can_list=False, can_cancel=False, has_quota=False)),
         needs_model=True,
     ),
     "new-api": Dialect(
         "A relay: a new job may be `unknown`, the link is in the metadata, an unknown job is HTTP 400.",
-        replace(_OPEN, image_forms=frozenset(("file", "url")), can_list=False, can_cancel=False),
+        _with_pictures(replace(_OPEN, image_forms=frozenset(("file", "url")), can_list=False, can_cancel=False)),
         needs_model=True,
         place=_as("input_reference"),
     ),
@@ -226,7 +265,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "localai": Dialect(
         "`POST /video` answers with the video's address; sides and frames instead of size and seconds.",
-        replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset(("data", "url"))),
+        _with_pictures(replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset(("data", "url")))),
         root="",
         create="/video",
         models="/v1/models",
@@ -237,6 +276,7 @@ DIALECTS: dict[str, Dialect] = {
         inline=_base64,
         place=_as("start_image"),
         finish=_frames,
+        picture=_both_prompts,
     ),
     "dynamo": Dialect(
         "The create call answers with the video; seed and negative prompt go into its `nvext` block.",

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import InvalidRequest, ProfileError, Unsupported
 from ..models import Character, GenerationRequest, Snapshot, State
 from ..profiles import Profile
+from ..shots import as_prompt
 from . import _normalize as normalize
 from ._chat import data_uri
 from ._openai_dialects import typed
@@ -126,12 +127,9 @@ def prompt_text(request: GenerationRequest) -> str:
 
     The trailing space belongs to the mention: without it the servers read on into the next word.
     """
-    texts = _with_cast([*(shot.text for shot in request.shots), request.prompt], request.cast)
-    shots = [
-        f"Shot {number}:\nduration: {shot.seconds:g}sec\nScene: {text}"
-        for number, (shot, text) in enumerate(zip(request.shots, texts, strict=False), 1)
-    ]
-    return "\n\n".join([*shots, *([texts[-1]] if texts[-1] or not shots else [])])
+    *texts, prompt = _with_cast([*(shot.text for shot in request.shots), request.prompt], request.cast)
+    shots = [replace(shot, text=text) for shot, text in zip(request.shots, texts, strict=True)]
+    return as_prompt(shots, prompt)
 
 
 def _with_cast(texts: list[str], cast: Sequence[Character]) -> list[str]:

@@ -6,6 +6,7 @@ Source: Sora-2 API manual of apiyi v1.0.0 (2025-10-29). Peculiar to it:
   Bearer, JSON and 4, 8 or 12 seconds instead: that is the `openai` provider.
 - `model`, `size` and `seconds` are required. The link of a result is the job's own `/content`, which wants the
   key, so it is asked for by path. A failed job's `error` is a plain text.
+- A storyboard is written out in the prompt, and counts against its 999 characters.
 - 10 requests a minute, 5 jobs at once, a poll every 30 seconds.
 - The manual advises to submit again when a job takes more than 10 minutes. That would pay for it twice; it is
   not done: the job stays in the ledger and is collected when it is ready.
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 from ..errors import AuthError, JobNotFound, SoraError, Unsupported
 from ..models import Capabilities, Effect, GenerationRequest, Operation, Snapshot
+from ..shots import as_prompt
 from ..transport import Call, Reply
 from ._base import Provider
 
@@ -36,7 +38,7 @@ class ApiYi(Provider):
     def capabilities(self) -> Capabilities:
         own = self.profile.model
         return Capabilities(
-            operations=frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO)),
+            operations=frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD)),
             seconds=(10, 15),
             sizes=tuple(SIZE_FOR.values()),
             size_for=SIZE_FOR,
@@ -64,7 +66,7 @@ class ApiYi(Provider):
     def encode_submit(self, request: GenerationRequest) -> Call:
         form = {
             **self.profile.extra,
-            "prompt": request.prompt,
+            "prompt": as_prompt(request.shots, request.prompt),
             "model": request.model,
             "size": request.size,
             "seconds": str(request.seconds),
@@ -75,14 +77,6 @@ class ApiYi(Provider):
 
     def encode_fetch(self, remote_id: str) -> Call:
         return Call("GET", f"/videos/{quote(remote_id, safe='')}", Effect.READ, timeout=30)
-
-    def decode(self, reply: Reply) -> Snapshot:
-        snapshot = super().decode(reply)
-        failure = snapshot.failure
-        if failure and failure.code is None and "content policy" in failure.message.lower():
-            # the manual's words for a review, in the place of the code that refusals of a request have
-            return replace(snapshot, failure=replace(failure, code="content_policy_violation"))
-        return snapshot
 
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         own = f"/videos/{quote(remote_id, safe='')}/content"

@@ -222,7 +222,7 @@ class NewApi(Provider):
         if self.profile.dialect != "chat":
             return await super().submit(http, request, attempt)
         sent = "\n".join([relay.prompt_text(request), request.image_url])
-        reader = chat.Reader(attempt.tell, sent=sent, base_url=self.base_url())
+        reader = chat.Reader(attempt.tell, attempt.on_remote_id, sent=sent, base_url=self.base_url())
         return chat.snapshot_of(await chat.converse(http, self.encode_submit(request), attempt, reader))
 
     async def models(self, http: Http) -> list[str]:

@@ -2,13 +2,12 @@
 
 Source: openai-python `resources/videos.py` and `types/video*.py`. How servers differ from it is in `_normalize`
 (what they answer, shared) and in the table of `_openai_dialects` (what they take). Two settings in the profile's
-`extra` are not fields of the request: `timeout` (seconds, for the create call) and, for vllm-omni, `sync`.
+`extra` are not fields of the request: `timeout` (seconds, for the create call) and, for vllm-omni, `sync`; those of
+characters, pictures and prompts, which are made at once, stand in `_openai_more`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
 from dataclasses import replace
@@ -31,9 +30,11 @@ from ..errors import (
 )
 from ..media.container import sniff
 from ..models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
+from ..shots import as_prompt
 from ..transport import Call, Http, Reply
 from . import _normalize as normalize
-from ._base import Provider
+from . import _openai_more as more
+from ._base import Attempt, Provider
 from ._openai_dialects import DIALECTS, JSON, Dialect, Fields, as_form, typed
 
 ENDED_HOSTS = ("openai.com", "chatgpt.com")
@@ -68,6 +69,7 @@ class OpenAI(Provider):
 
     def capabilities(self) -> Capabilities:
         can = self.dialect.can
+        can = replace(can, operations=can.operations | more.added(self.profile, self.dialect))
         return replace(can, can_list=False, can_cancel=False) if self.synchronous else can
 
     def base_url(self) -> str:
@@ -88,13 +90,17 @@ class OpenAI(Provider):
         return f"{url}/{rest}" if first and url.endswith(first) else url + dialect.root
 
     def settle(self, request: GenerationRequest) -> GenerationRequest:
-        model = request.model or self.profile.model
         dialect, extra = self.dialect, self._extra()
+        if request.operation in more.OPERATIONS:
+            return more.settle(request, self.profile, dialect)
+        model = request.model or self.profile.model
         if dialect.needs_model and not model and request.operation is not Operation.REMIX:
             raise InvalidRequest(
                 f"Profile '{self.profile.name}' needs the name of a model; `sora-video doctor {self.profile.name}` "
                 "lists them. Name one in the request or as `model` in the profile."
             )
+        if request.operation is Operation.REMIX and request.cast:
+            raise Unsupported("A remix keeps the characters of its source; this protocol adds none to it. Leave them.")
         unknown = sorted(set(extra) - dialect.known) if dialect.known else []
         if unknown:
             raise Unsupported(
@@ -104,9 +110,10 @@ class OpenAI(Provider):
         return replace(request, model=model)
 
     def encode_submit(self, request: GenerationRequest) -> Call:
-        timeout = normalize.number_of(self.profile.extra.get("timeout"))
-        if timeout is None or timeout <= 0:
-            timeout = SYNCHRONOUS_SECONDS if self.synchronous else CREATE_SECONDS
+        given = normalize.number_of(self.profile.extra.get("timeout")) or 0.0
+        if request.operation in more.OPERATIONS:
+            return more.encode(request, self.dialect, max(given, 0.0))
+        timeout = given if given > 0 else SYNCHRONOUS_SECONDS if self.synchronous else CREATE_SECONDS
         dialect, fields = self.dialect, self._fields(request)
         if request.operation is Operation.REMIX:
             path = f"/videos/{quote(request.source_id, safe='')}/remix"
@@ -118,7 +125,8 @@ class OpenAI(Provider):
         placed = dialect.place(reference) if dialect.place and reference else {}
         files = () if dialect.inline else tuple(("input_reference", image) for image in request.images)
         fields = dialect.finish({**fields, **placed})
-        if not files and (dialect.body == JSON or (placed and not dialect.sync_create)):
+        as_json = dialect.body == JSON or "characters" in fields or (placed and not dialect.sync_create)
+        if as_json and not files:
             return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
         # Otherwise multipart, also without a file, as the official client sends it: some servers read nothing else.
         return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=files, timeout=timeout)
@@ -128,7 +136,7 @@ class OpenAI(Provider):
         dialect, takes = self.dialect, self.dialect.can.fields
         seconds = request.seconds if dialect.whole_seconds else str(request.seconds)
         own = {
-            "prompt": _prompt(request, as_text="shots" not in takes),
+            "prompt": request.prompt if "shots" in takes else as_prompt(request.shots, request.prompt),
             "model": request.model or self.profile.model,
             "seconds": seconds if request.seconds else "",
             "size": request.size,
@@ -136,17 +144,28 @@ class OpenAI(Provider):
             "negative_prompt": request.negative_prompt,
             "style": request.style,
             "shots": _shots_json(request) if "shots" in takes else "",
+            **more.cast_fields(request),
         }
         extra = {name: typed(value) if dialect.body == JSON else value for name, value in self._extra().items()}
         return {**extra, **{name: value for name, value in own.items() if value != ""}}
 
     def _extra(self) -> dict[str, str]:
-        settings = {"timeout", "sync"} if self.dialect.sync_create else {"timeout"}
+        settings = {"timeout", *more.SETTINGS, *(["sync"] if self.dialect.sync_create else [])}
         return {name: value for name, value in self.profile.extra.items() if name not in settings}
+
+    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+        if request.operation not in more.OPERATIONS:
+            return await super().submit(http, request, attempt)
+        if request.operation is Operation.CLEAN_LINK:  # costs nothing, so nothing is marked as sent
+            share_url = more.share_url_of(request, http.base_url)
+            return await more.clean_link(http, share_url, self.profile, self.dialect)
+        call = attempt.marked(self.encode_submit(request))
+        reply = await http.send(call, on_sent=attempt.on_sent, on_refused=attempt.on_refused)
+        return more.accepted(request.operation, reply, http.base_url)
 
     def accepted(self, reply: Reply) -> Snapshot:
         """Also the answer that is the video, or holds it."""
-        media = media_of(reply)
+        media = more.media_of(reply, sniff)
         if media:
             described = normalize.snapshot_of(reply, base_url=self.base_url())
             return replace(described or Snapshot(State.SUCCEEDED), state=State.SUCCEEDED, url=None, media=media)
@@ -168,6 +187,18 @@ class OpenAI(Provider):
             return JobFailed(error.message, provider=self.name, code=error.code)
         return error
 
+    async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:
+        if more.is_share_url(remote_id):
+            return await more.clean_link(http, remote_id, self.profile, self.dialect)
+        if remote_id:
+            return await super().fetch(http, remote_id, attempts=attempts)
+        gone = "The server answered with the result itself; it has no job that could be asked for again."
+        if self.dialect.can.free:
+            raise JobNotFound(gone, provider=self.name)
+        fix = "If the file is lost, `sora-video forget JOB` frees the request; running it again is paid anew."
+        fix_zh = "若文件已丢失，可用 sora-video forget JOB 释放该请求；再次运行将重新扣费。"
+        raise Unsupported(gone, fix=fix, fix_zh=fix_zh)
+
     def encode_fetch(self, remote_id: str) -> Call:
         if self.synchronous:
             raise Unsupported("This server answers with the video itself; it has no jobs that could be asked for.")
@@ -175,7 +206,7 @@ class OpenAI(Provider):
 
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         if snapshot.url:
-            return Call("GET", snapshot.url, Effect.READ)
+            return Call("GET", snapshot.url, Effect.READ, anonymous=more.is_share_url(remote_id))
         if not remote_id or self.synchronous:
             raise JobNotFound("The server named neither a link nor an id for the result.", provider=self.name)
         path = f"/videos/{quote(remote_id, safe='')}/content"
@@ -192,6 +223,9 @@ class OpenAI(Provider):
         except (RequestRejected, NotReady, ServerError) as error:
             if not re.search(r"HTTP 409.*(cancel|not yet available)", error.message, re.IGNORECASE):
                 raise  # otherwise it is being canceled already
+
+    def lists(self, operation: Operation) -> bool:
+        return operation not in more.OPERATIONS
 
     def encode_list(self, after: str | None) -> Call:
         if not self.capabilities().can_list:
@@ -224,7 +258,8 @@ class OpenAI(Provider):
         cents = normalize.number_of(normalize.dig(usage, "total_usage"))
         if total is None and cents is None:
             raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read; its page says none.")
-        return _quota(total, None if cents is None else cents / 100)
+        quota = _quota(total, None if cents is None else cents / 100)
+        return replace(quota, unit="preview") if self.dialect.can.free else quota  # play money
 
     async def models(self, http: Http) -> list[str]:
         listing = normalize.parse((await http.send(_read(self.dialect.models))).body)
@@ -232,26 +267,6 @@ class OpenAI(Provider):
         if not isinstance(entries, list):
             raise BadResponse("The server's list of models is not one.")
         return [name for name in (normalize.text_of(normalize.dig(entry, "id")) for entry in entries) if name]
-
-
-def media_of(reply: Reply) -> bytes | None:
-    """The video that an answer is or holds as base64; None where it holds none."""
-    if sniff(reply.body[:64]):
-        return reply.body
-    value = normalize.parse(reply.body)
-    first = normalize.dig(value, "data")
-    if isinstance(first, list):
-        first = first[0] if first else None
-    links = [normalize.dig(each, "url") for each in (value, first)]
-    inline = [link.partition(",")[2] for link in links if isinstance(link, str) and link.startswith("data:video")]
-    for text in (normalize.dig(first, "b64_json"), normalize.dig(value, "b64_json"), *inline):
-        try:
-            media = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-        except (binascii.Error, ValueError):
-            continue
-        if sniff(media[:64]):
-            return media
-    return None
 
 
 def _read(path: str) -> Call:
@@ -267,17 +282,6 @@ def _credits(body: bytes) -> Quota:
     value = normalize.parse(body)
     total, used = (normalize.number_of(normalize.dig(value, f"data.total_{name}")) for name in ("credits", "usage"))
     return _quota(total, used)
-
-
-def _prompt(request: GenerationRequest, *, as_text: bool) -> str:
-    """The prompt; shots go into it as text where the protocol has no field for them."""
-    if not request.shots or not as_text:
-        return request.prompt
-    lines = [
-        f"Shot {number}:\nduration: {shot.seconds:g}sec\nScene: {shot.text}"
-        for number, shot in enumerate(request.shots, 1)
-    ]
-    return "\n\n".join([*lines, *([request.prompt] if request.prompt else [])])
 
 
 def _shots_json(request: GenerationRequest) -> str:

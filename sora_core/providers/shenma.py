@@ -13,12 +13,12 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from ..errors import BadResponse, JobNotFound, RequestRejected, SoraError, SubmissionUnknown, Unsupported
+from ..errors import BadResponse, JobNotFound, RequestRejected, SoraError, Unsupported
 from ..models import Capabilities, Effect, Failure, GenerationRequest, Operation, Quota, Snapshot, State
 from ..transport import Call, Http, Reply
 from . import _normalize as normalize
 from . import _relay as relay
-from ._base import HTML_ANSWER, Attempt, Provider
+from ._base import Provider
 
 MODEL, PRO_MODEL = "sora-2", "sora-2-pro"
 LONG_SECONDS = 25
@@ -27,7 +27,7 @@ FLAGS = ("private", "watermark")
 ASPECTS = {"landscape": "16:9", "portrait": "9:16"}
 
 CAN = Capabilities(
-    operations=frozenset(Operation) - {Operation.CLEAN_LINK},
+    operations=frozenset(Operation) - {Operation.CLEAN_LINK, Operation.IMAGE, Operation.ENHANCE_PROMPT},
     seconds=(10, 15, LONG_SECONDS),
     sizes=(),
     size_for={(orientation, quality): "" for orientation in ASPECTS for quality in ("standard", "hd")},
@@ -136,6 +136,9 @@ class Shenma(Provider):
     def encode_fetch(self, remote_id: str) -> Call:
         return self._read(f"/v2/videos/generations/{quote(remote_id, safe='')}")
 
+    def encode_witness(self, request: GenerationRequest) -> Call:
+        return self.encode_fetch("none")
+
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         if not snapshot.url:
             raise JobNotFound("The server names no link for the result.", provider=self.name)
@@ -159,25 +162,6 @@ class Shenma(Provider):
         if review:
             error.fix, error.fix_zh = REVIEWS[review]
         return error
-
-    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
-        """As everywhere; but when the answer is a web page, asks once, for free, whether one stands at that address."""
-        try:
-            return await super().submit(http, request, attempt)
-        except SubmissionUnknown as lost:
-            path = self.encode_submit(request).path
-            if lost.code != HTML_ANSWER or not await self._is_web_page(http, path):
-                raise
-            raise BadResponse(
-                f"This server has no {path}: a web page (HTML) stands there, so nothing was accepted.",
-                provider=self.name,
-            ) from lost
-
-    async def _is_web_page(self, http: Http, path: str) -> bool:
-        try:
-            return normalize.is_html((await http.send(self._read(path), attempts=2)).body)
-        except SoraError:
-            return False  # no proof: what became of the request stays open
 
     async def quota(self, http: Http) -> Quota:
         """In the units that the relay's site shows; the unit says how many raw ones that is."""

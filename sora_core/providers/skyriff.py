@@ -6,6 +6,7 @@ Source: SkyRiff Sora2 API document v1.0 (2024-12-22). Peculiar to it:
   named wins, and then the other facts come from its name.
 - Text and `image_url` go as JSON, a file as multipart. A failed job has no error field. `progress` 100 proves
   nothing. The link is `video_url`; `/content` is slow and only used without one.
+- A storyboard is written out in the prompt; the document has no other place for it.
 - Dialect "chat": `POST /v1/chat/completions`, streamed unless the profile's extra says `stream = false`.
 - Clean links are chat calls, never streamed: of a post by its address, or the one that the relay picks of the
   account's drafts (source "drafts"). The latter hands the account's access token to the relay. The token is
@@ -33,6 +34,7 @@ from ._skyriff_models import CHAT_MODELS, MODELS, SIZES, chosen, settled
 
 POST_MODEL, DRAFTS_MODEL = "sora_url", "sora-drafts-url"
 DIALECTS = ("", "chat")
+OPERATIONS = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.CLEAN_LINK))
 SETTINGS = ("drafts_token_env", "stream")
 DRAFTS = "drafts"
 NO_REASON = "this service gives no reason; its reviews of prompt, image and result refuse a job even late"
@@ -47,7 +49,7 @@ class SkyRiff(Provider):
         relay.check_dialect(self.profile, DIALECTS)
         known = [MODELS[model] for model in self._models]
         return Capabilities(
-            operations=frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.CLEAN_LINK)),
+            operations=OPERATIONS,
             seconds=tuple(sorted({facts.seconds for facts in known})),
             sizes=tuple(SIZES.values()),
             # none is asked for: the model's name says it, and a size that the user names is told apart
@@ -119,9 +121,9 @@ class SkyRiff(Provider):
         own: dict[str, Any] = {"model": request.model}
         if self._is_chat:
             stream = relay.flag(self.profile, "stream") is not False
-            messages = chat.messages(request.prompt, relay.images(request))
+            messages = chat.messages(relay.prompt_text(request), relay.images(request))
             return _talk({**extra, **own, "stream": stream, "messages": messages})
-        own["prompt"] = request.prompt
+        own["prompt"] = relay.prompt_text(request)
         if not request.images:
             own |= {"image_url": request.image_url} if request.image_url else {}
             return Call("POST", "/videos", Effect.CHARGE, json={**extra, **own}, timeout=180)
@@ -140,8 +142,10 @@ class SkyRiff(Provider):
         """Charges once; a chat answer is read as it comes."""
         if not self._is_chat and request.operation is not Operation.CLEAN_LINK:
             return await super().submit(http, request, attempt)
-        sent = "\n".join((request.prompt, request.image_url, request.source_url))
-        reader = chat.Reader(attempt.tell, sent=sent, base_url=self.base_url(), secrets=self._secrets())
+        sent = "\n".join((relay.prompt_text(request), request.image_url, request.source_url))
+        reader = chat.Reader(
+            attempt.tell, attempt.on_remote_id, sent=sent, base_url=self.base_url(), secrets=self._secrets()
+        )
         return chat.snapshot_of(await chat.converse(http, self.encode_submit(request), attempt, reader))
 
     def _secrets(self) -> tuple[str, ...]:

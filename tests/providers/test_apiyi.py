@@ -20,7 +20,7 @@ from sora_core.errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from sora_core.models import Effect, GenerationRequest, Operation, Snapshot, State, Upload
+from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles import Profile
 from sora_core.providers import job_error_class
 from sora_core.providers.apiyi import ApiYi
@@ -100,13 +100,27 @@ class TestSubmitting:
             ({"images": (Upload(b"x" * 10_000_000, "image/png", "big.png"),)}, Unsupported, "big.png"),
             ({"images": (Upload(b"x", "image/webp", "a.webp"),)}, Unsupported, "PNG and JPEG"),
             ({"operation": Operation.REMIX, "source_id": "video_1"}, Unsupported, "cannot do remix"),
-            ({"operation": Operation.STORYBOARD}, Unsupported, "cannot do storyboard"),
+            (
+                {"operation": Operation.STORYBOARD, "prompt": "x" * 900, "shots": (Shot("y" * 60, 10.0),)},
+                InvalidRequest,
+                "The prompt with the shots written out has 1025 characters",
+            ),
         ],
     )
     def test_holds_to_the_limits_of_the_manual(self, facts, kind, words):
         facts = {"operation": Operation.IMAGE_TO_VIDEO if "images" in facts else Operation.TEXT_TO_VIDEO, **facts}
         with pytest.raises(kind, match=words):
             settled(asked(**facts))
+
+    def test_writes_a_storyboard_into_the_prompt(self):
+        shots = (Shot("a door", 4.0), Shot("a cat", 6.0))
+        request = settled(asked(Operation.STORYBOARD, prompt="film noir", shots=shots))
+        sent = provider().encode_submit(request).form
+        assert sent["seconds"] == "10"
+        assert sent["prompt"] == (
+            "current timeline:\nShot 1:\nduration: 4sec\nScene: a door\n\nShot 2:\nduration: 6sec\nScene: a cat\n\n"
+            "instructions:\nfilm noir"
+        )
 
     def test_just_within_the_limits_is_taken(self):
         image = Upload(b"x" * 9_999_999, "image/jpeg", "a.jpeg")

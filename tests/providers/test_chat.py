@@ -213,6 +213,48 @@ class TestATaskId:
         assert chat.snapshot_of(read(body)).remote_id == TASK
 
 
+class TestATaskIdInAStream:
+    @staticmethod
+    def named(*pieces: str, sent: str = "") -> list[list[str]]:
+        """What had been handed on after each piece."""
+        found: list[str] = []
+        reader = Reader(on_task_id=found.append, base_url=BASE, sent=sent)
+        return [(reader.feed(piece.encode()), list(found))[1] for piece in pieces]
+
+    @pytest.mark.parametrize(
+        ("first", "second"),
+        [
+            (delta(reasoning_content=f"> 任务ID: `{TASK}`\n"), delta(reasoning_content="40%\n")),
+            (delta(content=f"任务ID: {TASK} 已提交\n"), delta(content=f"[video]({LINK})")),
+            (event({"task_id": TASK, "choices": []}), delta(content="40%")),
+        ],
+    )
+    def test_is_handed_on_as_soon_as_it_is_read_and_once(self, first, second):
+        assert self.named(first, second, "data: [DONE]\n\n") == [[TASK]] * 3
+
+    def test_is_handed_on_only_when_it_is_whole(self):
+        pieces = [delta(content=piece) for piece in ("任务ID: task_12", "345abc", " 已提交\n")]
+        assert self.named(*pieces) == [[], [], ["task_12345abc"]]
+
+    @pytest.mark.parametrize(
+        "piece",
+        [
+            delta(content=f"![cover](https://cdn.example/{UUID}.jpg) "),
+            delta(content=f"request id: {UUID} "),
+            delta(content=json.dumps({"trace": UUID})),
+            delta(content="40%\n"),
+        ],
+    )
+    def test_is_nothing_else(self, piece):
+        assert self.named(piece) == [[]]
+
+    def test_that_we_sent_ourselves_is_an_echo(self):
+        assert self.named(delta(content=f"remix of {TASK} \n"), sent=f"like {TASK}") == [[]]
+
+    def test_of_a_plain_answer_comes_with_the_answer(self):
+        assert self.named(plain(f"任务ID: {TASK}")) == [[]]
+
+
 class TestAnError:
     def test_inside_http_200_is_a_failed_job_with_the_innermost_code(self):
         vector = json.loads((VECTORS / "sora2api_sse_error_inside_200.json").read_text("utf-8"))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import subprocess
 import sys
+import types
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +21,6 @@ from sora_core.providers import PROVIDERS, Provider, provider_for
 
 FOLDER = Path(providers.__file__).parent
 TESTS = Path(__file__).resolve().parent.parent
-HELPERS = {"_base", "_normalize"}
 
 
 def provider(name: str) -> Provider:
@@ -106,3 +108,22 @@ def test_making_one_touches_neither_disk_nor_network():
         [sys.executable, "-c", AUDIT, str(TESTS)], capture_output=True, text=True, check=True, timeout=60
     )
     assert json.loads(done.stdout) == []
+
+
+def test_the_example_of_the_guide_passes_its_own_tests(monkeypatch):
+    guide = (FOLDER / "ADDING_A_PROVIDER.md").read_text("utf-8")
+    source, tests = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    name = f"{providers.__name__}.acme"
+    module = types.ModuleType(name)
+    module.__package__ = providers.__name__
+    monkeypatch.setitem(sys.modules, name, module)
+    exec(compile(source, "acme.py", "exec"), vars(module))
+    written: dict[str, Any] = {}
+    exec(compile(tests, "test_acme.py", "exec"), written)
+    run = 0
+    for test in [value for key, value in written.items() if key.startswith("test_")]:
+        marks = [mark.args for mark in getattr(test, "pytestmark", [])]
+        for values in marks[0][1] if marks else [()]:
+            test(*values)
+            run += 1
+    assert run >= 9

@@ -38,7 +38,7 @@ SPELLINGS = [
     (spelling, state)
     for state, words in WORDS.items()
     for word in words.split()
-    for spelling in {word, word.upper(), word.title(), word.replace("_", "-"), f" {word.replace('_', ' ')} "}
+    for spelling in sorted({word, word.upper(), word.title(), word.replace("_", "-"), f" {word.replace('_', ' ')} "})
 ]
 
 
@@ -304,6 +304,15 @@ CLASSIFIED = [
     (400, {"error": {"code": "content_policy_violation", "message": "x"}}, errors.ModerationRejected),
     (400, {"error": {"code": "prompt_review_failed", "message": "x"}}, errors.ModerationRejected),
     (400, {"message": "内容违规"}, errors.ModerationRejected),
+    (400, {"error": "This request violates our content policy"}, errors.ModerationRejected),
+    (400, {"error": "Blocked: content-policies"}, errors.ModerationRejected),
+    (400, {"error": {"message": "Your prompt may violate our usage policies."}}, errors.ModerationRejected),
+    (400, {"error": "rejected as a result of our safety system"}, errors.ModerationRejected),
+    (400, {"error": {"code": "content-violation", "message": "x"}}, errors.ModerationRejected),
+    (403, {"error": "Denied by the access policy; send another API key"}, errors.AuthError),
+    (429, {"error": "Too many requests; see our usage policies"}, errors.RateLimited),
+    (403, {"error": {"code": "insufficient_quota", "message": "see the content policy"}}, errors.QuotaExceeded),
+    (401, {"error": "content policy of this key"}, errors.AuthError),
     (400, {"error": {"code": "heavy_load", "message": "x"}}, errors.Overloaded),
     (429, {"error": {"code": "too_many_concurrent_tasks", "message": "x"}}, errors.Overloaded),
     (429, {"message": "当前分组上游负载已饱和，请稍后再试", "code": "insufficient_quota"}, errors.Overloaded),

@@ -14,6 +14,7 @@ from sora_core.errors import SoraError
 from sora_core.models import State
 from sora_core.profiles import Profile
 from sora_core.providers import _normalize as normalize
+from sora_core.providers import _refusals as refusals
 from sora_core.providers.openai import OpenAI
 from sora_core.transport import Reply
 
@@ -21,7 +22,7 @@ BASE = "https://relay.example/v1"
 LINK = "https://cdn.example/v/1.mp4?sig=a%2Fb%2Bc+d"
 PROVIDER = OpenAI(Profile("p", base_url=BASE))
 VECTORS = [json.loads(path.read_text("utf-8")) for path in sorted((Path(__file__).parent / "vectors").glob("*.json"))]
-RECORDED = [body for vector in VECTORS if isinstance(body := vector["response"].get("body"), dict)]
+RECORDED = [body for vector in VECTORS if isinstance(body := vector.get("response", {}).get("body"), dict)]
 
 # What no server should send, and one of them will.
 scalars = (
@@ -40,7 +41,7 @@ PATHS = (
     *normalize._PROGRESS_KEYS,
     *normalize._ID_KEYS,
     *normalize._URL_KEYS,
-    *normalize._ERROR_KEYS,
+    *refusals.ERROR_KEYS,
     *"code type created_at expires_at queue_position prompt model polling_url loc".split(),
 )
 keys = st.sampled_from(sorted({part for path in PATHS for part in path.split(".")}))

@@ -107,7 +107,8 @@ class TestSubmitting:
         shots = (Shot("a door", 5.0), Shot("a cat", 2.5))
         call = provider().encode_submit(GenerationRequest(Operation.STORYBOARD, "film noir", shots=shots))
         assert call.form["prompt"] == (
-            "Shot 1:\nduration: 5sec\nScene: a door\n\nShot 2:\nduration: 2.5sec\nScene: a cat\n\nfilm noir"
+            "current timeline:\nShot 1:\nduration: 5sec\nScene: a door\n\nShot 2:\nduration: 2.5sec\nScene: a cat\n\n"
+            "instructions:\nfilm noir"
         )
 
     def test_sends_shots_and_seed_to_the_preview(self):

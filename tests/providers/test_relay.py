@@ -49,8 +49,9 @@ def test_the_cast_is_mentioned_where_it_is_named_or_else_at_the_front(prompt, ca
 def test_shots_are_written_out_and_a_cast_that_is_not_named_joins_the_first():
     shots = (Shot("a door", 5.0), Shot("Bo comes in", 2.5))
     assert said("film noir", MIA, BO, shots=shots) == (
-        "Shot 1:\nduration: 5sec\nScene: @df4c.kitten a door\n\nShot 2:\nduration: 2.5sec\nScene: @bo77 comes in\n\n"
-        "film noir"
+        "current timeline:\nShot 1:\nduration: 5sec\nScene: @df4c.kitten a door\n\n"
+        "Shot 2:\nduration: 2.5sec\nScene: @bo77 comes in\n\n"
+        "instructions:\nfilm noir"
     )
     assert said("", shots=shots[:1]) == "Shot 1:\nduration: 5sec\nScene: a door"
 

@@ -16,7 +16,7 @@ from sora_core.checks import resolve
 from sora_core.errors import BadResponse, InputError, ModerationRejected, ProfileError, SubmissionUnknown, Unsupported
 from sora_core.models import Character, Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles import Profile
-from sora_core.providers import Attempt
+from sora_core.providers import HTML_ANSWER, Attempt
 from sora_core.providers import _normalize as normalize
 from sora_core.providers.shenma import REVIEWS, Shenma
 from sora_core.transport import Http, Reply
@@ -293,17 +293,22 @@ async def on_a_server(*replies: bytes) -> AsyncIterator[tuple[Shenma, Http, Serv
 
 
 class TestAWebPageInPlaceOfTheAnswer:
-    async def test_that_stands_at_the_address_anyway_is_a_bad_response(self):
+    async def test_leaves_it_open_whether_there_is_a_job(self):
         async with on_a_server(reply(200, HTML)) as (own, http, server):
-            with pytest.raises(BadResponse, match=r"has no /v2/videos/generations: a web page \(HTML\)"):
+            with pytest.raises(SubmissionUnknown) as caught:
                 await own.submit(http, settled(own), Attempt("key", lambda: None))
-            assert [request.method for request in server.requests] == ["POST", "GET"]
+            assert caught.value.code == HTML_ANSWER
+            assert [request.method for request in server.requests] == ["POST"]
 
-    async def test_that_does_not_leaves_it_open_whether_there_is_a_job(self):
-        async with on_a_server(reply(200, HTML), reply(404, {"error": "no route"})) as (own, http, server):
-            with pytest.raises(SubmissionUnknown):
-                await own.submit(http, settled(own), Attempt("key", lambda: None))
-            assert [request.method for request in server.requests] == ["POST", "GET"]
+    @pytest.mark.parametrize(
+        ("status", "body", "is_page"), [(200, HTML, True), (404, HTML, True), (404, {"error": "no route"}, False)]
+    )
+    async def test_is_compared_for_free_with_what_stands_at_the_address(self, status, body, is_page):
+        async with on_a_server(reply(status, body)) as (own, http, server):
+            assert await own.is_web_page(http, settled(own)) is is_page
+            assert {(request.method, request.target) for request in server.requests} == {
+                ("GET", "/v2/videos/generations/none")
+            }
 
 
 class TestQuota:

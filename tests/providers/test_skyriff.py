@@ -18,7 +18,7 @@ from sora_core.errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from sora_core.models import Effect, GenerationRequest, Operation, Snapshot, State, Upload
+from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles import Profile
 from sora_core.providers._skyriff_models import MODELS
 from sora_core.providers.skyriff import SkyRiff
@@ -153,9 +153,16 @@ class TestSubmitting:
             "model": "sora2-landscape",
         }
 
-    @pytest.mark.parametrize(
-        "operation", [Operation.REMIX, Operation.STORYBOARD, Operation.CREATE_CHARACTER]
-    )  # fmt: skip
+    @pytest.mark.parametrize("form", ["", "chat"])
+    def test_writes_a_storyboard_into_the_prompt_and_takes_the_model_of_its_length(self, form):
+        by = provider(dialect=form)
+        shots = (Shot("a door", 5.0), Shot("a cat", 10.0))
+        sent = body(GenerationRequest(Operation.STORYBOARD, "", shots=shots), by)
+        assert sent["model"] == "sora2-landscape-15s"
+        said = sent["messages"][0]["content"] if form else sent["prompt"]
+        assert said == "Shot 1:\nduration: 5sec\nScene: a door\n\nShot 2:\nduration: 10sec\nScene: a cat"
+
+    @pytest.mark.parametrize("operation", [Operation.REMIX, Operation.CREATE_CHARACTER])
     def test_refuses_what_the_document_does_not_have(self, operation):
         with pytest.raises(Unsupported, match="cannot do"):
             settled(asked(operation, source_id="video_1"))

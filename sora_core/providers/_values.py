@@ -1,0 +1,88 @@
+"""Single values out of whatever a server answers: JSON, numbers, times, texts. Pure; nothing here raises."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import datetime, timezone
+from typing import Any
+
+_ABSENT = frozenset(("", "null", "<nil>", "none"))
+
+
+def parse(body: bytes) -> Any:
+    """The JSON of a body, whatever its content type says; None when it is none.
+
+    A byte order mark, trailing junk and JSON in a JSON string are all seen in the wild.
+    """
+    value = loads(body.decode("utf-8-sig", errors="replace").strip())
+    if isinstance(value, str):
+        inner = loads(value.strip())
+        value = inner if isinstance(inner, (dict, list)) else value
+    return value
+
+
+def loads(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    if text[:1] not in ("{", "["):
+        return None
+    try:
+        return json.JSONDecoder().raw_decode(text)[0]
+    except (ValueError, RecursionError):
+        return None
+
+
+def dig(value: Any, path: str) -> Any:
+    """``value["a"]["b"]`` for "a.b"; None where it leads nowhere."""
+    for key in path.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def is_html(body: bytes) -> bool:
+    head = body[:512].lstrip().lower()
+    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<body"))
+
+
+def number_of(raw: Any) -> float | None:
+    if isinstance(raw, str):
+        raw = raw.strip().removesuffix("%").strip()
+    if isinstance(raw, bool) or not isinstance(raw, (int, float, str)):
+        return None
+    try:
+        number = float(raw)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def time_of(raw: Any) -> float | None:
+    """Seconds since the epoch from seconds, milliseconds or ISO text; None for 0 and nonsense."""
+    number = number_of(raw)
+    if number is not None:
+        return (number / 1000 if number > 1e11 else number) or None
+    if isinstance(raw, str):
+        try:
+            moment = datetime.fromisoformat(raw.strip().replace("Z", "+00:00"))
+        except ValueError:
+            return None
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return None
+
+
+def text_of(raw: Any) -> str | None:
+    """A non-empty string or an exact integer as text."""
+    if isinstance(raw, bool) or not isinstance(raw, (str, int)):
+        return None
+    text = raw.encode("utf-8", "replace").decode().strip() if isinstance(raw, str) else format(raw, "d")
+    return None if is_absent(text) else text
+
+
+def is_absent(text: str) -> bool:
+    """Whether a text is one of the ways in which servers write nothing."""
+    return text.strip().lower() in _ABSENT

@@ -1,0 +1,286 @@
+"""The Sora web protocol, for servers whose base URL the user names; OpenAI's own has ended and is refused.
+
+Source: "Sora 官方 API 接口文档" v1.0 (2025-01), corrected by what clients of it were seen to send and get
+(sora2api, go-sora2api). docs/sora-web.md lists the document chapter by chapter. Peculiar to it:
+
+- The key is an access token, or a session or refresh token that access tokens are made of (`tokens`).
+- Every charge and every post wants a proof of work (`sentinel`, `pow`), sent with one stable identity (`identity`).
+- A task is looked for in three lists (`tasks`). What is no video has a remote id with its kind in front:
+  `image:task_…`, `character:cameo_…`, `post:s_…`.
+- A clean link is the one of a post, which is published for it and taken back (`posts`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+from ...errors import (
+    BadResponse,
+    JobNotFound,
+    ProfileError,
+    RequestRejected,
+    SoraError,
+    SubmissionUnknown,
+    Unsupported,
+)
+from ...models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State, Upload
+from ...profiles import Profile, is_proxy
+from ...transport import Call, Http, Reply
+from ...transport.retry import ATTEMPTS
+from ...vault import Vault
+from .. import _normalize as normalize
+from .. import _parse_service as parsing
+from .._base import HTML_ANSWER, Attempt, Provider
+from .._ended import ENDED_HOSTS
+from .._parse_service import parse_service
+from . import account, addresses, characters, identity, lookup, posts, sentinel, tasks, tokens
+from .bodies import BOARD_TEXTS, body_of, path_of
+from .catalog import DEFAULT_SECONDS, FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
+from .errors import judged
+
+IMAGE, CHARACTER = "image:", "character:"
+VIDEOS = frozenset(
+    (Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX)
+)  # what the lists of pending tasks and drafts show
+IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
+SETTINGS = frozenset().union(
+    addresses.SETTINGS, characters.SETTINGS, identity.SETTINGS, sentinel.SETTINGS, tokens.SETTINGS, parsing.SETTINGS
+)
+CAN = Capabilities(
+    operations=frozenset(Operation),
+    seconds=tuple(FRAMES),
+    sizes=(),
+    size_for={(orientation, quality): "" for orientation in ORIENTATIONS for quality in ("standard", "hd")},
+    default_seconds=DEFAULT_SECONDS,
+    models=MODELS,
+    fields=frozenset(("characters", "style")),
+    clip_bytes_limit=characters.CLIP_BYTES,
+    picture_sizes=tuple(PICTURE_SIZES.values()),
+    picture_size_for={(orientation, "standard"): size for orientation, size in PICTURE_SIZES.items()},
+    picture_references=1,
+    poll_seconds=2.5,
+    deadline_seconds=7200.0,
+    can_list=True,
+    has_quota=True,
+)
+
+
+class SoraWeb(Provider):
+    """A server that speaks as sora.chatgpt.com did. Holds what belongs to its connection: who it is, open links."""
+
+    name = "sora_web"
+    never_hosts = ENDED_HOSTS
+
+    def __init__(self, profile: Profile) -> None:
+        super().__init__(profile)
+        self._identity = identity.Identity(identity.uuid4_of(self.profile.name))
+        self._sentinel_proxy = ""
+        self._names: dict[str, str] = {}  # cameo id -> what the user calls the character
+
+    def capabilities(self) -> Capabilities:
+        """Raises ProfileError for settings that cannot work."""
+        addresses.addresses_of(self.profile)
+        identity.identity_of(self.profile, "")
+        tokens.client_of(self.profile)
+        characters.visibility_of(self.profile)
+        unknown = sorted(set(self.profile.extra) - SETTINGS - set(BOARD_TEXTS))
+        if unknown or self.profile.dialect:
+            raise ProfileError(
+                f"Profile '{self.profile.name}': the sora_web protocol knows no "
+                f"{', '.join(unknown) or 'dialects'}; allowed in extra: {', '.join(sorted({*SETTINGS, *BOARD_TEXTS}))}."
+            )
+        return CAN
+
+    @property
+    def _addresses(self) -> addresses.Addresses:
+        return addresses.addresses_of(self.profile)
+
+    @cached_property
+    def _lookup(self) -> lookup.Lookup:
+        return lookup.Lookup(self.base_url())
+
+    @cached_property
+    def _clean_links(self) -> posts.CleanLinks:
+        found = self._addresses
+        return posts.CleanLinks(found.backend_url, found.home, lambda: parse_service(self.profile))
+
+    def base_url(self) -> str:
+        return self._addresses.backend_url
+
+    def named_urls(self) -> tuple[str, ...]:
+        return self._addresses.named
+
+    def opened(self, http: Http, vault: Vault) -> None:
+        """Takes over the keys of the connection and says who it is. Raises ProfileError, StorageError."""
+        found = self._addresses
+        device = identity.uuid4_of(f"{vault.device_id()} {self.profile.name}")
+        self._identity = identity.identity_of(self.profile, device)
+        self._sentinel_proxy = self._proxy_of_sentinel(vault)
+        home = addresses.origin_of(found.home)
+        http.headers = {**self._identity.headers(), "origin": home, "referer": f"{home}/"}
+        if self.profile.auth != "none":
+            client = tokens.client_of(self.profile)
+            http.keys = tokens.Keyring(http, vault, found, self._identity, client=client)
+
+    def _proxy_of_sentinel(self, vault: Vault) -> str:
+        """Independent of the profile's and of everyone's."""
+        extra = self.profile.extra
+        variable, url = extra.get("sentinel_proxy_env", "").strip(), extra.get("sentinel_proxy", "").strip()
+        if variable:
+            return vault.credentials.proxy_named(variable, self.profile.name).reveal()
+        if url and (not is_proxy(url) or "@" in url):
+            raise ProfileError(
+                f"Profile '{self.profile.name}': sentinel_proxy is no address of a proxy, or holds a user or password; "
+                "one that wants them goes into an environment variable, which sentinel_proxy_env names."
+            )
+        return url
+
+    def settle(self, request: GenerationRequest) -> GenerationRequest:
+        """Picks the model, or takes the facts from the one that is named."""
+        operation = request.operation
+        for image in request.images:
+            if image.media_type not in IMAGE_TYPES:
+                raise Unsupported(f"The image {image.filename} is {image.media_type}; allowed: PNG, JPEG, WebP.")
+        if operation is Operation.CREATE_CHARACTER:
+            characters.check(request, self.profile)
+            return replace(request, model="")
+        if operation is Operation.CLEAN_LINK:
+            if request.source_url and not self._addresses.parse_url:
+                raise Unsupported(
+                    f"Profile '{self.profile.name}' has no parse service that could find the clean link of an address "
+                    "(`--extra parse_url=`); without one, it takes a finished job of the same profile."
+                )
+            return replace(request, model="")
+        if operation is Operation.REMIX:
+            request = replace(request, source_id=posts.post_id_in(request.source_id))
+            if request.images:
+                raise Unsupported("A remix takes no image here, only its source and a prompt.")
+        return settled(request, self.profile.model)
+
+    def encode_submit(self, request: GenerationRequest) -> Call:
+        """The call that charges, as far as it can be said without uploads and proofs."""
+        if request.operation is Operation.CREATE_CHARACTER:
+            return characters.encode_create(request, request.source_id)
+        if request.operation is Operation.CLEAN_LINK:
+            return posts.encode_publish(request.source_id)
+        return self._charge(request, ())
+
+    def _charge(self, request: GenerationRequest, uploads: tuple[str, ...]) -> Call:
+        body = body_of(request, uploads, self.profile.extra)
+        return Call("POST", path_of(request), Effect.CHARGE, json=body, timeout=180)
+
+    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+        """One charge. Uploads and reads go before it; a post is taken back after it."""
+        if request.operation is Operation.CLEAN_LINK:
+            return await self._clean(http, request, attempt)
+        if request.operation is Operation.CREATE_CHARACTER:
+            source = await self._lookup.generation_id(http, request.source_id) if request.source_id else ""
+            reply = await self._send(http, characters.encode_create(request, source), attempt)
+        elif request.operation is Operation.ENHANCE_PROMPT:
+            return _better_prompt(await self._send(http, self._charge(request, ()), attempt))
+        else:
+            uploads = tuple([await self._upload(http, image) for image in request.images])
+            reply = await self._protected(http, self._charge(request, uploads), attempt)
+        kinds = {Operation.CREATE_CHARACTER: CHARACTER, Operation.IMAGE: IMAGE}
+        snapshot = self.accepted(reply)
+        if request.operation is Operation.CREATE_CHARACTER:
+            self._names[snapshot.remote_id] = request.prompt
+        return replace(snapshot, remote_id=kinds.get(request.operation, "") + snapshot.remote_id)
+
+    async def _send(self, http: Http, call: Call, attempt: Attempt) -> Reply:
+        return await http.send(attempt.marked(call), on_sent=attempt.on_sent, on_refused=attempt.on_refused)
+
+    async def _protected(self, http: Http, call: Call, attempt: Attempt) -> Reply:
+        """With a proof of work. One that the server no longer takes proves that nothing was done; there is one more."""
+        door = http.door(self._sentinel_proxy)
+        proof = await sentinel.sentinel_headers(door, self._addresses, self._identity)
+        try:
+            return await self._send(http, replace(call, headers=proof), attempt)
+        except RequestRejected as error:
+            if error.code != "sentinel_block":
+                raise
+            attempt.on_refused()
+        proof = await sentinel.sentinel_headers(door, self._addresses, self._identity)
+        return await self._send(http, replace(call, headers=proof), attempt)
+
+    async def _upload(self, http: Http, image: Upload) -> str:
+        """Puts a picture on the server, which is free; gives its id."""
+        form, files = {"file_name": image.filename}, (("file", image),)
+        reply = await http.send(Call("POST", "/uploads", Effect.IDEMPOTENT, form=form, files=files, timeout=180))
+        upload = normalize.text_of(normalize.dig(normalize.parse(reply.body), "id"))
+        if not upload:
+            raise BadResponse("The server took the image, but its answer names no id for it.")
+        return upload
+
+    def accepted(self, reply: Reply) -> Snapshot:
+        value = normalize.parse(reply.body)
+        task_id = normalize.text_of(normalize.dig(value, "id")) or normalize.text_of(normalize.dig(value, "task_id"))
+        if not task_id:
+            code = HTML_ANSWER if normalize.is_html(reply.body) else None
+            said = normalize.failure_of(reply).message
+            raise SubmissionUnknown(f"The server took the request, but its answer names no task: {said}", code=code)
+        return Snapshot(State.QUEUED, remote_id=task_id)
+
+    async def _clean(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+        """Through the parse service, or by a post that is taken back at once."""
+        service = parse_service(self.profile)
+        if request.source_url and service:
+            return Snapshot(State.SUCCEEDED, url=await parsing.download_link(http, service, request.source_url))
+        generation = await self._lookup.generation_id(http, request.source_id)
+        reply = await self._protected(http, posts.encode_publish(generation), attempt)
+        post_id, link = posts.post_of(reply)
+        attempt.on_remote_id(posts.PREFIX + post_id)
+        self._clean_links.found(post_id, link)
+        return await self._clean_links.finish(http, post_id, attempts=ATTEMPTS)
+
+    def encode_fetch(self, remote_id: str) -> Call:
+        return tasks.read(tasks.PENDING)
+
+    def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
+        """Links are signed by themselves, and refuse a key."""
+        if not snapshot.url:
+            raise JobNotFound("The server names no link for the result.", provider=self.name)
+        return Call("GET", snapshot.url, Effect.READ, anonymous=True)
+
+    async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:
+        for kind, look in ((IMAGE, self._lookup.picture), (posts.PREFIX, self._clean_links.finish)):
+            if remote_id.startswith(kind):
+                return await look(http, remote_id.removeprefix(kind), attempts=attempts)
+        if remote_id.startswith(CHARACTER):
+            cameo_id = remote_id.removeprefix(CHARACTER)
+            name, visibility = self._names.get(cameo_id, ""), characters.visibility_of(self.profile)
+            return await characters.look(http, cameo_id, name=name, visibility=visibility, attempts=attempts)
+        return await self._lookup.video(http, remote_id, attempts=attempts)
+
+    def lists(self, operation: Operation) -> bool:
+        return operation in VIDEOS
+
+    def encode_list(self, after: str | None) -> Call:
+        return tasks.read(tasks.PENDING)
+
+    def decode_list(self, reply: Reply) -> tuple[list[Snapshot], str | None]:
+        return lookup.pending_snapshots(reply.body), None
+
+    async def listing(self, http: Http, after: str | None) -> tuple[list[Snapshot], str | None]:
+        """The pending tasks and the first drafts, then the other drafts."""
+        return await self._lookup.listing(http, after)
+
+    async def quota(self, http: Http) -> Quota:
+        return await account.quota(http)
+
+    async def delete_character(self, http: Http, character_id: str) -> None:
+        try:
+            await http.send(characters.encode_delete(character_id))
+        except JobNotFound:
+            return
+
+    def judge(self, reply: Reply) -> SoraError:
+        return judged(reply, super().judge(reply))
+
+
+def _better_prompt(reply: Reply) -> Snapshot:
+    prompt = normalize.text_of(normalize.dig(normalize.parse(reply.body), "enhanced_prompt"))
+    if not prompt:
+        raise SubmissionUnknown("The server took the request, but its answer holds no prompt.")
+    return Snapshot(State.SUCCEEDED, result={"prompt": prompt})

@@ -1,0 +1,68 @@
+"""The bodies of the calls that make something. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...models import GenerationRequest, Operation, parse_size
+from .. import _relay as relay
+from .catalog import CLIPS, FRAMES
+
+# optional texts of a storyboard, which the profile's extra may fill
+BOARD_TEXTS = ("title", "audio_caption", "audio_transcript", "video_caption")
+DEFAULT_TITLE = "Draft your video"
+PATHS = {
+    Operation.IMAGE: "/video_gen",
+    Operation.STORYBOARD: "/nf/create/storyboard",
+    Operation.ENHANCE_PROMPT: "/editor/enhance_prompt",
+}
+
+
+def path_of(request: GenerationRequest) -> str:
+    return PATHS.get(request.operation, "/nf/create")
+
+
+def body_of(request: GenerationRequest, uploads: Sequence[str], texts: Mapping[str, str]) -> dict[str, Any]:
+    """The body for a settled request whose images are uploaded already; ``uploads`` are their ids."""
+    if request.operation is Operation.IMAGE:
+        return _picture(request, uploads)
+    if request.operation is Operation.ENHANCE_PROMPT:
+        return {"prompt": request.prompt, "expansion_level": request.expansion, "duration_s": request.seconds}
+    clip = CLIPS[request.model]
+    cast = [character.character_id for character in request.cast]
+    video = {
+        "kind": "video",
+        "prompt": relay.prompt_text(request),
+        "orientation": clip.orientation,
+        "n_frames": FRAMES[clip.seconds],
+        "model": clip.model,
+        "inpaint_items": [{"kind": "upload", "upload_id": upload} for upload in uploads],
+        "style_id": request.style or None,
+    }
+    if request.operation is Operation.REMIX:  # keeps the size of its source
+        return {**video, "remix_target_id": request.source_id, "cameo_ids": cast, "cameo_replacements": {}}
+    video["size"] = clip.size
+    if request.operation is Operation.STORYBOARD:
+        return {**video, **_board(texts), "cameo_ids": cast or None, "cameo_replacements": {} if cast else None}
+    return {**video, "cameo_ids": cast, "cameo_replacements": {}} if cast else video
+
+
+def _board(texts: Mapping[str, str]) -> dict[str, Any]:
+    fixed = dict.fromkeys(("storyboard_id", "remix_target_id", "metadata"))
+    filled = {name: texts.get(name, "").strip() or None for name in BOARD_TEXTS}
+    return {**fixed, **filled, "title": filled["title"] or DEFAULT_TITLE}
+
+
+def _picture(request: GenerationRequest, uploads: Sequence[str]) -> dict[str, Any]:
+    width, height = parse_size(request.size) or (0, 0)
+    return {
+        "type": "image_gen",
+        "operation": "remix" if uploads else "simple_compose",
+        "prompt": request.prompt,
+        "width": width,
+        "height": height,
+        "n_variants": 1,
+        "n_frames": 1,
+        "inpaint_items": [{"type": "image", "frame_index": 0, "upload_media_id": upload} for upload in uploads],
+    }

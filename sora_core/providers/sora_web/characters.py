@@ -1,0 +1,159 @@
+"""Characters: a clip becomes a cameo; with a user name and a picture the cameo becomes a character.
+
+Only the first step charges. The rest is done by whoever asks how the cameo is doing and finds it ready; each
+step of it may be done again, and a user name that is made of the cameo's id is the same every time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from typing import Any
+from urllib.parse import quote
+
+from ...errors import BadResponse, InvalidRequest, ProfileError, RequestRejected, SoraError, Unsupported
+from ...models import Effect, GenerationRequest, Snapshot, State, Upload
+from ...profiles import Profile
+from ...transport import Call, Http
+from .. import _normalize as normalize
+from .. import _relay as relay
+
+log = logging.getLogger(__name__)
+
+SETTINGS = frozenset(("character_visibility",))
+VISIBILITIES = ("public", "private")
+CLIP_BYTES = 100 * 2**20
+_PICTURE_TYPES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg"}
+_NAMES = 5  # user names that are tried when one is taken
+
+
+def check(request: GenerationRequest, profile: Profile) -> None:
+    """Raises Unsupported for a source that the protocol has no place for."""
+    if request.source_url:
+        raise Unsupported(
+            f"Profile '{profile.name}' makes a character from an uploaded clip or from a finished job, not from an "
+            "address; give the clip itself."
+        )
+    if request.clip and request.clip.media_type != "video/mp4":
+        raise Unsupported(f"The clip {request.clip.filename} is {request.clip.media_type}; allowed: video/mp4.")
+    if request.start < 0 or not 1 <= round(request.end - request.start, 3) <= 3:
+        raise InvalidRequest("The part that shows the character must be 1 to 3 seconds long and start at 0 or later.")
+
+
+def visibility_of(profile: Profile) -> str:
+    """What characters are made; "" leaves it to the server. Raises ProfileError."""
+    wanted = profile.extra.get("character_visibility", "").strip()
+    if wanted and wanted not in VISIBILITIES:
+        raise ProfileError(
+            f"Profile '{profile.name}': character_visibility '{wanted}'; allowed: {', '.join(VISIBILITIES)}."
+        )
+    return wanted
+
+
+def encode_create(request: GenerationRequest, generation_id: str) -> Call:
+    """The call that charges: an upload, or a finished video by its generation id."""
+    if request.clip:
+        form = {"timestamps": relay.timestamps(request.start, request.end)}
+        files = (("file", request.clip),)
+        return Call("POST", "/characters/upload", Effect.CHARGE, form=form, files=files, timeout=300)
+    part = [request.start, request.end]
+    body = {"generation_id": generation_id, "character_id": None, "timestamps": part}
+    return Call("POST", "/characters/from-generation", Effect.CHARGE, json=body, timeout=120)
+
+
+async def look(http: Http, cameo_id: str, *, name: str, visibility: str, attempts: int) -> Snapshot:
+    """How the cameo is doing; one that is ready is made a character first. ``name`` "": as the server suggests."""
+    path = f"/project_y/cameos/in_progress/{quote(cameo_id, safe='')}"
+    reply = await http.send(Call("GET", path, Effect.READ, timeout=30), attempts=attempts)
+    cameo = normalize.parse(reply.body)
+    if not isinstance(cameo, dict):
+        raise BadResponse("The server's answer is no character in the making.")
+    state = state_of(cameo)
+    if state is not State.SUCCEEDED:
+        failure = normalize.job_failure(cameo) if state is State.FAILED else None
+        return Snapshot(state, remote_id=cameo_id, progress=normalize.progress_of(cameo), failure=failure)
+    made = await _finalized(http, cameo_id, cameo, name)
+    if visibility:
+        await _show(http, cameo_id, visibility)
+    return Snapshot(State.SUCCEEDED, remote_id=cameo_id, progress=100.0, result=made)
+
+
+def state_of(cameo: dict[str, Any]) -> State:
+    """Servers that say "processing" all the way write "Completed" into the message."""
+    state, _ = normalize.state_of(cameo)
+    said = normalize.text_of(cameo.get("status_message")) or ""
+    if state is State.SUCCEEDED or said.lower() == "completed":
+        return State.SUCCEEDED
+    return State.FAILED if state in (State.FAILED, State.CANCELED) else State.RUNNING
+
+
+def username_of(hint: str, cameo_id: str, attempt: int = 0) -> str:
+    """The part behind the last dot of the server's hint and three digits, the same for the same cameo."""
+    stem = re.sub(r"[^a-z0-9_]", "", hint.rpartition(".")[2].lower())[:24] or "character"
+    digest = hashlib.sha256(f"{cameo_id} {attempt}".encode()).digest()
+    return f"{stem}{int.from_bytes(digest[:4], 'big') % 1000:03}"
+
+
+async def _finalized(http: Http, cameo_id: str, cameo: dict[str, Any], name: str) -> dict[str, str]:
+    hint = normalize.text_of(cameo.get("username_hint")) or ""
+    name = name or normalize.text_of(cameo.get("display_name_hint")) or username_of(hint, cameo_id)
+    # where the answer was lost that made it one, the cameo's own id stands for it
+    known = {"id": cameo_id, "username": username_of(hint, cameo_id), "cameo_id": cameo_id, "display_name": name}
+    if normalize.text_of(cameo.get("status")) == "finalized":
+        return known
+    pointer = await _picture(http, normalize.text_of(cameo.get("profile_asset_url")) or "")
+    for attempt in range(_NAMES):
+        username = username_of(hint, cameo_id, attempt)
+        body = {
+            "cameo_id": cameo_id,
+            "username": username,
+            "display_name": name,
+            "profile_asset_pointer": pointer,
+            "instruction_set": None,
+            "safety_instruction_set": None,
+        }
+        try:
+            reply = await http.send(Call("POST", "/characters/finalize", Effect.IDEMPOTENT, json=body, timeout=60))
+        except RequestRejected as error:
+            if error.code == "already_finalized":
+                return known
+            if error.code != "username_taken" or attempt == _NAMES - 1:
+                raise
+            continue
+        character_id = normalize.text_of(normalize.dig(normalize.parse(reply.body), "character.character_id"))
+        return {**known, "id": character_id or cameo_id, "username": username}
+    raise BadResponse("No user name was free for the character.")
+
+
+async def _picture(http: Http, url: str) -> str:
+    """Brings the picture that the server made back to it, as it wants; gives the pointer to it."""
+    if not url:
+        raise BadResponse("The character is ready, but the server names no picture of it.")
+    image = await http.send(Call("GET", url, Effect.READ, timeout=60, anonymous=True))
+    kind = next((kind for head, kind in _PICTURE_TYPES.items() if image.body.startswith(head)), "webp")
+    upload = Upload(image.body, f"image/{kind}", f"profile.{kind}")
+    call = Call(
+        "POST",
+        "/project_y/file/upload",
+        Effect.IDEMPOTENT,
+        form={"use_case": "profile"},
+        files=(("file", upload),),
+        timeout=120,
+    )
+    pointer = normalize.text_of(normalize.dig(normalize.parse((await http.send(call)).body), "asset_pointer"))
+    if not pointer:
+        raise BadResponse("The server took the picture of the character, but its answer names no asset_pointer.")
+    return pointer
+
+
+async def _show(http: Http, cameo_id: str, visibility: str) -> None:
+    path = f"/project_y/cameos/by_id/{quote(cameo_id, safe='')}/update_v2"
+    try:
+        await http.send(Call("POST", path, Effect.IDEMPOTENT, json={"visibility": visibility}, timeout=30))
+    except SoraError as error:  # the character is made and paid for: that must not be lost over who sees it
+        log.warning("the character %s could not be made %s: %s", cameo_id, visibility, error.message)
+
+
+def encode_delete(character_id: str) -> Call:
+    return Call("DELETE", f"/project_y/characters/{quote(character_id, safe='')}", Effect.IDEMPOTENT, timeout=30)

@@ -1,0 +1,131 @@
+"""Clean links: a draft is published, the link of the post is read, and the post is taken back.
+
+The post is visible to others in between. Its id is on the disk before anything else happens, so that whatever
+comes between, a crash too, the next look at the job takes the post back first.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urljoin
+
+from ...errors import (
+    AccountError,
+    InvalidRequest,
+    JobError,
+    JobNotFound,
+    RequestRejected,
+    SoraError,
+    SubmissionUnknown,
+)
+from ...models import Effect, Failure, Snapshot, State
+from ...transport import Call, Http, Reply
+from .. import _normalize as normalize
+from .. import _parse_service as parsing
+from .._parse_service import ParseService
+
+log = logging.getLogger(__name__)
+
+PREFIX = "post:"  # of the remote id of a job that is a post
+_LINKS = (
+    "video_url",
+    "attachments.download_urls.no_watermark",
+    "attachments.downloadable_url",
+    "attachments.encodings.source.path",
+    "attachments.url",
+)
+POST_ID = re.compile(r"s_[0-9A-Za-z]{8,64}")
+
+
+class CleanLinks:
+    """The posts of one connection that are being taken back. ``home`` is where shared links begin."""
+
+    def __init__(self, base_url: str, home: str, service: Callable[[], ParseService | None]) -> None:
+        self._base_url = base_url
+        self._home = home
+        self._service = service
+        self._links: dict[str, str] = {}
+
+    def found(self, post_id: str, link: str) -> None:
+        if link:
+            self._links[post_id] = urljoin(self._base_url, link)
+
+    async def finish(self, http: Http, post_id: str, *, attempts: int) -> Snapshot:
+        """The post is deleted whatever happens; then its link, where it was found, is the result."""
+        link, service = self._links.get(post_id, ""), self._service()
+        try:
+            if not link and service:
+                address = share_link(self._home, post_id)
+                link = self._links[post_id] = await parsing.download_link(http, service, address)
+        except (JobNotFound, RequestRejected) as error:
+            log.warning("the parse service does not know post %s: %s", post_id, error.message)
+        finally:
+            await taken_back(http, post_id, attempts=attempts)
+        self._links.pop(post_id, None)
+        if not link:
+            failure = Failure(f"The post {post_id} has been taken back, but its clean link was not found or not kept.")
+            return Snapshot(State.FAILED, remote_id=PREFIX + post_id, failure=failure)
+        return Snapshot(State.SUCCEEDED, remote_id=PREFIX + post_id, url=link)
+
+
+def encode_publish(generation_id: str) -> Call:
+    """Not charged, but seen by others: an answer that is lost must not lead to a second post."""
+    attachment = {"generation_id": generation_id, "kind": "sora"}
+    body = {"attachments_to_create": [attachment], "post_text": ""}
+    return Call("POST", "/project_y/post", Effect.CHARGE, json=body, timeout=60)
+
+
+def post_of(reply: Reply) -> tuple[str, str]:
+    """Id and clean link of the new post; the link "" where the answer has none. Raises SubmissionUnknown."""
+    post = normalize.dig(normalize.parse(reply.body), "post")
+    post_id = normalize.text_of(normalize.dig(post, "id"))
+    if not post_id or not isinstance(post, dict):
+        raise SubmissionUnknown(
+            "The server published the clip, but its answer names no post, so the post could not be taken back.",
+            fix="Look at the account's posts on the server and delete it there; then `sora-video forget JOB`.",
+            fix_zh="请在服务器上查看并删除该帖子，然后执行 sora-video forget JOB。",
+        )
+    return post_id, _link(post)
+
+
+def _link(post: dict[str, Any]) -> str:
+    attachments = post.get("attachments")
+    first = attachments[0] if isinstance(attachments, list) and attachments else None
+    places = {**post, "attachments": first}
+    found = (normalize.text_of(normalize.dig(places, key)) for key in _LINKS)
+    return next((link for link in found if link and link.startswith(("http://", "https://", "/"))), "")
+
+
+async def taken_back(http: Http, post_id: str, *, attempts: int = 5) -> None:
+    """Deletes the post; one that is gone already is a success. Whatever goes wrong names the post."""
+    call = Call("DELETE", f"/project_y/post/{quote(post_id, safe='')}", Effect.IDEMPOTENT, timeout=30)
+    try:
+        await http.send(call, attempts=attempts)
+    except JobNotFound:
+        return
+    except SoraError as error:
+        error.message = f"The post {post_id} is still public, it could not be deleted: {error.message}"
+        if isinstance(error, (AccountError, JobError)):
+            error.fix = (
+                f"Delete the post {post_id} on the server, then `sora-video resume JOB`; the deletion is tried again."
+            )
+            error.fix_zh = f"请在服务器上删除帖子 {post_id}，然后执行 sora-video resume JOB；届时会再次尝试删除。"
+        raise
+
+
+def share_link(home: str, post_id: str) -> str:
+    return f"{home}/p/{post_id}"
+
+
+def post_id_in(text: str) -> str:
+    """The id of a post, given as such or in its address. Raises InvalidRequest."""
+    found = POST_ID.search(text)
+    if not found:
+        raise InvalidRequest(
+            f"'{text[:80]}' is no published post: this protocol remixes posts, whose ids look like s_690d10… and stand "
+            "in their addresses (…/p/s_690d10…). Publish the clip on the server first, and give that id.",
+        )
+    return found[0]

@@ -1,0 +1,221 @@
+"""Access tokens: given as they are, or made of a session token or a refresh token and made anew in time.
+
+However many jobs wait, one of them renews. A rotated refresh token is on the disk before anything goes on: the
+old one is spent, and losing the new one would lock the user out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...errors import AuthError, BadResponse, ProfileError, RequestRejected, SoraError, StorageError
+from ...models import Effect, Secret
+from ...profiles import Profile
+from ...transport import Call, Http
+from ...transport.redact import redact
+from ...vault import Vault
+from .. import _normalize as normalize
+from .addresses import Addresses, origin_of
+from .identity import Identity
+
+SETTINGS = frozenset(("client_id", "redirect_uri"))
+IOS_CLIENT = "app_LlGpXReQgckcGGUo2JrYvtJK"
+REDIRECTS = {  # a refresh token is bound to its client, and a client to its redirect
+    IOS_CLIENT: "com.openai.chat://auth0.openai.com/ios/com.openai.chat/callback",
+    "pdlLIX2Y72MIl2rhLhTE9VV9bN905kBh": "https://chatgpt.com/api/auth/callback/login-web",
+}
+RENEWABLE = ("token_expired", "token_invalidated")
+EARLY_SECONDS = 60.0  # a token is made anew so long before it ends, or in the last tenth of a short life
+_COOKIE = "__Secure-next-auth.session-token"
+
+
+def client_of(profile: Profile) -> tuple[str, str]:
+    """Client id and redirect, which belong together. Raises ProfileError for an unknown client without its redirect."""
+    client = profile.extra.get("client_id", "").strip() or IOS_CLIENT
+    redirect = profile.extra.get("redirect_uri", "").strip() or REDIRECTS.get(client, "")
+    if not redirect:
+        raise ProfileError(
+            f"Profile '{profile.name}': the redirect of client_id '{client}' is not known here; "
+            f"name it as redirect_uri. Known clients: {', '.join(REDIRECTS)}."
+        )
+    return client, redirect
+
+
+def claims_of(token: str) -> Mapping[str, Any]:
+    """What a JSON web token says about itself, unchecked; empty for what is none."""
+    try:
+        part = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError, binascii.Error):
+        return {}
+    return claims if isinstance(claims, dict) else {}
+
+
+class Keyring:
+    """The access token of one profile. Lives in the engine's loop."""
+
+    def __init__(
+        self,
+        http: Http,
+        vault: Vault,
+        addresses: Addresses,
+        identity: Identity,
+        *,
+        client: tuple[str, str],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._http = http
+        self._vault = vault
+        self._addresses = addresses
+        self._identity = identity
+        self._client = client
+        self._now = now
+        self._lock = asyncio.Lock()
+        self._tokens: Mapping[str, str] = {}
+        self._is_saved = True
+
+    async def headers(self) -> Mapping[str, Secret]:
+        """Raises AuthError, or what the network says, when there is no access token to be had."""
+        given = self._vault.given().reveal()
+        if not given or given.startswith("eyJ"):
+            return _bearer(given)
+        async with self._lock:
+            if not self._lasts(self._tokens):
+                self._tokens = self._vault.kept() if self._is_saved else self._tokens
+            if not self._lasts(self._tokens):
+                await self._renew(given)
+            self._save()
+            return _bearer(self._tokens["access"])
+
+    async def renewed(self, error: SoraError, used: Mapping[str, Secret]) -> bool:
+        """After a refusal that says that the token has ended: whether there is another one by now."""
+        if not isinstance(error, AuthError) or error.code not in RENEWABLE:
+            return False
+        given = self._vault.given().reveal()
+        before = used["authorization"].reveal() if "authorization" in used else ""
+        if not given or given.startswith("eyJ"):
+            raise _ended(error, given)
+        async with self._lock:
+            if _bearer(self._tokens.get("access", ""))["authorization"].reveal() == before:
+                kept = self._vault.kept() if self._is_saved else self._tokens
+                if self._lasts(kept) and f"Bearer {kept['access']}" != before:
+                    self._tokens = kept  # another process was faster
+                else:
+                    await self._renew(given)
+            self._save()
+            return f"Bearer {self._tokens['access']}" != before
+
+    def _lasts(self, tokens: Mapping[str, str]) -> bool:
+        until = float(tokens.get("until", "0"))
+        early = min(EARLY_SECONDS, float(tokens.get("life", "0")) / 10)
+        return bool(tokens.get("access")) and self._now() < until - early
+
+    def _save(self) -> None:
+        """Raises StorageError; the tokens are kept in memory, and the next request tries again."""
+        if self._is_saved:
+            return
+        try:
+            self._vault.keep(self._tokens)
+        except StorageError as error:
+            raise StorageError(
+                f"{error.message} The token of profile '{self._vault.profile.name}' was renewed, and the new one must "
+                "be on the disk before it is used."
+            ) from error
+        self._is_saved = True
+
+    async def _renew(self, given: str) -> None:
+        if given.startswith("sess-"):
+            self._take(await self._from_session(given), access="accessToken", refresh="")
+            return
+        refresh = self._tokens.get("refresh") or given
+        try:
+            answer = await self._from_refresh(refresh)
+        except (AuthError, RequestRejected) as error:
+            kept = self._vault.kept()
+            if kept.get("refresh", refresh) == refresh:
+                raise _refused(error, refresh) from None
+            self._tokens = kept  # another process has rotated it meanwhile
+            if self._lasts(kept):
+                return
+            answer = await self._from_refresh(kept["refresh"])
+        self._take(answer, access="access_token", refresh=self._tokens.get("refresh") or given)
+
+    def _take(self, answer: Any, *, access: str, refresh: str) -> None:
+        token = normalize.text_of(normalize.dig(answer, access))
+        if not token:
+            raise BadResponse(f"The server's answer to the exchange of a token holds no {access}.")
+        claims, now = claims_of(token), self._now()
+        life = normalize.number_of(normalize.dig(answer, "expires_in"))
+        begin, end = normalize.number_of(claims.get("iat")), normalize.number_of(claims.get("exp"))
+        if end is not None:  # counted from now: the two clocks may differ
+            life = end - (begin if begin is not None else now)
+        rotated = normalize.text_of(normalize.dig(answer, "refresh_token")) or refresh
+        self._tokens = {
+            "access": token,
+            "until": repr(now + (life or 0.0)) if life else repr(now + 3600.0),
+            "life": repr(life or 3600.0),
+            **({"refresh": rotated} if rotated else {}),
+        }
+        self._is_saved = False
+
+    async def _from_session(self, session: str) -> Any:
+        home = origin_of(self._addresses.home)
+        headers = {
+            "accept": "application/json",
+            "cookie": f"{_COOKIE}={session}",
+            "origin": home,
+            "referer": home + "/",
+            "user-agent": self._identity.user_agent,
+        }
+        call = Call("GET", self._addresses.session_url, Effect.READ, headers=headers, timeout=30, anonymous=True)
+        try:
+            return normalize.parse((await self._http.send(call)).body)
+        except (AuthError, RequestRejected) as error:
+            raise _refused(error, session) from None
+
+    async def _from_refresh(self, refresh: str) -> Any:
+        client, redirect = self._client
+        body = {
+            "client_id": client,
+            "grant_type": "refresh_token",
+            "redirect_uri": redirect,
+            "refresh_token": refresh,
+        }
+        headers = {"accept": "application/json", "user-agent": self._identity.user_agent}
+        url = self._addresses.oauth_url
+        call = Call("POST", url, Effect.IDEMPOTENT, json=body, headers=headers, timeout=30, anonymous=True)
+        return normalize.parse((await self._http.send(call)).body)
+
+
+def _bearer(token: str) -> dict[str, Secret]:
+    return {"authorization": Secret(f"Bearer {token}")} if token else {}
+
+
+def _refused(error: SoraError, token: str) -> AuthError:
+    return AuthError(
+        redact(error.message, [token]),
+        code=error.code,
+        provider="sora_web",
+        fix="Sign in again and store the new token (`sora-video profiles key`). A refresh token only works with the "
+        "client that it was made for: `client_id` in the profile's extra. Nothing was charged.",
+        fix_zh="请重新登录并用 sora-video profiles key 保存新令牌；refresh token 须与其 client_id 匹配。未扣费。",
+    )
+
+
+def _ended(error: SoraError, token: str) -> AuthError:
+    end = normalize.number_of(claims_of(token).get("exp"))
+    when = f" It says that it ends at {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(end))} UTC." if end else ""
+    return AuthError(
+        error.message + when,
+        code=error.code,
+        provider="sora_web",
+        fix="An access token cannot be renewed: store a new one (`sora-video profiles key`), or a session token or a "
+        "refresh token, which can. Nothing was charged.",
+        fix_zh="access token 无法自动续期：请保存新的令牌，或改用 session/refresh token。未扣费。",
+    )
