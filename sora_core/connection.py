@@ -18,6 +18,7 @@ from .models import Capabilities, Secret
 from .profiles import Profile, Profiles
 from .providers import Provider, provider_for
 from .transport import Http
+from .vault import Vault
 
 if TYPE_CHECKING:
     from .gateway import Gateway
@@ -35,6 +36,7 @@ class Connection:
     http: Http
     limits: Limits
     can: Capabilities
+    proxy: Secret  # empty: none but the environment's
 
 
 class Connections:
@@ -59,24 +61,28 @@ class Connections:
             base_url, key = await self._embedded()
         else:
             base_url, key = provider.base_url(), self._credentials.get(profile)
-        identity = (repr(profile), base_url, key.reveal())
+        proxy = self._credentials.proxy(profile)
+        identity = (repr(profile), base_url, key.reveal(), proxy.reveal())
         known = self._open.get(name)
         if known and known[0] == identity:
             return known[1]
-        connection = self._connect(profile, provider, base_url, key)
+        connection = self._connect(profile, provider, base_url, key, proxy)
         self._open[name] = (identity, connection)
         return connection
 
-    def _connect(self, profile: Profile, provider: Provider, base_url: str, key: Secret) -> Connection:
+    def _connect(self, profile: Profile, provider: Provider, base_url: str, key: Secret, proxy: Secret) -> Connection:
         can = provider.capabilities()
         http = Http(
             base_url,
             judge=provider.judge,
             clock=self._clock,
             auth=authorization(profile.auth, key),
-            proxy=profile.proxy or None,
+            proxy=proxy.reveal() or None,
             key_urls=provider.key_urls(),
+            named_urls=provider.named_urls(),
+            never=provider.never_hosts,
         )
+        provider.opened(http, Vault(self._credentials, profile))
         limits = Limits(
             profile.name,
             self._ledger(),
@@ -84,7 +90,7 @@ class Connections:
             max_jobs=profile.max_jobs or can.max_jobs,
             requests_per_minute=profile.requests_per_minute or can.requests_per_minute,
         )
-        return Connection(profile, provider, http, limits, can)
+        return Connection(profile, provider, http, limits, can, proxy)
 
     async def _embedded(self) -> tuple[str, Secret]:
         """The preview gateway's address and token; it is started when first asked for."""

@@ -8,6 +8,7 @@ backup, a sync or a pasted config leaks no key; it does not protect from someone
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import threading
@@ -18,8 +19,10 @@ from typing import Any
 from .errors import InvalidRequest, ProfileError, StorageError
 from .home import make_private_dir, write_private
 from .models import Secret
-from .profiles import Profile
+from .profiles import Profile, is_proxy
+from .transport.urls import is_local
 
+EVERYONES_PROXY = "SORA_PROXY"  # for every profile that names none of its own
 _KEY_BYTES = 32
 _NOTE = "Sealed API keys of Sora Video Nodes. Useless without credentials.key; share neither."
 
@@ -28,6 +31,7 @@ class Credentials:
     """The keys of one state folder. Thread safe."""
 
     def __init__(self, home: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.home = home
         self._store = home / "credentials.json"
         self._key = home / "credentials.key"
         self._environ = os.environ if environ is None else environ
@@ -50,7 +54,7 @@ class Credentials:
             return Secret(_clean(from_env))
         sealed = self._read().get(profile.name)
         if sealed is not None:
-            return Secret(self._open(profile.name, sealed))
+            return Secret(self._stored(profile.name, sealed))
         variable = f"set the environment variable {profile.key_env}, or " if profile.key_env else ""
         raise ProfileError(
             f"Profile '{profile.name}' has no key.",
@@ -61,33 +65,73 @@ class Credentials:
 
     def set(self, name: str, key: str) -> None:
         """Stores a key. Raises InvalidRequest for text that cannot be one."""
-        from Crypto.Cipher import AES
-
         text = _clean(key)
         with self._lock:
-            cipher = AES.new(self._master(create=True), AES.MODE_GCM, nonce=os.urandom(12))
-            cipher.update(name.encode())
-            data, tag = cipher.encrypt_and_digest(text.encode())
-            sealed = base64.b64encode(cipher.nonce + tag + data).decode()
-            self._write({**self._read(), name: sealed})
+            self._write({**self._read(), name: self._seal(name, text)})
+
+    def seal(self, label: str, text: str) -> str:
+        """The text so that only this store, asked with the same label, can read it."""
+        with self._lock:
+            return self._seal(label, text)
+
+    def unseal(self, label: str, sealed: str) -> str:
+        """What `seal` was given. Raises ValueError when it is of another store or label."""
+        from Crypto.Cipher import AES
+
+        raw = base64.b64decode(sealed, validate=True)
+        cipher = AES.new(self._master(create=False), AES.MODE_GCM, nonce=raw[:12])
+        cipher.update(label.encode())
+        return cipher.decrypt_and_verify(raw[28:], raw[12:28]).decode()
+
+    def proxy(self, profile: Profile) -> Secret:
+        """The proxy of the profile, else the one of SORA_PROXY for servers that are elsewhere; empty for none.
+
+        Its address may hold a user and a password. Raises ProfileError for a variable that holds no proxy.
+        """
+        if profile.embedded:
+            return Secret("")
+        if profile.proxy_env:
+            return self.proxy_named(profile.proxy_env, profile.name)
+        if profile.proxy:
+            return Secret(profile.proxy)
+        everyone = self._environ.get(EVERYONES_PROXY, "").strip()
+        return (
+            self.proxy_named(EVERYONES_PROXY, profile.name)
+            if everyone and not is_local(profile.base_url)
+            else Secret("")
+        )
+
+    def proxy_named(self, variable: str, profile: str) -> Secret:
+        """The proxy in an environment variable. Raises ProfileError, without what stands there."""
+        url = self._environ.get(variable, "").strip()
+        if not is_proxy(url):
+            raise ProfileError(
+                f"Profile '{profile}': the environment variable {variable} holds no address of a proxy; it looks like "
+                "http://127.0.0.1:7890 or socks5://user:password@proxy.example:1080."
+            )
+        return Secret(url)
 
     def delete(self, name: str) -> bool:
-        """Forgets a key; False when there was none."""
+        """Forgets a key and what was made of it; False when there was none."""
         with self._lock:
+            tokens_path(self.home, name).unlink(missing_ok=True)
             keys = self._read()
             if keys.pop(name, None) is None:
                 return False
             self._write(keys)
             return True
 
-    def _open(self, name: str, sealed: str) -> str:
+    def _seal(self, label: str, text: str) -> str:
         from Crypto.Cipher import AES
 
+        cipher = AES.new(self._master(create=True), AES.MODE_GCM, nonce=os.urandom(12))
+        cipher.update(label.encode())
+        data, tag = cipher.encrypt_and_digest(text.encode())
+        return base64.b64encode(cipher.nonce + tag + data).decode()
+
+    def _stored(self, name: str, sealed: str) -> str:
         try:
-            raw = base64.b64decode(sealed, validate=True)
-            cipher = AES.new(self._master(create=False), AES.MODE_GCM, nonce=raw[:12])
-            cipher.update(name.encode())
-            return cipher.decrypt_and_verify(raw[28:], raw[12:28]).decode()
+            return self.unseal(name, sealed)
         except (ValueError, KeyError) as error:
             raise ProfileError(
                 f"The stored key of profile '{name}' cannot be opened: {self._store.name} and {self._key.name} "
@@ -143,6 +187,11 @@ class Credentials:
             write_private(path, data)
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def tokens_path(home: Path, profile: str) -> Path:
+    """What was made of a profile's key. A file for each: two processes do not write over each other's."""
+    return home / "tokens" / f"{hashlib.sha256(profile.encode()).hexdigest()[:16]}.sealed"
 
 
 def _clean(key: str) -> str:

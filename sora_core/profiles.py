@@ -48,6 +48,7 @@ class Profile:
     auth: str = "bearer"
     key_env: str = ""
     proxy: str = ""
+    proxy_env: str = ""  # the environment variable that holds one with a password; goes before proxy
     requests_per_minute: int = 0
     max_jobs: int = 0
     poll_seconds: float = 0.0
@@ -75,14 +76,15 @@ class Profile:
                 f"{where}: base_url '{bare_url(self.base_url) if parts else self.base_url}' is not the address of a "
                 "server; it looks like https://relay.example/v1 or http://127.0.0.1:8000/v1."
             )
-        if self.proxy and (proxy is None or proxy.scheme not in _PROXY_SCHEMES):
+        if self.proxy and not is_proxy(self.proxy):
             raise ProfileError(
                 f"{where}: the proxy is not the address of one; it looks like http://127.0.0.1:7890 or "
                 "socks5://127.0.0.1:1080."
             )
         if parts.username or parts.password or (proxy and (proxy.username or proxy.password)):
             raise ProfileError(
-                f"{where}: base_url and proxy must not hold a user or password; profiles.toml holds no secrets."
+                f"{where}: base_url and proxy must not hold a user or password; profiles.toml holds no secrets. "
+                "A proxy that wants them goes into an environment variable, which proxy_env names."
             )
         if parts.scheme == "http" and not is_local(self.base_url) and not self.allow_http:
             raise ProfileError(
@@ -111,6 +113,12 @@ def _split(url: str) -> SplitResult | None:
         return parts if parts.hostname and parts.port != 0 else None
     except ValueError:
         return None
+
+
+def is_proxy(url: str) -> bool:
+    """Whether it is the address of a proxy that can be used."""
+    parts = _split(url)
+    return parts is not None and parts.scheme in _PROXY_SCHEMES
 
 
 class Profiles:

@@ -2,5 +2,6 @@
 
 from .call import Call, Reply
 from .http import Http
+from .keys import Keys
 
-__all__ = ["Call", "Http", "Reply"]
+__all__ = ["Call", "Http", "Keys", "Reply"]

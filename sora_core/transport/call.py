@@ -14,7 +14,7 @@ class Call:
     """One HTTP request. ``path`` is joined to the connection's base URL, or is a whole URL.
 
     Multipart is sent when ``form`` is set, with or without ``files``. ``timeout`` in seconds
-    is for the wait between bytes of the answer.
+    is for the wait between bytes of the answer. ``anonymous`` calls carry no key, whoever they go to.
     """
 
     method: str
@@ -26,6 +26,7 @@ class Call:
     files: tuple[tuple[str, Upload], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 60.0
+    anonymous: bool = False
 
 
 @dataclass(frozen=True)

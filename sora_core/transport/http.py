@@ -17,6 +17,7 @@ from ..clock import Clock
 from ..errors import BadResponse, NetworkError, Overloaded, RateLimited, ServerError, SoraError, SubmissionUnknown
 from ..models import Effect, Secret
 from .call import Call, Reply
+from .keys import FixedKeys, Keys
 from .redact import redact
 from .retry import ATTEMPTS, Action, FailureKind, decide
 from .urls import bare_url, is_local, is_private, origin
@@ -35,7 +36,9 @@ class Http:
 
     ``judge`` turns a reply that is not 2xx into the error it stands for; it comes from the provider.
     ``auth`` holds the authorization headers; they go to the base URL's origin, to those of
-    ``key_urls``, which the user named, and nowhere else.
+    ``key_urls``, which the user named, and nowhere else. ``named_urls`` are other addresses of the
+    user's: they may lie inside this network, and get no key. Nothing is sent to ``never`` (hosts and
+    what is below them), whoever points there.
     """
 
     def __init__(
@@ -47,15 +50,21 @@ class Http:
         auth: Mapping[str, Secret] | None = None,
         proxy: str | None = None,
         key_urls: Iterable[str] = (),
+        named_urls: Iterable[str] = (),
+        never: Iterable[str] = (),
     ) -> None:
         import httpx
 
         self.base_url = base_url.rstrip("/")
+        self.keys: Keys = FixedKeys(auth or {})  # a protocol that renews its key puts its own here
+        self.headers: Mapping[str, str] = {}  # what requests to the server itself say besides their own
         self._own = {origin(base_url), *map(origin, key_urls)}
+        self._named = self._own | set(map(origin, named_urls))
+        self._never = tuple(never)
         self._judge = judge
         self._clock = clock
-        self._auth = dict(auth or {})
-        self._secrets = [secret.reveal().removeprefix("Bearer ") for secret in self._auth.values()]
+        self._secrets: list[str] = []
+        self._doors: dict[str, Http] = {}
         local = is_local(base_url)
         options: dict[str, Any] = {
             "proxy": proxy or None,
@@ -69,7 +78,17 @@ class Http:
         # no one could tell whether the request was read.
         self._fresh = httpx.AsyncClient(**options, limits=httpx.Limits(max_keepalive_connections=0))
 
+    def door(self, proxy: str) -> Http:
+        """The same servers without the key and through another proxy ("": none); closed with this one."""
+        if proxy not in self._doors:
+            door = Http(self.base_url, judge=self._judge, clock=self._clock, proxy=proxy or None, never=self._never)
+            door._named = self._named
+            self._doors[proxy] = door
+        return self._doors[proxy]
+
     async def aclose(self) -> None:
+        for door in self._doors.values():
+            await door.aclose()
         await self._pooled.aclose()
         await self._fresh.aclose()
 
@@ -91,7 +110,7 @@ class Http:
         """
         import httpx
 
-        attempt = 0
+        attempt, renewed = 0, False
         while True:
             attempt += 1
             kind, error = FailureKind.REFUSED, None
@@ -102,6 +121,10 @@ class Http:
                     return reply
                 error = self._judge(reply)
                 kind = _failure_kind(error)
+                if kind is FailureKind.REFUSED and not renewed and not call.anonymous:
+                    renewed = await self.keys.renewed(error, sent.auth)
+                    if renewed:
+                        kind, attempts = FailureKind.STALE, attempts + 1
             except BadResponse as caught:
                 if call.effect is not Effect.CHARGE or not sent.happened:
                     raise
@@ -116,7 +139,7 @@ class Http:
                 ) from error
             if decision.action is Action.RAISE:
                 raise error
-            if sent.happened and kind is FailureKind.BUSY and on_refused:
+            if sent.happened and kind in (FailureKind.BUSY, FailureKind.STALE) and on_refused:
                 on_refused()
             await self._clock.sleep(decision.wait)
 
@@ -130,7 +153,7 @@ class Http:
                     on_chunk(chunk)
                 if len(body) > REPLY_LIMIT_BYTES:
                     raise BadResponse(f"The answer from {bare_url(str(response.url))} is larger than 64 MiB.")
-            return self._reply(response, bytes(body))
+            return self._reply(response, bytes(body), secret=not call.anonymous)
 
     @contextlib.asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:
@@ -152,9 +175,9 @@ class Http:
                 break
         return self._judge(self._reply(response, bytes(body)))
 
-    def _reply(self, response: httpx.Response, body: bytes) -> Reply:
+    def _reply(self, response: httpx.Response, body: bytes, *, secret: bool = True) -> Reply:
         """The answer without our own key in it: some servers repeat the key they refuse."""
-        for key in self._secrets:
+        for key in self._secrets if secret else ():
             body = body.replace(key.encode(), b"***")
         return Reply(response.status_code, _headers(response), body, str(response.url))
 
@@ -167,13 +190,19 @@ class Http:
         for _ in range(MAX_REDIRECTS + 1):
             self._check_reachable(url)
             client.cookies.clear()  # kept ones would go to any port of the host
+            sent.auth = {} if call.anonymous else await self._authorization(url)
             request = client.build_request(
                 call.method,
                 url,
                 params=query or None,
                 content=_json(call),
                 files=_multipart(call),
-                headers={**_json_header(call), **call.headers, **self._authorization(url)},
+                headers={
+                    **(self.headers if origin(url) in self._own else {}),
+                    **_json_header(call),
+                    **call.headers,
+                    **{name: secret.reveal() for name, secret in sent.auth.items()},
+                },
                 timeout=httpx.Timeout(call.timeout, connect=15),
                 extensions={"trace": sent.trace},
             )
@@ -200,13 +229,18 @@ class Http:
             raise BadResponse(f"The server named a link that is none: {url[:100]!r}.") from error
         if parsed.scheme not in ("http", "https") or not parsed.host:
             raise BadResponse(f"The server named a link that is not followed: {url[:100]!r}.")
-        if origin(url) not in self._own and is_private(url) and not is_private(self.base_url):
+        host = parsed.host.lower().rstrip(".")
+        if any(host == ended or host.endswith(f".{ended}") for ended in self._never):
+            raise BadResponse(f"The server points to {host}, a service that has ended; nothing is sent there.")
+        if origin(url) not in self._named and is_private(url) and not is_private(self.base_url):
             raise BadResponse(f"The server points to {bare_url(url)}, an address inside this network; not followed.")
 
-    def _authorization(self, url: str) -> dict[str, str]:
+    async def _authorization(self, url: str) -> Mapping[str, Secret]:
         if origin(url) not in self._own:
             return {}
-        return {name: secret.reveal() for name, secret in self._auth.items()}
+        auth = await self.keys.headers()
+        self._secrets = [secret.reveal().removeprefix("Bearer ") for secret in auth.values()]
+        return auth
 
     def _redirect(self, response: httpx.Response) -> str:
         location = str(response.headers.get(_LOCATION) or response.headers.get("location", ""))
@@ -241,6 +275,7 @@ class _Sent:
 
     def __init__(self, on_sent: Callable[[], None] | None) -> None:
         self.happened = False
+        self.auth: Mapping[str, Secret] = {}  # what it went out with
         self._on_sent = on_sent
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:

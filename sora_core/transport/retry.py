@@ -5,6 +5,7 @@
 | not sent                           | retry       | retry       | retry                    |
 | busy (the reply proves refusal)    | wait, retry | wait, retry | wait, retry              |
 | broken (bytes had left)            | retry       | retry       | unknown, never repeated  |
+| stale key (refused, and renewed)   | once more   | once more   | once more                |
 | refused                            | raise       | raise       | raise                    |
 """
 
@@ -25,6 +26,7 @@ class FailureKind(enum.Enum):
     NOT_SENT = "not sent"  # refused, DNS, TLS, pool: no byte of the request left
     BUSY = "busy"  # 429, 503 or a documented overload code: the server did not take it
     BROKEN = "broken"  # timeout, reset, 5xx after bytes were sent
+    STALE = "stale"  # the key had run out, so the request was not taken; there is a new one now
     REFUSED = "refused"  # quota, auth, moderation, other 4xx
 
 
@@ -50,5 +52,7 @@ def decide(
         return Decision(Action.UNKNOWN)
     if attempt >= attempts or (retry_after or 0) > LONGEST_WAIT_SECONDS:
         return Decision(Action.RAISE)
+    if failure is FailureKind.STALE:
+        return Decision(Action.RETRY)
     backoff = min(0.5 * 2.0 ** (attempt - 1), 8.0)
     return Decision(Action.RETRY, max(retry_after or 0.0, backoff))

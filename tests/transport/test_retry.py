@@ -14,6 +14,7 @@ TABLE = {
     FailureKind.NOT_SENT: {READ: RETRY, IDEMPOTENT: RETRY, CHARGE: RETRY},
     FailureKind.BUSY: {READ: RETRY, IDEMPOTENT: RETRY, CHARGE: RETRY},
     FailureKind.BROKEN: {READ: RETRY, IDEMPOTENT: RETRY, CHARGE: UNKNOWN},
+    FailureKind.STALE: {READ: RETRY, IDEMPOTENT: RETRY, CHARGE: RETRY},
     FailureKind.REFUSED: {READ: RAISE, IDEMPOTENT: RAISE, CHARGE: RAISE},
 }
 CELLS = [(failure, effect, action) for failure, row in TABLE.items() for effect, action in row.items()]
