@@ -8,12 +8,15 @@ from dataclasses import replace
 
 from .errors import InvalidRequest, Unsupported
 from .models import Capabilities, GenerationRequest, Operation, SizeRange, parse_size
+from .shots import as_prompt
 
 ORIENTATIONS = ("landscape", "portrait", "square")
 QUALITIES = ("standard", "hd")
+EXPANSIONS = ("short", "medium", "long")  # how much an enhanced prompt gains
+
 _LENGTH_OF_SOURCE = (Operation.REMIX, Operation.CREATE_CHARACTER, Operation.CLEAN_LINK)
-
-
+_WITHOUT_LENGTH = (*_LENGTH_OF_SOURCE, Operation.IMAGE, Operation.ENHANCE_PROMPT)
+_WITHOUT_SIZE = (*_LENGTH_OF_SOURCE, Operation.ENHANCE_PROMPT)
 _SHAPES = {"landscape": (1280, 720), "portrait": (720, 1280), "square": (720, 720)}
 
 
@@ -72,8 +75,12 @@ def _check_source(request: GenerationRequest, can: Capabilities, profile: str, i
         raise InvalidRequest("Image to video needs an image, or the address of one.")
     if request.operation is Operation.REMIX and not request.source_id:
         raise InvalidRequest("A remix needs the job it starts from.")
+    if request.operation is Operation.CREATE_CHARACTER:
+        _check_clip(request, can, profile)
     if request.image_url:
         _check_image_url(request, can, profile, images)
+    if request.operation is Operation.IMAGE and images > can.picture_references:
+        raise Unsupported(_too_many_references(can.picture_references, images, profile))
     if images and not can.image_forms & {"file", "data"}:
         raise Unsupported(f"Profile '{profile}' takes no image files, only the address of an image (image_url).")
     if images > can.image_limit:
@@ -84,6 +91,27 @@ def _check_source(request: GenerationRequest, can: Capabilities, profile: str, i
                 f"The image {image.filename} is {len(image.data) / 2**20:.1f} MiB; "
                 f"profile '{profile}' takes up to {can.image_bytes_limit / 2**20:.0f} MiB."
             )
+
+
+def _check_clip(request: GenerationRequest, can: Capabilities, profile: str) -> None:
+    given = [each for each in (request.clip, request.source_url, request.source_id) if each]
+    if len(given) != 1:
+        raise InvalidRequest(
+            f"A character is made from one clip: a file, its address or a finished job; given are {len(given)}."
+        )
+    if request.clip and not can.clip_bytes_limit:
+        raise Unsupported(f"Profile '{profile}' takes no upload of a clip, only its address or a finished job.")
+    if request.clip and len(request.clip.data) > can.clip_bytes_limit:
+        raise Unsupported(
+            f"The clip {request.clip.filename} is {len(request.clip.data) / 2**20:.1f} MiB; "
+            f"profile '{profile}' takes up to {can.clip_bytes_limit / 2**20:.0f} MiB."
+        )
+
+
+def _too_many_references(limit: int, given: int, profile: str) -> str:
+    if not limit:
+        return f"Profile '{profile}' makes pictures from text alone; leave the image away."
+    return f"Profile '{profile}' takes {limit} reference image(s) for a picture, not {given}."
 
 
 def _check_image_url(request: GenerationRequest, can: Capabilities, profile: str, images: int) -> None:
@@ -99,11 +127,12 @@ def _check_prompt(request: GenerationRequest, can: Capabilities, profile: str) -
     if not request.operation.needs_prompt:
         return
     if not request.prompt.strip() and not request.shots:
-        raise InvalidRequest("The prompt is empty; write what the video should show.")
-    if len(request.prompt) > can.prompt_limit:
-        raise InvalidRequest(
-            f"The prompt has {len(request.prompt)} characters; profile '{profile}' takes up to {can.prompt_limit}."
-        )
+        subject = "picture" if request.operation is Operation.IMAGE else "video"
+        raise InvalidRequest(f"The prompt is empty; write what the {subject} should show.")
+    sent = request.prompt if "shots" in can.fields else as_prompt(request.shots, request.prompt)
+    if len(sent) > can.prompt_limit:
+        what = "The prompt" if sent == request.prompt else "The prompt with the shots written out"
+        raise InvalidRequest(f"{what} has {len(sent)} characters; profile '{profile}' takes up to {can.prompt_limit}.")
 
 
 def _check_fields(request: GenerationRequest, can: Capabilities, profile: str) -> None:
@@ -111,6 +140,8 @@ def _check_fields(request: GenerationRequest, can: Capabilities, profile: str) -
         raise InvalidRequest(f"Orientation '{request.orientation}' is not known; allowed: {_listing(ORIENTATIONS)}.")
     if request.quality not in QUALITIES:
         raise InvalidRequest(f"Quality '{request.quality}' is not known; allowed: {_listing(QUALITIES)}.")
+    if request.operation is Operation.ENHANCE_PROMPT and request.expansion not in EXPANSIONS:
+        raise InvalidRequest(f"Expansion '{request.expansion}' is not known; allowed: {_listing(EXPANSIONS)}.")
     for name in ("negative_prompt", "style", "characters"):
         if getattr(request, name) and name not in can.fields:
             known = f"it takes {_listing(sorted(can.fields))}" if can.fields else "it takes none of the optional fields"
@@ -118,7 +149,11 @@ def _check_fields(request: GenerationRequest, can: Capabilities, profile: str) -
 
 
 def _seconds(request: GenerationRequest, can: Capabilities, profile: str) -> int:
-    if not request.seconds and request.operation in _LENGTH_OF_SOURCE:
+    if request.operation is Operation.ENHANCE_PROMPT:
+        return max(request.seconds, 0)  # a wish about the words; what comes of them is not made here
+    if request.operation is Operation.IMAGE and request.seconds:
+        raise InvalidRequest("A picture has no length; leave seconds at 0.")
+    if not request.seconds and request.operation in _WITHOUT_LENGTH:
         return 0
     if request.shots:
         # 3.3 + 3.3 + 3.4 is not 10 in binary
@@ -141,22 +176,31 @@ def _seconds(request: GenerationRequest, can: Capabilities, profile: str) -> int
 
 
 def _size(request: GenerationRequest, can: Capabilities, profile: str) -> str:
-    if request.operation in _LENGTH_OF_SOURCE:
+    if request.operation in _WITHOUT_SIZE:
         return ""
+    sizes, size_for, what = can.sizes, can.size_for, "video"
+    if request.operation is Operation.IMAGE:
+        sizes = can.sizes if can.picture_sizes is None else can.picture_sizes
+        size_for = can.size_for if can.picture_size_for is None else can.picture_size_for
+        what = "pictures"
+    shape = (request.orientation, request.quality)
+    pairs = _listing([" ".join(pair) for pair in size_for])
     if not request.size:
-        size = can.size_for.get((request.orientation, request.quality))
-        if size is None:
-            pairs = _listing([f"{orientation} {quality}" for orientation, quality in can.size_for])
+        if shape not in size_for:
             raise Unsupported(
-                f"Profile '{profile}' cannot make {request.orientation} video in {request.quality} quality; "
+                f"Profile '{profile}' cannot make {request.orientation} {what} in {request.quality} quality; "
                 f"allowed: {pairs}."
             )
-        return size
+        return size_for[shape]
     size = request.size.strip().lower().replace("×", "x").replace("*", "x")
-    if size not in can.sizes:
-        allowed = str(can.sizes) if isinstance(can.sizes, SizeRange) else _listing(can.sizes)
-        raise Unsupported(f"Profile '{profile}' cannot make the size '{request.size}'; allowed: {allowed}.")
-    return size
+    if size in sizes:
+        return size
+    if not isinstance(sizes, SizeRange) and not sizes:
+        raise Unsupported(
+            f"Profile '{profile}' takes no size in pixels; leave it empty and choose orientation and quality: {pairs}."
+        )
+    allowed = str(sizes) if isinstance(sizes, SizeRange) else _listing(sizes)
+    raise Unsupported(f"Profile '{profile}' cannot make the size '{request.size}'; allowed: {allowed}.")
 
 
 def _model(request: GenerationRequest, can: Capabilities, profile: str) -> str:

@@ -1,4 +1,4 @@
-"""Brings a succeeded job's video to the disk and into the ledger."""
+"""Brings a succeeded job's video or picture to the disk and into the ledger."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from .connection import Connection
 from .errors import JobFailed, StorageError
 from .ledger import Ledger
 from .media import files
-from .models import Destination, Snapshot, State
+from .media.kind import PICTURE, VIDEO, Kind
+from .models import Destination, Operation, Snapshot, State
 from .reporter import Reporter
 from .rows import Job
 from .transport import Call
@@ -38,10 +39,11 @@ async def deliver(
     async def source(*, refresh: bool) -> Call:
         nonlocal latest
         if refresh or latest is None:
+            await connection.limits.pace()
             fetched = await connection.provider.fetch(connection.http, job.remote_id or "", attempts=3)
             latest = replace(fetched, remote_id=job.remote_id or "")
             if latest.state in (State.FAILED, State.CANCELED):
-                raise JobFailed("The server says by now that the job failed, and has no video.")
+                raise JobFailed("The server says by now that the job failed, and has no result.")
         return connection.provider.encode_content(job.remote_id or "", latest)
 
     part = files.part_path(destination.folder, job.job_id)
@@ -53,35 +55,45 @@ async def deliver(
             validator=None if job.part_validator == WHOLE else job.part_validator,
             on_validator=lambda value: ledger.record_part(job.job_id, value),
             on_bytes=lambda done, total: report.bytes(job, done, total),
+            kind=_kind(job),
         ).run(source)
     report.say("saving", job)
 
     def plan(path: Path, sha256: str, size: int) -> None:
         ledger.record_plan(job.job_id, path, sha256, size)
 
-    path = await asyncio.to_thread(files.place, part, destination, planned=job.planned_path, plan=plan)
-    await record_delivered(job, path, ledger)
+    path = await asyncio.to_thread(files.place, part, destination, planned=job.planned_path, plan=plan, kind=_kind(job))
+    await record_delivered(ledger.get(job.job_id), path, ledger, clock)
 
 
 def keep_media(job: Job, media: bytes, ledger: Ledger) -> None:
     """The bytes that a synchronous server answered with, on the disk: they cannot be asked for again."""
-    files.write_part(files.part_path(_destination(job).folder, job.job_id), media)
+    files.write_part(files.part_path(_destination(job).folder, job.job_id), media, _kind(job))
     ledger.record_part(job.job_id, WHOLE)
 
 
-async def record_delivered(job: Job, path: Path, ledger: Ledger) -> None:
-    """The last commit, and the sidecar. The file is in its place."""
-    from .media.video import probe
+def recover_media(job: Job, ledger: Ledger) -> bool:
+    """Whether the answer of a submission that no row tells of is on the disk: nothing else makes a part that early."""
+    if not files.part_path(_destination(job).folder, job.job_id).exists():
+        return False
+    ledger.record_part(job.job_id, WHOLE)
+    ledger.record_submitted(job.job_id, Snapshot(State.SUCCEEDED))
+    return True
 
-    info = await asyncio.to_thread(probe, path)
-    done = ledger.record_delivered(
-        job.job_id, width=info.width, height=info.height, fps=info.fps, duration=info.seconds
-    )
-    files.part_path(Path(job.folder), job.job_id).unlink(missing_ok=True)
+
+async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -> None:
+    """The sidecar, and the last commit. The file is in its place; a crash between the two repeats both."""
+    shape = await asyncio.to_thread(_kind(job).probe, path)
+    width, height, fps, duration = shape.width, shape.height, shape.fps, shape.seconds
+    now = clock.now()
+    done = replace(job, width=width, height=height, fps=fps, duration=duration)
+    done = replace(done, delivered_at=now, finished_at=job.finished_at or now)
+    files.discard(files.part_path(Path(job.folder), job.job_id))
     try:
         await asyncio.to_thread(files.write_sidecar, path, _provenance(done))
-    except StorageError as error:  # the video is safe, and that is what was paid for
+    except StorageError as error:  # the file is safe, and that is what was paid for
         log.warning("%s", error.message)
+    ledger.record_delivered(job.job_id, width=width, height=height, fps=fps, duration=duration)
 
 
 def delivered_is_intact(job: Job) -> bool:
@@ -93,6 +105,10 @@ def delivered_is_intact(job: Job) -> bool:
 def planned_file_is_there(job: Job) -> bool:
     """Whether a crash came between the rename and the last commit."""
     return files.is_intact(job.planned_path, size=job.bytes, sha256=job.sha256)
+
+
+def _kind(job: Job) -> Kind:
+    return PICTURE if job.operation == Operation.IMAGE.value else VIDEO
 
 
 def _destination(job: Job) -> Destination:

@@ -110,7 +110,7 @@ async def _look(connection: Connection, key: Secret) -> list[Finding]:
     try:
         server = await _server(connection, eyes)
     except NetworkError as error:
-        raise await _explained(error, http.base_url, profile.proxy) from error
+        raise await _explained(error, http.base_url, connection.proxy.reveal()) from error
     except AuthError as error:
         raise await _wrong_key(error, connection, key) from error
     findings = [server, await _optional("models", _models(connection))]
@@ -176,7 +176,7 @@ def _refuse_strangers(provider: Provider, reply: Reply) -> None:
 
 
 def _check_proxy(reply: Reply, connection: Connection) -> None:
-    proxy = connection.profile.proxy or environment_proxy(connection.http.base_url)
+    proxy = connection.proxy.reveal() or environment_proxy(connection.http.base_url)
     if proxy and reply.status in _BAD_GATEWAY:
         raise NetworkError(
             f"The answer is HTTP {reply.status}, perhaps of the proxy {bare_url(proxy)} on the way, not of the server.",
@@ -209,7 +209,7 @@ async def _misplaced(connection: Connection, eyes: _Eyes, nowhere: Reply) -> Sor
     """The error for an address where the protocol is not spoken, with the place where it is, if that is found."""
     profile, base = connection.profile, bare_url(connection.http.base_url)
     if nowhere.status == 400:  # as TLS ports answer to plain http
-        blocked = await asyncio.to_thread(obstacle, connection.http.base_url, profile.proxy)
+        blocked = await asyncio.to_thread(obstacle, connection.http.base_url, connection.proxy.reveal())
         if blocked:
             return NetworkError(blocked.message, fix=blocked.fix, fix_zh=blocked.fix_zh)
     what = f"is no address of the {profile.provider} protocol: its pages are not there (HTTP {nowhere.status})"
@@ -286,7 +286,7 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
             judge=connection.provider.judge,
             clock=SystemClock(),
             auth=authorization(scheme, key),
-            proxy=profile.proxy or None,
+            proxy=connection.proxy.reveal() or None,
         )
         try:
             reply = await _Eyes(other, key).at(page)

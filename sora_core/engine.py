@@ -7,21 +7,20 @@ that must outlive a prompt lives there: nodes hold a `Waiter`, the job itself ru
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import json
 import logging
 import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from . import rows
 from .checks import check_part, picture_size, resolve
 from .clock import Clock, SystemClock
 from .connection import Connection, Connections
 from .credentials import Credentials
-from .errors import Interrupted, InvalidRequest, JobNotFound, SoraError, Unsupported
+from .errors import InvalidRequest, JobNotFound, SoraError, Unsupported
 from .flights import Flights, Watch
 from .home import state_dir
 from .ledger import Ledger
@@ -41,48 +40,11 @@ from .owners import Owner
 from .profiles import Profiles
 from .providers import provider_for
 from .rows import Job
+from .waiter import Waiter
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-
-class Waiter(Generic[T]):
-    """Someone's wait for something the engine does; may be used from any thread."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
-        self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        self._loop = loop
-        self._work = work
-        self._task: asyncio.Task[None] | None = None
-        self._loop.call_soon_threadsafe(self._begin)
-
-    def result(self, timeout: float | None = None) -> T:
-        """Blocks. Raises the error tree, or TimeoutError after ``timeout`` seconds."""
-        return self.future.result(timeout)
-
-    def abandon(self) -> None:
-        """Stops waiting: the result becomes Interrupted. A job that was sent goes on."""
-        self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
-
-    def _begin(self) -> None:
-        self._task = self._loop.create_task(self._run())
-        self._task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not self.future.done():  # abandoned before its first step
-            self._work.close()
-            self.future.set_exception(Interrupted("The waiting was interrupted."))
-
-    async def _run(self) -> None:
-        try:
-            result = await self._work
-        except asyncio.CancelledError:
-            self.future.set_exception(Interrupted("The waiting was interrupted."))
-        except Exception as error:  # noqa: BLE001 (the thread's boundary: every error is the waiter's to raise)
-            self.future.set_exception(error)
-        else:
-            self.future.set_result(result)
 
 
 @dataclass(frozen=True)
@@ -131,7 +93,7 @@ class Engine:
     def generate(
         self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
     ) -> Waiter[Delivery]:
-        """One video, paid for once however often it is asked for. ``watch`` is called in the engine's thread."""
+        """A video or picture, paid once however often it is asked for. ``watch`` is called in the engine's thread."""
         return self._wait(self._generate(request, profile, destination, watch))
 
     def submit(self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch) -> Waiter[Job]:
@@ -149,10 +111,13 @@ class Engine:
 
     def name_remote(self, name: str, remote_id: str) -> Job:
         """Tells the ledger which remote job an unknown submission made. Raises InvalidRequest."""
-        job = self.ledger.find(name.strip())
-        if job.state != rows.UNKNOWN or not remote_id.strip():
+        job, remote_id = self.ledger.find(name.strip()), remote_id.strip()
+        if job.state != rows.UNKNOWN or not remote_id:
             raise InvalidRequest(f"Job {job.job_id} is {job.state}; only an unknown one can be given a remote id.")
-        self.ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id.strip()))
+        if remote_id in self.ledger.remote_ids(job.profile):
+            other = self.ledger.find(remote_id, job.profile)
+            raise InvalidRequest(f"'{remote_id}' is the remote id of job {other.job_id} already.")
+        self.ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id))
         return self.ledger.get(job.job_id)
 
     def resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Waiter[Delivery]:
@@ -162,6 +127,10 @@ class Engine:
     def create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Waiter[Character]:
         """Makes a character and puts it into the library as ``name`` (empty: as the server calls it)."""
         return self._wait(self._create_character(request, profile, name.strip(), watch))
+
+    def enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> Waiter[str]:
+        """A better prompt in the server's words. The same request is paid once; its answer is in the ledger."""
+        return self._wait(self._enhance_prompt(request, profile, watch))
 
     def character(self, profile: str, name: str) -> Character:
         """The library's character of that name. Raises InvalidRequest, naming its owner or the ones there are."""
@@ -234,6 +203,8 @@ class Engine:
     async def _create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Character:
         if "," in name or name.startswith("@"):
             raise InvalidRequest(f"'{name}' is no name for a character: it holds a comma or begins with @.")
+        if request.clip:
+            request = replace(request, prompt=name)  # protocols that take a clip ask for a name with it
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         made = json.loads(job.result or "{}")
         character_id = made.get("id") or job.remote_id or ""
@@ -249,6 +220,10 @@ class Engine:
         )
         self.ledger.save_character(character)
         return character
+
+    async def _enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> str:
+        job, _ = await self._run(request, profile, Destination(self.home), watch)
+        return str(json.loads(job.result or "{}").get("prompt", ""))
 
     def _free_name(self, profile: str, wanted: str, character_id: str) -> str:
         """The name, numbered when another character of the profile has it: a paid one is never written over."""
@@ -312,9 +287,8 @@ class Engine:
         job = self._find(name, profile, destination)
         connection = await self._connections.get(job.profile)
         if not Operation(job.operation).makes_file:
-            raise InvalidRequest(
-                f"Job {job.job_id} made a character, not a video; run its request again to collect it."
-            )
+            made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
+            raise InvalidRequest(f"Job {job.job_id} made no file, but {made}; run its request again to collect it.")
         joined = self._joined()
         return _delivery(*await joined.join(job.fingerprint, connection, lambda flight: flight.resume(job), watch))
 

@@ -211,10 +211,14 @@ class SubmissionUnknown(SoraError):
     exit_code = 5
     title_zh = "提交结果未知：请求已发出，但不确定是否被受理，可能已扣费"
     fix = (
-        "It will not be sent again by itself. Run the same request again to look it up; if the provider's own list "
-        "shows that it was not accepted, `sora-video forget JOB` frees it for a new try."
+        "It will not be sent again by itself. Run the same request again to look it up. If the provider's own list "
+        "shows it, `sora-video resume JOB --remote-id ID` collects it; if it was not accepted, "
+        "`sora-video forget JOB` frees it for a new try."
     )
-    fix_zh = "系统不会自动重发。再次运行相同请求会去查询；若服务商确认未受理，用 sora-video forget JOB 释放后再提交。"
+    fix_zh = (
+        "系统不会自动重发。再次运行相同请求会去查询。若在服务商列表中找到该任务，用 sora-video resume JOB --remote-id ID 收取；"
+        "若确认未受理，用 sora-video forget JOB 释放后再提交。"
+    )
 
 
 class ServiceError(SoraError):

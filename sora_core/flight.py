@@ -16,7 +16,15 @@ from pathlib import Path
 from . import rows
 from .clock import Clock
 from .connection import Connection
-from .deliver import WHOLE, deliver, delivered_is_intact, keep_media, planned_file_is_there, record_delivered
+from .deliver import (
+    WHOLE,
+    deliver,
+    delivered_is_intact,
+    keep_media,
+    planned_file_is_there,
+    record_delivered,
+    recover_media,
+)
 from .errors import BadResponse, JobNotFound, SoraError, StorageError, SubmissionUnknown
 from .follow import Follower, ended
 from .ledger import Ledger
@@ -46,7 +54,9 @@ class Flight:
         clock: Clock,
         report: Reporter,
         adopt_orphans: Callable[[], None],
+        stop_if_left: Callable[[], None],
     ) -> None:
+        self._stop_if_left = stop_if_left
         self._adopt_orphans = adopt_orphans
         self._connection = connection
         self._ledger = ledger
@@ -55,6 +65,7 @@ class Flight:
         self._report = report
         self.worked = False
         self._submitted = False
+        self._early_id = ""  # of a job whose answer is still being read
         self._snapshot: Snapshot | None = None
         self._lost: SubmissionUnknown | None = None
         self.job_id = ""
@@ -138,11 +149,12 @@ class Flight:
                     return None
                 await self._submit(job, request)
             elif job.state == rows.SUBMITTING:
-                self._ledger.record_unknown(job_id, "the process stopped before the answer arrived.")
+                if not recover_media(job, self._ledger):
+                    self._ledger.record_unknown(job_id, "the process stopped before the answer arrived.")
             elif job.state == rows.UNKNOWN:
                 await self._look_up(job)
             elif job.state == rows.SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
-                await record_delivered(job, Path(job.planned_path or ""), self._ledger)
+                await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
             else:
                 await self._collect(job)
 
@@ -175,20 +187,49 @@ class Flight:
         def on_refused() -> None:
             self._ledger.mark_refused(job.job_id)
             self.committed = False
+            self._stop_if_left()  # who was interrupted in a POST that was refused wants no second one
 
         attempt = Attempt(
-            job.idempotency_key, on_sent, on_refused, lambda text: self._report.say("running", job, note=text)
+            job.idempotency_key,
+            on_sent,
+            on_refused,
+            tell=lambda text: self._report.say("running", job, note=text),
+            on_remote_id=lambda remote_id: self._record_early(job, remote_id),
         )
         try:
             snapshot = await self._connection.provider.submit(self._connection.http, request, attempt)
-        except SubmissionUnknown as error:
-            self._lost = error
-            self._ledger.record_unknown(job.job_id, error.message)
-            return
         except SoraError as error:
+            if self._early_id:
+                return  # whatever became of the answer: the job is there, and is followed by its id
+            if isinstance(error, SubmissionUnknown):
+                await self._keep_open(job, request, error)
+                return
             self._ledger.record_over(job.job_id, rows.FAILED, error.message, error.kind)
             raise
         await self._record_submitted(job, snapshot)
+
+    def _record_early(self, job: Job, remote_id: str) -> None:
+        """An id that was read before its answer ended. When the disk fails, the end of the answer tries again."""
+        try:
+            self._ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id))
+        except StorageError as error:
+            log.error("job %s has the remote id %s, which is not on disk yet: %s", job.job_id, remote_id, error.message)
+            return
+        self._early_id = remote_id
+        self.submitted.set()
+
+    async def _keep_open(self, job: Job, request: GenerationRequest, lost: SubmissionUnknown) -> None:
+        """The row stays unknown, unless there is no API that could have taken the request. Raises BadResponse."""
+        self._lost = lost
+        self._ledger.record_unknown(job.job_id, lost.message)
+        # where a job has been made before, an API was there: two pages are a passing trouble
+        if lost.code != HTML_ANSWER or self._ledger.remote_ids(job.profile):
+            return
+        await self._connection.limits.pace()
+        if await self._connection.provider.is_web_page(self._connection.http, request):
+            reason = f"{lost.message} Such a page stands at this address anyway, so nothing was accepted."
+            self._ledger.record_over(job.job_id, rows.FAILED, reason, BadResponse.__name__)
+            raise BadResponse(reason) from lost
 
     def _wait_for_slot(self, job: Job) -> None:
         self._report.say("waiting for a free slot", job)
@@ -213,24 +254,15 @@ class Flight:
     async def _look_up(self, job: Job) -> None:
         self._report.say("looking up", job, note="whether the server took the request")
         self.committed = True
-        try:
-            found = await find_submission(
-                job,
-                provider=self._connection.provider,
-                http=self._connection.http,
-                ledger=self._ledger,
-                clock=self._clock,
-                settle=self._lost is None,  # in the run that lost the answer it is too early to say "never"
-            )
-        except SubmissionUnknown as error:
-            both_html = self._lost and self._lost.code == HTML_ANSWER and isinstance(error.__cause__, BadResponse)
-            # where a job has been made before, an API was there: two pages are a passing trouble
-            both_html = both_html and not self._ledger.remote_ids(job.profile)
-            if not both_html or not self._lost:
-                raise
-            # The list is a web page too: this address is no API, so nothing can have been accepted.
-            self._ledger.record_over(job.job_id, rows.FAILED, self._lost.message, BadResponse.__name__)
-            raise BadResponse(self._lost.message) from error
+        found = await find_submission(
+            job,
+            provider=self._connection.provider,
+            http=self._connection.http,
+            ledger=self._ledger,
+            clock=self._clock,
+            settle=self._lost is None,  # in the run that lost the answer it is too early to say "never"
+            pace=self._connection.limits.pace,
+        )
         if found:
             await self._record_submitted(job, found)
         else:

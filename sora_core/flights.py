@@ -38,6 +38,11 @@ class _Running:
         for watch in list(self.watches):
             watch(progress)
 
+    def stop_if_left(self) -> None:
+        """Only while nothing is sent: what may be paid is seen through."""
+        if not self.watches:
+            self.task.cancel()
+
 
 class Flights:
     """Lives in the engine's loop."""
@@ -80,8 +85,8 @@ class Flights:
             return await asyncio.shield(running.task), running.flight.worked
         finally:
             running.watches.remove(watch)
-            if not running.watches and not running.flight.committed:
-                running.task.cancel()
+            if not running.flight.committed:
+                running.stop_if_left()
 
     def _take_off(
         self, fingerprint: str, connection: Connection, begin: Callable[[Flight], Coroutine[Any, Any, Job]]
@@ -95,6 +100,7 @@ class Flights:
             clock=self._clock,
             report=report,
             adopt_orphans=lambda: self._adopt_orphans(connection),
+            stop_if_left=running.stop_if_left,
         )
         running.task = asyncio.get_running_loop().create_task(begin(running.flight))
         self._running[fingerprint] = running

@@ -43,7 +43,8 @@ class Follower:
         self._ledger = ledger
         self._clock = clock
         self._report = report
-        self._since = clock.now()
+        self._since = clock.monotonic()  # how long things last is never told by a clock that can be set
+        self._age = 0.0
         self._seen = False
         self._misses = 0
         self._failures = 0
@@ -62,6 +63,7 @@ class Follower:
         history = self._ledger.durations(job.profile, job.model, job.seconds)
         rhythm = Rhythm(base, expected_seconds(history))
         asked = snapshot is not None
+        self._age = max(0.0, self._clock.now() - (job.submitted_at or job.created_at))
         while True:
             if snapshot:
                 self._observe(job, snapshot)
@@ -75,11 +77,11 @@ class Follower:
             snapshot = await self._poll(job) or snapshot
 
     async def _pause(self, job: Job, snapshot: Snapshot | None, rhythm: Rhythm, *, wait: bool) -> None:
-        now = self._clock.now()
+        waited = self._clock.monotonic() - self._since
         limit = self._connection.can.deadline_seconds
-        if now - self._since > limit:
+        if waited > limit:
             raise DeadlineExceeded(f"The job is not done after {limit / 60:.0f} minutes of waiting.")
-        elapsed = max(0.0, now - (job.submitted_at or job.created_at))
+        elapsed = self._age + waited
         remaining = rhythm.remaining(elapsed, self._report.percent)
         self._report.status(job, snapshot, elapsed=elapsed, remaining=remaining, note=self._note)
         if wait:
@@ -108,9 +110,10 @@ class Follower:
         self._failures += 1
         self._hint = None
         self._note = f"the server does not know the job ({error.message})"
-        is_new = not self._seen and self._clock.now() - (job.submitted_at or 0.0) < GRACE_SECONDS
-        self._missing_since = self._missing_since or self._clock.now()
-        is_brief = self._clock.now() - self._missing_since < GONE_AFTER_SECONDS
+        now = self._clock.monotonic()
+        is_new = not self._seen and self._age + now - self._since < GRACE_SECONDS
+        self._missing_since = self._missing_since or now
+        is_brief = now - self._missing_since < GONE_AFTER_SECONDS
         may_come_back = is_new or is_brief or self._misses < MISSES_UNTIL_GONE
         if may_come_back and not self._connection.can.free:
             return
@@ -119,7 +122,7 @@ class Follower:
         raise JobNotFound(reason, fix=JobFailed.fix, fix_zh=JobFailed.fix_zh) from error
 
     def _failed(self, error: SoraError) -> None:
-        now = self._clock.now()
+        now = self._clock.monotonic()
         self._failures += 1
         self._failing_since = self._failing_since or now
         self._hint = error.retry_after

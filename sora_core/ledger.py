@@ -25,6 +25,8 @@ from .models import Character, Destination, GenerationRequest, Snapshot, State
 from .rows import DELIVERED, FORGOTTEN, JOB_ID_PREFIX, MIGRATIONS, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 
 _COLUMNS = frozenset(each.name for each in fields(Job))
+# a forgotten row has given its request away: what it still learns must not make it live again
+_STATE = "state = CASE state WHEN 'forgotten' THEN state ELSE ? END"
 _CHARACTER = tuple(each.name for each in fields(Character))
 
 
@@ -40,6 +42,31 @@ def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
     )
 
 
+def newer_ledger(path: Path) -> StorageError:
+    """The refusal of a file whose tables this version does not know."""
+    return StorageError(
+        f"The ledger {path} was written by a newer version of this pack.",
+        fix="Update the pack, or point SORA_HOME to another folder.",
+        fix_zh="请更新本插件，或用 SORA_HOME 指向另一个目录。",
+    )
+
+
+def _unusable(path: Path, error: sqlite3.Error | OSError) -> StorageError:
+    message = f"The ledger {path} cannot be used: {error}. Without it nothing is submitted."
+    if type(error) is sqlite3.DatabaseError:  # "malformed", "not a database"; the subclasses are other troubles
+        return StorageError(
+            message,
+            fix="The file is damaged. `sora-video jobs --set-aside` keeps it beside a new ledger, which knows of its "
+            "jobs what can still be read.",
+            fix_zh="账本文件已损坏。运行 sora-video jobs --set-aside 可将其保留在旁，并用仍可读取的任务建立新账本。",
+        )
+    return StorageError(
+        message,
+        fix="Free disk space, make the folder writable, or close the program that locks it.",
+        fix_zh="请清理磁盘、修正目录权限，或关闭占用账本的程序。没有账本就不会提交任务。",
+    )
+
+
 class Ledger:
     """One state folder's `jobs.sqlite`. Thread safe; every change is on disk when its method returns."""
 
@@ -51,6 +78,8 @@ class Ledger:
             make_private_dir(home)
             # made for its owner before SQLite opens it: the files beside it take the same rights
             self.path.touch(mode=0o600, exist_ok=True)
+            if self.path.stat().st_size == 0 and _size(Path(f"{self.path}-wal")):
+                raise sqlite3.DatabaseError("it is empty, but its log is not")  # SQLite would drop the log
             self._db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
             try:
                 self._db.row_factory = sqlite3.Row
@@ -83,11 +112,7 @@ class Ledger:
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise StorageError(
-                f"The ledger {self.path} cannot be used: {error}. Without it nothing is submitted.",
-                fix="Free disk space or make the folder writable; if the file is damaged, move it away (keep it).",
-                fix_zh="请清理磁盘或修正权限；若文件损坏，请将其移走并保留。没有账本就不会提交任务。",
-            ) from error
+            raise _unusable(self.path, error) from error
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -103,11 +128,7 @@ class Ledger:
     def _migrate(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > len(MIGRATIONS):
-            raise StorageError(
-                f"The ledger {self.path} was written by a newer version of this pack.",
-                fix="Update the pack, or point SORA_HOME to another folder.",
-                fix_zh="请更新本插件，或用 SORA_HOME 指向另一个目录。",
-            )
+            raise newer_ledger(self.path)
         if version == len(MIGRATIONS):
             return
         with self._transaction() as db:
@@ -226,22 +247,23 @@ class Ledger:
     def take_slot(self, job_id: str, limit: int, alive: Callable[[str | None], bool]) -> bool:
         """Whether the job may be submitted now: ``limit`` jobs of its profile at once, first come, first served."""
         with self._transaction() as db:
-            mine = self._get(db, job_id)
-            # one that nobody has looked at for an hour is no reason to wait for ever
-            rows = db.execute(
-                "SELECT * FROM jobs WHERE profile = ? AND job_id != ? AND updated_at > ?"
-                " AND state IN ('submitting', 'queued', 'running', 'unknown')",
-                (mine.profile, job_id, self._clock.now() - 3600),
+            profile = self._get(db, job_id).profile
+            # the clock may be set back at any time; rows are numbered in the order in which they came
+            earlier = db.execute(
+                "SELECT owner FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 0 AND sent_at IS NULL"
+                " AND rowid < (SELECT rowid FROM jobs WHERE job_id = ?)",
+                (profile, job_id),
             ).fetchall()
-            others = [Job(**row) for row in rows]
-            busy = [job for job in others if job.state != SUBMITTING or (job.slot and alive(job.owner))]
-            earlier = [
-                job
-                for job in others
-                if job.state == SUBMITTING and not job.slot and job.sent_at is None
-                and job.created_at < mine.created_at and alive(job.owner)
-            ]  # fmt: skip
-            if len(busy) + len(earlier) >= limit:
+            # one that no process is at is no reason to wait for ever: for an hour, or ten minutes if it may not exist
+            now = self._clock.now()
+            others = db.execute(
+                "SELECT owner, CASE state WHEN 'submitting' THEN 0 WHEN 'unknown' THEN updated_at > ?"
+                " ELSE updated_at > ? END FROM jobs WHERE profile = ? AND job_id != ?"
+                " AND (state IN ('queued', 'running', 'unknown') OR (state = 'submitting' AND slot))",
+                (now - 600, now - 3600, profile, job_id),
+            ).fetchall()
+            busy = [owner for owner, is_fresh in others if is_fresh or alive(owner)]
+            if len(busy) + sum(alive(owner) for (owner,) in earlier) >= limit:
                 return False
             db.execute("UPDATE jobs SET slot = 1 WHERE job_id = ?", (job_id,))
             return True
@@ -336,9 +358,9 @@ class Ledger:
         now = self._clock.now()
         with self._transaction() as db:
             db.execute(
-                "UPDATE jobs SET state = ?, path = planned_path, width = ?, height = ?, fps = ?, duration = ?, "
-                "progress = 100, owner = NULL, delivered_at = ?, finished_at = coalesce(finished_at, ?), updated_at = ?"
-                " WHERE job_id = ?",
+                f"UPDATE jobs SET {_STATE}, path = planned_path, width = ?, height = ?, fps = ?,"  # noqa: S608 (own)
+                " duration = ?, progress = 100, owner = NULL, delivered_at = ?,"
+                " finished_at = coalesce(finished_at, ?), updated_at = ? WHERE job_id = ?",
                 (DELIVERED, width, height, fps, duration, now, now, now, job_id),
             )
             return self._get(db, job_id)
@@ -367,7 +389,7 @@ class Ledger:
         values = [
             value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in changes.values()
         ]
-        sets = ", ".join(f"{name} = ?" for name in (*changes, "updated_at"))
+        sets = ", ".join(_STATE if name == "state" else f"{name} = ?" for name in (*changes, "updated_at"))
         with self._transaction() as db:
             db.execute(
                 f"UPDATE jobs SET {sets} WHERE job_id = ?{live}",  # noqa: S608 (own names)
@@ -414,6 +436,16 @@ class Ledger:
             rows = self._db.execute("SELECT * FROM jobs ORDER BY created_at DESC LIMIT ?", (limit,)).fetchall()
         return [Job(**row) for row in rows]
 
+    def collectable(self, limit: int) -> list[Job]:
+        """Videos that are there or may still come, newest first; quick, however long the ledger is."""
+        with self._lock, self._translated():
+            rows = self._db.execute(
+                "SELECT * FROM jobs WHERE state NOT IN ('failed', 'canceled', 'forgotten')"
+                " AND operation NOT IN ('create_character', 'enhance_prompt', 'image') ORDER BY rowid DESC LIMIT ?",
+                (limit,),
+            ).fetchall()
+        return [Job(**row) for row in rows]
+
     def remote_ids(self, profile: str) -> frozenset[str]:
         """Every remote id that a submission of ours is known by.
 
@@ -454,6 +486,10 @@ class Ledger:
                 (profile, model, seconds, limit),
             ).fetchall()
         return [row[0] for row in rows]
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
 
 
 def _live_state(snapshot: Snapshot) -> str:

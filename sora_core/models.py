@@ -76,15 +76,26 @@ class Secret:
 
 @dataclass(frozen=True)
 class Upload:
-    """Bytes for the server, known by their hash."""
+    """Bytes for the server.
+
+    ``made_from`` is the SHA-256 of what the user gave, where it was encoded on its way: the same picture
+    encoded by another library is the same request.
+    """
 
     data: bytes = field(repr=False)
     media_type: str
     filename: str  # ASCII: some servers choke on RFC 5987 names
+    made_from: str = ""
 
     @cached_property
     def sha256(self) -> str:
+        """Of the bytes that are sent."""
         return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def identity(self) -> str:
+        """What the fingerprint knows it by."""
+        return self.made_from or self.sha256
 
 
 @dataclass(frozen=True)
@@ -159,14 +170,14 @@ class GenerationRequest:
             "negative_prompt": self.negative_prompt,
             "style": self.style,
             "characters": [character.character_id for character in self.cast],
-            "images": [image.sha256 for image in self.images],
+            "images": [image.identity for image in self.images],
             "image_url": self.image_url,
             "shots": [[shot.text, float(shot.seconds)] for shot in self.shots],
             "source_id": self.source_id,
             "source_url": self.source_url,
             "part": [self.start, self.end],
             # only where they are used, so that older requests keep their fingerprints
-            **({"clip": self.clip.sha256} if self.clip else {}),
+            **({"clip": self.clip.identity} if self.clip else {}),
             **({"expansion": self.expansion} if self.expansion else {}),
         }
 
@@ -218,6 +229,9 @@ class Capabilities:
     image_forms: frozenset[str] = frozenset(("file",))  # of file, url, data (a data URI)
     image_bytes_limit: int = 20 * 1024 * 1024
     clip_bytes_limit: int = 0  # of an uploaded clip that shows a character; 0: no upload
+    picture_sizes: Sequence[str] | SizeRange | None = None  # None: as of videos, and so for the next
+    picture_size_for: Mapping[tuple[str, str], str] | None = None
+    picture_references: int = 0  # reference images in one request for a picture
     poll_seconds: float = 5.0
     requests_per_minute: int | None = None
     max_jobs: int | None = None

@@ -2,37 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from difflib import SequenceMatcher
 
 from .clock import Clock
 from .errors import BadResponse, JobNotFound, RequestRejected, SoraError, SubmissionUnknown, Unsupported
 from .ledger import Ledger
-from .models import Snapshot
+from .models import Operation, Snapshot
 from .providers import Provider
 from .rows import Job
 from .transport import Http
 
 CLOCK_SKEW_SECONDS = 300.0  # how far the server's clock may be from ours
+MOST_SKEW_SECONDS = 2 * 86_400.0  # beyond that no clock is wrong by accident
 SETTLE_SECONDS = 30.0  # by then a request that was accepted is in the list
 PAGES = 10
 _LOOKS = (0.0, 1.0, 2.0, 4.0)  # seconds between looks
 
 
 async def find_submission(
-    job: Job, *, provider: Provider, http: Http, ledger: Ledger, clock: Clock, settle: bool
+    job: Job,
+    *,
+    provider: Provider,
+    http: Http,
+    ledger: Ledger,
+    clock: Clock,
+    settle: bool,
+    pace: Callable[[], Awaitable[None]],
 ) -> Snapshot | None:
     """The remote job that the row's lost submission made; None when the server's list proves there is none.
 
-    With ``settle`` it looks until SETTLE_SECONDS after the request was sent; None is only said then.
+    With ``settle`` it looks for SETTLE_SECONDS; None is only said then. ``pace`` is waited for before each read.
     Raises SubmissionUnknown when the list cannot tell.
     """
-    sent_at = job.sent_at or job.created_at
-    truthful = provider.capabilities().free  # the embedded gateway's list is ours
+    began = clock.monotonic()  # when it was sent is told by a clock that may have been set since
+    free = truthful = provider.capabilities().free  # the embedded gateway's list is ours
+    if not provider.lists(Operation(job.operation)):
+        if free:
+            return None  # made anew: it costs nothing
+        raise _unknown(job, "The server has no list in which it would show.")
     for wait in _LOOKS:
         await clock.sleep(wait)
-        listed = await _listed(job, provider, http, since=sent_at - CLOCK_SKEW_SECONDS)
-        ours = ledger.remote_ids(job.profile)
+        listed, ours, is_whole = await _look(job, provider, http, ledger, pace)
         match = _match(job, listed, ours)
         if match:
             return match
@@ -40,11 +51,9 @@ async def find_submission(
         truthful = truthful or any(item.remote_id in ours for item in listed)
     if not settle or not truthful:
         raise _unknown(job, "The server's list does not show it.")
-    rest = min(sent_at + SETTLE_SECONDS - clock.now(), SETTLE_SECONDS)
-    if rest > 0 and not provider.capabilities().free:
-        await clock.sleep(rest)
-        listed = await _listed(job, provider, http, since=sent_at - CLOCK_SKEW_SECONDS)
-        ours = ledger.remote_ids(job.profile)
+    if not free:
+        await clock.sleep(began + SETTLE_SECONDS - clock.monotonic())
+        listed, ours, is_whole = await _look(job, provider, http, ledger, pace)
         match = _match(job, listed, ours)
     # servers leave prompts out, shorten and rewrite them
     strangers = [item.remote_id for item in _candidates(job, listed, ours) if _may_be(job.prompt, item.prompt)]
@@ -56,6 +65,8 @@ async def find_submission(
     ]
     if match is None and strangers:
         raise _unknown(job, f"It may be one of these on the server's list: {', '.join(strangers[:5])}.")
+    if match is None and not is_whole:
+        raise _unknown(job, f"The server's list is longer than {PAGES} pages.")
     return match
 
 
@@ -91,21 +102,25 @@ def _match(job: Job, listed: Sequence[Snapshot], ours: frozenset[str]) -> Snapsh
     return min(fitting, key=lambda item: abs((item.created_at or sent_at) - sent_at), default=None)
 
 
-async def _listed(job: Job, provider: Provider, http: Http, *, since: float) -> list[Snapshot]:
-    """The server's jobs back to ``since``, newest first."""
+async def _look(
+    job: Job, provider: Provider, http: Http, ledger: Ledger, pace: Callable[[], Awaitable[None]]
+) -> tuple[list[Snapshot], frozenset[str], bool]:
+    """The server's list, newest first; which remote ids are ours; and whether no job of that time can be missing."""
+    since = (job.sent_at or job.created_at) - MOST_SKEW_SECONDS
     found: list[Snapshot] = []
     after: str | None = None
     try:
         for _ in range(PAGES):
+            await pace()
             page, after = await provider.listing(http, after)
             found += page
             if after is None or _is_older_than(since, page):
-                return found
+                return found, ledger.remote_ids(job.profile), True
     except (Unsupported, JobNotFound, RequestRejected, BadResponse) as error:
         raise _unknown(job, f"This server has no list to look it up in ({error.message})") from error
     except SoraError as error:
         raise _unknown(job, f"It could not be looked up ({error.message})") from error
-    raise _unknown(job, f"The server's list is longer than {PAGES} pages.")
+    return found, ledger.remote_ids(job.profile), False
 
 
 def _is_older_than(moment: float, page: Sequence[Snapshot]) -> bool:

@@ -1,4 +1,4 @@
-"""The text forms of a storyboard's shots: a script to read and write, and JSON. Pure.
+"""The text forms of a storyboard's shots: a script to read and write, JSON, and the prompt of a server. Pure.
 
     # a comment
     [5s] a door opens
@@ -78,6 +78,19 @@ def script_from_json(text: str) -> tuple[Shot, ...]:
 
 def script_to_json(shots: Sequence[Shot]) -> str:
     return json.dumps([asdict(shot) for shot in shots], ensure_ascii=False, indent=1)
+
+
+def as_prompt(shots: Sequence[Shot], prompt: str) -> str:
+    """What a server without a field for shots is sent: the shots written out, and what the prompt says of them all.
+
+    The form that Sora's own page sends; without a prompt, as its relays write it, only the shots.
+    """
+    if not shots:
+        return prompt
+    scenes = "\n\n".join(
+        f"Shot {number}:\nduration: {shot.seconds:g}sec\nScene: {shot.text}" for number, shot in enumerate(shots, 1)
+    )
+    return f"current timeline:\n{scenes}\n\ninstructions:\n{prompt}" if prompt else scenes
 
 
 def shot_of(value: Any, number: int) -> Shot:

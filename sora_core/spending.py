@@ -16,6 +16,7 @@ async def check_spending(connection: Connection, ledger: Ledger, clock: Clock) -
         if done >= profile.max_submissions_per_day:
             raise too_many_submissions(profile.name, profile.max_submissions_per_day)
     if profile.min_quota:
+        await connection.limits.pace(ahead=True)
         quota = await connection.provider.quota(connection.http)
         if quota.remaining is not None and quota.remaining < profile.min_quota:
             raise QuotaExceeded(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
+from ..checks import check_operation
+from ..connection import Connection
 from ..engine import Engine
-from ..errors import InvalidRequest
-from ..models import GenerationRequest, Operation
+from ..errors import InvalidRequest, Unsupported
+from ..models import GenerationRequest, Operation, Upload
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 
@@ -20,6 +23,7 @@ def add(commands: Any, command: Any) -> None:
     create.add_argument("name", metavar="NAME")
     create.add_argument("--profile", required=True)
     source = create.add_mutually_exclusive_group(required=True)
+    source.add_argument("--video", default="", metavar="FILE", help="a clip, of which the part is uploaded")
     source.add_argument("--url", default="", help="address of a clip")
     source.add_argument("--from-job", default="", metavar="JOB", help="a finished job of the same profile")
     create.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
@@ -31,19 +35,22 @@ def add(commands: Any, command: Any) -> None:
     rename.add_argument("name", metavar="NAME")
     rename.add_argument("new_name", metavar="NEW_NAME")
     rename.add_argument("--profile", required=True)
-    delete = command(subcommands, "delete", _delete, "take a character out of the library, not off the server")
+    delete = command(subcommands, "delete", _delete, "take a character out of the library")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--profile", required=True)
+    delete.add_argument("--remote", action="store_true", help="off the server too, where the protocol can")
 
 
 def _create(engine: Engine, arguments: argparse.Namespace) -> int:
+    clip, start, end = _clip(engine, arguments)
     request = GenerationRequest(
         operation=Operation.CREATE_CHARACTER,
         prompt="",
+        clip=clip,
         source_url=arguments.url,
         source_id=engine.source_id(arguments.from_job, arguments.profile) if arguments.from_job else "",
-        start=arguments.start,
-        end=arguments.end,
+        start=start,
+        end=end,
     )
     progress = ProgressLine()
     try:
@@ -55,6 +62,23 @@ def _create(engine: Engine, arguments: argparse.Namespace) -> int:
     else:
         show(character.name)
     return 0
+
+
+def _clip(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload | None, float, float]:
+    """The part of the clip as a file of its own, and where the character is in it."""
+    start, end = arguments.start, arguments.end
+    if not arguments.video:
+        return None, start, end
+    from ..media.cut import part_of_clip
+
+    can = engine.capabilities(arguments.profile)
+    check_operation(Operation.CREATE_CHARACTER, can, arguments.profile)
+    if not can.clip_bytes_limit:
+        raise Unsupported(f"Profile '{arguments.profile}' takes no upload of a clip; use --url or --from-job.")
+    path = Path(arguments.video).expanduser()
+    if not path.is_file():
+        raise InvalidRequest(f"There is no file {path}.")
+    return part_of_clip(path, start, end, can.clip_bytes_limit), 0.0, end - start
 
 
 def _list(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -82,6 +106,13 @@ def _rename(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _delete(engine: Engine, arguments: argparse.Namespace) -> int:
     character = engine.character(arguments.profile, arguments.name)
+    if arguments.remote:
+
+        async def off(connection: Connection) -> None:
+            await connection.provider.delete_character(connection.http, character.character_id)
+
+        wait(engine.ask(arguments.profile, off))
     engine.ledger.delete_character(arguments.profile, character.name)
-    say(f"The character '{character.name}' is out of the library; on the server it stays.")
+    where = " and off the server" if arguments.remote else "; on the server it stays"
+    say(f"The character '{character.name}' is out of the library{where}.")
     return 0

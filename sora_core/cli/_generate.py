@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shutil
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from ..home import output_dir
 from ..models import Delivery, Destination, GenerationRequest, Operation, Upload
 from ..profiles import PREVIEW
 from ..shots import parse_shot
+from ._script import shots_in
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 
@@ -28,27 +28,27 @@ def add(commands: Any, command: Any) -> None:
     resume.add_argument("job", metavar="JOB")
     resume.add_argument("--profile", help="the profile of a remote id that is not in the ledger")
     resume.add_argument("--remote-id", metavar="ID", help="the id that an unknown submission has on the server")
-    _add_output(resume)
+    add_output(resume)
     clean = command(commands, "clean", _clean, "ask the provider for its own clean rendition of a clip")
     clean.add_argument("source", metavar="SOURCE", help="a job of ours, an id of the server, or the address of a post")
     clean.add_argument("--profile", required=True)
     clean.add_argument("--confirm-rights", action="store_true", help="the clip is mine, or I have permission")
-    _add_output(clean)
+    add_output(clean)
 
 
 def _generate(engine: Engine, arguments: argparse.Namespace) -> int:
     request = _request(engine, arguments)
     progress = ProgressLine()
-    waiter = engine.generate(request, arguments.profile, _destination(arguments.out), progress)
-    return _deliver(engine, waiter, progress, arguments)
+    waiter = engine.generate(request, arguments.profile, destination(arguments.out), progress)
+    return deliver(engine, waiter, progress, arguments)
 
 
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
     if arguments.remote_id:
         engine.name_remote(arguments.job, arguments.remote_id)
     progress = ProgressLine()
-    waiter = engine.resume(arguments.job, arguments.profile, _destination(arguments.out), progress)
-    return _deliver(engine, waiter, progress, arguments)
+    waiter = engine.resume(arguments.job, arguments.profile, destination(arguments.out), progress)
+    return deliver(engine, waiter, progress, arguments)
 
 
 def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -63,19 +63,21 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
         source_id="" if is_url else engine.source_id(source, arguments.profile),
     )
     progress = ProgressLine()
-    waiter = engine.generate(request, arguments.profile, _destination(arguments.out), progress)
-    return _deliver(engine, waiter, progress, arguments)
+    waiter = engine.generate(request, arguments.profile, destination(arguments.out), progress)
+    return deliver(engine, waiter, progress, arguments)
 
 
 def _request(engine: Engine, arguments: argparse.Namespace) -> GenerationRequest:
-    shots = tuple(parse_shot(line) for line in arguments.shot)
-    images = _images(arguments.image)
+    if arguments.script and arguments.shot:
+        raise InvalidRequest("--script and --shot both give shots; which come first is not said. Give one.")
+    shots = shots_in(arguments.script) if arguments.script else tuple(parse_shot(line) for line in arguments.shot)
+    references = images(engine, arguments)
     operation = Operation.TEXT_TO_VIDEO
     if arguments.remix_of:
         operation = Operation.REMIX
     elif shots:
         operation = Operation.STORYBOARD
-    elif images or arguments.image_url:
+    elif references or arguments.image_url:
         operation = Operation.IMAGE_TO_VIDEO
     return GenerationRequest(
         operation=operation,
@@ -89,7 +91,7 @@ def _request(engine: Engine, arguments: argparse.Namespace) -> GenerationRequest
         style=arguments.style,
         negative_prompt=arguments.negative_prompt,
         characters=tuple(arguments.character),
-        images=images,
+        images=references,
         image_url=arguments.image_url,
         shots=shots,
         source_id=engine.source_id(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
@@ -102,15 +104,23 @@ def _seconds(value: int | None) -> int:
     return value or 0
 
 
-def _images(paths: Sequence[str]) -> tuple[Upload, ...]:
-    if not paths:
+def images(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload, ...]:
+    """The files of `--image`; one that is larger than the profile takes is encoded anew, and that is said."""
+    if not arguments.image:
         return ()
-    from ..media.images import upload_from_file
+    from ..media.images import upload_from_file, within_limit
 
-    return tuple(upload_from_file(Path(path)) for path in paths)
+    limit = engine.capabilities(arguments.profile).image_bytes_limit
+    uploads = []
+    for path in arguments.image:
+        upload, note = within_limit(upload_from_file(Path(path)), limit)
+        if note:
+            say(f"{path} is larger than profile '{arguments.profile}' takes; it is sent as {note}.")
+        uploads.append(upload)
+    return tuple(uploads)
 
 
-def _destination(out: str | None) -> Destination:
+def destination(out: str | None) -> Destination:
     if not out:
         return Destination(output_dir())
     path = Path(out).expanduser().absolute()
@@ -119,7 +129,7 @@ def _destination(out: str | None) -> Destination:
     return Destination(path.parent, path.stem, exact=path)
 
 
-def _deliver(engine: Engine, waiter: Waiter[Delivery], progress: ProgressLine, arguments: argparse.Namespace) -> int:
+def deliver(engine: Engine, waiter: Waiter[Delivery], progress: ProgressLine, arguments: argparse.Namespace) -> int:
     try:
         delivery = wait(waiter)
     except KeyboardInterrupt:
@@ -180,14 +190,15 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image-url", default="", metavar="URL")
     parser.add_argument("--image", action="append", default=[], metavar="FILE")
     parser.add_argument("--shot", action="append", default=[], metavar='"5s: text"')
+    parser.add_argument("--script", default="", metavar="FILE", help="the shots, one a line or as JSON")
     parser.add_argument("--remix-of", default="", metavar="JOB")
     parser.add_argument("--character", action="append", default=[], metavar="NAME")
     parser.add_argument("--style", default="")
     parser.add_argument("--negative-prompt", default="")
     parser.add_argument("--seed", type=int, default=0, help="another seed is another take, and another payment")
-    _add_output(parser)
+    add_output(parser)
 
 
-def _add_output(parser: argparse.ArgumentParser) -> None:
+def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE")
     parser.add_argument("--json", action="store_true")

@@ -8,8 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from .. import rows
+from ..clock import SystemClock
 from ..engine import Engine
 from ..rows import Job
+from ..salvage import set_aside
 from ._terminal import say, show, show_json, wait
 
 
@@ -17,6 +19,7 @@ def add(commands: Any, command: Any) -> None:
     """Adds the commands to the parser."""
     jobs = command(commands, "jobs", _jobs, "the jobs in the ledger, newest first")
     jobs.add_argument("--json", action="store_true")
+    jobs.add_argument("--set-aside", action="store_true", help="keep a damaged ledger beside a new one")
     cancel = command(commands, "cancel", _cancel, "cancel a job at the provider")
     cancel.add_argument("job", metavar="JOB")
     forget = command(commands, "forget", _forget, "free a job's request to be submitted, and paid, anew")
@@ -24,6 +27,8 @@ def add(commands: Any, command: Any) -> None:
 
 
 def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
+    if arguments.set_aside:
+        return _set_aside(engine)
     jobs = engine.ledger.jobs()
     if arguments.json:
         show_json([_job_facts(job) for job in jobs])
@@ -38,6 +43,15 @@ def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _set_aside(engine: Engine) -> int:
+    done = set_aside(engine.home, SystemClock())
+    say(f"The damaged ledger is kept as {done.path}.")
+    say(f"Read from it: {done.jobs} jobs, {done.characters} characters; `sora-video jobs` lists the jobs.")
+    say("Whatever is missing there is not known to be paid any more: running it again submits, and pays, anew.")
+    say("A job that the provider still has is collected for free: `sora-video resume REMOTE_ID --profile NAME`.")
+    return 0
+
+
 def _job_facts(job: Job) -> dict[str, Any]:
     hidden = ("fingerprint", "request", "metadata", "owner", "url", "part_validator", "planned_path", "idempotency_key")
     return {name: value for name, value in asdict(job).items() if name not in hidden} | {"hint": _hint(job)}
@@ -46,8 +60,8 @@ def _job_facts(job: Job) -> dict[str, Any]:
 def _hint(job: Job) -> str:
     if job.state == rows.UNKNOWN:
         return (
-            f"{job.error} Run the request again to look it up. It was not accepted: `forget {job.job_id}`, then run "
-            f"again. Here is its id: `resume {job.job_id} --remote-id ID`."
+            f"{job.error} Run the request again to look it up. It was not accepted: `sora-video forget {job.job_id}`, "
+            f"then run again. Here is its id: `sora-video resume {job.job_id} --remote-id ID`."
         )
     if job.over:
         return job.error or ""

@@ -54,6 +54,7 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
         auth=arguments.auth or (default_auth if has_key or not is_local(arguments.base_url) else "none"),
         key_env=arguments.key_env,
         proxy=arguments.proxy,
+        proxy_env=arguments.proxy_env,
         requests_per_minute=arguments.rpm,
         max_jobs=arguments.max_jobs,
         poll_seconds=arguments.poll,
@@ -135,7 +136,9 @@ def _add_profiles(actions: Any, command: Any) -> None:
     key = add.add_mutually_exclusive_group()
     key.add_argument("--key-env", default="", metavar="VAR")
     key.add_argument("--key-stdin", action="store_true", help="read the key from standard input and store it")
-    add.add_argument("--proxy", default="", metavar="URL")
+    proxy = add.add_mutually_exclusive_group()
+    proxy.add_argument("--proxy", default="", metavar="URL")
+    proxy.add_argument("--proxy-env", default="", metavar="VAR", help="the variable with a proxy that wants a password")
     add.add_argument("--rpm", type=int, default=0, metavar="N", help="requests per minute")
     add.add_argument("--max-jobs", type=int, default=0, metavar="N")
     add.add_argument("--poll", type=float, default=0.0, metavar="SECONDS")

@@ -1,14 +1,15 @@
-"""Files of delivered videos: where they go, streaming them there, and never a half one under its name."""
+"""Files of delivered videos and pictures: where they go, streaming them there, and never a half one under its name."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import logging
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -31,7 +32,7 @@ from ..errors import (
 from ..models import Destination
 from ..transport import Call, Http
 from ..transport.redact import redact
-from .container import embed_metadata, has_content_credentials, sniff
+from .kind import VIDEO, Kind
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ _HEAD_BYTES = 64
 
 
 def check_destination(destination: Destination) -> None:
-    """Raises InputError unless a video can be written there. Called before anything is paid."""
+    """Raises InputError unless a file can be written there. Called before anything is paid."""
     folder = destination.folder
     if destination.exact and destination.exact.exists():
         raise InvalidRequest(f"{destination.exact} exists already; name another file or move it away.")
@@ -58,7 +59,7 @@ def check_destination(destination: Destination) -> None:
         raise StorageError(f"The output folder {folder} cannot be written: {error.strerror or error}.") from error
     if free < FREE_BYTES_NEEDED:
         raise StorageError(
-            f"The disk of {folder} has {free / 2**20:.0f} MiB left; a video needs {FREE_BYTES_NEEDED / 2**20:.0f} MiB."
+            f"The disk of {folder} has {free / 2**20:.0f} MiB left; a file needs {FREE_BYTES_NEEDED / 2**20:.0f} MiB."
         )
 
 
@@ -67,38 +68,43 @@ def part_path(folder: Path, job_id: str) -> Path:
     return folder / f".{job_id}.part"
 
 
-def write_part(part: Path, data: bytes) -> None:
-    """A whole video that came in one piece. Raises MediaError, StorageError."""
-    if sniff(data[:_HEAD_BYTES]) is None:
-        raise MediaError(f"The server sent no video: {_describe(data[:200])}")
+def write_part(part: Path, data: bytes, kind: Kind = VIDEO) -> None:
+    """A file that came in one piece; ``part`` is there when all of it is. Raises MediaError, StorageError."""
+    if kind.sniff(data[:_HEAD_BYTES]) is None:
+        raise MediaError(f"The server sent no {kind.word}: {_describe(data[:200])}")
     try:
-        with part.open("wb") as stream:
+        with _unfinished(part).open("wb") as stream:
             stream.write(data)
             os.fsync(stream.fileno())
+        _unfinished(part).replace(part)
     except OSError as error:
         raise StorageError(f"{part.parent} cannot be written: {error.strerror or error}.") from error
 
 
-def next_path(destination: Destination, suffix: str) -> Path:
-    """The first free name, as ComfyUI counts: stem_00001_.mp4. The name is taken by creating it empty."""
-    if destination.exact:
-        try:
-            destination.exact.touch(exist_ok=False)
-        except FileExistsError as error:
-            raise StorageError(
-                f"{destination.exact} has come up since the job began and is not overwritten; move it away."
-            ) from error
-        return destination.exact
-    pattern = re.compile(re.escape(destination.stem) + r"_(\d+)_?\.")
-    taken = (pattern.match(path.name) for path in destination.folder.iterdir())
-    number = max((int(match[1]) for match in taken if match), default=0) + 1
-    while True:
-        path = destination.folder / f"{destination.stem}_{number:05}_{suffix}"
+def next_path(destination: Destination, suffix: str, announce: Callable[[Path], None] = lambda path: None) -> Path:
+    """The first free name, as ComfyUI counts: stem_00001_.mp4. The name is taken by creating it empty.
+
+    ``announce`` hears of it right before, so that a crash leaves no empty file that nobody knows.
+    """
+    for path in _names(destination, suffix):
+        announce(path)
         try:
             path.touch(exist_ok=False)
             return path
         except FileExistsError:
-            number += 1
+            continue
+    raise StorageError(f"{destination.exact} has come up since the job began and is not overwritten; move it away.")
+
+
+def _names(destination: Destination, suffix: str) -> Iterator[Path]:
+    if destination.exact:
+        if not destination.exact.exists():
+            yield destination.exact
+        return
+    pattern = re.compile(re.escape(destination.stem) + r"_(\d+)_?\.")
+    taken = (pattern.match(path.name) for path in destination.folder.iterdir())
+    first = max((int(match[1]) for match in taken if match), default=0) + 1
+    yield from (destination.folder / f"{destination.stem}_{number:05}_{suffix}" for number in itertools.count(first))
 
 
 def sha256_of(path: Path) -> str:
@@ -117,46 +123,63 @@ def is_intact(path: str | None, *, size: int | None, sha256: str | None) -> bool
         return False
 
 
-def place(part: Path, destination: Destination, *, planned: str | None, plan: Callable[[Path, str, int], None]) -> Path:
+def place(
+    part: Path,
+    destination: Destination,
+    *,
+    planned: str | None,
+    plan: Callable[[Path, str, int], None],
+    kind: Kind = VIDEO,
+) -> Path:
     """Moves a whole download under its name: checked, with metadata, hashed.
 
-    ``plan`` is told name, hash and size before the rename; ``planned`` is the name that an earlier
-    walk took and did not fill. Content credentials (C2PA) sign the
-    bytes, so a file that carries them is kept as it is. Raises MediaError for what is no video.
+    ``plan`` is told name, hash and size before the name is taken; ``planned`` is the name that an earlier
+    walk took and did not fill. Content credentials (C2PA) sign the bytes, so a file that carries them is
+    kept as it is. Raises MediaError for what is not of that kind.
     """
-    from .video import probe
-
     try:
-        probe(part)
+        kind.probe(part)
     except MediaError:
         part.unlink(missing_ok=True)  # the next try downloads it afresh
         raise
     try:
-        finished = _with_metadata(part, destination)
+        finished = _with_metadata(part, destination, kind)
         with finished.open("rb+") as stream:
-            head = stream.read(_HEAD_BYTES)
+            suffix = f".{kind.sniff(stream.read(_HEAD_BYTES))}"
             os.fsync(stream.fileno())
-        taken = Path(planned) if planned else None
-        is_ours = taken is not None and taken.is_file() and taken.stat().st_size == 0
-        path = taken if taken and is_ours else next_path(destination, f".{sniff(head) or 'mp4'}")
-        try:
-            plan(path, sha256_of(finished), finished.stat().st_size)
-        except SoraError:
-            path.unlink(missing_ok=True)
-            raise
+        sha256, size = sha256_of(finished), finished.stat().st_size
+        path = Path(planned) if planned else None
+        if path and path.is_file() and path.stat().st_size == 0:
+            plan(path, sha256, size)
+        else:
+            path = next_path(destination, suffix, lambda name: plan(name, sha256, size))
         finished.replace(path)
-        part.unlink(missing_ok=True)
+        discard(part)
     except OSError as error:
         raise StorageError(f"{destination.folder} cannot be written: {error.strerror or error}.") from error
     return path
 
 
-def _with_metadata(part: Path, destination: Destination) -> Path:
-    if not destination.metadata or has_content_credentials(part):
+def discard(part: Path) -> None:
+    """Removes what gathered for a file that is in its place."""
+    for path in (part, _tagged(part), _unfinished(part)):
+        path.unlink(missing_ok=True)
+
+
+def _unfinished(part: Path) -> Path:
+    return part.with_suffix(".new.part")
+
+
+def _tagged(part: Path) -> Path:
+    return part.with_suffix(".tagged.part")
+
+
+def _with_metadata(part: Path, destination: Destination, kind: Kind) -> Path:
+    if not destination.metadata or kind.is_signed(part):
         return part
-    tagged = part.with_suffix(".tagged.part")
+    tagged = _tagged(part)
     try:
-        embed_metadata(part, tagged, destination.metadata)
+        kind.embed(part, tagged, destination.metadata)
     except MediaError as error:
         log.warning("the workflow could not be embedded, the file is kept without it: %s", error.message)
         tagged.unlink(missing_ok=True)
@@ -165,7 +188,7 @@ def _with_metadata(part: Path, destination: Destination) -> Path:
 
 
 def write_sidecar(video: Path, facts: Mapping[str, Any]) -> None:
-    """Provenance beside the video, as JSON: ids, prompt, hash, times. Never a secret."""
+    """Provenance beside the file, as JSON: ids, prompt, hash, times. Never a secret."""
     text = json.dumps(facts, indent=1, ensure_ascii=False).encode("utf-8", "replace")
     temporary = video.with_name(f".{video.stem}.json.tmp")
     try:
@@ -196,7 +219,9 @@ class Download:
         validator: str | None,
         on_validator: Callable[[str | None], None],
         on_bytes: Callable[[int, int | None], None],
+        kind: Kind = VIDEO,
     ) -> None:
+        self._kind = kind
         self._http = http
         self._part = part
         self._clock = clock
@@ -205,7 +230,7 @@ class Download:
         self._on_bytes = on_bytes
 
     async def run(self, source: Source) -> None:
-        """Raises MediaError for what is no video, ServiceError when it cannot be had for now."""
+        """Raises MediaError for what is of another kind, ServiceError when it cannot be had for now."""
         fruitless, refresh = 0, False
         while True:
             before = self._size()
@@ -263,15 +288,15 @@ class Download:
             # unbuffered: what has arrived is on the disk when the process dies
             with self._part.open("ab", buffering=0) as stream:
                 async for chunk in _with_whole_head(chunks):
-                    if written == 0 and sniff(chunk[:_HEAD_BYTES]) is None:
-                        raise MediaError(f"The server sent no video: {_describe(chunk)}")
+                    if written == 0 and self._kind.sniff(chunk[:_HEAD_BYTES]) is None:
+                        raise MediaError(f"The server sent no {self._kind.word}: {_describe(chunk)}")
                     stream.write(chunk)
                     written += len(chunk)
                     self._on_bytes(written, total)
         except OSError as error:
             raise StorageError(f"{self._part.parent} cannot be written: {error.strerror or error}.") from error
         if written == 0:
-            raise MediaError("The server sent no video: 0 bytes.")
+            raise MediaError(f"The server sent no {self._kind.word}: 0 bytes.")
         if total is None:
             return True
         if written > total:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,8 @@ def upload_from_file(path: Path) -> Upload:
             image.load()
             if image.format in _AS_IS:
                 return Upload(data, _AS_IS[image.format], f"reference.{image.format.lower()}")
-            return Upload(_encoded(image.convert("RGB"), "PNG", compress_level=1), "image/png", "reference.png")
+            png = _encoded(image.convert("RGB"), "PNG", compress_level=1)
+            return Upload(png, "image/png", "reference.png", hashlib.sha256(data).hexdigest())
     except UnidentifiedImageError as error:
         raise InvalidRequest(f"{path} is not an image that can be read.") from error
     except (Image.DecompressionBombError, Warning, SyntaxError, ValueError) as error:
@@ -60,10 +62,26 @@ def upload_from_file(path: Path) -> Upload:
         raise InvalidRequest(f"The image {path} cannot be read: {error.strerror or error}.") from error
 
 
+def within_limit(upload: Upload, bytes_limit: int) -> tuple[Upload, str]:
+    """The image encoded in at most that many bytes, and what became of it in words; as it is where it is small enough.
+
+    Raises InvalidRequest when it cannot be made small enough.
+    """
+    if len(upload.data) <= bytes_limit:
+        return upload, ""
+    from PIL import Image, ImageOps
+
+    with Image.open(io.BytesIO(upload.data)) as image:
+        # a photo that is stored on its side says so in a note, which is lost
+        upright = ImageOps.exif_transpose(image) or image
+        smaller, note = _within(upright.convert("RGB"), bytes_limit)
+    return replace(smaller, made_from=upload.identity), note
+
+
 def references_from_tensor(images: Any, needs: ImageNeeds, fit: str) -> list[Reference]:
     """Fits and encodes a batch: float tensor [B,H,W,C], 0..1, with 1, 3 or 4 channels (alpha goes on black).
 
-    Equal pixels give equal bytes. Raises InvalidRequest for what no server could use.
+    Equal pixels, size and fit give uploads of equal identity. Raises InvalidRequest for what no server could use.
     """
     batch = _checked(images, fit)
     return [_reference(_picture(image), needs, fit) for image in batch]
@@ -132,7 +150,14 @@ def _reference(picture: Picture, needs: ImageNeeds, fit: str) -> Reference:
     size = f"{picture.width}x{picture.height}"
     if fitted is not picture:
         size += f" → {needs.width}x{needs.height} ({fit})"
-    return Reference(upload, fitted, f"reference {size}, {encoding}")
+    return Reference(replace(upload, made_from=_identity(picture, needs, fit)), fitted, f"reference {size}, {encoding}")
+
+
+def _identity(picture: Picture, needs: ImageNeeds, fit: str) -> str:
+    """Of the pixels before they are fitted and encoded: another Pillow or zlib makes other bytes of them."""
+    wanted = (needs.width, needs.height)
+    how = f"RGB {picture.size}" if picture.size == wanted else f"RGB {picture.size} {fit} {wanted}"
+    return hashlib.sha256(how.encode() + b"\n" + picture.tobytes()).hexdigest()
 
 
 def _within(picture: Picture, bytes_limit: int) -> tuple[Upload, str]:

@@ -272,7 +272,7 @@ class TestADownload:
 
 
 class TestALinkThatHasExpired:
-    @pytest.mark.parametrize("status", [403, 404, 410])
+    @pytest.mark.parametrize("status", [401, 403, 404, 410])
     async def test_is_asked_for_again(self, bench, shelf, status):
         shelf.before = [web.Response(status=status, text="expired")]
         bench.links = ["/old", "/new"]
@@ -373,6 +373,22 @@ class TestNames:
         files.next_path(Destination(tmp_path, stem), ".mp4")
         assert files.next_path(Destination(tmp_path, stem), ".mp4").name == f"{stem}_00002_.mp4"
 
+    def test_are_announced_before_they_are_taken(self, tmp_path):
+        """A crash in between leaves no empty file that nobody knows."""
+        announced: list[tuple[str, bool]] = []
+        path = files.next_path(
+            Destination(tmp_path, "s"), ".mp4", lambda path: announced.append((path.name, path.exists()))
+        )
+        assert announced == [(path.name, False)]
+
+    def test_that_someone_takes_at_the_last_moment_are_left_to_him(self, tmp_path):
+        def snatch(path: Path) -> None:
+            if path.name == "s_00001_.mp4":
+                path.write_bytes(b"someone's work")
+
+        assert files.next_path(Destination(tmp_path, "s"), ".mp4", snatch).name == "s_00002_.mp4"
+        assert (tmp_path / "s_00001_.mp4").read_bytes() == b"someone's work"
+
     def test_are_unique_among_threads(self, tmp_path):
         with ThreadPoolExecutor(8) as pool:
             made = list(pool.map(lambda _: files.next_path(Destination(tmp_path, "s"), ".mp4"), range(40)))
@@ -463,6 +479,10 @@ class TestPlacing:
         taken = files.next_path(Destination(tmp_path, "sora"), ".mp4")
         assert place(part, Destination(tmp_path, "sora"), planned=str(taken)) == taken
         assert list(tmp_path.iterdir()) == [taken]
+
+    def test_takes_the_planned_name_that_an_earlier_try_did_not_get_to(self, tmp_path, part):
+        planned = tmp_path / "sora_00001_.mp4"
+        assert place(part, Destination(tmp_path, "sora"), planned=str(planned)) == planned
 
     def test_leaves_a_planned_name_that_someone_has_filled(self, tmp_path, part):
         taken = tmp_path / "sora_00001_.mp4"

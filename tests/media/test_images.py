@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import struct
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,15 @@ import torch
 from PIL import Image
 
 from sora_core.errors import InvalidRequest
-from sora_core.media.images import FITS, ImageNeeds, Reference, references_from_tensor, upload_from_file
+from sora_core.media.images import (
+    FITS,
+    ImageNeeds,
+    Reference,
+    references_from_tensor,
+    upload_from_file,
+    within_limit,
+)
+from sora_core.models import GenerationRequest, Operation, Upload
 
 
 def saved(folder: Path, name: str, **options: object) -> Path:
@@ -192,6 +202,50 @@ def test_equal_pixels_give_equal_bytes():
     assert len(digests) == 1
 
 
+class TestIdentity:
+    """What a request is known by: the picture that the user gave, not the bytes that this library makes of it."""
+
+    NOISE = torch.rand((1, 64, 96, 3), generator=torch.Generator().manual_seed(7))
+
+    def identity(self, images=NOISE, needs=NEEDS, fit="crop"):
+        return references_from_tensor(images, needs, fit)[0].upload.identity
+
+    def test_is_that_of_the_pixels_whatever_the_encoding(self):
+        small = replace(NEEDS, bytes_limit=20_000)
+        sent = [references_from_tensor(self.NOISE, needs, "crop")[0].upload for needs in (NEEDS, small)]
+        assert sent[0].media_type != sent[1].media_type
+        assert sent[0].identity == sent[1].identity == self.identity((self.NOISE * 255).round() / 255)
+        assert sent[0].identity not in (sent[0].sha256, sent[1].sha256)
+
+    def test_is_another_for_other_pixels_another_size_or_another_fit(self):
+        changed = self.NOISE.clone()
+        changed[0, 0, 0, 0] = 1 - changed[0, 0, 0, 0].round()
+        larger = replace(NEEDS, width=NEEDS.width * 2)
+        identities = [
+            self.identity(),
+            self.identity(changed),
+            self.identity(needs=larger),
+            self.identity(fit="stretch"),
+        ]
+        assert len(set(identities)) == 4
+
+    def test_knows_no_fit_where_nothing_is_fitted(self):
+        exact = replace(NEEDS, width=96, height=64)
+        assert len({self.identity(needs=exact, fit=fit) for fit in FITS}) == 1
+
+    def test_of_a_file_is_the_hash_of_the_file(self, tmp_path):
+        for name in ("a.png", "a.bmp"):
+            Image.new("RGB", (64, 64), (1, 2, 3)).save(tmp_path / name)
+            upload = upload_from_file(tmp_path / name)
+            assert upload.identity == hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+
+    def test_is_what_the_fingerprint_is_made_of(self):
+        made = [Upload(data, "image/png", "a.png", made_from="abc") for data in (b"one", b"two")]
+        requests = [GenerationRequest(Operation.IMAGE_TO_VIDEO, "x", images=(each,)) for each in made]
+        assert requests[0].facts()["images"] == ["abc"]
+        assert len({each.fingerprint(provider="openai", profile="own") for each in requests}) == 1
+
+
 def test_what_is_too_large_as_png_goes_up_as_the_best_jpeg_that_fits_and_says_so():
     noise = torch.rand(1, 180, 320, 3, generator=torch.Generator().manual_seed(2))
     plain = references_from_tensor(noise, ImageNeeds(320, 180, 2**20), "crop")[0]
@@ -234,3 +288,31 @@ def test_what_no_server_could_use_is_refused_naming_its_shape(shape, words):
 def test_an_unknown_fit_is_refused_naming_the_known_ones():
     with pytest.raises(InvalidRequest, match="crop, letterbox, stretch"):
         references_from_tensor(colour(1, 1, 1), NEEDS, "squeeze")
+
+
+class TestAFileThatIsTooLarge:
+    def noise(self, path: Path, **options: object) -> Path:
+        Image.effect_noise((400, 200), 100).convert("RGB").save(path, **options)
+        return path
+
+    def test_is_encoded_anew_and_stays_the_same_request(self, tmp_path: Path) -> None:
+        upload = upload_from_file(self.noise(tmp_path / "a.png"))
+        smaller, note = within_limit(upload, 60_000)
+        assert len(smaller.data) <= 60_000 < len(upload.data)
+        assert (smaller.media_type, smaller.identity) == ("image/jpeg", upload.identity)
+        assert note.startswith("JPEG quality ")
+        assert Image.open(io.BytesIO(smaller.data)).size == (400, 200)
+
+    def test_is_sent_upright(self, tmp_path: Path) -> None:
+        exif = Image.Exif()
+        exif[0x0112] = 6  # turned by a quarter
+        upload = upload_from_file(self.noise(tmp_path / "a.jpeg", exif=exif, quality=100))
+        assert Image.open(io.BytesIO(within_limit(upload, 60_000)[0].data)).size == (200, 400)
+
+    def test_is_left_alone_when_it_is_not(self, tmp_path: Path) -> None:
+        upload = upload_from_file(self.noise(tmp_path / "a.png"))
+        assert within_limit(upload, len(upload.data)) == (upload, "")
+
+    def test_is_refused_when_nothing_helps(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidRequest, match="even as a coarse JPEG"):
+            within_limit(upload_from_file(self.noise(tmp_path / "a.png")), 1000)

@@ -1,0 +1,38 @@
+"""`enhance`: a better prompt, in the words of a profile's text model."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..checks import EXPANSIONS
+from ..engine import Engine
+from ..models import GenerationRequest, Operation
+from ..profiles import PREVIEW
+from ._terminal import ProgressLine, show, show_json, wait
+
+
+def add(commands: Any, command: Any) -> None:
+    """Adds the command to the parser."""
+    parser = command(commands, "enhance", _enhance, "have a prompt written out; may cost, the same request once")
+    parser.add_argument("prompt", metavar="PROMPT")
+    parser.add_argument("--profile", default=PREVIEW)
+    parser.add_argument("--level", default="medium", choices=EXPANSIONS)
+    parser.add_argument("--seconds", type=int, default=0, metavar="N", help="length of the video that it is for")
+    parser.add_argument("--json", action="store_true")
+
+
+def _enhance(engine: Engine, arguments: argparse.Namespace) -> int:
+    request = GenerationRequest(
+        Operation.ENHANCE_PROMPT, arguments.prompt, seconds=arguments.seconds, expansion=arguments.level
+    )
+    progress = ProgressLine()
+    try:
+        text = wait(engine.enhance_prompt(request, arguments.profile, progress))
+    finally:
+        progress.end()
+    if arguments.json:
+        show_json({"prompt": text, "profile": arguments.profile, "level": arguments.level})
+    else:
+        show(text)
+    return 0

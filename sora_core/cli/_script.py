@@ -1,0 +1,41 @@
+"""`script`: a storyboard's shots from one text form into the other."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..engine import Engine
+from ..errors import InvalidRequest
+from ..models import Shot
+from ..shots import format_script, parse_script, script_to_json
+from ._terminal import show
+
+
+def add(commands: Any, command: Any) -> None:
+    """Adds the command to the parser."""
+    script = command(commands, "script", _script, "check a storyboard, and write it as a script or as JSON")
+    script.add_argument("file", metavar="FILE", help="a script or JSON; - reads from stdin")
+    script.add_argument("--json", action="store_true")
+
+
+def shots_in(file: str) -> tuple[Shot, ...]:
+    """The shots of a script or JSON file. Raises InvalidRequest, naming the line, also where there are none."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"{file} is no text in UTF-8.") from error
+    except OSError as error:
+        raise InvalidRequest(f"The script {file} cannot be read: {error.strerror or error}.") from error
+    shots = parse_script(text)
+    if not shots:
+        raise InvalidRequest(f"There are no shots in {file}; write lines like '[5s] a door opens'.")
+    return shots
+
+
+def _script(engine: Engine, arguments: argparse.Namespace) -> int:
+    shots = shots_in(arguments.file)
+    show(script_to_json(shots) if arguments.json else format_script(shots).rstrip("\n"))
+    return 0

@@ -1,0 +1,47 @@
+"""The two kinds of file that a job makes, and what is done with each on its way to the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .container import embed_metadata, has_content_credentials, sniff
+from .picture import embed_text, has_picture_credentials, picture_size, sniff_picture
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sides in pixels; a picture has 0 frames per second and 0 seconds."""
+
+    width: int
+    height: int
+    fps: float = 0.0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """``sniff`` names the suffix of a file by its first bytes, None for another kind; ``probe`` and ``embed`` raise
+    MediaError; ``is_signed`` tells a file whose bytes must stay as they are (C2PA)."""
+
+    word: str
+    sniff: Callable[[bytes], str | None]
+    probe: Callable[[Path], Shape]
+    is_signed: Callable[[Path], bool]
+    embed: Callable[[Path, Path, Mapping[str, object]], None]
+
+
+def _probe_video(path: Path) -> Shape:
+    from .video import probe
+
+    info = probe(path)
+    return Shape(info.width, info.height, info.fps, info.seconds)
+
+
+def _probe_picture(path: Path) -> Shape:
+    return Shape(*picture_size(path))
+
+
+VIDEO = Kind("video", sniff, _probe_video, has_content_credentials, embed_metadata)
+PICTURE = Kind("picture", sniff_picture, _probe_picture, has_picture_credentials, embed_text)
