@@ -6,6 +6,8 @@ from ._comfy import ComfyExtension, io
 from ._host import resolve_auto_frames_when_queued, take_up_unfinished_jobs
 from ._routes import add_routes
 from .create_character import CreateCharacter
+from .enhance_prompt import EnhancePrompt
+from .image import Image
 from .image2video import Image2Video
 from .quota import Quota
 from .remix import Remix
@@ -23,6 +25,8 @@ NODES: list[type[io.ComfyNode]] = [
     Remix,
     CreateCharacter,
     RemoveWatermark,
+    EnhancePrompt,
+    Image,
     ResumeJob,
     Quota,
 ]

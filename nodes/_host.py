@@ -7,6 +7,7 @@ import functools
 import logging
 import os
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +31,8 @@ T = TypeVar("T")
 SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it
 FRAMES_SLOT, AUDIO_SLOT = 1, 2
 
+_unfinished: Counter[str] = Counter()  # by node id
+
 
 @functools.cache
 def engine() -> Engine:
@@ -37,9 +40,14 @@ def engine() -> Engine:
     return Engine(None if os.environ.get("SORA_HOME") else _system_folder())
 
 
+def has_ledger() -> bool:
+    """Whether there was ever a job here: looking must not make a ledger."""
+    return (engine().home / "jobs.sqlite").is_file()
+
+
 def take_up_unfinished_jobs() -> None:
     """Goes on with what an earlier run left, unless SORA_TAKE_UP is 0. Beside the start, not in its way."""
-    if os.environ.get("SORA_TAKE_UP", "1") != "0" and (engine().home / "jobs.sqlite").is_file():
+    if os.environ.get("SORA_TAKE_UP", "1") != "0" and has_ledger():
         threading.Thread(target=_take_up, name="sora-take-up", daemon=True).start()
 
 
@@ -109,6 +117,16 @@ def says_errors(execute: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable
             raise
 
     return told
+
+
+def went_unfinished(node_id: str) -> None:
+    """Notes that the node gave a result that is not final: ComfyUI must not serve it from its cache."""
+    _unfinished[node_id] += 1
+
+
+def unfinished_results(node_id: str) -> int:
+    """For fingerprint_inputs: changes whenever the node's last result was not final."""
+    return _unfinished[node_id]
 
 
 async def wait_for(waiter: Waiter[T], reports: Reports | None = None) -> T:

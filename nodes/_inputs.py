@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,16 +12,21 @@ from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.models import GenerationRequest, Operation
 from ..sora_core.profiles import PREVIEW
 from ._comfy import advanced, io
-from ._host import engine
+from ._host import engine, has_ledger
 
 SHOT = io.Custom("SORAVIDEO_SHOT")
 CHARACTER = io.Custom("SORAVIDEO_CHARACTER")
 FRAMES = ("auto", "decode", "skip")
+ON_ERROR = ("raise", "block")
+NO_PICK = "as job_id says"
+MOST_RECENT = 30
 MAX_SEED = 2**53 - 1  # the largest whole number that survives the browser's JSON
 
 
 def prompt_input() -> io.Input:
-    return io.String.Input("prompt", multiline=True, tooltip="What the video should show.")
+    return io.String.Input(
+        "prompt", multiline=True, placeholder="prompt · 提示词", tooltip="What the video should show."
+    )
 
 
 def profile_input(*, optional: bool = False) -> io.Input:
@@ -48,8 +55,20 @@ def seed_input() -> io.Input:
 def generation_inputs() -> list[io.Input]:
     """Optional settings of what is asked for; left out or at their defaults, the profile decides."""
     model, seconds, *rest = remix_inputs()
+    orientation, quality, size = _shape_inputs()
+    return [model, orientation, seconds, quality, size, *rest]
+
+
+def picture_inputs() -> list[io.Input]:
+    """The same for a picture."""
+    model = io.String.Input(
+        "model", default="", optional=True, tooltip="Empty: the profile's image_model, else the server's own default."
+    )
+    return [model, *_shape_inputs()]
+
+
+def _shape_inputs() -> list[io.Input]:
     return [
-        model,
         io.Combo.Input(
             "orientation",
             options=list(ORIENTATIONS),
@@ -57,7 +76,6 @@ def generation_inputs() -> list[io.Input]:
             optional=True,
             tooltip="Shape of the picture.",
         ),
-        seconds,
         io.Combo.Input(
             "quality",
             options=list(QUALITIES),
@@ -72,7 +90,6 @@ def generation_inputs() -> list[io.Input]:
             tooltip="WIDTHxHEIGHT in pixels, such as 1280x720. Empty: from orientation and quality.",
             **advanced(),
         ),
-        *rest,
     ]
 
 
@@ -87,6 +104,7 @@ def remix_inputs() -> list[io.Input]:
             "negative_prompt",
             default="",
             multiline=True,
+            placeholder="negative prompt · 反向提示词",
             optional=True,
             tooltip="What the video should not show; refused where the profile has no place for it.",
             **advanced(),
@@ -102,7 +120,8 @@ def remix_inputs() -> list[io.Input]:
             "characters",
             default="",
             optional=True,
-            tooltip="Characters by name, separated by commas; refused where the profile has none.",
+            tooltip="Characters by name, with or without an at sign, separated by commas; refused where the profile "
+            "has none.",
             **advanced(),
         ),
     ]
@@ -153,6 +172,73 @@ def delivery_inputs() -> list[io.Input]:
     ]
 
 
+def submission_inputs() -> list[io.Input]:
+    """How the node behaves while and when it fails; at the end, so that older workflows keep their order."""
+    return [
+        io.Boolean.Input(
+            "wait",
+            default=True,
+            optional=True,
+            tooltip="Off: submits and returns at once with the job_id, and the queue is free for other work. Run it "
+            "again, or Sora Resume Job, to collect the video for free.",
+            **advanced(),
+        ),
+        on_error_input(),
+    ]
+
+
+def on_error_input() -> io.Input:
+    return io.Combo.Input(
+        "on_error",
+        options=list(ON_ERROR),
+        default="raise",
+        optional=True,
+        tooltip="When a video is refused or fails. raise: the graph stops, once the other videos of the same list are "
+        "done. block: only what is connected to this video does not run.",
+        **advanced(),
+    )
+
+
+def recent_input() -> io.Input:
+    """Choices from the ledger, newest first; the id comes before the first separator."""
+    return io.Combo.Input(
+        "recent",
+        options=[NO_PICK, *_recent_jobs()],
+        default=NO_PICK,
+        optional=True,
+        tooltip="A job from the ledger instead of job_id, newest first. Press R in the browser to read them anew.",
+    )
+
+
+def _recent_jobs() -> list[str]:
+    if not has_ledger():
+        return []
+    try:
+        jobs = engine().ledger.collectable(MOST_RECENT)
+    except SoraError:  # what is wrong with the ledger is said by whoever uses it; the node must load
+        return []
+    return [
+        " · ".join((each.job_id, time.strftime("%Y-%m-%d %H:%M", time.localtime(each.created_at)), each.profile))
+        + (f" · {' '.join(each.prompt.split())[:40]}" if each.prompt.strip() else "")
+        for each in jobs
+    ]
+
+
+def job_names(written: str, picked: str) -> list[str]:
+    """Ids from the text, separated by lines or commas, or the one that was picked. Raises InvalidRequest."""
+    names = list(dict.fromkeys(re.findall(r"[^\s,，]+", written)))
+    pick = "" if picked == NO_PICK else picked.split(" · ")[0].strip()
+    if pick and names not in ([], [pick]):
+        raise InvalidRequest(
+            f"job_id and recent name different jobs, {', '.join(names)} and {pick}; which one is meant is not said.",
+            fix=f"Clear job_id, or set recent to '{NO_PICK}'.",
+            fix_zh=f"请清空 job_id，或将 recent 设为“{NO_PICK}”。",
+        )
+    if not names and not pick:
+        raise InvalidRequest("The job id is empty; pick a job in recent, or take an id from `sora-video jobs`.")
+    return names or [pick]
+
+
 def request_from(
     operation: Operation, profile: str, prompt: str = "", seed: int = 0, **options: Any
 ) -> GenerationRequest:
@@ -174,7 +260,8 @@ def request_from(
 
 def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
     """Names without repetition. Raises InvalidRequest for a connected character of another profile."""
-    found = [name.strip() for name in names.split(",") if name.strip()]
+    written = (name.strip().removeprefix("@").strip() for name in names.split(","))
+    found = [name for name in written if name]
     if connected is not None:
         if not isinstance(connected, Mapping) or not {"name", "profile"} <= set(connected):
             raise InvalidRequest("What is connected to character is none; Sora Create Character makes them.")

@@ -1,13 +1,21 @@
-"""Outputs that the generating nodes share, and how a delivered video becomes them."""
+"""What the nodes that end in a video share: outputs, and how a delivered video becomes them."""
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from ..sora_core import rows
 from ..sora_core.engine import Waiter
+from ..sora_core.errors import SoraError
 from ..sora_core.models import Delivery, GenerationRequest
+from ..sora_core.rows import Job
 from . import _host as host
+from . import _inputs as inputs
 from ._comfy import InputImpl, io
 
 _SKIPPED = (
@@ -15,38 +23,131 @@ _SKIPPED = (
     "nothing is charged for that.\n"
     "frames 设为 skip，此处没有画面与音频；改为 auto 或 decode 后重新运行即可，不会再次扣费。"
 )
+_SUBMITTED = (
+    "wait is off, so job {job} was submitted and there is no video here yet. Run again later, or connect job_id to "
+    "Sora Resume Job; nothing is charged for that.\n"
+    "wait 已关闭：任务 {job} 已提交，此处还没有视频。稍后重新运行，或将 job_id 连接到 Sora 恢复任务即可，不会再次扣费。"
+)
+
+_DECODING = threading.Lock()  # one after the other: each must see how much memory those before it have taken
+Execute = Callable[..., Awaitable[io.NodeOutput]]
 
 
-def video_outputs() -> list[io.Output]:
+class VideoNode(io.ComfyNode):
+    """Base of the nodes that end in a video."""
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None) -> bool | str:
+        return inputs.check_profile(profile)
+
+    @classmethod
+    def fingerprint_inputs(cls, **_: Any) -> int:
+        return host.unfinished_results(cls.hidden.unique_id)
+
+
+def video_outputs(*, lists: bool = False) -> list[io.Output]:
+    """With ``lists`` each output hands on one value for each job."""
     return [
-        io.Video.Output("video", tooltip="The file that was delivered, as a video."),
+        io.Video.Output("video", tooltip="The file that was delivered, as a video.", is_output_list=lists),
         io.Image.Output(
-            "frames", tooltip="Decoded frames [N,H,W,3], 0..1. Decoded only when connected (frames = auto)."
+            "frames",
+            tooltip="Decoded frames [N,H,W,3], 0..1. Decoded only when connected (frames = auto).",
+            is_output_list=lists,
         ),
-        io.Audio.Output("audio", tooltip="The sound track; silence of the clip's length when it has none."),
-        io.Float.Output("fps", tooltip="Frames per second of the frames output."),
-        io.String.Output("video_path", tooltip="Absolute path of the file."),
-        io.String.Output("job_id", tooltip="Our id of the job; Resume Job and the command take it."),
+        io.Audio.Output(
+            "audio", tooltip="The sound track; silence of the clip's length when it has none.", is_output_list=lists
+        ),
+        io.Float.Output("fps", tooltip="Frames per second of the frames output.", is_output_list=lists),
+        io.String.Output("video_path", tooltip="Absolute path of the file.", is_output_list=lists),
+        io.String.Output(
+            "job_id", tooltip="Our id of the job; Resume Job and the command take it.", is_output_list=lists
+        ),
     ]
 
 
 def video_hidden() -> list[io.Hidden]:
-    return [io.Hidden.prompt, io.Hidden.extra_pnginfo]
+    return [io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id]
+
+
+@dataclass(frozen=True)
+class Result:
+    """Of one job: the outputs in their order, and what the history shows."""
+
+    outputs: tuple[Any, ...]
+    text: tuple[str, ...]
+    images: Sequence[dict[str, str]] = ()
+
+
+def one_output(result: Result) -> io.NodeOutput:
+    return io.NodeOutput(*result.outputs, ui=_shown([result]))
+
+
+def list_output(results: Sequence[Result]) -> io.NodeOutput:
+    columns = zip(*(result.outputs for result in results), strict=True)
+    return io.NodeOutput(*(list(column) for column in columns), ui=_shown(results))
+
+
+def _shown(results: Sequence[Result]) -> dict[str, Any]:
+    # always the same names: ComfyUI merges those of a list by the first one's
+    return {
+        "images": [image for result in results for image in result.images],
+        "animated": (True,),
+        "text": tuple(text for result in results for text in result.text),
+    }
+
+
+def one_branch(execute: Execute) -> Execute:
+    """For the execute of a VideoNode: what goes wrong is said on the node, then ``on_error`` decides."""
+
+    @functools.wraps(execute)
+    async def decided(cls: type[VideoNode], *args: Any, **options: Any) -> io.NodeOutput:
+        try:
+            return await execute(cls, *args, **options)
+        except SoraError as error:
+            return one_output(await failed(cls, error, options))
+
+    return decided
+
+
+async def failed(cls: type[VideoNode], error: SoraError, options: dict[str, Any]) -> Result:
+    """The blocked outputs where on_error says so; else raises the error."""
+    host.show_text(str(error))
+    if options.get("on_error", "raise") != "block":
+        # a failure in the very first step would make ComfyUI drop the others of the list instead of waiting for them
+        await asyncio.sleep(host.SLICE_SECONDS)
+        raise error
+    host.went_unfinished(cls.hidden.unique_id)
+    return Result((host.blocked(str(error)),) * 6, ("", error.job_id or "", str(error)))
 
 
 async def generate(
     request: GenerationRequest, profile: str, options: dict[str, Any], hidden: Any, *, note: str = ""
 ) -> io.NodeOutput:
-    """One video. ``note`` is shown with it: what became of an image on its way."""
+    """One video, or with ``wait`` off its job. ``note`` is shown with it: what became of an image on its way."""
     destination = host.destination(options.get("filename_prefix", "video/sora"), hidden)
     reports = host.Reports()
-    waiter = host.engine().generate(request, profile, destination, reports)
-    return await deliver(waiter, reports, options, note=note)
+    engine = host.engine()
+    if options.get("wait", True):
+        waiter = engine.generate(request, profile, destination, reports)
+    else:
+        job = await host.wait_for(engine.submit(request, profile, destination, reports), reports)
+        if job.state != rows.DELIVERED:
+            return one_output(_submitted(job, hidden))
+        waiter = engine.resume(job.job_id, profile, destination, reports)
+    return one_output(await deliver(waiter, reports, options, note=note))
+
+
+def _submitted(job: Job, hidden: Any) -> Result:
+    host.went_unfinished(hidden.unique_id)
+    note = f"submitted · job {job.job_id}" + (f" · remote id {job.remote_id}" if job.remote_id else "")
+    host.show_text(note)
+    nothing = host.blocked(_SUBMITTED.format(job=job.job_id))
+    return Result((*[nothing] * 5, job.job_id), ("", job.job_id, note))
 
 
 async def deliver(
     waiter: Waiter[Delivery], reports: host.Reports, options: dict[str, Any], *, note: str = ""
-) -> io.NodeOutput:
+) -> Result:
     """Waits for the job and hands out its video, with frames and audio when they are wanted."""
     delivery = await host.wait_for(waiter, reports)
     host.show_text(f"{'found, nothing charged' if delivery.reused else 'done'} · job {delivery.job_id}")
@@ -59,22 +160,15 @@ async def deliver(
         frames, fps = decoded.frames, decoded.fps
         audio = {"waveform": decoded.waveform, "sample_rate": decoded.sample_rate}
     path = str(delivery.path)
-    return io.NodeOutput(
-        InputImpl.VideoFromFile(path),
-        frames,
-        audio,
-        fps,
-        path,
-        delivery.job_id,
-        ui={
-            "images": host.shown_in_player(delivery.path),
-            "animated": (True,),
-            "text": (path, delivery.job_id, *([note] if note else [])),
-        },
+    return Result(
+        (InputImpl.VideoFromFile(path), frames, audio, fps, path, delivery.job_id),
+        (path, delivery.job_id, *([note] if note else [])),
+        host.shown_in_player(delivery.path),
     )
 
 
 def _decode(delivery: Delivery, max_frames: int, frame_step: int) -> Any:
     from ..sora_core.media.video import decode
 
-    return decode(delivery.path, max_frames=max_frames, frame_step=frame_step, interrupted=host.interrupted)
+    with _DECODING:
+        return decode(delivery.path, max_frames=max_frames, frame_step=frame_step, interrupted=host.interrupted)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from aiohttp import web
 from server import PromptServer
 
 from ..sora_core.errors import InvalidRequest, SoraError
+from ..sora_core.models import Destination
 from ..sora_core.rows import Job
 from ._host import engine
 
@@ -36,6 +38,7 @@ def add_routes() -> None:
     routes.delete("/sora_video/profiles/key")(_effect(_delete_key))
     routes.post("/sora_video/jobs/cancel")(_effect(_cancel))
     routes.post("/sora_video/jobs/forget")(_effect(_forget))
+    routes.post("/sora_video/jobs/remote_id")(_effect(_name_remote))
 
 
 def _profiles() -> Any:
@@ -75,6 +78,13 @@ def _forget(body: Body) -> Any:
     job = engine().ledger.find(_text(body, "job_id"))
     engine().ledger.forget(job.job_id)
     return _facts(engine().ledger.get(job.job_id))
+
+
+def _name_remote(body: Body) -> Any:
+    """For an unknown job: it was accepted, and this is its id. Its video is collected in the background."""
+    job = engine().name_remote(_text(body, "job_id"), _text(body, "remote_id"))
+    engine().resume(job.job_id, None, Destination(Path(job.folder), job.stem), lambda progress: None)
+    return _facts(job)
 
 
 def _facts(job: Job) -> dict[str, Any]:

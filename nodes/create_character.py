@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from ..sora_core.checks import check_operation
+from ..sora_core.checks import check_operation, check_part
 from ..sora_core.errors import InvalidRequest, Unsupported
-from ..sora_core.models import GenerationRequest, Operation
+from ..sora_core.media.cut import part_of_clip
+from ..sora_core.models import GenerationRequest, Operation, Upload
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
@@ -30,7 +34,10 @@ class CreateCharacter(io.ComfyNode):
                     tooltip="Your name for the character, without commas. Empty: as the server calls it.",
                 ),
                 io.Video.Input(
-                    "video", optional=True, tooltip="A clip to upload; refused where the profile takes no uploads."
+                    "video",
+                    optional=True,
+                    tooltip="A clip, of which the part from start to end is uploaded; refused where the profile takes "
+                    "no uploads.",
                 ),
                 io.String.Input("video_url", default="", optional=True, tooltip="Address of a clip instead."),
                 io.String.Input(
@@ -76,7 +83,7 @@ class CreateCharacter(io.ComfyNode):
     async def execute(
         cls, profile: str, name: str, start: float = 0.0, end: float = 3.0, **source: Any
     ) -> io.NodeOutput:
-        request = replace(_request(profile, **source), start=start, end=end)
+        request = await _request(profile, start, end, **source)
         reports = host.Reports()
         made = await host.wait_for(host.engine().create_character(request, profile, name, reports), reports)
         value = {
@@ -89,9 +96,12 @@ class CreateCharacter(io.ComfyNode):
         return io.NodeOutput(value, made.character_id, made.username, ui={"text": (text,)})
 
 
-def _request(profile: str, video: Any = None, video_url: str = "", source_job: str = "") -> GenerationRequest:
+async def _request(
+    profile: str, start: float, end: float, video: Any = None, video_url: str = "", source_job: str = ""
+) -> GenerationRequest:
     """Raises InvalidRequest unless there is exactly one source, Unsupported for one that the profile cannot take."""
-    check_operation(Operation.CREATE_CHARACTER, host.engine().capabilities(profile), profile)
+    can = host.engine().capabilities(profile)
+    check_operation(Operation.CREATE_CHARACTER, can, profile)
     url, job = video_url.strip(), source_job.strip()
     given = [label for label, value in (("video", video), ("video_url", url), ("source_job", job)) if value]
     if len(given) != 1:
@@ -99,12 +109,23 @@ def _request(profile: str, video: Any = None, video_url: str = "", source_job: s
             "A character is made from one clip: video, video_url or source_job; "
             f"given {'are ' + ' and '.join(given) if given else 'is none'}."
         )
-    if video is not None:
+    request = replace(inputs.request_from(Operation.CREATE_CHARACTER, profile), start=start, end=end)
+    if url:
+        return replace(request, source_url=url)
+    if job:
+        return replace(request, source_id=host.engine().source_id(job, profile))
+    if not can.clip_bytes_limit:
         raise Unsupported(
             f"Profile '{profile}' takes no upload of a clip, only its address (video_url) or a finished job of its own "
             "(source_job: connect job_id of the node that made the clip)."
         )
-    request = inputs.request_from(Operation.CREATE_CHARACTER, profile)
-    if url:
-        return replace(request, source_url=url)
-    return replace(request, source_id=host.engine().source_id(job, profile))
+    check_part(request, None)
+    clip = await host.in_thread(functools.partial(_cut, video, start, end, can.clip_bytes_limit))
+    return replace(request, clip=clip, start=0.0, end=end - start)
+
+
+def _cut(video: Any, start: float, end: float, bytes_limit: int) -> Upload:
+    with tempfile.TemporaryDirectory(prefix="sora-clip-") as folder:
+        path = Path(folder) / "clip.mp4"
+        video.save_to(str(path))
+        return part_of_clip(path, start, end, bytes_limit)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from typing import Any
 
-from ..sora_core.media.images import FITS, references_from_tensor
-from ..sora_core.models import GenerationRequest, Operation
-from . import _host as host
+from ..sora_core.media.images import FITS
+from ..sora_core.models import Operation
 from . import _inputs as inputs
 from ._comfy import io, known
-from ._outputs import generate, video_hidden, video_outputs
+from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
+from ._references import with_images
 
 
-class Image2Video(io.ComfyNode):
+class Image2Video(VideoNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -49,6 +48,7 @@ class Image2Video(io.ComfyNode):
                 *inputs.generation_inputs(),
                 *inputs.delivery_inputs(),
                 inputs.character_input(),
+                *inputs.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -57,11 +57,7 @@ class Image2Video(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
-
-    @classmethod
-    @host.says_errors
+    @one_branch
     async def execute(
         cls, prompt: str, profile: str, seed: int, image: Any = None, image_url: str = "", **options: Any
     ) -> io.NodeOutput:
@@ -69,15 +65,5 @@ class Image2Video(io.ComfyNode):
         request = replace(request, image_url=image_url.strip())
         note = ""
         if image is not None:
-            request, note = await _with_images(request, profile, image, options.get("fit", "crop"))
+            request, note = await with_images(request, profile, image, options.get("fit", "crop"))
         return await generate(request, profile, options, cls.hidden, note=note)
-
-
-async def _with_images(request: GenerationRequest, profile: str, image: Any, fit: str) -> tuple[GenerationRequest, str]:
-    """The request with the batch in it, and what became of the pictures; they are shown on the node."""
-    count = 1 if image.ndim == 3 else len(image)
-    needs = host.engine().image_needs(request, profile, count)
-    references = await host.in_thread(functools.partial(references_from_tensor, image, needs, fit))
-    note = "\n".join(reference.note for reference in references)
-    await host.show_picture(references[0].picture, note)
-    return replace(request, images=tuple(reference.upload for reference in references)), note

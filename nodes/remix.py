@@ -9,10 +9,10 @@ from ..sora_core.models import Operation
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
-from ._outputs import generate, video_hidden, video_outputs
+from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 
 
-class Remix(io.ComfyNode):
+class Remix(VideoNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -33,6 +33,7 @@ class Remix(io.ComfyNode):
                 *inputs.remix_inputs(),
                 *inputs.delivery_inputs(),
                 inputs.character_input(),
+                *inputs.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -41,11 +42,7 @@ class Remix(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
-
-    @classmethod
-    @host.says_errors
+    @one_branch
     async def execute(cls, prompt: str, profile: str, seed: int, source_job: str, **options: Any) -> io.NodeOutput:
         request = inputs.request_from(Operation.REMIX, profile, prompt, seed, **options)
         request = replace(request, source_id=host.engine().source_id(source_job, profile))

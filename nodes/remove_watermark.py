@@ -7,13 +7,12 @@ from typing import Any
 
 from ..sora_core.errors import InvalidRequest
 from ..sora_core.models import Operation
-from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
-from ._outputs import generate, video_hidden, video_outputs
+from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 
 
-class RemoveWatermark(io.ComfyNode):
+class RemoveWatermark(VideoNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -35,6 +34,7 @@ class RemoveWatermark(io.ComfyNode):
                     tooltip="On: I confirm that the clip is mine, or that I have its owner's permission.",
                 ),
                 *inputs.delivery_inputs(),
+                *inputs.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -43,11 +43,7 @@ class RemoveWatermark(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
-
-    @classmethod
-    @host.says_errors
+    @one_branch
     async def execute(cls, source: str, profile: str, confirm_rights: bool, **options: Any) -> io.NodeOutput:
         if not confirm_rights:
             raise InvalidRequest(

@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
+from ..sora_core.errors import SoraError
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
-from ._outputs import deliver, video_hidden, video_outputs
+from ._outputs import Result, VideoNode, deliver, failed, list_output, video_hidden, video_outputs
 
 
-class ResumeJob(io.ComfyNode):
+class ResumeJob(VideoNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="SoraVideo_ResumeJob",
             display_name="Sora Resume Job",
             category="Sora Video",
-            description="Collects a job that was submitted before: by its job id, or by the server's own id together "
+            description="Collects jobs that were submitted before: by job id, or by the server's own id together "
             "with the profile. It never submits and never charges.",
             inputs=[
                 io.String.Input(
                     "job_id",
-                    tooltip="Our job id (job_…), as the nodes and `sora-video jobs` show it, or the server's id.",
+                    default="",
+                    multiline=True,
+                    placeholder="job_… · 任务 ID",
+                    tooltip="Our job id (job_…), as the nodes and `sora-video jobs` show it, or the server's id. "
+                    "Several, separated by lines or commas, are collected side by side and handed on as lists.",
                 ),
                 inputs.profile_input(),
                 *inputs.delivery_inputs(),
+                inputs.recent_input(),
+                inputs.on_error_input(),
             ],
-            outputs=video_outputs(),
+            outputs=video_outputs(lists=True),
             hidden=video_hidden(),
             is_output_node=True,
             **known(search_aliases=["collect video", "resume", "job id", "remote id", "恢复任务"]),
         )
 
     @classmethod
-    def validate_inputs(cls, profile: str | None = None) -> bool | str:
+    def validate_inputs(cls, profile: str | None = None, recent: str | None = None) -> bool | str:
+        # naming recent keeps ComfyUI from comparing it with today's list: a saved choice stays valid
         return inputs.check_profile(profile)
 
     @classmethod
-    @host.says_errors
-    async def execute(cls, job_id: str, profile: str, **options: Any) -> io.NodeOutput:
-        destination = host.destination(options.get("filename_prefix", "video/sora"), cls.hidden)
-        reports = host.Reports()
-        waiter = host.engine().resume(job_id, profile, destination, reports)
-        return await deliver(waiter, reports, options)
+    async def execute(cls, job_id: str, profile: str, recent: str = inputs.NO_PICK, **options: Any) -> io.NodeOutput:
+        try:
+            names = inputs.job_names(job_id, recent)
+        except SoraError as error:
+            return list_output([await failed(cls, error, options)])
+        # all are waited for before the first failure is raised
+        ended = await asyncio.gather(*(cls._collect(name, profile, options) for name in names), return_exceptions=True)
+        errors = [each for each in ended if isinstance(each, BaseException)]
+        for error in sorted(errors, key=lambda each: isinstance(each, SoraError)):  # an interrupt before a failure
+            raise error
+        return list_output([each for each in ended if isinstance(each, Result)])
+
+    @classmethod
+    async def _collect(cls, name: str, profile: str, options: dict[str, Any]) -> Result:
+        try:
+            destination = host.destination(options.get("filename_prefix", "video/sora"), cls.hidden)
+            reports = host.Reports()
+            return await deliver(host.engine().resume(name, profile, destination, reports), reports, options)
+        except SoraError as error:
+            return await failed(cls, error, options)

@@ -18,7 +18,7 @@ class Shot(io.ComfyNode):
             category="Sora Video",
             description="One segment of a storyboard: what it shows and how long. Connect it to Sora Storyboard.",
             inputs=[
-                io.String.Input("text", multiline=True, tooltip="What this shot shows."),
+                io.String.Input("text", multiline=True, placeholder="shot · 镜头内容", tooltip="What this shot shows."),
                 io.Float.Input(
                     "seconds",
                     default=5.0,

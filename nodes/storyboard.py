@@ -10,15 +10,14 @@ from typing import Any
 from ..sora_core.errors import InvalidRequest
 from ..sora_core.models import Operation, Shot
 from ..sora_core.shots import parse_script, shot_of
-from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
-from ._outputs import generate, video_hidden, video_outputs
+from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 
 MAX_SHOTS = 50
 
 
-class Storyboard(io.ComfyNode):
+class Storyboard(VideoNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -32,7 +31,7 @@ class Storyboard(io.ComfyNode):
                     "script",
                     default="",
                     multiline=True,
-                    placeholder="[5s] A door opens.\n[5s] Rain on the window, seen from inside.",
+                    placeholder="[5s] A door opens. 门打开。\n[5s] Rain on the window. 雨打在窗上。",
                     tooltip="One shot a line: '[5s] what it shows' or '5s: what it shows'. Lines without a length go "
                     "on with the shot before; lines that begin with # are comments. JSON is read too.",
                 ),
@@ -40,6 +39,7 @@ class Storyboard(io.ComfyNode):
                     "prompt",
                     default="",
                     multiline=True,
+                    placeholder="instructions · 整体说明",
                     tooltip="Instructions for the whole video, beside the shots; may be empty.",
                 ),
                 inputs.profile_input(),
@@ -56,6 +56,7 @@ class Storyboard(io.ComfyNode):
                 *inputs.generation_inputs(),
                 *inputs.delivery_inputs(),
                 inputs.character_input(),
+                *inputs.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -69,12 +70,21 @@ class Storyboard(io.ComfyNode):
         return inputs.check_profile(profile)
 
     @classmethod
-    @host.says_errors
+    @one_branch
     async def execute(
         cls, script: str, prompt: str, profile: str, seed: int, shots: Any = None, **options: Any
     ) -> io.NodeOutput:
+        _check_count(cls.hidden)
         request = inputs.request_from(Operation.STORYBOARD, profile, prompt, seed, **options)
         return await generate(replace(request, shots=_shots(script, shots)), profile, options, cls.hidden)
+
+
+def _check_count(hidden: Any) -> None:
+    """Raises InvalidRequest for sockets beyond the last one, which a script can name and ComfyUI leaves out."""
+    node = (hidden.prompt or {}).get(hidden.unique_id, {})
+    count = sum(name.startswith("shots.") for name in node.get("inputs", {}))
+    if count > MAX_SHOTS:
+        raise InvalidRequest(f"There are {count} shots connected; a storyboard takes up to {MAX_SHOTS}.")
 
 
 def _shots(script: str, sockets: Mapping[str, Any] | None) -> tuple[Shot, ...]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from ..sora_core.models import Operation
-from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
-from ._outputs import generate, video_hidden, video_outputs
+from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 
 
-class Text2Video(io.ComfyNode):
+class Text2Video(VideoNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
@@ -26,6 +25,8 @@ class Text2Video(io.ComfyNode):
                 inputs.seed_input(),
                 *inputs.generation_inputs(),
                 *inputs.delivery_inputs(),
+                inputs.character_input(),
+                *inputs.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -34,11 +35,7 @@ class Text2Video(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
-
-    @classmethod
-    @host.says_errors
+    @one_branch
     async def execute(cls, prompt: str, profile: str, seed: int, **options: Any) -> io.NodeOutput:
         request = inputs.request_from(Operation.TEXT_TO_VIDEO, profile, prompt, seed, **options)
         return await generate(request, profile, options, cls.hidden)

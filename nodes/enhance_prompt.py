@@ -1,0 +1,61 @@
+"""Sora Enhance Prompt."""
+
+from __future__ import annotations
+
+from ..sora_core.checks import EXPANSIONS
+from ..sora_core.models import GenerationRequest, Operation
+from . import _host as host
+from . import _inputs as inputs
+from ._comfy import io, known
+
+
+class EnhancePrompt(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SoraVideo_EnhancePrompt",
+            display_name="Sora Enhance Prompt",
+            category="Sora Video",
+            description="Has the profile's server write a prompt out in more detail. That may cost what a call of its "
+            "text model costs; the same request is paid once, and gives the same words again.",
+            inputs=[
+                io.String.Input(
+                    "prompt",
+                    multiline=True,
+                    placeholder="prompt · 提示词",
+                    tooltip="The idea in a few words. Each new wording is a new call, which may cost.",
+                ),
+                inputs.profile_input(),
+                io.Combo.Input(
+                    "level",
+                    options=list(EXPANSIONS),
+                    default="medium",
+                    optional=True,
+                    tooltip="How much is written: a sentence or two, a paragraph, or moment by moment.",
+                ),
+                io.Int.Input(
+                    "seconds",
+                    default=0,
+                    min=0,
+                    max=600,
+                    optional=True,
+                    tooltip="Length of the video that the prompt is for, in seconds. 0: it is not told.",
+                ),
+            ],
+            outputs=[io.String.Output("prompt", tooltip="The new prompt, for the prompt input of another node.")],
+            is_output_node=True,
+            **known(search_aliases=["improve prompt", "rewrite prompt", "prompt upsampling", "提示词优化", "扩写"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None) -> bool | str:
+        return inputs.check_profile(profile)
+
+    @classmethod
+    @host.says_errors
+    async def execute(cls, prompt: str, profile: str, level: str = "medium", seconds: int = 0) -> io.NodeOutput:
+        request = GenerationRequest(Operation.ENHANCE_PROMPT, prompt, seconds=seconds, expansion=level)
+        reports = host.Reports()
+        text = await host.wait_for(host.engine().enhance_prompt(request, profile, reports), reports)
+        host.show_text(text)
+        return io.NodeOutput(text, ui={"text": (text,)})

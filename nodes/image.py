@@ -1,0 +1,72 @@
+"""Sora Image."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from ..sora_core.media.picture import picture_tensor
+from ..sora_core.models import Operation
+from . import _host as host
+from . import _inputs as inputs
+from ._comfy import io, known
+from ._references import with_images
+
+PREFIX = "image/sora"
+
+
+class Image(io.ComfyNode):
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="SoraVideo_Image",
+            display_name="Sora Image",
+            category="Sora Video",
+            description="Makes a picture from text through the chosen profile, such as the first frame of a video. "
+            "The same request is paid once; another seed is a new take.",
+            inputs=[
+                io.String.Input(
+                    "prompt", multiline=True, placeholder="prompt · 提示词", tooltip="What the picture should show."
+                ),
+                inputs.profile_input(),
+                inputs.seed_input(),
+                io.Image.Input(
+                    "image",
+                    optional=True,
+                    tooltip="A picture to start from; refused where the profile makes pictures from text alone.",
+                ),
+                *inputs.picture_inputs(),
+                io.String.Input(
+                    "filename_prefix",
+                    default=PREFIX,
+                    optional=True,
+                    tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
+                ),
+            ],
+            outputs=[
+                io.Image.Output("image", tooltip="The picture [1,H,W,3], 0..1."),
+                io.String.Output("image_path", tooltip="Absolute path of the file."),
+                io.String.Output("job_id", tooltip="Our id of the job, as `sora-video jobs` shows it."),
+            ],
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
+            is_output_node=True,
+            **known(search_aliases=["t2i", "text to image", "generate image", "picture", "文生图"]),
+        )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None) -> bool | str:
+        return inputs.check_profile(profile)
+
+    @classmethod
+    @host.says_errors
+    async def execute(cls, prompt: str, profile: str, seed: int, image: Any = None, **options: Any) -> io.NodeOutput:
+        request = inputs.request_from(Operation.IMAGE, profile, prompt, seed, **options)
+        if image is not None:
+            request, _ = await with_images(request, profile, image, "crop")
+        destination = host.destination(options.get("filename_prefix", PREFIX), cls.hidden)
+        reports = host.Reports()
+        made = await host.wait_for(host.engine().generate(request, profile, destination, reports), reports)
+        host.show_text(f"{'found, nothing charged' if made.reused else 'done'} · job {made.job_id}")
+        picture = await host.in_thread(functools.partial(picture_tensor, made.path))
+        shown = {"images": host.shown_in_player(made.path), "text": (str(made.path), made.job_id)}
+        return io.NodeOutput(picture, str(made.path), made.job_id, ui=shown)
