@@ -138,7 +138,7 @@ def results(server: Server, entry: dict[str, Any]) -> list[str]:
         raise Failed("The prompt failed, and ComfyUI gave no reason.", 4)
     lines = []
     for output in entry["outputs"].values():
-        lines += [str(text) for text in output.get("text", ())]
+        lines += [str(text) for text in output.get("text", ()) if text]
         lines += [f"{server.url}/view?{urlencode(file)}" for file in output.get("images", ())]
     return lines
 

@@ -9,26 +9,31 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from sora_core.clock import SystemClock
+from sora_core.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 
 # Runs the command, but kills its own process (SIGKILL: nothing is cleaned up) right before or right
-# after the named method of the ledger.
+# after the named method of the ledger, or function of sora_core.media.files.
 _KILLABLE = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
 from sora_core.cli import main
 from sora_core.ledger import Ledger
+from sora_core.media import files
 name, when = {point!r}
-original = getattr(Ledger, name)
+owner = Ledger if hasattr(Ledger, name) else files
+original = getattr(owner, name)
 def lethal(*args, **kwargs):
     if when == "after":
         original(*args, **kwargs)
     os.kill(os.getpid(), signal.SIGKILL)
-setattr(Ledger, name, lethal)
+setattr(owner, name, lethal)
 sys.exit(main())
 """
 
@@ -78,7 +83,12 @@ class Command:
         assert added.code == 0, added.err
 
     def jobs(self) -> list[dict[str, Any]]:
-        return list(self("jobs", "--json").json)
+        """Newest first; read here, as a process for each look would take its time."""
+        ledger = Ledger(self.home, SystemClock())
+        try:
+            return [asdict(job) for job in ledger.jobs()]
+        finally:
+            ledger.close()
 
     def videos(self) -> list[Path]:
         return sorted(self.output.glob("*.mp4"))

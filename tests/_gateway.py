@@ -26,6 +26,8 @@ class GatewayProcess:
         line = self._process.stdout.readline().strip()
         assert line.startswith("listening on "), line
         self.url = line.removeprefix("listening on ")
+        self._charges_before = 0
+        self._requests_before: dict[str, int] = {}
 
     @property
     def openai(self) -> str:
@@ -34,12 +36,18 @@ class GatewayProcess:
     def stats(self) -> dict[str, Any]:
         return self._http.get(self.url + "/_gateway/stats").raise_for_status().json()
 
+    def count_from_here(self) -> None:
+        """What came before is not counted any more, so that tests can share the process."""
+        stats = self.stats()
+        self._charges_before, self._requests_before = stats["charges"], stats["requests"]
+
     @property
     def charges(self) -> int:
-        return int(self.stats()["charges"])
+        return int(self.stats()["charges"]) - self._charges_before
 
     def requests(self, operation: str) -> int:
-        return sum(count for name, count in self.stats()["requests"].items() if name.endswith(operation))
+        counted = self.stats()["requests"].items()
+        return sum(count - self._requests_before.get(name, 0) for name, count in counted if name.endswith(operation))
 
     def fault(self, *rules: dict[str, Any]) -> None:
         self._http.post(self.url + "/_gateway/faults", json={"faults": list(rules)}).raise_for_status()

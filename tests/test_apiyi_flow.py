@@ -208,3 +208,10 @@ def test_the_command_sends_the_key_raw_without_being_told(desk, tmp_path):
     video = command("generate", LIGHT, "--profile", "own", "--json")
     assert video.code == 0, video.err
     assert command("generate", LIGHT, "--profile", "own", "--seconds", "25").code == 2
+    noise = Image.frombytes("RGB", (1900, 1900), os.urandom(1900 * 1900 * 3))
+    noise.save(tmp_path / "large.png", compress_level=1)  # over 10 MB
+    desk.gateway.fault({"on": "create", "do": "fail"})  # nothing has to be drawn to see what arrived
+    large = command("generate", "from a large image", "--profile", "own", "--image", str(tmp_path / "large.png"))
+    assert large.code == 4, large.err
+    assert "larger than profile 'own' takes; it is sent as JPEG quality" in large.err
+    assert desk.last["has_image"]

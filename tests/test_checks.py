@@ -21,7 +21,7 @@ CAN = Capabilities(
     },
     default_seconds=4,
     models=("sora-2", "sora-2-pro"),
-    prompt_limit=100,
+    prompt_limit=2000,
     fields=frozenset(("style",)),
     image_limit=1,
     image_bytes_limit=1000,
@@ -72,7 +72,7 @@ class TestDefaults:
 REFUSED = {
     "an empty prompt": ({"prompt": ""}, InvalidRequest, "prompt is empty"),
     "a blank prompt": ({"prompt": " \n\t"}, InvalidRequest, "prompt is empty"),
-    "a prompt that is too long": ({"prompt": "x" * 101}, InvalidRequest, "up to 100"),
+    "a prompt that is too long": ({"prompt": "x" * 2001}, InvalidRequest, "up to 2000"),
     "a length": ({"seconds": 5}, Unsupported, "4, 8, 12 seconds"),
     "a negative length": ({"seconds": -4}, Unsupported, "4, 8, 12 seconds"),
     "a size": ({"size": "640x480"}, Unsupported, "1280x720, 720x1280, 1792x1024"),
@@ -125,6 +125,13 @@ def test_an_operation_that_it_cannot_do_is_refused_naming_those_it_can():
 
 def test_a_storyboard_needs_no_prompt_beside_its_shots():
     assert resolved(operation=Operation.STORYBOARD, prompt="", shots=(Shot("a", 4.0),)).seconds == 4
+
+
+def test_the_limit_of_a_prompt_counts_the_shots_where_they_are_written_into_it():
+    board = {"operation": Operation.STORYBOARD, "prompt": "x" * 1500, "shots": (Shot("a" * 450, 4.0),)}
+    with pytest.raises(InvalidRequest, match="The prompt with the shots written out has 2014 characters"):
+        resolved(**board)
+    assert resolved(replace(CAN, fields=frozenset(("shots",))), **board).seconds == 4
 
 
 def test_a_profile_without_a_list_of_models_takes_any():
@@ -221,3 +228,77 @@ def test_the_part_of_a_clip_that_shows_a_character_is_short_and_inside_of_it(sta
     with pytest.raises(InvalidRequest) as caught:
         check_part(request, length)
     assert says in caught.value.message
+
+
+PICTURES = replace(CAN, operations=CAN.operations | {Operation.IMAGE, Operation.ENHANCE_PROMPT})
+
+
+class TestPictures:
+    def test_have_the_sizes_of_videos_where_the_profile_says_no_other(self):
+        request = resolved(PICTURES, operation=Operation.IMAGE)
+        assert (request.size, request.seconds) == ("1280x720", 0)
+
+    def test_have_sizes_of_their_own_where_it_does(self):
+        can = replace(PICTURES, picture_sizes=SizeRange(64, 128), picture_size_for={("square", "standard"): "96x96"})
+        assert resolved(can, operation=Operation.IMAGE, orientation="square").size == "96x96"
+        assert resolved(can, operation=Operation.IMAGE, size="64x128").size == "64x128"
+        with pytest.raises(Unsupported, match="cannot make landscape pictures in standard quality; allowed: square"):
+            resolved(can, operation=Operation.IMAGE)
+        with pytest.raises(Unsupported, match="each side from 64 to 128"):
+            resolved(can, operation=Operation.IMAGE, size="1280x720")
+
+    def test_have_no_length(self):
+        with pytest.raises(InvalidRequest, match="no length"):
+            resolved(PICTURES, operation=Operation.IMAGE, seconds=4)
+
+    @pytest.mark.parametrize(("limit", "says"), [(0, "from text alone"), (1, "takes 1 reference image")])
+    def test_start_from_as_many_pictures_as_the_profile_takes(self, limit, says):
+        can = replace(PICTURES, picture_references=limit, image_limit=4)
+        resolved(can, operation=Operation.IMAGE, images=(IMAGE,) * limit)
+        with pytest.raises(Unsupported, match=says):
+            resolved(can, operation=Operation.IMAGE, images=(IMAGE,) * (limit + 1))
+
+    def test_need_a_prompt(self):
+        with pytest.raises(InvalidRequest, match="what the picture should show"):
+            resolved(PICTURES, operation=Operation.IMAGE, prompt=" ")
+
+
+class TestBetterPrompts:
+    @pytest.mark.parametrize("level", ["short", "medium", "long"])
+    def test_have_a_level_and_any_length(self, level):
+        request = resolved(PICTURES, operation=Operation.ENHANCE_PROMPT, expansion=level, seconds=7)
+        assert (request.expansion, request.seconds, request.size) == (level, 7, "")
+
+    def test_of_another_level_are_refused(self):
+        with pytest.raises(InvalidRequest, match="short, medium, long"):
+            resolved(PICTURES, operation=Operation.ENHANCE_PROMPT, expansion="")
+
+
+class TestClips:
+    CAN = replace(CAN, operations=frozenset((Operation.CREATE_CHARACTER,)), clip_bytes_limit=2**20)
+    CLIP = Upload(b"0" * 2**20, "video/mp4", "clip.mp4")
+
+    def make(self, can: Capabilities = CAN, **source: object) -> GenerationRequest:
+        return resolve(GenerationRequest(Operation.CREATE_CHARACTER, "", end=3.0, **source), can, "relay")
+
+    def test_are_taken_up_to_the_limit(self):
+        assert self.make(clip=self.CLIP).clip == self.CLIP
+        with pytest.raises(Unsupported, match="takes up to 1 MiB"):
+            self.make(clip=replace(self.CLIP, data=self.CLIP.data + b"0"))
+
+    def test_are_refused_where_the_profile_takes_none(self):
+        with pytest.raises(Unsupported, match="no upload of a clip"):
+            self.make(replace(self.CAN, clip_bytes_limit=0), clip=self.CLIP)
+
+    @pytest.mark.parametrize("sources", [{}, {"clip": CLIP, "source_id": "v"}, {"source_url": "u", "source_id": "v"}])
+    def test_are_the_one_source_of_a_character(self, sources):
+        with pytest.raises(InvalidRequest, match="one clip"):
+            self.make(**sources)
+
+
+def test_a_size_is_refused_in_words_where_a_profile_has_only_shapes():
+    can = replace(CAN, sizes=(), size_for={("landscape", "standard"): "", ("portrait", "hd"): ""})
+    with pytest.raises(Unsupported) as caught:
+        resolved(can, size="1280x720")
+    assert "takes no size in pixels" in caught.value.message
+    assert "landscape standard, portrait hd" in caught.value.message

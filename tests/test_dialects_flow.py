@@ -169,7 +169,7 @@ def test_the_seed_stays_here_where_there_is_none(name: str, desk: Desk) -> None:
 def test_shots_go_out_as_text(desk: Desk) -> None:
     shots = (Shot("a door", 1.0), Shot("a cat", 1.0))
     desk.make("sglang", "film noir", Operation.STORYBOARD, shots=shots, seconds=0)
-    assert desk.last()["prompt"].startswith("Shot 1:\nduration: 1sec\nScene: a door")
+    assert desk.last()["prompt"].startswith("current timeline:\nShot 1:\nduration: 1sec\nScene: a door")
 
 
 @pytest.mark.parametrize("name", sorted(set(REMIXING) - set(LARGE)))

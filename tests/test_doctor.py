@@ -34,6 +34,16 @@ BASES = {
     "dynamo": "/openai~dynamo/v1",
     "openrouter": "/openai~openrouter/api/v1",
 }
+RELAYS: dict[str, tuple[str, str, dict[str, Any]]] = {  # provider, where it is, what the profile says besides
+    "skyriff": ("skyriff", "/skyriff/v1", {"model": ""}),
+    "skyriff, chat": ("skyriff", "/skyriff/v1", {"model": "", "dialect": "chat"}),
+    "apiyi": ("apiyi", "/apiyi/v1", {"auth": "raw", "model": ""}),
+    "shenma": ("shenma", "/shenma", {"model": ""}),
+    "shenma, bare": ("shenma", "/shenma~bare", {"model": ""}),
+    "newapi": ("newapi", "/newapi", {"model": ""}),
+    "newapi, chat": ("newapi", "/newapi", {"model": "", "dialect": "chat"}),
+    "newapi, generic": ("newapi", "/newapi", {"dialect": "generic"}),
+}
 OWN_FORM = ("tensorrt-llm", "localai", "dynamo", "openrouter")
 PAGE = "<!doctype html><html><title>A shop</title></html>"
 CHALLENGE = reply(403, "<!DOCTYPE html><title>Just a moment...</title>", {"cf-mitigated": "challenge"})
@@ -126,6 +136,36 @@ class TestAtTheGateway:
     def test_a_server_with_pages_of_its_own_is_found_by_them(self, engine: Engine, gateway: GatewayProcess) -> None:
         failed = failure(findings(engine, gateway.url + BASES["localai"]))
         assert 'dialect = "localai"' in failed.error.fix
+
+    @pytest.mark.parametrize("case", RELAYS)
+    def test_every_protocol_is_found_where_it_is(self, case: str, engine: Engine, gateway: GatewayProcess) -> None:
+        provider, path, says = RELAYS[case]
+        well = findings(engine, gateway.url + path, provider=provider, **says)
+        assert [finding for finding in well.values() if finding.ok is False] == []
+        assert well["server"].ok is True
+
+    @pytest.mark.parametrize("case", RELAYS)
+    def test_every_protocol_is_missed_where_it_is_not(self, case: str, engine: Engine, gateway: GatewayProcess) -> None:
+        provider, _, says = RELAYS[case]
+        failed = failure(findings(engine, gateway.url + "/_gateway/astray", provider=provider, **says))
+        assert (failed.check, failed.error.exit_code) == ("server", 2)
+
+    @pytest.mark.parametrize("case", RELAYS)
+    def test_every_protocol_tells_a_wrong_key(self, case: str, engine: Engine, gateway: GatewayProcess) -> None:
+        provider, path, says = RELAYS[case]
+        failed = failure(findings(engine, gateway.url + path, provider=provider, **says, key_env="WRONG_KEY"))
+        assert (failed.check, failed.error.exit_code) == ("server", 3)
+        assert "wrong-key-1234" not in f"{failed.detail} {failed.error}"
+
+    # skyriff and apiyi answer at the very addresses of openai: no GET tells them apart
+    @pytest.mark.parametrize("case", [case for case in RELAYS if case.startswith(("shenma", "newapi"))])
+    def test_every_protocol_is_named_to_a_profile_that_says_another(
+        self, case: str, engine: Engine, gateway: GatewayProcess
+    ) -> None:
+        provider, path, _ = RELAYS[case]
+        failed = failure(findings(engine, gateway.url + path, auth="bearer"))
+        assert failed.error.exit_code == 2
+        assert f'provider = "{provider}"' in failed.error.fix
 
     def test_a_wrong_path_fails_and_the_right_one_is_named(self, engine: Engine, gateway: GatewayProcess) -> None:
         failed = failure(findings(engine, gateway.url + "/openai/v1/chat"))

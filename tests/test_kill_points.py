@@ -21,9 +21,9 @@ from _gateway import GatewayProcess
 
 from sora_core.clock import SystemClock
 from sora_core.engine import Engine
-from sora_core.errors import Interrupted, SubmissionUnknown
+from sora_core.errors import Interrupted, StorageError, SubmissionUnknown
 from sora_core.ledger import MIGRATIONS
-from sora_core.models import Destination, GenerationRequest, Operation, Progress
+from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Progress
 from sora_core.profiles import Profile, Profiles
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -89,6 +89,11 @@ def delivered(command: Command, prompt: str) -> Path:
     assert command.videos() == [path]
     assert not list(command.output.glob(".*.part"))
     return path
+
+
+def generate(engine: Engine, command: Command, prompt: str) -> Delivery:
+    request = GenerationRequest(Operation.TEXT_TO_VIDEO, prompt, seconds=1, size="64x64")
+    return engine.generate(request, "own", Destination(command.output), lambda progress: None).result(60)
 
 
 @contextlib.contextmanager
@@ -191,7 +196,7 @@ def damaged(command: Command) -> None:
 
 UNUSABLE: dict[str, tuple[Callable[[Command], None], str]] = {
     "written by a newer version": (newer_version, "newer version"),
-    "damaged": (damaged, "move it away (keep it)"),
+    "damaged": (damaged, "jobs --set-aside"),
 }
 
 
@@ -217,6 +222,24 @@ def test_a_ledger_that_cannot_be_used_is_refused_untouched_and_nothing_is_sent(
     assert gateway.requests("create") == creates
 
 
+@root_on_linux
+def test_a_state_folder_that_is_read_only_sends_nothing(tmp_path: Path, gateway: GatewayProcess) -> None:
+    creates = gateway.requests("create")
+    with tmpfs(tmp_path / "disk", 8) as disk:
+        command = Command(tmp_path)
+        command.home = disk / "home"
+        command.env["SORA_HOME"] = str(command.home)
+        add_profile(command, gateway)
+        assert command("jobs").code == 0
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        result = command(*arguments("read-only"))
+        assert result.code == 2, result.err
+        assert gateway.requests("create") == creates
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        delivered(command, "read-only")
+    assert gateway.requests("create") == creates + 1
+
+
 def test_a_file_in_the_place_of_the_state_folder_sends_nothing(command: Command, gateway: GatewayProcess) -> None:
     creates = gateway.requests("create")
     broken_folder(command)
@@ -229,12 +252,14 @@ def test_a_file_in_the_place_of_the_state_folder_sends_nothing(command: Command,
 def test_a_ledger_that_another_process_locks_sends_nothing(command: Command, gateway: GatewayProcess) -> None:
     creates = gateway.requests("create")
     assert command("jobs").code == 0
+    engine = Engine(command.home)
+    engine.ledger._db.execute("PRAGMA busy_timeout = 300")  # instead of ten seconds
     with contextlib.closing(sqlite3.connect(command.home / "jobs.sqlite", isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")
-        result = command(*arguments("locked"))
+        with pytest.raises(StorageError, match="locked"):
+            generate(engine, command, "locked")
         db.execute("ROLLBACK")
-    assert result.code == 2, result.err
-    assert "locked" in result.err
+    engine.close()
     assert gateway.requests("create") == creates
     assert command(*arguments("locked")).code == 0
 
@@ -248,11 +273,17 @@ class Stage:
     charged: int
 
 
+LONG = 1.5  # seconds that a stage lasts: more than the one in which an interrupt must be noticed
 STAGES = {
     "waiting for a slot": Stage((), "waiting for a free slot", 0),
-    "in the post": Stage(({"on": "create", "do": "delay", "seconds": 3, "when": "after"},), "submitting", 1),
-    "polling": Stage(({"on": "retrieve", "do": "delay", "seconds": 3, "times": 1},), "queued", 1),
-    "downloading": Stage(({"on": "content", "do": "slow", "bytes_per_second": 3000},), "downloading", 1),
+    "in the post": Stage(({"on": "create", "do": "delay", "seconds": LONG, "when": "after"},), "submitting", 1),
+    "looking up": Stage(
+        ({"on": "create", "do": "drop", "when": "after"}, {"on": "list", "do": "delay", "seconds": LONG}),
+        "looking up",
+        1,
+    ),
+    "polling": Stage(({"on": "retrieve", "do": "delay", "seconds": LONG, "times": 1},), "queued", 1),
+    "downloading": Stage(({"on": "content", "do": "slow", "bytes_per_second": 9000},), "downloading", 1),
 }
 
 
@@ -288,6 +319,7 @@ def test_an_interrupt_is_noticed_within_a_second_and_nothing_is_lost(
         with pytest.raises(Interrupted):
             waiter.result(5)
         assert time.monotonic() - asked < 1
+        assert case == "waiting for a slot" or not list(command.output.glob("*.mp4"))  # the stage was still on
         if stage.charged:
             again = engine.generate(request, "own", Destination(command.output), watch).result(30)
             assert again.path.is_file()
@@ -342,6 +374,27 @@ def test_an_interrupt_while_the_server_refuses_submits_nothing_later(command: Co
     assert gateway.charges == charges
 
 
+def test_an_interrupt_in_a_post_that_is_refused_afterwards_submits_nothing_later(
+    command: Command, gateway: GatewayProcess
+) -> None:
+    gateway.fault(
+        {"on": "create", "do": "delay", "seconds": 1},
+        {"on": "create", "do": "status", "status": 429, "headers": {"retry-after": "1"}},
+    )
+    charges, creates = gateway.charges, gateway.requests("create")
+    engine = Engine(command.home)
+    try:
+        request = GenerationRequest(Operation.TEXT_TO_VIDEO, "left in the post", seconds=1, size="64x64")
+        waiter = engine.generate(request, "own", Destination(command.output), lambda progress: None)
+        until(lambda: gateway.requests("create") == creates + 1)
+        waiter.abandon()
+        until(lambda: engine.ledger.jobs() == [])
+        time.sleep(1.5)  # the moment of the second try
+        assert (gateway.charges, gateway.requests("create")) == (charges, creates + 1)
+    finally:
+        engine.close()
+
+
 def test_web_pages_in_place_of_both_answers_prove_nothing_about_a_server_that_took_jobs(
     command: Command, gateway: GatewayProcess
 ) -> None:
@@ -365,26 +418,47 @@ class WrongClock(SystemClock):
         return super().now() + 3600
 
     async def sleep(self, seconds: float) -> None:
-        await super().sleep(min(seconds, 1.0))
+        await super().sleep(min(seconds, 0.05))
 
 
 def test_a_clock_that_is_an_hour_wrong_does_not_make_a_lost_submission_look_refused(
     command: Command, gateway: GatewayProcess
 ) -> None:
     engine = Engine(command.home, clock=WrongClock())
-    destination = Destination(command.output)
-
-    def run(prompt: str) -> None:
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, prompt, seconds=1, size="64x64")
-        engine.generate(request, "own", destination, lambda progress: None).result(60)
-
     try:
-        run("known to the list")
+        generate(engine, command, "known to the list")
         charges = gateway.charges
         gateway.fault({"on": "create", "do": "drop", "when": "after"})
         for _ in range(2):
             with contextlib.suppress(SubmissionUnknown):
-                run("sent by a wrong clock")
+                generate(engine, command, "sent by a wrong clock")
+        assert gateway.charges == charges + 1
+    finally:
+        engine.close()
+
+
+class RunawayClock(SystemClock):
+    """A machine whose clock is set forward by three hours at every look; waiting is skipped."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+
+    def now(self) -> float:
+        self._ahead += 3 * 3600
+        return super().now() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(min(seconds, 0.02))
+
+
+def test_a_clock_that_is_set_forward_by_hours_makes_no_job_overdue_or_gone(
+    command: Command, gateway: GatewayProcess
+) -> None:
+    engine = Engine(command.home, clock=RunawayClock())
+    charges = gateway.charges
+    gateway.fault({"on": "retrieve", "do": "status", "status": 404, "times": 8})
+    try:
+        assert generate(engine, command, "runs on").path.is_file()
         assert gateway.charges == charges + 1
     finally:
         engine.close()

@@ -20,8 +20,8 @@ NODES = PACK / "nodes"
 STOREYS = (
     ("models", "checks", "errors", "clock", "home", "shots"),
     ("transport",),
-    ("providers", "polling", "limits", "ledger", "rows", "owners", "profiles", "credentials", "media"),
-    ("connection", "deliver", "flight", "flights", "follow", "reconcile", "reporter", "spending"),
+    ("providers", "polling", "limits", "ledger", "rows", "owners", "profiles", "credentials", "vault", "media"),
+    ("connection", "deliver", "flight", "flights", "follow", "reconcile", "reporter", "salvage", "spending", "waiter"),
     ("engine",),
     ("cli", "doctor"),
     ("__main__",),

@@ -508,7 +508,56 @@ class TestTheFile:
         other.close()
         assert claim(ledger).state == rows.SUBMITTING
 
+    def test_names_the_newest_videos_that_can_still_be_collected(self, ledger):
+        jobs = [submitted(ledger, fingerprint=f"v1:{number}") for number in range(4)]
+        ledger.record_over(jobs[1].job_id, rows.FAILED, "no", "JobFailed")
+        assert [job.job_id for job in ledger.collectable(2)] == [jobs[3].job_id, jobs[2].job_id]
+        assert [job.job_id for job in ledger.collectable(9)] == [jobs[number].job_id for number in (3, 2, 0)]
+
     def test_that_is_closed_raises_a_storage_error(self, ledger):
         ledger.close()
         with pytest.raises(StorageError):
             claim(ledger)
+
+
+class TestAForgottenRow:
+    def test_stays_forgotten_whatever_it_still_learns(self, ledger):
+        job = claim(ledger)
+        ledger.mark_sent(job.job_id)
+        ledger.forget(job.job_id)
+        new = claim(ledger)
+        assert new.job_id != job.job_id
+        ledger.record_submitted(job.job_id, QUEUED)
+        ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, "video_1", url="https://cdn.example/v.mp4"))
+        ledger.record_plan(job.job_id, Path("clip.mp4"), "0" * 64, 1)
+        done = ledger.record_delivered(job.job_id, width=1, height=1, fps=1.0, duration=1.0)
+        assert (done.state, done.remote_id, done.path) == (rows.FORGOTTEN, "video_1", "clip.mp4")
+        assert claim(ledger).job_id == new.job_id
+
+
+class TestASlot:
+    def take(self, ledger: Ledger, job: Job, *living: str) -> bool:
+        return ledger.take_slot(job.job_id, 1, lambda owner: owner in living)
+
+    def test_is_held_by_a_job_that_a_process_works_on_however_long_nothing_changes(self, ledger, clock):
+        submitted(ledger, "v1:a", owner="you")
+        clock.advance(5 * 3600)
+        waiting = claim(ledger, "v1:b")
+        assert not self.take(ledger, waiting, "you", "me")
+        assert self.take(ledger, waiting, "me")
+
+    def test_goes_to_whoever_came_first_whatever_the_clock_says(self, ledger, clock):
+        first = claim(ledger, "v1:a", owner="you")
+        clock.advance(-3600)
+        second = claim(ledger, "v1:b")
+        assert not self.take(ledger, second, "you", "me")
+        assert self.take(ledger, first, "you", "me")
+
+    def test_is_not_held_for_long_by_a_job_that_may_not_exist(self, ledger, clock):
+        lost = claim(ledger, "v1:a", owner="dead")
+        ledger.mark_sent(lost.job_id)
+        ledger.record_unknown(lost.job_id, "no answer")
+        waiting = claim(ledger, "v1:b")
+        assert not self.take(ledger, waiting, "me")
+        clock.advance(601)
+        assert self.take(ledger, waiting, "me")

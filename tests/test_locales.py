@@ -95,7 +95,12 @@ def test_choices_are_those_that_the_inputs_have():
     inputs = locale("en", "nodeDefs")["SoraVideo_Text2Video"]["inputs"]
     choices = {name: list(text["options"]) for name, text in inputs.items() if "options" in text}
     frames = CONTRACT["SoraVideo_Text2Video"]["inputs"]["optional"]["frames"][1]["options"]
-    assert choices == {"orientation": list(ORIENTATIONS), "quality": list(QUALITIES), "frames": frames}
+    assert choices == {
+        "orientation": list(ORIENTATIONS),
+        "quality": list(QUALITIES),
+        "frames": frames,
+        "on_error": CONTRACT["SoraVideo_Text2Video"]["inputs"]["optional"]["on_error"][1]["options"],
+    }
 
 
 @pytest.mark.parametrize("name", ["nodeDefs", "main"])

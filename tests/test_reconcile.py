@@ -26,7 +26,7 @@ class Shelf(OpenAI):
         self.looks = list(looks)
         self.page = page
         self.can = can
-        self.reads = 0
+        self.reads = self.paced = 0
         self.submissions = 0
 
     def capabilities(self) -> Capabilities:
@@ -87,7 +87,12 @@ def remote(name: str = "found", *, age: float = 0.0, **facts: object) -> Snapsho
 
 
 async def look(provider, lost, ledger, clock, *, settle: bool = True):
-    return await find_submission(lost, provider=provider, http=None, ledger=ledger, clock=clock, settle=settle)
+    async def pace() -> None:
+        provider.paced += 1
+
+    return await find_submission(
+        lost, provider=provider, http=None, ledger=ledger, clock=clock, settle=settle, pace=pace
+    )
 
 
 async def test_a_job_with_our_prompt_is_ours(lost, ledger, clock, known):
@@ -152,6 +157,39 @@ async def test_absence_is_only_told_when_enough_time_has_passed(lost, ledger, cl
     assert clock.now() - lost.sent_at >= SETTLE_SECONDS
 
 
+async def test_a_clock_that_was_set_forward_since_makes_no_absence(lost, ledger, clock, known):
+    clock.advance(3 * 3600)
+    before = clock.monotonic()
+    late = [[known]] * 4 + [[remote(), known]]
+    found = await look(Shelf(*late), lost, ledger, clock)
+    assert found.remote_id == "found"
+    assert clock.monotonic() - before >= SETTLE_SECONDS
+
+
+async def test_a_job_sent_while_the_clock_was_hours_ahead_is_not_called_absent_for_a_page_of_younger_ones(
+    ledger, clock
+):
+    """The pages look too old to hold it."""
+    clock.advance(3 * 3600)
+    lost = _claim(ledger, "v1:lost", "a cat")
+    ledger.mark_sent(lost.job_id)
+    ledger.record_unknown(lost.job_id, "the answer was lost")
+    clock.advance(-3 * 3600)
+    younger = []
+    for number in range(30):
+        job = _claim(ledger, f"v1:{number}", f"number {number}")
+        ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, f"younger{number}"))
+        younger.insert(0, remote(f"younger{number}", prompt=f"number {number}", age=-number - 1))
+    with pytest.raises(SubmissionUnknown, match="found"):
+        await look(Shelf([*younger, remote()], page=10), ledger.get(lost.job_id), ledger, clock)
+
+
+async def test_every_read_of_the_list_waits_for_the_requests_per_minute(lost, ledger, clock, known):
+    shelf = Shelf([known])
+    await look(shelf, lost, ledger, clock)
+    assert shelf.reads == shelf.paced > 0
+
+
 async def test_a_job_that_shows_up_in_the_last_moment_is_found(lost, ledger, clock, known):
     looks = [[known]] * 4 + [[remote(), known]]
     assert (await look(Shelf(*looks), lost, ledger, clock)).remote_id == "found"
@@ -183,7 +221,7 @@ async def test_the_second_page_is_read_too(lost, ledger, clock, known):
 
 
 async def test_reading_stops_at_jobs_that_are_too_old(lost, ledger, clock, known):
-    old = [remote(f"old{number}", age=10_000 + number, prompt="a cow") for number in range(1000)]
+    old = [remote(f"old{number}", age=200_000 + number, prompt="a cow") for number in range(1000)]
     shelf = Shelf([remote(), known, *old], page=10)
     assert (await look(shelf, lost, ledger, clock)).remote_id == "found"
     assert shelf.reads == 1

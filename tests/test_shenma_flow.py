@@ -45,6 +45,7 @@ class Desk:
         self.engine = Engine(folder / "home")
         for dialect in DIALECTS:
             self._add(dialect or "plain", f"/shenma~{dialect}/v2" if dialect else "/shenma/v1/")
+        self._add("nowhere", "/shenma~bare/of/the/site")
         self._add("private", "/shenma", extra={"private": "true", "watermark": "false"})
         self._add("wrong-key", "/shenma", key_env="WRONG_KEY")
 
@@ -131,7 +132,7 @@ def test_image_files_and_addresses_of_images_are_taken(desk, picture):
 
 def test_a_storyboard_is_text_that_the_server_cuts_by(desk):
     job = desk.ordered("film noir", Operation.STORYBOARD, shots=(Shot("a door", 4.0), Shot("a cat", 6.0)))
-    assert job["prompt"].startswith("Shot 1:\nduration: 4sec\nScene: a door\n\nShot 2:")
+    assert job["prompt"].startswith("current timeline:\nShot 1:\nduration: 4sec\nScene: a door\n\nShot 2:")
 
 
 def test_a_remix_and_a_character_start_from_a_finished_job(desk):
@@ -172,16 +173,41 @@ def test_quota_is_what_the_site_shows(desk):
     assert "500000 raw" in quota.unit
 
 
-def test_an_address_that_the_relay_lacks_is_a_bad_response_and_charges_nothing(desk):
-    source = desk.make(LIGHT, profile="bare", seed=3)
+def test_a_web_page_in_place_of_the_whole_api_is_a_bad_response_and_charges_nothing(desk):
     charges = desk.gateway.charges
-    with pytest.raises(BadResponse, match="web page"):
-        desk.make("at night", Operation.REMIX, profile="bare", source_id=source.remote_id)
-    with pytest.raises(BadResponse, match="/sora/v1/characters"):
-        desk.cast("nobody", profile="bare", source_url="https://a.example/c.mp4")
+    with pytest.raises(BadResponse, match=r"web page .* nothing was accepted"):
+        desk.make(LIGHT, profile="nowhere")
+    with pytest.raises(BadResponse, match=r"web page .* nothing was accepted"):
+        desk.cast("nobody", profile="nowhere", source_url="https://a.example/c.mp4")
     with pytest.raises(BadResponse):
-        desk.engine.quota("bare").result(20)
+        desk.engine.quota("nowhere").result(20)
     assert desk.gateway.charges == charges
+
+
+def test_a_web_page_of_a_relay_that_has_an_api_proves_nothing(desk):
+    """To a GET it shows its home page even where it takes a POST."""
+    charges = desk.gateway.charges
+    for seed in (31, 32):  # also where no job has been made before
+        desk.gateway.fault({"on": "create", "do": "garbage", "kind": "html", "when": "after"})
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                desk.make(LIGHT, profile="bare", seed=seed)
+        desk.gateway.fault()
+        source = desk.make(LIGHT, profile="bare", seed=seed + 2)
+    with pytest.raises(SubmissionUnknown, match="web page"):
+        desk.make("at night", Operation.REMIX, profile="bare", source_id=source.remote_id)
+    assert desk.gateway.charges == charges + 4
+
+
+def test_a_web_page_for_a_moment_proves_nothing_where_a_job_was_made_before(desk):
+    desk.make(LIGHT, seed=35)
+    charges = desk.gateway.charges
+    pages = {"do": "garbage", "kind": "html", "times": None}
+    desk.gateway.fault({"on": "create", "when": "after", **pages}, {"on": "retrieve", **pages})
+    for _ in range(2):
+        with pytest.raises(SubmissionUnknown):
+            desk.make(LIGHT, seed=36)
+    assert desk.gateway.charges == charges + 1
 
 
 BUSY = {"status": 429, "headers": {"Retry-After": "0.1"}}

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from sora_core.errors import InvalidRequest, Unsupported
 from sora_core.models import Shot
-from sora_core.shots import format_script, parse_script, parse_shot, script_from_json, script_to_json, shot_of
+from sora_core.shots import (
+    as_prompt,
+    format_script,
+    parse_script,
+    parse_shot,
+    script_from_json,
+    script_to_json,
+    shot_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -167,3 +175,11 @@ def test_shots_survive_json_and_a_script_that_can_say_them(shots):
     except InvalidRequest:
         return
     assert parse_script(script) == tuple(shots)
+
+
+def test_a_prompt_holds_the_shots_and_what_is_said_of_them_all():
+    shots = (Shot("a door", 5.0), Shot("a cat", 2.5))
+    written = "Shot 1:\nduration: 5sec\nScene: a door\n\nShot 2:\nduration: 2.5sec\nScene: a cat"
+    assert as_prompt(shots, "") == written
+    assert as_prompt(shots, "film noir") == f"current timeline:\n{written}\n\ninstructions:\nfilm noir"
+    assert as_prompt((), "film noir") == "film noir"

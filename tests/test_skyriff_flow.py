@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from _command import Command
+from _command import Command, kill, until
 from _gateway import GatewayProcess
 from PIL import Image
 
@@ -244,6 +244,25 @@ def test_a_stream_that_breaks_before_it_named_anything_is_never_paid_for_again(d
     for _ in range(2):
         with pytest.raises(SubmissionUnknown):
             desk.make("broken", profile="mute")
+    assert desk.gateway.charges == charges + 1
+
+
+def test_a_task_id_is_on_disk_while_the_answer_streams_and_a_killed_process_loses_nothing(desk, tmp_path):
+    command = Command(tmp_path, RELAY_KEY=KEY)
+    address = ("--base-url", desk.gateway.url + "/skyriff~markdown", "--dialect", "chat")
+    words = ("profiles", "add", "own", "--provider", "skyriff", *address, "--key-env", "RELAY_KEY", "--poll", "0.1")
+    assert command(*words).code == 0
+    desk.gateway.fault({"on": "create", "do": "stuck", "seconds": 5})
+    charges = desk.gateway.charges
+    process = command.start("generate", LIGHT, "--profile", "own", "--json")
+    until(lambda: any(job["remote_id"] for job in command.jobs()))
+    assert process.poll() is None
+    assert not kill(process).out
+    talks = desk.gateway.requests("chat")
+    again = command("generate", LIGHT, "--profile", "own", "--json")
+    assert again.code == 0, again.err
+    assert again.json["remote_id"].startswith("video_")
+    assert desk.gateway.requests("chat") == talks
     assert desk.gateway.charges == charges + 1
 
 

@@ -139,6 +139,9 @@ def test_an_unknown_submission_is_given_its_id_by_the_user(
         engine.generate(request("named by hand"), "own", destination, lambda progress: None).result(60)
     gateway.fault()
     remote_id = gateway.stats()["jobs"][-1]["id"]
+    other = command(*arguments("another job")).json
+    with pytest.raises(InvalidRequest, match=f"is the remote id of job {other['job_id']} already"):
+        engine.name_remote(str(caught.value.job_id), other["remote_id"])
     charges = gateway.charges
     found = command("resume", str(caught.value.job_id), "--remote-id", remote_id, "--json")
     assert found.code == 0, found.err

@@ -20,14 +20,13 @@ from _gateway import ROOT, GatewayProcess
 from campaign.plan import Order, Settings, base_path, draw_faults, draw_orders, kind_of, profile_of
 from campaign.proxy import Proxy
 from campaign.verdict import Verdict, compare
-from campaign.worker import ended
+from campaign.worker import CLOCK_JUMP, ended
 from sora_core.profiles import Profiles
 from sora_core.providers import PROVIDERS
 
 KEY = "campaign-key-7d1e"
 _TICK_SECONDS = 0.2
 _IDLE_SECONDS = 10.0
-_CLOCK_OFFSETS = (0.0, 0.0, 15.0, -15.0)  # seconds; each start of a client draws one
 
 
 @dataclass
@@ -59,10 +58,12 @@ def run(
         chance = random.Random(settings.seed * 1000 + number)
         stage = _Round(settings, folder / f"round-{number}", chance, outcome, patience)
         try:
-            stage.play(count, f"seed {settings.seed} round {number}", storm_seconds)
+            stage.play(count, storm_seconds)
         finally:
             stage.close()
         tell(f"round {number}: {count} jobs, {len(outcome.verdict.wrong)} things wrong so far")
+        for line in outcome.verdict.wrong[-10:]:
+            tell(line)
     outcome.seconds = time.monotonic() - began
     return outcome
 
@@ -77,34 +78,51 @@ class _Round:
         self._home, self._output, self._folder = folder / "home", folder / "out", folder
         self._output.mkdir(parents=True)
         self._gateway = GatewayProcess(speed=200, key=KEY)
-        self._proxy = Proxy(int(self._gateway.url.rpartition(":")[2]))
+        target = int(self._gateway.url.rpartition(":")[2])
+        self._links = Proxy(target, ask=self._let_in)
+        self._proxy = Proxy(target, answer=self._name_the_link_host)
+        self._reopen_at: dict[Proxy, float] = {}
         self._clients: dict[int, subprocess.Popen[bytes]] = {}
         self._http = httpx.Client(base_url=self._gateway.url, trust_env=False, timeout=60)
-        self._reopen_at = 0.0
+
+    def _let_in(self, data: bytes) -> bytes:
+        """Who knows a link needs no key, and must not send one to another host than the profile's."""
+        if data.startswith(b"GET "):
+            if KEY.encode() in data:
+                self._outcome.verdict.blame("keys sent to the link host", data.split(b"\r\n")[0].decode())
+            data = data.replace(b"\r\n", f"\r\nAuthorization: Bearer {KEY}\r\n".encode(), 1)
+        return data
+
+    def _name_the_link_host(self, data: bytes) -> bytes:
+        api, links = (f"127.0.0.1:{proxy.port}/".encode() for proxy in (self._proxy, self._links))
+        return data.replace(api, links) if len(api) == len(links) else data  # no length may change
 
     def close(self) -> None:
         for client in self._clients.values():
             client.kill()
             client.wait(20)
         self._proxy.stop()
+        self._links.stop()
         self._http.close()
         self._gateway.stop()
 
-    def play(self, count: int, name: str, storm_seconds: float) -> None:
+    def play(self, count: int, storm_seconds: float) -> None:
         providers = self._spoken()
         profiles = Profiles(self._home)
         for provider in providers:
             profiles.add(profile_of(provider, f"http://127.0.0.1:{self._proxy.port}"))
-        orders = draw_orders(providers, count, self._chance, name)
+        orders = draw_orders(providers, count, self._chance)
         self._outcome.jobs.update(order.profile for order in orders)
         self._hand_out(orders)
         self._storm(orders, storm_seconds)
         self._calm(orders)
         stats = self._gateway.stats()
+        (self._folder / "books.json").write_text(json.dumps(stats), encoding="utf-8")
         self._outcome.requests.update(stats["requests"])
         self._outcome.verdict += compare(stats["jobs"], self._home, self._output, [order.prompt for order in orders])
         journal = self._folder / "journal"
         self._outcome.answers.update(journal.read_text("utf-8").splitlines() if journal.exists() else ())
+        self._outcome.accidents["clocks set forward or back"] += self._outcome.answers.pop(CLOCK_JUMP, 0)
 
     def _spoken(self) -> list[str]:
         """The protocols that the gateway has; what it has not it does not count."""
@@ -130,7 +148,7 @@ class _Round:
         command = [
             sys.executable, "-m", "campaign.worker", str(self._folder / f"orders-{client}.json"), str(self._output),
             str(self._folder / "journal"), str(self._settings.at_once), str(self._patience),
-            str(self._chance.choice(_CLOCK_OFFSETS)),
+            str(self._chance.randrange(2**31)),
         ]  # fmt: skip
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
         env = {**clean, "SORA_HOME": str(self._home), "CAMPAIGN_KEY": KEY, "PYTHONPATH": str(ROOT / "tests")}
@@ -166,18 +184,25 @@ class _Round:
         self._http.post("/_gateway/faults", json=body).raise_for_status()
 
     def _accidents(self) -> None:
-        now, chance = time.monotonic(), self._chance.random()
-        if self._reopen_at and now >= self._reopen_at:
-            self._proxy.open()
-            self._reopen_at = 0.0
-        if chance < 0.02 and not self._reopen_at:
-            self._proxy.close()
-            self._outcome.accidents["times that the server's port was closed"] += 1
-            self._reopen_at = now + self._chance.uniform(0.2, 1.5)
-        elif chance < 0.05:
-            self._outcome.accidents["connections cut in flight"] += self._proxy.cut()
-        elif chance < 0.10:
+        for proxy, moment in list(self._reopen_at.items()):
+            if time.monotonic() >= moment:
+                proxy.open()
+                del self._reopen_at[proxy]
+        chance = self._chance.random()
+        if chance < 0.02:
+            self._close(self._proxy, "times that the server's port was closed", most_seconds=1.5)
+        elif chance < 0.06:
+            self._close(self._links, "times that the link host alone was down", most_seconds=6)
+        elif chance < 0.09:
+            self._outcome.accidents["connections cut in flight"] += self._proxy.cut() + self._links.cut()
+        elif chance < 0.16:
             self._kill(self._chance.choice(list(self._clients)))
+
+    def _close(self, proxy: Proxy, name: str, *, most_seconds: float) -> None:
+        if proxy not in self._reopen_at:
+            proxy.close()
+            self._outcome.accidents[name] += 1
+            self._reopen_at[proxy] = time.monotonic() + self._chance.uniform(0.2, most_seconds)
 
     def _kill(self, client: int) -> None:
         if self._clients[client].poll() is None:
@@ -200,7 +225,8 @@ class _Round:
     def _calm(self, orders: list[Order]) -> None:
         """The faults end, all clients die once more, and every order is asked for again."""
         self._change_faults([])
-        self._proxy.open()
+        for proxy in (self._proxy, self._links):
+            proxy.open()
         for client in self._clients.values():
             client.kill()
             client.wait(20)

@@ -12,7 +12,7 @@ from sora_core.profiles import Profile
 from sora_core.providers import PROVIDERS, provider_for
 
 MAIN = "openai"
-_DEAR_SHARE = 0.03  # of the jobs go to each protocol that only makes large clips, which take long to draw
+_DEAR_SHARE = 0.04  # of the jobs go to each protocol that only makes large clips, which take long to draw
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,14 @@ def request_of(order: Order) -> GenerationRequest:
     return GenerationRequest(Operation.TEXT_TO_VIDEO, order.prompt, seconds=min(can.seconds), size=size)
 
 
-def draw_orders(providers: list[str], count: int, chance: random.Random, name: str) -> list[Order]:
-    """Unique prompts, so that each is known in the gateway's books."""
+def draw_orders(providers: list[str], count: int, chance: random.Random) -> list[Order]:
+    """Unique prompts, so that each is known in the gateway's books, and none could have been made of another."""
     others = [provider for provider in providers if provider != MAIN]
     dear = max(1, round(count * _DEAR_SHARE))
     names = [provider for provider in others for _ in range(dear)]
     names += [MAIN] * (count - len(names))
     chance.shuffle(names)
-    return [Order(each, f"{name} take {number:04}, {each}") for number, each in enumerate(names)]
+    return [Order(each, f"{number} {chance.getrandbits(160):040x}") for number, each in enumerate(names)]
 
 
 def draw_faults(chance: random.Random, harm: float) -> list[dict[str, Any]]:
@@ -89,6 +89,8 @@ def kind_of(rule: Mapping[str, Any]) -> str:
     what = f"{rule['do']} {rule.get('status', '')}" if rule["do"] == "status" else rule["do"]
     if rule["do"] == "garbage":
         what = f"garbage ({rule.get('kind', 'html')})"
+    if rule["do"] == "stuck":
+        what = "stuck for a while" if rule["seconds"] else "stuck for ever"
     when = f", {rule.get('when', 'before')} it was accepted" if rule["on"] == "create" and "when" in rule else ""
     return f"{rule['on']}: {what.strip()}{when}"
 
@@ -112,7 +114,11 @@ _CREATES = [
     *(rule for status in (500, 502, 504) for rule in _both(do="status", status=status)),
     *({"do": "status", "status": status, "headers": _BUSY, "when": "before"} for status in (429, 503)),
 ]
-_FATES = [{"do": "fail", "code": "boom", "message": "the model fell over"}, {"do": "stuck"}]
+_FATES = [
+    {"do": "fail", "code": "boom", "message": "the model fell over"},
+    {"do": "stuck"},
+    {"do": "stuck", "seconds": 6},
+]
 _DELAYS = [*_both(do="delay", seconds=0.3), *_both(do="delay", seconds=1.5)]
 _CONTENTS = [
     *_ANSWERS,

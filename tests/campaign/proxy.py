@@ -1,4 +1,8 @@
-"""A TCP proxy in front of the gateway that can be closed (connections refused) and can cut what is open."""
+"""A TCP proxy in front of the gateway that can be closed (connections refused) and can cut what is open.
+
+Two of them make two hosts of one gateway: one for the API, whose answers then name the other one, and that other
+one for links, which can be down alone.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,22 @@ import contextlib
 import socket
 import struct
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+Change = Callable[[bytes], bytes]
+
+
+def _as_it_is(data: bytes) -> bytes:
+    return data
 
 
 class Proxy:
-    """Runs in a thread of its own, always on the same port."""
+    """Runs in a thread of its own, always on the same port. ``ask`` and ``answer`` may change what passes."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, *, ask: Change = _as_it_is, answer: Change = _as_it_is) -> None:
         self._target_port = target_port
+        self._ask, self._answer = ask, answer
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
@@ -76,23 +87,23 @@ class Proxy:
             return
         self._writers |= {writer, far_writer}
         try:
-            await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await asyncio.gather(_pump(reader, far_writer, self._ask), _pump(far_reader, writer, self._answer))
         finally:
             self._writers -= {writer, far_writer}
             for each in (writer, far_writer):
                 each.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Change) -> None:
     """One direction. A reset of one end is a reset of the other."""
     try:
         while data := await reader.read(2**16):
-            writer.write(data)
+            writer.write(change(data))
             await writer.drain()
     except ConnectionError:
         _reset(writer)
         return
-    with contextlib.suppress(ConnectionError, RuntimeError):
+    with contextlib.suppress(OSError, RuntimeError):  # the other end may be gone
         if writer.can_write_eof() and not writer.is_closing():
             writer.write_eof()
 

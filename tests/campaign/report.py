@@ -10,7 +10,7 @@ from campaign.controller import Outcome
 BEGIN, END = "<!-- figures: begin (scripts/campaign writes what follows) -->", "<!-- figures: end -->"
 _MUST_BE_NONE = (
     "double charges", "lost", "without an end", "corrupt files", "parts of delivered jobs", "files of no job",
-    "rows with an owner left", "clients that crashed",
+    "rows with an owner left", "clients that crashed", "keys sent to the link host",
 )  # fmt: skip
 _ENDS = ("delivered", "failed by the server's word", "stuck, canceled at the end", "stuck, named by its id", "unknown")
 

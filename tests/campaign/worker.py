@@ -1,6 +1,6 @@
 """A client process: sees all its orders through, several at once. It is killed at any moment and started again.
 
-python -m campaign.worker ORDERS.json OUTPUT JOURNAL AT_ONCE PATIENCE CLOCK_OFFSET
+python -m campaign.worker ORDERS.json OUTPUT JOURNAL AT_ONCE PATIENCE CLOCK_SEED
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import json
+import random
 import sqlite3
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from campaign.plan import Order, request_of
+from campaign.plan import MAIN, Order, request_of
 from sora_core.clock import SystemClock
 from sora_core.engine import Engine
 from sora_core.errors import Interrupted, SoraError
@@ -24,21 +26,34 @@ TRIES = 3
 _GAVE_UP = "gave up waiting"
 
 
-class ShiftedClock(SystemClock):
-    """A machine whose clock is wrong by ``offset`` seconds."""
+CLOCK_JUMP = "clock jump"
+_OFFSETS = (0.0, 0.0, 15.0, -15.0, 3 * 3600.0, -3 * 3600.0, 26 * 3600.0)  # seconds
+_JUMP_AFTER = (5.0, 30.0)  # seconds
 
-    def __init__(self, offset: float) -> None:
-        self._offset = offset
+
+class JumpingClock(SystemClock):
+    """A machine whose clock is wrong, and is set forward and back while jobs run; ``on_jump`` hears of it."""
+
+    def __init__(self, seed: int, on_jump: Callable[[], None]) -> None:
+        self._chance = random.Random(seed)
+        self._on_jump = on_jump
+        self._offset = self._chance.choice(_OFFSETS[:4])
+        self._next = time.monotonic() + self._chance.uniform(*_JUMP_AFTER)
 
     def now(self) -> float:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._chance.uniform(*_JUMP_AFTER)
+            before, self._offset = self._offset, self._chance.choice(_OFFSETS)
+            if before != self._offset:
+                self._on_jump()
         return super().now() + self._offset
 
 
 class Worker:
     """``patience``: seconds after which a thread leaves a job alone, as one that is stuck."""
 
-    def __init__(self, output: Path, journal: Path, *, patience: float, clock_offset: float) -> None:
-        self._engine = Engine(clock=ShiftedClock(clock_offset))
+    def __init__(self, output: Path, journal: Path, *, patience: float, clock_seed: int) -> None:
+        self._engine = Engine(clock=JumpingClock(clock_seed, lambda: self._note(CLOCK_JUMP)))
         self._output = output
         self._journal = journal
         self._patience = patience
@@ -60,7 +75,7 @@ class Worker:
             time.sleep(0.2)
 
     def _once(self, order: Order) -> str:
-        metadata = {"workflow": {"prompt": order.prompt}} if order.prompt.endswith("openai") else None
+        metadata = {"workflow": {"prompt": order.prompt}} if order.profile == MAIN else None
         destination = Destination(self._output, "clip", metadata=metadata)
         waiter = self._engine.generate(request_of(order), order.profile, destination, lambda progress: None)
         try:
@@ -93,8 +108,8 @@ def ended(home: Path, *, unknown_too: bool = False) -> set[str]:
 
 
 def main() -> None:
-    orders, output, journal, at_once, patience, offset = sys.argv[1:]
-    worker = Worker(Path(output), Path(journal), patience=float(patience), clock_offset=float(offset))
+    orders, output, journal, at_once, patience, clock_seed = sys.argv[1:]
+    worker = Worker(Path(output), Path(journal), patience=float(patience), clock_seed=int(clock_seed))
     worker.run([Order(**each) for each in json.loads(Path(orders).read_text("utf-8"))], int(at_once))
 
 

@@ -1,35 +1,37 @@
-"""A real page of ComfyUI in chromium, as a person has it open."""
+"""The page as the tests use it: what they watch, and our node on it."""
 
 from __future__ import annotations
 
 import base64
-import contextlib
-import json
-import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from comfyui._host import ComfyUI
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Route, sync_playwright
+import comfyui_page
+from comfyui_page import chromium, running_browser
+from playwright.sync_api import Locator
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGS = [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
-PATIENCE_MS = 60_000  # how long a slow machine may take for one step
+__all__ = ["NODE", "Tab", "chromium", "running_browser"]
+
 NODE = "SoraVideo_Text2Video"
 
-_READY = (
-    "() => window.app?.vueAppReady && app.extensionManager?.workflow?.activeWorkflow && !app.extensionManager.spinner"
-)
-_PLAYS = "() => [...document.querySelectorAll('video')].some((video) => video.readyState >= 2 && video.videoWidth)"
 _PLAYER = (
     "(() => { const video = document.querySelector('video'); return [video.videoWidth, video.duration, video.src] })()"
 )
 _OURS = f"app.graph.nodes.find((node) => node.type === '{NODE}')"
+_ADD = """([type, values]) => {
+  const node = LiteGraph.createNode(type)
+  node.pos = [40 + 420 * app.graph.nodes.length, 60]
+  app.graph.add(node)
+  for (const [name, value] of Object.entries(values)) node.widgets.find((each) => each.name === name).value = value
+  return node.id
+}"""
+_CONNECT = """([from, slot, to, name]) => {
+  const target = app.graph.getNodeById(to)
+  app.graph.getNodeById(from).connect(slot, target, target.inputs.findIndex((each) => each.name === name))
+}"""
+# a picture on the node: the canvas draws it, Nodes 2.0 has an element for it
+_PICTURE = """(id) => app.graph.getNodeById(id).imgs?.[0]?.naturalWidth
+  || [...document.querySelectorAll('img')].find((each) => each.src.startsWith('blob:'))?.naturalWidth"""
 # jobs are quick here: what was shown for a moment counts
 _WATCH = """() => {
   window.sawTexts = []
@@ -47,80 +49,33 @@ _DROP = """([data, name]) => {
 }"""
 
 
-def chromium() -> str | None:
-    return next(filter(None, map(shutil.which, NAMES)), None)
-
-
-@contextlib.contextmanager
-def running_browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=ARGS)
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
-class Tab:
-    """One page on one ComfyUI. A profile of its own: nothing is left of other tabs."""
-
-    def __init__(self, browser: Browser, comfy: ComfyUI, *, vue: bool = False, locale: str = "en") -> None:
-        settings = {"Comfy.VueNodes.Enabled": vue, "Comfy.Locale": locale, "Comfy.TutorialCompleted": True}
-        assert comfy.post("/api/settings", settings).ok
-        self.comfy = comfy
-        self._context = browser.new_context(viewport={"width": 1500, "height": 1100}, locale="en-US")
-        self._context.set_default_timeout(PATIENCE_MS)
-        self.page: Page = self._context.new_page()
-        self.complaints: list[str] = []
-        self.page.on("console", self._note)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"{error}\n{error.stack}"))
-        self._serve_help_of_a_versioned_folder()
-        self.page.goto(comfy.url)
-        self.page.wait_for_function(_READY)
-
-    def _note(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and "sora" in message.location["url"]:
-            self.complaints.append(f"{message.text} ({message.location['url']})")
-
-    def _serve_help_of_a_versioned_folder(self) -> None:
-        """The page drops `@0.1.0` from the folder's name when it asks for help, and ComfyUI does not."""
-
-        def to_the_folder(route: Route) -> None:
-            plain = self.comfy.pack.name.split("@")[0]
-            route.continue_(
-                url=route.request.url.replace(f"/extensions/{plain}/", f"/extensions/{self.comfy.pack.name}/")
-            )
-
-        if "@" in self.comfy.pack.name:
-            self.page.route(re.compile(f"/extensions/{self.comfy.pack.name.split('@')[0]}/docs/"), to_the_folder)
-
-    def close(self) -> None:
-        self._context.close()
-
-    def js(self, expression: str, argument: Any = None) -> Any:
-        """The value as JSON has it."""
-        return json.loads(self.page.evaluate(f"async (x) => JSON.stringify(await ({expression})) ?? 'null'", argument))
-
-    def load(self, workflow: dict[str, Any]) -> None:
-        self.js("app.loadGraphData(x)", workflow)
-        self.js("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
-
-    def api_prompt(self) -> dict[str, Any]:
-        """What pressing Run would queue, without the titles."""
-        prompt = self.js("app.graphToPrompt().then((it) => it.output)")
-        return {node_id: {key: node[key] for key in ("class_type", "inputs")} for node_id, node in prompt.items()}
+class Tab(comfyui_page.Tab):
+    """With our node of the example at hand."""
 
     def set(self, **values: Any) -> None:
         for name, value in values.items():
             self.js(f"void ({_OURS}.widgets.find((each) => each.name === x[0]).value = x[1])", [name, value])
 
-    def missing_types(self) -> list[str]:
-        return self.js(
-            "app.graph.nodes.map((node) => node.type).filter((type) => !LiteGraph.registered_node_types[type])"
-        )
+    def clear(self) -> None:
+        """No nodes, and the view where new ones are: the page draws no player that is out of sight."""
+        self.js("void (app.graph.clear(), (app.canvas.ds.offset = [20, 80]), (app.canvas.ds.scale = 0.7))")
 
-    def press_run(self) -> None:
-        self.page.get_by_role("button", name="Run", exact=True).first.click()
+    def see_all(self) -> None:
+        """Looks at the graph from afar: the page draws no player that is out of sight."""
+        self.js("void (app.canvas.ds.scale = 0.35, app.canvas.ds.offset = [300, 450], app.canvas.draw(true, true))")
+
+    def add(self, type_: str, /, **widgets: Any) -> int:
+        """A new node beside those that there are; its id."""
+        return int(self.page.evaluate(_ADD, [type_, widgets]))
+
+    def connect(self, source: int, slot: int, target: int, name: str) -> None:
+        self.page.evaluate(_CONNECT, [source, slot, target, name])
+
+    def sockets(self, node: int) -> list[str]:
+        return self.js("app.graph.getNodeById(x).inputs.filter((each) => !each.widget).map((each) => each.name)", node)
+
+    def wait_for_picture(self, node: int) -> None:
+        self.page.wait_for_function(_PICTURE, arg=node)
 
     def watch_texts(self) -> None:
         self.page.evaluate(_WATCH)
@@ -131,15 +86,9 @@ class Tab:
 
     def wait_for_player(self) -> tuple[int, float, str]:
         """Width, seconds and source of the clip that is shown."""
-        self.page.wait_for_function(_PLAYS)
+        self.wait_for_players()
         width, seconds, source = self.js(_PLAYER)
         return width, seconds, source
-
-    def alerts(self) -> Locator:
-        """Error dialogs and error toasts of both frontends that are open."""
-        return self.page.locator(
-            ".p-toast-message-error:visible, [data-testid=error-overlay]:visible, [role=dialog]:visible"
-        )
 
     def is_marked(self) -> bool:
         """The node has its red frame."""

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 from _gateway import GatewayProcess
+from comfyui._browser import Tab, running_browser
 from comfyui._host import KEY, ComfyUI, Stage, checkouts
+from comfyui_process import version_of
+from playwright.sync_api import Browser
 
 CHECKOUTS = checkouts()
 HERE = Path(__file__).resolve().parent
@@ -46,6 +49,14 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         f'[profiles.own]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
         'dialect = "preview"\npoll_seconds = 0.2\n'
         f'[profiles.keyless]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_NO_KEY"\n'
+        # their protocols make characters and clean links
+        + "".join(
+            f'[profiles.{name}]\nprovider = "{provider}"\nbase_url = "{gateway.url}/{provider}/v1"\n'
+            'key_env = "SORA_TEST_KEY"\npoll_seconds = 0.2\n'
+            for name, provider in (("relay", "newapi"), ("links", "skyriff"))
+        )
+        + f'[profiles.two]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
+        'dialect = "preview"\npoll_seconds = 0.2\nmax_jobs = 2\n'
     )
     # a name with a dash and an at sign is what the registry and the Manager make of it
     comfy = ComfyUI(request.param, base, folder="sora-video-nodes@0.1.0", env={"SORA_TEST_KEY": KEY})
@@ -55,6 +66,23 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     finally:
         comfy.stop()
         gateway.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    # of one module only: while it is open, asyncio.run() cannot be used
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module", params=["canvas", "vue"])
+def opened(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -> Iterator[Tab]:
+    """A page in each of the two renderers."""
+    if request.param == "vue" and version_of(stage.comfy.checkout) < (0, 33):
+        pytest.skip("this old page shows no node's video in its experimental Nodes 2.0")
+    tab = Tab(browser, stage.comfy, vue=request.param == "vue")
+    yield tab
+    tab.close()
 
 
 @pytest.fixture(autouse=True)

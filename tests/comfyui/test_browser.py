@@ -9,14 +9,12 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from comfyui._browser import NODE, Tab, chromium, running_browser
+from comfyui._browser import NODE, Tab, chromium
 from comfyui._host import KEY, Stage
 from comfyui_process import version_of
 from playwright.sync_api import Browser, expect
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = "Sora - Text to Video"
-TWIN = ROOT / "api_examples" / "text_to_video.json"
 TAKES = iter(range(1000, 2000))  # seeds that no other test has used
 
 pytestmark = [
@@ -27,22 +25,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # of this module only: while it is open, asyncio.run() cannot be used
-    with running_browser() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module", params=["canvas", "vue"])
-def opened(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -> Iterator[Tab]:
-    if request.param == "vue" and version_of(stage.comfy.checkout) < (0, 33):
-        pytest.skip("this old page shows no node's video in its experimental Nodes 2.0")
-    tab = Tab(browser, stage.comfy, vue=request.param == "vue")
-    yield tab
-    tab.close()
-
-
 @pytest.fixture
 def tab(opened: Tab, stage: Stage) -> Iterator[Tab]:
     """The open page with the example freshly loaded; at the end nothing of ours may have complained."""
@@ -51,37 +33,10 @@ def tab(opened: Tab, stage: Stage) -> Iterator[Tab]:
     assert opened.complaints == []
 
 
-def example(stage: Stage, ending: str = "json") -> Any:
-    reply = stage.comfy.get(f"/api/workflow_templates/{quote(stage.comfy.pack.name)}/{quote(EXAMPLE)}.{ending}")
+def example(stage: Stage) -> Any:
+    reply = stage.comfy.get(f"/api/workflow_templates/{quote(stage.comfy.pack.name)}/{quote(EXAMPLE)}.json")
     assert reply.ok
-    return reply.json() if ending == "json" else reply
-
-
-def test_the_example_is_offered_as_a_template_with_a_picture(stage: Stage) -> None:
-    assert stage.comfy.get("/api/workflow_templates").json()[stage.comfy.pack.name] == [EXAMPLE]
-    picture = example(stage, "jpg")
-    assert picture.headers["Content-Type"] == "image/jpeg"
-    assert picture.content.startswith(b"\xff\xd8")
-    assert len(picture.content) < 200_000
-
-
-def test_the_example_has_no_paths_and_says_which_pack_it_needs(stage: Stage) -> None:
-    workflow = example(stage)
-    ours = [node for node in workflow["nodes"] if node["type"].startswith("SoraVideo_")]
-    assert [(node["properties"]["cnr_id"], bool(node["properties"]["ver"])) for node in ours] == [
-        ("sora-video-nodes", True)
-    ]
-    text = json.dumps(workflow)
-    assert not [each for each in ("/home/", "/root", "/tmp", "/Users/", ":\\\\", KEY) if each in text]
-
-
-def test_the_example_opens_and_queues_exactly_its_api_twin(tab: Tab) -> None:
-    assert tab.missing_types() == []
-    twin = json.loads(TWIN.read_text("utf-8"))
-    for node in twin.values():
-        node.pop("_meta", None)
-    assert tab.api_prompt() == twin
-    assert tab.alerts().count() == 0
+    return reply.json()
 
 
 def test_the_seed_stays_where_it_is_put_because_another_one_would_be_paid(tab: Tab) -> None:
@@ -131,6 +86,74 @@ def test_an_impossible_length_is_told_in_our_words_on_the_marked_node_and_a_good
     assert not tab.is_marked()
 
 
+def test_a_job_that_is_not_waited_for_is_told_on_the_node_without_an_error(tab: Tab, stage: Stage) -> None:
+    before = stage.gateway.charges
+    tab.set(profile="own", seed=next(TAKES), seconds=20, size="64x64", wait=False)
+    tab.watch_texts()
+    tab.press_run()
+    tab.page.wait_for_function("() => window.sawTexts.some((text) => text.startsWith('submitted · job job_'))")
+    assert tab.alerts().count() == 0
+    tab.set(wait=True)
+    tab.press_run()
+    assert tab.wait_for_player()[1] == pytest.approx(20, abs=0.1)
+    assert stage.gateway.charges == before + 1
+
+
+def test_a_job_is_picked_on_the_node_among_the_recent_ones(tab: Tab, stage: Stage) -> None:
+    tab.set(profile="own", seed=next(TAKES), seconds=1, size="64x64", prompt="pick me on the page")
+    tab.press_run()
+    tab.wait_for_player()
+    charged = stage.gateway.charges
+    tab.clear()
+    tab.js("app.refreshComboInNodes()")
+    node = tab.add("SoraVideo_ResumeJob", profile="own")
+    options = tab.js("app.graph.getNodeById(x).widgets.find((each) => each.name === 'recent').options.values", node)
+    assert options[0] == "as job_id says"
+    assert options[1].endswith(" · own · pick me on the page")
+    tab.js(
+        "void (app.graph.getNodeById(x[0]).widgets.find((each) => each.name === 'recent').value = x[1])",
+        [node, options[1]],
+    )
+    tab.press_run()
+    assert tab.wait_for_player()[1] == pytest.approx(1, abs=0.1)
+    assert stage.gateway.charges == charged
+
+
+def test_a_storyboard_grows_a_socket_for_every_shot_and_sends_them_in_order(tab: Tab, stage: Stage) -> None:
+    if version_of(stage.comfy.checkout) < (0, 33):
+        pytest.skip("this old page shows no growing socket that may stay empty; scripts and API prompts work there")
+    tab.clear()
+    board = tab.add("SoraVideo_Storyboard", profile="own", size="64x64", seed=next(TAKES))
+    for number in range(3):
+        assert [name for name in tab.sockets(board) if name.startswith("shots.")] == [
+            f"shots.shot{each}" for each in range(number + 1)
+        ]
+        tab.connect(tab.add("SoraVideo_Shot", text=f"shot {number}", seconds=1), 0, board, f"shots.shot{number}")
+    queued = tab.api_prompt()
+    texts = [queued[queued[str(board)]["inputs"][f"shots.shot{number}"][0]]["inputs"]["text"] for number in range(3)]
+    assert texts == ["shot 0", "shot 1", "shot 2"]
+    tab.watch_texts()
+    tab.press_run()
+    assert tab.wait_for_player()[1] == pytest.approx(3, abs=0.1)
+    assert stage.gateway.stats()["jobs"][-1]["shots"] == 3
+    assert any("job job_" in text for text in tab.seen_texts())
+    assert tab.alerts().count() == 0
+
+
+def test_the_fitted_image_is_shown_on_the_node_while_its_video_is_made(tab: Tab) -> None:
+    tab.clear()
+    picture = tab.add("EmptyImage", width=640, height=640, color=0x3366CC)
+    made = tab.add("SoraVideo_Image2Video", profile="own", seconds=40, size="320x180", prompt="x", seed=next(TAKES))
+    tab.connect(picture, 0, made, "image")
+    tab.watch_texts()
+    tab.press_run()
+    tab.wait_for_picture(made)
+    assert tab.page.locator("video").count() == 0
+    assert tab.wait_for_player()[1] == pytest.approx(40, abs=0.1)
+    assert any("running · " in text for text in tab.seen_texts())
+    assert tab.alerts().count() == 0
+
+
 def test_no_key_is_in_the_page_nor_in_what_the_page_is_given(tab: Tab, stage: Stage) -> None:
     tab.set(profile="own", seed=next(TAKES), seconds=1, size="320x180")
     tab.press_run()
@@ -147,6 +170,9 @@ def test_node_and_help_speak_the_language_of_the_page(browser: Browser, stage: S
     try:
         tab.load(example(stage))
         assert tab.js(f"app.graph.nodes.find((node) => node.type === '{NODE}').title") == title
+        if locale == "zh":  # the page translates no hints of empty fields: ours are in both languages
+            hints = tab.js("[...document.querySelectorAll('textarea')].map((each) => each.placeholder)")
+            assert [hint for hint in hints if hint] == ["prompt · 提示词", "negative prompt · 反向提示词"]
         help_page = tab.open_help()
         expect(help_page.get_by_role("heading", name=title)).to_be_visible()
         picture = help_page.locator("img").first

@@ -87,4 +87,24 @@ class Inspect:
         return {"ui": {"seen": [json.dumps(seen)]}}
 
 
-NODE_CLASS_MAPPINGS = {"SoraTest_Strings": Strings, "SoraTest_Fail": Fail, "SoraTest_Inspect": Inspect}
+class Anything:
+    """A string that fits every socket."""
+
+    CATEGORY = "testing"
+    FUNCTION = "run"
+    RETURN_TYPES = ("*",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"value": ("STRING", {})}}
+
+    def run(self, value):
+        return (value,)
+
+
+NODE_CLASS_MAPPINGS = {
+    "SoraTest_Anything": Anything,
+    "SoraTest_Fail": Fail,
+    "SoraTest_Inspect": Inspect,
+    "SoraTest_Strings": Strings,
+}

@@ -1,0 +1,220 @@
+"""Makes the example workflows, their pictures, their API twins and the help pages' pictures, in a real page.
+
+Arguments are names as in api_examples, without `.json`; none: all of them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from comfyui_page import Tab, running_browser
+from comfyui_process import ROOT, checkouts, running, version_of
+from example_graphs import EXAMPLES, Example, Node, Output
+from PIL import Image
+
+WORKFLOWS, TWINS, HELP = ROOT / "example_workflows", ROOT / "api_examples", ROOT / "web" / "docs"
+ABOUT, NOTE_WIDTH = "About this graph", 420
+GAP, TITLE_HEIGHT = 70, 40  # between nodes, in the units of the canvas
+THUMBNAIL = (1200, 1024)  # pixels at most
+HELP_PICTURE = (960, 1280)
+BYTES_LIMIT = 100_000
+EDGES = {"left": 90, "top": 170, "right": 40, "bottom": 90}  # pixels that the page's own bars cover
+
+_BUILD = """(() => {
+  const made = {}
+  for (const each of x.nodes) {
+    const node = LiteGraph.createNode(each.type)
+    if (!node) throw new Error(`There is no node ${each.type}.`)
+    Object.assign(node, each.looks)
+    app.graph.add(node)
+    node.setSize([each.width, node.size[1]])
+    for (const [name, value] of Object.entries(each.values)) {
+      const widget = node.widgets.find((each) => each.name === name)
+      if (!widget) throw new Error(`${each.type} has no widget ${name}.`)
+      widget.value = value
+    }
+    made[each.id] = node
+  }
+  for (const [from, output, to, input] of x.links) {
+    const source = made[from], target = made[to]
+    const slots = [source.findOutputSlot(output), target.findInputSlot(input)]
+    if (Math.min(...slots) < 0 || !source.connect(slots[0], target, slots[1]))
+      throw new Error(`${source.type}.${output} does not go into ${target.type}.${input}.`)
+  }
+})()"""
+_SIZES = """app.graph.nodes.map((node) => {
+  const height = node.computeSize()[1] + x[node.id]
+  node.setSize([node.size[0], height])
+  return [Number(node.id), [node.size[0], height]]
+})"""
+_PLACE = "void app.graph.nodes.forEach((node) => { node.pos = x[node.id] })"
+_LOOK = (
+    "void (app.canvas.ds.scale = 1, app.canvas.ds.offset = x, app.canvas.deselectAll(), app.canvas.draw(true, true))"
+)
+_HOLD = """Promise.all([...document.querySelectorAll('video')].map((video) => {
+  video.controls = false
+  video.pause()
+  const there = new Promise((done) => video.addEventListener('seeked', done, {once: true}))
+  video.currentTime = video.duration * 0.4
+  return there
+}))"""
+_SETTLE = "new Promise((done) => setTimeout(done, 400))"
+_QUIET = {"Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False, "Comfy.Queue.ShowRunProgressBar": False}
+
+
+def build(tab: Tab, example: Example) -> None:
+    """The example's graph, in the place of what the page shows."""
+    tab.load({"nodes": [], "links": [], "last_node_id": 0, "last_link_id": 0, "version": 0.4})
+    tab.js(_BUILD, {"nodes": [*map(_node, example.nodes), _note(example)], "links": list(_links(example))})
+
+
+def _node(node: Node) -> dict[str, Any]:
+    values = {name: value for name, value in node.inputs.items() if not isinstance(value, Output)}
+    return {"id": node.id, "type": node.type, "width": node.width, "looks": {}, "values": values}
+
+
+def _note(example: Example) -> dict[str, Any]:
+    looks = {"title": ABOUT, "color": "#432", "bgcolor": "#653"}
+    return {
+        "id": len(example.nodes) + 1,
+        "type": "MarkdownNote",
+        "width": NOTE_WIDTH,
+        "looks": looks,
+        "values": {"text": example.note},
+    }
+
+
+def _links(example: Example) -> Iterator[tuple[int, str, int, str]]:
+    for node in example.nodes:
+        for name, value in node.inputs.items():
+            if isinstance(value, Output):
+                yield value.node.id, value.name, node.id, name
+
+
+def lay_out(tab: Tab, example: Example) -> dict[int, tuple[float, float, float, float]]:
+    """Gives the nodes their sizes and stands them in their columns; x, y, width and height of each."""
+    note = len(example.nodes) + 1
+    rooms = {node.id: node.room for node in example.nodes} | {note: 19 * _lines(example.note)}
+    sizes = dict(tab.js(_SIZES, rooms))
+    columns = [[node.id for node in column] for column in example.columns]
+    columns = [[note, *columns[0]], *columns[1:]] if example.note_on_top else [[note], *columns]
+    boxes, left = {}, 0.0
+    for column in columns:
+        top = 0.0
+        for number in column:
+            boxes[number] = (left, top, *sizes[number])
+            top += sizes[number][1] + TITLE_HEIGHT + GAP
+        left += max(sizes[number][0] for number in column) + GAP
+    place(tab, boxes)
+    return boxes
+
+
+def _lines(note: str) -> int:
+    """About as many as the note takes at its width; a Chinese character is as wide as two others."""
+    widths = (len(line) + sum(char > "\u2e80" for char in line) for line in note.splitlines())
+    return sum(1 + width // 75 for width in widths)
+
+
+def place(tab: Tab, boxes: dict[int, tuple[float, float, float, float]]) -> None:
+    tab.js(_PLACE, {number: box[:2] for number, box in boxes.items()})
+
+
+def workflow(tab: Tab, example: Example) -> dict[str, Any]:
+    """What the page would save, without what is this page's own."""
+    saved: dict[str, Any] = tab.js("app.graphToPrompt().then((it) => it.workflow)")
+    saved["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://github.com/sora-video-nodes/{example.api}"))
+    saved["extra"]["ds"] = {"scale": 0.8, "offset": [130, 150]}
+    for node in saved["nodes"]:
+        for slot in [*node.get("inputs", []), *node.get("outputs", [])]:
+            slot.pop("localized_name", None)  # of this page's language
+    return saved
+
+
+def shoot(tab: Tab, boxes: Sequence[tuple[float, float, float, float]], limit: tuple[int, int]) -> bytes:
+    """A JPEG of the part of the graph that these boxes take."""
+    left, top = min(box[0] for box in boxes) - 30, min(box[1] for box in boxes) - TITLE_HEIGHT - 20
+    width = int(max(box[0] + box[2] for box in boxes) + 30 - left)
+    height = int(max(box[1] + box[3] for box in boxes) + 30 - top)
+    size = {"width": width + EDGES["left"] + EDGES["right"], "height": height + EDGES["top"] + EDGES["bottom"]}
+    tab.page.set_viewport_size(size)
+    origin = tab.js("(({left, top}) => [left, top])(document.querySelector('#graph-canvas').getBoundingClientRect())")
+    tab.js(_LOOK, [EDGES["left"] - left - origin[0], EDGES["top"] - top - origin[1]])
+    tab.js(_SETTLE)
+    clip = {"x": EDGES["left"], "y": EDGES["top"], "width": width, "height": height}
+    return _jpeg(tab.page.screenshot(clip=clip), limit)
+
+
+def _jpeg(png: bytes, limit: tuple[int, int]) -> bytes:
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.thumbnail(limit, Image.Resampling.LANCZOS)
+    for quality in range(90, 30, -5):
+        held = io.BytesIO()
+        picture.save(held, "JPEG", quality=quality, optimize=True, progressive=True)
+        if held.tell() < BYTES_LIMIT:
+            return held.getvalue()
+    raise ValueError(f"The picture does not fit into {BYTES_LIMIT} bytes.")
+
+
+def clips_of(entry: dict[str, Any]) -> int:
+    """How many nodes play a clip when the prompt of this history entry is done."""
+    return sum(bool(output.get("animated") and output.get("images")) for output in entry["outputs"].values())
+
+
+def make(tab: Tab, example: Example) -> None:
+    build(tab, example)
+    entry = tab.run()
+    if entry["status"]["status_str"] != "success":
+        raise RuntimeError(f"{example.title}: {json.dumps(entry['status'])[:2000]}")
+    tab.wait_for_players(clips_of(entry))
+    tab.js(_SETTLE)
+    boxes = lay_out(tab, example)
+    tab.js(_HOLD)
+    (WORKFLOWS / f"{example.file_name}.jpg").write_bytes(shoot(tab, list(boxes.values()), THUMBNAIL))
+    for nodes in example.pictured:
+        picture = HELP / nodes[0].type / "graph.jpg"
+        picture.write_bytes(shoot(tab, [boxes[node.id] for node in nodes], HELP_PICTURE))
+    # anew: what is saved has nothing of the run
+    build(tab, example)
+    lay_out(tab, example)
+    place(tab, boxes)
+    saved = workflow(tab, example)
+    tab.load(saved)
+    _write(WORKFLOWS / f"{example.file_name}.json", saved)
+    _write(TWINS / f"{example.api}.json", tab.api_prompt(titles=True))
+
+
+def _write(path: Path, value: Any) -> None:
+    path.write_bytes((json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode("utf-8"))
+
+
+def main() -> int:
+    wanted = sys.argv[1:] or [example.api for example in EXAMPLES]
+    unknown = set(wanted) - {example.api for example in EXAMPLES}
+    if unknown:
+        sys.exit(f"No such example: {', '.join(sorted(unknown))}.")
+    found = checkouts()
+    if not found:
+        sys.exit("No ComfyUI was found (COMFYUI_DIR, comfy-cli's workspace, ~/comfy/ComfyUI).")
+    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), flags=re.MULTILINE)
+    with tempfile.TemporaryDirectory() as base, running_browser() as browser:
+        # the page takes name and version of the pack from its folder
+        folder = f"sora-video-nodes@{version[1]}" if version else "sora-video-nodes"
+        with running(max(found, key=version_of), Path(base), folder=folder) as comfy:
+            tab = Tab(browser, comfy, **_QUIET)
+            for example in EXAMPLES:
+                if example.api in wanted:
+                    print(example.file_name, flush=True)
+                    make(tab, example)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,224 @@
+"""One graph for each misuse: the message on the right node, nothing charged, and the queue goes on."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from comfyui._graphs import Prompt, board, character, clean, i2v, node, plain, remix, resume, shot, t2v
+from comfyui._host import Refused, Stage, error_of, outputs_of
+
+# what an earlier run made, for graphs that take it up: the job of another profile
+FOREIGN = "FOREIGN"
+
+
+def shots(count: int) -> Prompt:
+    return {
+        "1": shot("a", 0.5),
+        "2": board(**{f"shots.shot{number}": ["1", 0] for number in range(count)}),
+    }
+
+
+# graph, node, words
+MISUSE: dict[str, tuple[Prompt, str, str]] = {
+    "no image": ({"1": i2v("x")}, "1", "needs an image, or the address of one"),
+    "tiny image": ({"1": plain(15, 400), "2": i2v("x", image=["1", 0])}, "2", "15x400 pixels; each side must have at"),
+    "long image": ({"1": plain(2000, 100), "2": i2v("x", image=["1", 0])}, "2", "at most 10 times the other"),
+    "batch": ({"1": plain(64, 64, 3), "2": i2v("x", image=["1", 0])}, "2", "takes 1 reference image(s), not 3"),
+    "image and address": (
+        {"1": plain(64, 64), "2": i2v("x", image=["1", 0], image_url="https://a.example/b.png")},
+        "2",
+        "takes no address of an image",
+    ),
+    "no files": (
+        {"1": plain(64, 64), "2": i2v("x", image=["1", 0], profile="relay", size="", seconds=10)},
+        "2",
+        "takes no image files, only the address",
+    ),
+    "image before size": (
+        {"1": plain(64, 64), "2": i2v("x", image=["1", 0], size="10x10")},
+        "2",
+        "each side from 64 to 2048",
+    ),
+    "empty script": ({"1": board("\n# only this\n")}, "1", "has no shots"),
+    "script without a length": ({"1": board("a door opens")}, "1", "Line 1 of the script"),
+    "odd length": ({"1": board("[1s] a door\n[5] a window")}, "1", "Line 2 of the script, '[5] a window'"),
+    "broken json": ({"1": board('[{"text": "a",]')}, "1", "looks like JSON"),
+    "sum": (
+        {"1": board("[40s] a\n[30.5s] b")},
+        "1",
+        "add up to 70.5 seconds; profile 'own' makes whole seconds from 1",
+    ),
+    "fraction": ({"1": board("[1.2s] a\n[1.2s] b")}, "1", "add up to 2.4 seconds"),
+    "sum and length": ({"1": board("[3s] a", seconds=4)}, "1", "add up to 3 seconds, but 4 are asked for"),
+    "script and sockets": (
+        {"1": shot("a", 1), "2": board("[1s] b", **{"shots.shot0": ["1", 0]})},
+        "2",
+        "Clear the scr",
+    ),
+    "blank shot": ({"1": shot(" ", 1), "2": board(**{"shots.shot0": ["1", 0]})}, "2", "Shot 1 has no text"),
+    "image of a shot": (
+        {"0": plain(64, 64), "1": shot("a", 1, image=["0", 0]), "2": board(**{"shots.shot0": ["1", 0]})},
+        "2",
+        "Shot 1 has an image of its own",
+    ),
+    "remix of nothing": ({"1": remix("x", " ")}, "1", "needs the job it starts from"),
+    "remix of an unknown job": ({"1": remix("x", "job_unknown")}, "1", "There is no job 'job_unknown'"),
+    "characters": ({"1": board("[2s] a", characters="anna")}, "1", "anna"),
+    "character without a protocol for it": ({"1": character(profile="links")}, "1", "cannot do create character"),
+    "character of nothing": ({"1": character()}, "1", "given is none"),
+    "character of two": (
+        {"1": character(video_url="https://a.example/c.mp4", source_job="job_x")},
+        "1",
+        "given are video_url and source_job",
+    ),
+    "character of an upload": (
+        {
+            "1": plain(64, 64, 4),
+            "2": node("CreateVideo", images=["1", 0], fps=4.0),
+            "3": character(video=["2", 0]),
+        },
+        "3",
+        "takes no upload of a clip, only its address (video_url)",
+    ),
+    "character too long": (
+        {"1": character(video_url="https://a.example/c.mp4", start=1.0, end=4.5)},
+        "1",
+        "goes from 1 to 4.5 s; it must be 1 to 3 seconds long",
+    ),
+    "character with a comma": (
+        {"1": character(name="a, b", video_url="https://a.example/c.mp4")},
+        "1",
+        "holds a comma",
+    ),
+    "character of a foreign job": (
+        {"1": t2v("mine"), "2": character(source_job=["1", 5])},
+        "2",
+        "profile 'own', not to",
+    ),
+    "watermark unconfirmed": ({"1": clean(confirm_rights=False)}, "1", "before you confirm that the clip is yours"),
+    "watermark without a protocol for it": ({"1": clean(profile="relay")}, "1", "cannot do clean link; it can do"),
+    "clean link of a foreign job": ({"1": clean(source=FOREIGN, profile="links")}, "1", "belongs to profile 'preview'"),
+    "huge image": (
+        {
+            "1": plain(16_384, 16),
+            "2": node("ImagePadForOutpaint", image=["1", 0], left=8, top=0, right=0, bottom=0, feathering=0),
+            "3": i2v("x", image=["2", 0]),
+        },
+        "3",
+        "16392x16 pixels; no side may have more than 16384",
+    ),
+    "remix of a foreign job": ({"1": remix("x", FOREIGN)}, "1", "belongs to profile 'preview', not to 'own'"),
+    "remix of an id that the server does not know": ({"1": remix("x", "video_nowhere")}, "1", "video_nowhere"),
+    "remix with the key missing": ({"1": remix("x", "video_nowhere", profile="keyless")}, "1", "SORA_NO_KEY"),
+    "unknown character": (
+        {"1": t2v("x", profile="relay", size="", seconds=10, characters="@mara, nobody")},
+        "1",
+        "has no character 'nobody'; there are: ",
+    ),
+    "character of another profile": (
+        {"1": t2v("x", profile="links", size="", seconds=10, characters="@mara")},
+        "1",
+        "'mara' belongs to profile 'relay', not to 'links'",
+    ),
+    "something else as a character": (
+        {"1": node("SoraTest_Anything", value="anna"), "2": t2v("x", character=["1", 0])},
+        "2",
+        "connected to character is none",
+    ),
+    "something else as a shot": (
+        {"1": node("SoraTest_Anything", value="a door"), "2": board(**{"shots.shot0": ["1", 0]})},
+        "2",
+        "Shot 1 is no shot",
+    ),
+    "two shots over the limit": (shots(52), "2", "There are 52 shots connected; a storyboard takes up to 50"),
+    "a blank prompt": ({"1": t2v(" ")}, "1", "prompt is empty"),
+    "a length that is not made": ({"1": t2v("x", seconds=61)}, "1", "whole seconds from 1 to 60"),
+    "a size that is not made": ({"1": t2v("x", size="10x10")}, "1", "each side from 64 to 2048"),
+    "no key": ({"1": t2v("x", profile="keyless")}, "1", "SORA_NO_KEY"),
+    "no key for a board": ({"1": board("[2s] a", profile="keyless")}, "1", "SORA_NO_KEY"),
+    "no key for the quota": ({"1": node("SoraVideo_Quota", profile="keyless")}, "1", "SORA_NO_KEY"),
+    "a path outside": ({"1": t2v("x", filename_prefix="../../etc/x")}, "1", "below the output folder"),
+    "a path outside for an image": (
+        {"1": plain(64, 64), "2": i2v("x", image=["1", 0], filename_prefix="/etc/x")},
+        "2",
+        "below the output folder",
+    ),
+    "a path outside for a job": ({"1": resume(FOREIGN, filename_prefix="../x")}, "1", "below the output folder"),
+    "a job that is not there": ({"1": resume("job_nowhere")}, "1", "There is no job 'job_nowhere'"),
+    "a remote id that is not there": ({"1": resume("video_nowhere")}, "1", "video_nowhere"),
+    "no job": ({"1": resume("  ")}, "1", "The job id is empty"),
+}
+
+QUEUED: dict[str, tuple[Prompt, str, str]] = {
+    "a picture as a shot": ({"1": plain(64, 64), "2": board(**{"shots.shot0": ["1", 0]})}, "2", "return_type_mismatch"),
+    "a shot as a picture": ({"1": shot("a", 1), "2": i2v("x", image=["1", 0])}, "2", "return_type_mismatch"),
+    "a picture as a character": ({"1": plain(64, 64), "2": t2v("x", character=["1", 0])}, "2", "return_type_mismatch"),
+    "a picture as a job": ({"1": plain(64, 64), "2": remix("x", ["1", 0])}, "2", "return_type_mismatch"),
+    **{
+        f"an unknown profile of {name}": ({"1": made}, "1", "There is no profile 'nobody'")
+        for name, made in {
+            "text": t2v("x", profile="nobody"),
+            "image": i2v("x", profile="nobody"),
+            "board": board("[1s] a", profile="nobody"),
+            "remix": remix("x", "y", profile="nobody"),
+            "clean": clean(profile="nobody"),
+            "character": character(profile="nobody"),
+            "resume": resume("x", profile="nobody"),
+            "quota": node("SoraVideo_Quota", profile="nobody"),
+        }.items()
+    },
+    "a length of text": ({"1": t2v("x", seconds="long")}, "1", "invalid_input_type"),
+    "a fit that is none": ({"1": i2v("x", fit="squeeze")}, "1", "value_not_in_list"),
+    "an on_error that is none": ({"1": t2v("x", on_error="ignore")}, "1", "value_not_in_list"),
+    "a shot without end": ({"1": shot("a", 0), "2": board(**{"shots.shot0": ["1", 0]})}, "1", "value_smaller_than_min"),
+}
+
+
+@pytest.fixture(scope="module")
+def ends(stage: Stage) -> dict[str, dict[str, Any]]:
+    """The history entry of every graph. They are queued at once: each one runs after those before it failed."""
+    clip = "https://a.example/mara.mp4"
+    made = stage.comfy.run(
+        {
+            "1": t2v("mine"),
+            "2": t2v("theirs", profile="preview"),
+            "3": character(name="mara", video_url=clip),
+        }
+    )
+    foreign = outputs_of(made)["2"]["text"][1]
+    charged = stage.gateway.charges
+    text = {case: json.dumps(prompt).replace(FOREIGN, foreign) for case, (prompt, _, _) in MISUSE.items()}
+    queued = {case: stage.comfy.queue(json.loads(prompt)) for case, prompt in text.items()}
+    ended = {case: stage.comfy.wait(prompt_id) for case, prompt_id in queued.items()}
+    paid = [job["prompt"] for job in stage.gateway.stats()["jobs"][charged:]]
+    assert paid == []
+    outputs_of(stage.comfy.run({"1": t2v("mine", filename_prefix="the/queue/goes/on")}))
+    return ended
+
+
+@pytest.mark.parametrize("case", MISUSE)
+def test_a_misuse_is_named_on_its_node_in_both_languages(ends: dict[str, dict[str, Any]], case: str) -> None:
+    _, where, words = MISUSE[case]
+    error = error_of(ends[case])
+    assert error["node_id"] == where
+    assert words in error["exception_message"]
+    assert "Traceback" not in error["exception_message"]
+    assert any("\u4e00" <= each <= "\u9fff" for each in error["exception_message"])
+    assert error["exception_type"].startswith("sora_core.errors.")
+
+
+@pytest.mark.parametrize("case", QUEUED)
+def test_what_can_be_known_before_is_refused_when_queued_on_its_node(stage: Stage, case: str) -> None:
+    prompt, where, words = QUEUED[case]
+    with pytest.raises(Refused) as refused:
+        stage.comfy.queue(prompt)
+    assert words in json.dumps(refused.value.args[0]["node_errors"][where])
+
+
+@pytest.mark.parametrize("prompt", [{"1": board("a door opens")}, {"1": clean(confirm_rights=False)}])
+def test_what_is_wrong_is_also_said_on_the_node(stage: Stage, prompt: Prompt) -> None:
+    told = stage.comfy.run_watched(prompt)
+    messages = [each["data"] for each in told if isinstance(each, dict) and each["type"] == "execution_error"]
+    assert messages[0]["exception_message"].strip() in {each.strip() for each in told if isinstance(each, str)}

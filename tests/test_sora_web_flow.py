@@ -1,0 +1,501 @@
+"""The Sora web protocol from token to file, against the gateway; what was charged is in its books."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _command import Command
+from _gateway import GatewayProcess
+from PIL import Image
+
+from sora_core.connection import Connection
+from sora_core.engine import Engine
+from sora_core.errors import (
+    AuthError,
+    BadResponse,
+    ChallengePage,
+    JobFailed,
+    ModerationRejected,
+    QuotaExceeded,
+    RequestRejected,
+    SoraError,
+    SubmissionUnknown,
+)
+from sora_core.models import Character, Delivery, Destination, GenerationRequest, Operation, Shot, Upload
+from sora_core.profiles import Profile
+from sora_core.providers.sora_web import lookup, tasks
+
+KEY = "web-key-77aa41"
+SESSION = f"sess-{KEY}"
+DIALECTS = ("", "document", "no-pow", "steep", "beyond", "brief", "late")
+POST = "s_690d100857248191b679e6de12db840e"  # somebody's, which the gateway always has
+FREE_OF_DRAWING = {"on": "create", "do": "fail"}
+AFTER_ONE = {**FREE_OF_DRAWING, "skip": 1}  # that is refused
+
+
+class Desk:
+    """An engine with a profile for each way in which the gateway speaks the protocol, and the gateway's books."""
+
+    def __init__(self, gateway: GatewayProcess, folder: Path) -> None:
+        self.gateway = gateway
+        self.out = folder / "out"
+        self.engine = Engine(folder / "home")
+        for dialect in DIALECTS:
+            self.add(dialect or "web", dialect=dialect)
+        self.add("refresh", key_env="WEB_REFRESH", dialect="brief")
+        self.add("parsing", extra={"parse_url": f"{gateway.url}/sora-web", "parse_token_env": "WEB_REFRESH"})
+
+    def add(self, name: str, *, dialect: str = "", key_env: str = "WEB_SESSION", **more: Any) -> None:
+        url = self.gateway.url + (f"/sora-web~{dialect}" if dialect else "/sora-web")
+        self.engine.profiles.add(
+            Profile(name, provider="sora_web", base_url=url, key_env=key_env, poll_seconds=0.1, **more)
+        )
+
+    def make(
+        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = "web", **facts: Any
+    ) -> Delivery:
+        request = GenerationRequest(operation, prompt, **facts)
+        return self.engine.generate(request, profile, Destination(self.out), lambda progress: None).result(60)
+
+    def cast(self, name: str, profile: str = "web", **facts: Any) -> Character:
+        request = GenerationRequest(Operation.CREATE_CHARACTER, "", **{"end": 2.0, **facts})
+        return self.engine.create_character(request, profile, name, lambda progress: None).result(60)
+
+    def ordered(self, prompt: str, *arguments: Any, **facts: Any) -> dict[str, Any]:
+        """What the books say about a job that was made to fail, so that nothing had to be drawn."""
+        self.gateway.fault(FREE_OF_DRAWING)
+        with pytest.raises(JobFailed):
+            self.make(prompt, *arguments, **facts)
+        return dict(self.gateway.stats()["jobs"][-1])
+
+    def refused(self, prompt: str, profile: str = "web") -> SoraError:
+        with pytest.raises(SoraError) as caught:
+            self.make(prompt, profile=profile)
+        return caught.value
+
+    def asked(self, page: str) -> int:
+        counts = self.gateway.stats()["requests"]
+        return sum(count for name, count in counts.items() if name.partition(".")[2] == page)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("SORA_")]:
+            patch.delenv(name)
+        patch.setenv("WEB_SESSION", SESSION)
+        patch.setenv("WEB_REFRESH", KEY)
+        gateway = GatewayProcess(speed=400, key=KEY)
+        desk = Desk(gateway, tmp_path_factory.mktemp("sora_web"))
+        yield desk
+        desk.engine.close()
+        gateway.stop()
+
+
+@pytest.fixture(autouse=True)
+def _no_faults(desk: Desk) -> None:
+    desk.gateway.fault()
+
+
+@pytest.fixture(scope="module")
+def source(desk: Desk) -> Delivery:
+    """The one clip that is really drawn; the others are made to fail."""
+    return desk.make("a lighthouse")
+
+
+@pytest.fixture(scope="module")
+def picture() -> Upload:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "PNG")
+    return Upload(file.getvalue(), "image/png", "a.png")
+
+
+def test_text_becomes_a_video_and_is_paid_once(desk, source):
+    assert source.path.is_file()
+    assert (source.width, source.height, round(source.seconds)) == (1280, 720, 10)
+    charges = desk.gateway.charges
+    assert desk.make("a lighthouse").reused
+    assert desk.gateway.charges == charges
+
+
+def test_a_server_to_the_letter_of_the_document_is_understood(desk):
+    made = desk.make("a lighthouse", profile="document")
+    assert made.path.is_file()
+    assert made.remote_id.startswith("gen_")
+
+
+@pytest.mark.parametrize("profile", ["web", "document"])
+def test_what_is_asked_for_reaches_the_server(desk, picture, profile):
+    job = desk.ordered("a tower", profile=profile, orientation="portrait", seconds=15, quality="hd", style="anime")
+    assert (job["model"], job["size"], job["seconds"]) == ("sy_ore", "1024x1792", 15)
+    assert desk.ordered("a long one", profile=profile, seconds=25)["model"] == "sy_8"
+    assert desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, profile=profile, images=(picture,))["has_image"]
+    shots = (Shot("a door", 4.0), Shot("a cat", 6.0))
+    assert "Shot 2:" in desk.ordered("film noir", Operation.STORYBOARD, profile=profile, shots=shots)["prompt"]
+    address = f"https://server.example/p/{POST}"
+    assert desk.ordered("at night", Operation.REMIX, profile=profile, source_id=address)["remix_of"] == POST
+
+
+@pytest.mark.parametrize("profile", ["web", "document"])
+def test_a_picture_comes_from_text_and_from_another_picture(desk, picture, profile):
+    made = desk.make("a tower", Operation.IMAGE, profile=profile)
+    with Image.open(made.path) as image:
+        assert image.size == (540, 360)
+    square = desk.make("a tower", Operation.IMAGE, profile=profile, orientation="square", images=(picture,))
+    assert (square.width, square.height) == (360, 360)
+
+
+@pytest.mark.parametrize("profile", ["web", "document"])
+def test_a_better_prompt_is_paid_once(desk, profile):
+    request = GenerationRequest(Operation.ENHANCE_PROMPT, "a cat", expansion="long")
+    charges = desk.gateway.charges
+    texts = {desk.engine.enhance_prompt(request, profile, lambda progress: None).result(30) for _ in range(2)}
+    assert len(texts) == 1
+    assert "within 20 seconds" in texts.pop()
+    assert desk.gateway.charges == charges + 1
+
+
+class TestSentinel:
+    def test_a_server_that_wants_no_proof_gets_the_first_one(self, desk):
+        assert desk.ordered("no proof", profile="no-pow")["prompt"] == "no proof"
+
+    def test_a_steep_one_is_found(self, desk):
+        assert desk.ordered("steep", profile="steep")["prompt"] == "steep"
+
+    def test_one_that_nobody_finds_is_refused_before_anything_is_sent(self, desk):
+        creates, charges = desk.asked("create"), desk.gateway.charges
+        error = desk.refused("too steep", profile="beyond")
+        assert type(error) is BadResponse
+        assert "000000000000000f" in error.message
+        assert (desk.asked("create"), desk.gateway.charges) == (creates, charges)
+
+    def test_a_token_that_is_no_longer_taken_is_made_anew_once(self, desk):
+        charges = desk.gateway.charges
+        blocked = {"on": "create", "do": "refuse", "status": 400, "code": "sentinel_block"}
+        desk.gateway.fault(blocked, AFTER_ONE)
+        with pytest.raises(JobFailed):
+            desk.make("blocked once")
+        assert desk.gateway.charges == charges + 1
+        desk.gateway.fault({**blocked, "times": 2})
+        assert "sentinel" in desk.refused("blocked twice").fix
+
+
+class TestTokens:
+    def read(self, desk: Desk, profile: str, count: int) -> None:
+        """So many jobs at once that all want a token."""
+        for waiter in [desk.engine.quota(profile) for _ in range(count)]:
+            assert waiter.result(30).remaining
+
+    def test_one_refresh_serves_all_who_wait_and_a_rotated_token_goes_on(self, desk):
+        before = desk.asked("oauth")
+        self.read(desk, "refresh", 8)
+        assert desk.asked("oauth") == before + 1
+        time.sleep(2.1)  # the tokens of this server live for two seconds
+        self.read(desk, "refresh", 8)
+        assert desk.asked("oauth") == before + 2
+
+    def test_another_process_goes_on_with_the_rotated_token(self, desk):
+        self.read(desk, "refresh", 1)
+        time.sleep(2.1)
+        other = Engine(desk.engine.home)
+        try:
+            assert other.quota("refresh").result(30).remaining
+        finally:
+            other.close()
+        time.sleep(2.1)
+        self.read(desk, "refresh", 1)  # what the other one rotated is taken from the disk
+
+    def test_no_token_is_readable_on_the_disk(self, desk):
+        self.read(desk, "refresh", 1)
+        kept = [path for path in desk.engine.home.rglob("*") if path.is_file()]
+        assert any(path.suffix == ".sealed" for path in kept)
+        for path in kept:
+            assert not re.search(rb"rt_[\w-]{20}|eyJ[\w-]{20}|sess-", path.read_bytes())
+
+    def test_a_session_is_asked_once_however_many_wait(self, desk):
+        desk.add("session", dialect="unrotated")
+        before = desk.asked("session")
+        self.read(desk, "session", 8)
+        assert desk.asked("session") == before + 1
+
+    def test_a_charge_that_an_expired_token_was_refused_for_goes_out_once_more_after_a_refresh(self, desk):
+        self.read(desk, "refresh", 1)
+        charges, creates, refreshes = desk.gateway.charges, desk.asked("create"), desk.asked("oauth")
+        desk.gateway.fault({"on": "create", "do": "refuse", "status": 401, "code": "token_expired"}, AFTER_ONE)
+        with pytest.raises(JobFailed):
+            desk.make("expired", profile="refresh")
+        assert desk.gateway.charges == charges + 1
+        assert desk.asked("create") == creates + 2
+        assert desk.asked("oauth") >= refreshes + 1
+
+    def test_a_token_that_is_refused_again_is_told_to_the_user(self, desk):
+        charges = desk.gateway.charges
+        desk.gateway.fault({"on": "create", "do": "refuse", "status": 401, "code": "token_invalidated", "times": None})
+        assert type(desk.refused("refused twice", profile="refresh")) is AuthError
+        assert desk.gateway.charges == charges
+
+    def test_an_access_token_is_sent_as_it_is_and_cannot_be_renewed(self, desk, monkeypatch):
+        monkeypatch.setenv("WEB_ACCESS", "eyJhbGciOiJub25lIn0.e30.wrong")
+        desk.add("access", key_env="WEB_ACCESS")
+        before = desk.asked("oauth"), desk.asked("session")
+        error = desk.refused("with a wrong token", profile="access")
+        assert type(error) is AuthError
+        assert (desk.asked("oauth"), desk.asked("session")) == before
+
+    def test_a_session_that_has_ended_names_what_to_do(self, desk, monkeypatch):
+        monkeypatch.setenv("WEB_ENDED", "sess-somebody-elses")
+        desk.add("ended", key_env="WEB_ENDED")
+        error = desk.refused("nobody", profile="ended")
+        assert type(error) is AuthError
+        assert "profiles key" in error.fix
+        assert "somebody-elses" not in str(error)
+
+
+REFUSALS = [
+    (400, "bad_request", RequestRejected),
+    (401, "token_invalidated", AuthError),
+    (403, "unsupported_country_code", AuthError),
+    (400, "phone_number_required", AuthError),
+    (429, "rate_limit_exhausted", QuotaExceeded),
+    (400, "content_policy_violation", ModerationRejected),
+    (400, "safety_filter_triggered", ModerationRejected),
+    (403, "challenge", ChallengePage),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "kind"), REFUSALS, ids=[code for _, code, _ in REFUSALS])
+def test_a_refusal_is_told_apart_and_charges_nothing(desk, status, code, kind):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "refuse", "status": status, "code": code, "times": None})
+    error = desk.refused(f"refused: {code}")
+    assert type(error) is kind
+    assert error.fix
+    assert error.fix_zh
+    assert desk.gateway.charges == charges
+
+
+def test_a_full_server_is_waited_for_and_pays_once(desk):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "refuse", "status": 400, "code": "heavy_load"}, AFTER_ONE)
+    with pytest.raises(JobFailed):
+        desk.make("when it is full")
+    assert desk.gateway.charges == charges + 1
+
+
+def test_a_violation_and_an_error_of_a_draft_are_told_apart(desk):
+    desk.gateway.fault({"on": "create", "do": "fail", "code": "sora_content_violation", "message": "guardrails"})
+    assert type(desk.refused("a violation")) is ModerationRejected
+    desk.gateway.fault({"on": "create", "do": "fail", "code": "sora_error", "message": "it broke"})
+    error = desk.refused("an error")
+    assert type(error) is JobFailed
+    assert "it broke" in error.message
+
+
+def test_a_draft_that_is_late_with_its_link_is_waited_for(desk):
+    assert desk.make("a lighthouse", profile="late").path.is_file()
+
+
+def test_a_draft_that_stays_without_a_link_is_left_for_later_and_not_paid_again(desk, monkeypatch):
+    monkeypatch.setattr(lookup, "LOOKS_FOR_A_LINK", 0)
+    charges = desk.gateway.charges
+    error = desk.refused("a lighthouse by night", profile="late")
+    assert error.kind == "NotReady"
+    monkeypatch.undo()
+    assert desk.make("a lighthouse by night", profile="late").path.is_file()
+    assert desk.gateway.charges == charges + 1
+
+
+def test_a_task_is_found_beyond_the_first_page_of_drafts(desk, source, monkeypatch):
+    desk.ordered("one more draft")
+    monkeypatch.setattr(tasks, "PAGE", 1)
+
+    async def look(connection: Connection) -> Any:
+        return await connection.provider.fetch(connection.http, source.remote_id)
+
+    before = desk.asked("drafts")
+    assert desk.engine.ask("web", look).result(30).url
+    assert desk.asked("drafts") > before + 1
+
+
+def test_a_lost_answer_is_looked_up_in_the_lists_and_not_paid_again(desk):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    made = desk.make("a lost answer")
+    assert made.path.is_file()
+    assert desk.gateway.charges == charges + 1
+
+
+def test_a_lost_answer_about_a_picture_is_never_sent_again(desk):
+    charges = desk.gateway.charges
+    desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    for _ in range(2):
+        with pytest.raises(SubmissionUnknown):
+            desk.make("a lost picture", Operation.IMAGE)
+    assert desk.gateway.charges == charges + 1
+
+
+class TestCharacters:
+    def test_a_clip_becomes_one_that_videos_can_name(self, desk, source):
+        clip = Upload(source.path.read_bytes(), "video/mp4", "mia.mp4")
+        charges = desk.gateway.charges
+        mia = desk.cast("mia", clip=clip)
+        assert mia.character_id.startswith("char_")
+        assert mia.username
+        assert desk.cast("mia again", source_id=source.remote_id).character_id != mia.character_id
+        assert desk.gateway.charges == charges + 2
+        assert f"@{mia.username}" in desk.ordered("mia dances", characters=("mia",))["prompt"]
+
+    def test_one_by_the_letter_of_the_document_may_be_public(self, desk, source):
+        desk.add("showing", dialect="document", extra={"character_visibility": "public"})
+        before = desk.asked("visibility")
+        clip = Upload(source.path.read_bytes(), "video/mp4", "bo.mp4")
+        assert desk.cast("bo", profile="showing", clip=clip).character_id.startswith("char_")
+        assert desk.asked("visibility") == before + 1
+
+    def test_a_lost_answer_to_the_last_step_loses_no_character(self, desk, source):
+        clip = Upload(source.path.read_bytes(), "video/mp4", "lea.mp4")
+        desk.gateway.fault({"on": "character", "do": "drop", "when": "after"})
+        charges = desk.gateway.charges
+        lea = desk.cast("lea", clip=clip, start=1.0, end=3.0)
+        assert lea.character_id.startswith("cameo_")  # stands for the id that was lost
+        assert f"@{lea.username}" in desk.ordered("lea dances", characters=("lea",))["prompt"]
+        assert desk.gateway.charges == charges + 1 + 1
+
+    def test_a_lost_answer_to_the_upload_is_not_sent_again(self, desk, source):
+        clip = Upload(source.path.read_bytes(), "video/mp4", "kim.mp4")
+        desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+        charges = desk.gateway.charges
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                desk.cast("kim", clip=clip, start=0.5, end=2.0)
+        assert desk.gateway.charges == charges + 1
+
+
+class TestCleanLinks:
+    def clean(self, desk: Desk, profile: str = "web", seed: int = 0, **facts: Any) -> Delivery:
+        return desk.make("", Operation.CLEAN_LINK, profile=profile, seed=seed, **facts)
+
+    @pytest.mark.parametrize("profile", ["web", "document"])
+    def test_a_draft_is_published_read_and_taken_back(self, desk, source, profile):
+        made = source if profile == "web" else desk.make("a lighthouse", profile=profile)
+        posts, deleted, charges = desk.asked("publish"), desk.asked("unpublish"), desk.gateway.charges
+        clean = self.clean(desk, profile, source_id=made.remote_id)
+        assert clean.path.is_file()
+        assert clean.remote_id.startswith("post:s_")
+        assert (desk.asked("publish"), desk.asked("unpublish")) == (posts + 1, deleted + 1)
+        assert desk.gateway.charges == charges
+
+    def test_a_deletion_that_fails_at_first_is_tried_until_it_works(self, desk, source):
+        desk.gateway.fault({"on": "delete", "do": "status", "status": 500, "times": 2})
+        deleted = desk.asked("unpublish")
+        assert self.clean(desk, seed=1, source_id=source.remote_id).path.is_file()
+        assert desk.asked("unpublish") == deleted + 3
+
+    def test_a_deletion_that_is_refused_names_the_post_and_can_be_tried_again(self, desk, source):
+        desk.gateway.fault({"on": "delete", "do": "refuse", "status": 403, "code": "forbidden", "times": None})
+        posts = desk.asked("publish")
+        with pytest.raises(AuthError) as caught:
+            self.clean(desk, seed=2, source_id=source.remote_id)
+        post_id = (caught.value.remote_id or "").removeprefix("post:")
+        assert post_id.startswith("s_")
+        assert f"The post {post_id} is still public" in caught.value.message
+        assert post_id in caught.value.fix
+        desk.gateway.fault()
+        assert self.clean(desk, seed=2, source_id=source.remote_id).path.is_file()
+        assert desk.asked("publish") == posts + 1
+
+    def test_a_lost_answer_leads_to_no_second_post(self, desk, source):
+        desk.gateway.fault({"on": "publish", "do": "drop", "when": "after"})
+        posts = desk.asked("publish")
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                self.clean(desk, seed=3, source_id=source.remote_id)
+        assert desk.asked("publish") == posts + 1
+
+    def test_the_parse_service_finds_the_clip_behind_an_address(self, desk, source):
+        posts = desk.asked("publish")
+        address = f"https://server.example/p/{source.remote_id}"
+        assert self.clean(desk, "parsing", source_url=address).path.is_file()
+        assert desk.asked("publish") == posts
+
+
+@pytest.fixture(scope="module")
+def run(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Command:
+    command = Command(tmp_path_factory.mktemp("command"), WEB_SESSION=SESSION)
+    url = f"{desk.gateway.url}/sora-web"
+    added = command("profiles", "add", "web", "--provider", "sora_web", "--base-url", url, "--key-env", "WEB_SESSION")
+    assert added.code == 0, added.err
+    return command
+
+
+class TestTheCommand:
+    def test_the_account_is_shown_whole(self, run):
+        shown = run("account", "show", "--profile", "web", "--json").json
+        assert shown["user"]["email"]
+        assert shown["subscriptions"][0]["plan"] == "chatgpt_plus"
+        assert shown["invite"] == {"code": "SORA-PREV-IEW1", "used": 2, "total": 5}
+        assert shown["quota"]["remaining"] > 0
+        assert shown["quota"]["resets_in"] > 0
+        text = run("account", "show", "--profile", "web").out
+        assert "used 2 of 5" in text
+        assert "ChatGPT Plus until 20" in text
+
+    def test_it_is_activated_invited_and_named(self, run):
+        for words in (("activate",), ("invite", "SORA-AAAA-BBBB"), ("username", "set", "tester")):
+            done = run("account", *words, "--profile", "web")
+            assert done.code == 0, done.err
+        assert run("account", "show", "--profile", "web", "--json").json["user"]["username"] == "tester"
+        for name, is_free in (("somebody_new", True), ("sora", False)):
+            answer = run("account", "username", "check", name, "--profile", "web", "--json")
+            assert answer.json == {"available": is_free}
+
+    def test_a_wrong_invitation_is_told(self, run):
+        refused = run("account", "invite", "nonsense", "--profile", "web")
+        assert refused.code == 3
+        assert "not valid" in refused.err
+
+    def test_other_protocols_have_no_account(self, run):
+        assert run("account", "show", "--profile", "preview").code == 2
+
+    def test_the_doctor_finds_nothing_wrong(self, run):
+        seen = run("doctor", "web")
+        assert seen.code == 0, seen.out + seen.err
+        assert "videos left" in seen.out
+
+    def test_a_character_is_made_of_a_clip_and_taken_off_the_server(self, run, desk, source):
+        made = run("character", "create", "zoe", "--profile", "web", "--video", str(source.path), "--end", "2")
+        assert made.code == 0, made.err
+        before = desk.asked("forget")
+        done = run("character", "delete", "zoe", "--profile", "web", "--remote")
+        assert done.code == 0, done.err
+        assert desk.asked("forget") == before + 1
+        assert run("character", "list", "--json").json == []
+
+    def test_a_kill_right_after_the_post_leaves_a_job_that_takes_it_back(self, run, desk, source):
+        posts, deleted = desk.asked("publish"), desk.asked("unpublish")
+        words = ("clean", source.remote_id, "--profile", "web", "--confirm-rights", "--json")
+        run.start(*words, kill_at=("record_submitted", "after")).communicate(timeout=60)
+        assert (desk.asked("publish"), desk.asked("unpublish")) == (posts + 1, deleted)
+        (job,) = [job for job in run.jobs() if job["operation"] == "clean_link"]
+        ended = run("resume", job["job_id"])
+        assert ended.code == 4  # the link went with the process that knew it
+        assert "taken back" in ended.err
+        assert (desk.asked("publish"), desk.asked("unpublish")) == (posts + 1, deleted + 1)
+        assert run(*words).json["path"]  # a new post, asked for by hand
+
+
+def test_every_page_of_the_document_was_asked_for(desk):
+    """Runs last in this file: what the tests above have called, by the gateway's books."""
+    pages = (
+        "session oauth sentinel me subscriptions invite quota activate accept_invite check_username set_username "
+        "upload character file_upload image create storyboard enhance pending drafts recent publish unpublish parse "
+        "cameo finalize visibility forget content"
+    )
+    assert [page for page in pages.split() if not desk.asked(page)] == []
