@@ -11,7 +11,7 @@ from typing import Any
 
 from ..sora_core import rows
 from ..sora_core.engine import Waiter
-from ..sora_core.errors import SoraError
+from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.models import Delivery, GenerationRequest
 from ..sora_core.rows import Job
 from . import _host as host
@@ -150,6 +150,11 @@ async def deliver(
 ) -> Result:
     """Waits for the job and hands out its video, with frames and audio when they are wanted."""
     delivery = await host.wait_for(waiter, reports)
+    if not delivery.fps:
+        raise InvalidRequest(
+            f"Job {delivery.job_id} made a picture, {delivery.path}, and no video; Sora Image with the same inputs "
+            "hands it out, free."
+        )
     host.show_text(f"{'found, nothing charged' if delivery.reused else 'done'} · job {delivery.job_id}")
     step = options.get("frame_step", 1)
     frames: Any = host.blocked(_SKIPPED)

@@ -50,6 +50,7 @@ class Connections:
         self._credentials = credentials
         self._clock = clock
         self._open: dict[str, tuple[tuple[object, ...], Connection]] = {}
+        self._retired: list[Connection] = []
         self._gateway: tuple[Gateway, Secret] | None = None
         self._starting = asyncio.Lock()
 
@@ -66,6 +67,8 @@ class Connections:
         known = self._open.get(name)
         if known and known[0] == identity:
             return known[1]
+        if known:
+            self._retired.append(known[1])  # jobs may still be at work over it
         connection = self._connect(profile, provider, base_url, key, proxy)
         self._open[name] = (identity, connection)
         return connection
@@ -106,9 +109,10 @@ class Connections:
             return f"{gateway.url}/openai/v1", secret
 
     async def aclose(self) -> None:
-        for _, connection in self._open.values():
+        for connection in (*self._retired, *(connection for _, connection in self._open.values())):
             await connection.http.aclose()
         self._open.clear()
+        self._retired.clear()
         if self._gateway:
             await self._gateway[0].stop()
             self._gateway = None

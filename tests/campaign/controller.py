@@ -25,6 +25,7 @@ from sora_core.profiles import Profiles
 from sora_core.providers import PROVIDERS
 
 KEY = "campaign-key-7d1e"
+_KEYS = {"CAMPAIGN_KEY": KEY, "CAMPAIGN_SESSION": f"sess-{KEY}"}
 _TICK_SECONDS = 0.2
 _IDLE_SECONDS = 10.0
 
@@ -151,7 +152,7 @@ class _Round:
             str(self._chance.randrange(2**31)),
         ]  # fmt: skip
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
-        env = {**clean, "SORA_HOME": str(self._home), "CAMPAIGN_KEY": KEY, "PYTHONPATH": str(ROOT / "tests")}
+        env = {**clean, "SORA_HOME": str(self._home), **_KEYS, "PYTHONPATH": str(ROOT / "tests")}
         with (self._folder / "log").open("ab") as log:
             self._clients[client] = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
 
@@ -242,7 +243,7 @@ class _Round:
 
     def _cancel_stuck(self) -> None:
         """By the command, as a user does; a protocol that cannot leaves the row with the job's id."""
-        env = {**os.environ, "SORA_HOME": str(self._home), "CAMPAIGN_KEY": KEY}
+        env = {**os.environ, "SORA_HOME": str(self._home), **_KEYS}
         command = [sys.executable, "-m", "sora_core"]
         listed = subprocess.run([*command, "jobs", "--json"], cwd=ROOT, env=env, capture_output=True, check=True)
         for job in json.loads(listed.stdout):

@@ -14,7 +14,7 @@ from campaign.report import BEGIN, END, table, write_into
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_under_random_faults_and_kills_nobody_pays_twice_and_nothing_paid_for_is_lost(tmp_path: Path) -> None:
-    outcome = run(Settings(jobs=60, seed=7, workers=2), tmp_path, patience=6, storm_seconds=18)
+    outcome = run(Settings(jobs=60, seed=7, workers=2), tmp_path, patience=12, storm_seconds=18)
     print(table(outcome))
     assert outcome.verdict.wrong == []
     counts = outcome.verdict.counts

@@ -94,9 +94,10 @@ def _end_of(job: Job) -> str:
 
 
 def _same(remote_id: str, gateway_id: str) -> bool:
-    """Protocols write the gateway's id in their own ways: as a UUID, with another prefix."""
+    """Protocols write the gateway's id in their own ways: as a UUID, with another prefix, backwards."""
     plain = gateway_id.removeprefix("video_").lower()
-    return plain in re.sub(r"[^0-9a-z]", "", remote_id.lower())
+    written = re.sub(r"[^0-9a-z]", "", remote_id.lower())
+    return plain in written or plain[::-1] in written
 
 
 def _judge_files(jobs: list[Job], output: Path, verdict: Verdict) -> None:

@@ -13,7 +13,8 @@ import examples
 import pytest
 from comfyui._browser import Tab, chromium
 from comfyui._host import KEY, Stage, outputs_of
-from example_graphs import EXAMPLES, Example
+from comfyui_process import version_of
+from example_graphs import EXAMPLES, Example, Node
 from PIL import Image
 
 NAMED = {example.api: example for example in EXAMPLES}
@@ -42,6 +43,16 @@ def twin(example: Example) -> dict[str, Any]:
     return prompt
 
 
+def without_core_choices(prompt: dict[str, Any]) -> dict[str, Any]:
+    """Core's nodes without their nested inputs, which differ between versions: Save Video got a `format.codec`."""
+    return {
+        number: node
+        if node["class_type"].startswith("SoraVideo_")
+        else {**node, "inputs": {name: value for name, value in node["inputs"].items() if "." not in name}}
+        for number, node in prompt.items()
+    }
+
+
 def test_all_are_offered_as_templates_and_nothing_else(stage: Stage) -> None:
     offered = stage.comfy.get("/api/workflow_templates").json()[stage.comfy.pack.name]
     assert sorted(offered) == sorted(example.file_name for example in EXAMPLES)
@@ -57,25 +68,24 @@ class TestExample:
     def test_opens_runs_to_the_end_and_plays_its_clips(self, opened, stage, example):
         opened.load(template(stage, example))
         assert opened.missing_types() == []
-        assert opened.api_prompt() == twin(example)
+        assert without_core_choices(opened.api_prompt()) == without_core_choices(twin(example))
         opened.see_all()
         entry = opened.run()
-        assert set(outputs_of(entry)) >= {
-            str(node.id) for node in example.nodes if node.type.startswith("SoraVideo_")
-        } - {str(node.id) for node in example.nodes if node.type == "SoraVideo_Shot"}
+        assert set(outputs_of(entry)) >= {str(node.id) for node in telling(example)}
         opened.wait_for_players(examples.clips_of(entry))
         assert opened.alerts().count() == 0
         assert opened.complaints == []
 
-    def test_is_what_its_description_builds(self, opened, example):
+    def test_is_what_its_description_builds(self, opened, stage, example):
+        if version_of(stage.comfy.checkout) < (0, 33):
+            pytest.skip("examples are built on the newest ComfyUI")
         examples.build(opened, example)
         assert opened.api_prompt() == twin(example)
 
     def test_its_twin_runs_without_a_page(self, stage, example):
         outputs = outputs_of(stage.comfy.run(twin(example)))
-        for node in example.nodes:
-            if node.type.startswith("SoraVideo_") and node.type != "SoraVideo_Shot":
-                assert outputs[str(node.id)]["text"], node.type
+        for node in telling(example):
+            assert outputs[str(node.id)]["text"], node.type
         for path in files_of(stage, outputs):
             assert path.stat().st_size
 
@@ -89,15 +99,13 @@ def test_the_saved_clip_dropped_on_an_empty_canvas_restores_the_graph(opened: Ta
     opened.clear()
     opened.drop(clip)
     opened.page.wait_for_function("(count) => app.graph.nodes.length === count", arg=len(example.nodes) + 1)
-    assert opened.api_prompt() == twin(example)
+    assert without_core_choices(opened.api_prompt()) == without_core_choices(twin(example))
     assert opened.alerts().count() == 0
 
 
 def test_no_secret_and_no_path_of_this_machine_is_in_what_was_made(stage: Stage) -> None:
-    for name in ("end_to_end", "image"):  # with a profile that has a key
-        prompt = json.loads(json.dumps(twin(NAMED[name])).replace('"preview"', '"own"'))
-        workflow = json.loads(json.dumps(template(stage, NAMED[name])).replace('"preview"', '"own"'))
-        outputs_of(stage.comfy.wait(stage.comfy.queue(prompt, workflow=workflow)))
+    for name in ("end_to_end", "image"):
+        run_with_a_key(stage, NAMED[name])
     made = [path for path in (stage.comfy.base / "output").rglob("*") if path.is_file()]
     assert {path.suffix for path in made} == {".mp4", ".png", ".json"}
     texts = {path: texts_of(path) for path in made}
@@ -108,6 +116,7 @@ def test_no_secret_and_no_path_of_this_machine_is_in_what_was_made(stage: Stage)
 
 
 def test_history_and_log_tell_no_secret_and_no_path_but_that_of_the_clips(stage: Stage) -> None:
+    run_with_a_key(stage, NAMED["image"])
     history = stage.comfy.get("/history").text
     log = stage.comfy.log.read_text("utf-8", "replace")
     assert "SoraVideo_" in history
@@ -115,6 +124,19 @@ def test_history_and_log_tell_no_secret_and_no_path_but_that_of_the_clips(stage:
     below = str(stage.comfy.base / "output")
     assert {path for path in ABSOLUTE_PATH.findall(history) if not path.startswith(below)} == set()
     assert str(examples.ROOT) not in log
+
+
+def telling(example: Example) -> list[Node]:
+    """Our nodes that say in the history what they did."""
+    return [node for node in example.nodes if node.type.startswith("SoraVideo_") and node.type != "SoraVideo_Shot"]
+
+
+def run_with_a_key(stage: Stage, example: Example) -> None:
+    """Runs the example on the profile whose key must be found nowhere."""
+    prompt, workflow = (
+        json.loads(json.dumps(each).replace('"preview"', '"own"')) for each in (twin(example), template(stage, example))
+    )
+    outputs_of(stage.comfy.wait(stage.comfy.queue(prompt, workflow=workflow)))
 
 
 def files_of(stage: Stage, outputs: dict[str, Any]) -> list[Path]:

@@ -49,6 +49,13 @@ class TestImage:
         assert len(paths) == 1
         assert stage.gateway.charges == before + 1
 
+    def test_is_no_video_that_resume_job_could_hand_out(self, stage: Stage) -> None:
+        made = outputs_of(stage.comfy.run({"1": picture("no video")}))["1"]["text"]
+        resume = node("SoraVideo_ResumeJob", job_id=made[1], profile="own")
+        message = error_of(stage.comfy.run({"1": resume}))["exception_message"]
+        assert "made a picture" in message
+        assert made[0] in message
+
     def test_can_be_the_first_frame_of_a_video(self, stage: Stage) -> None:
         video = node(
             "SoraVideo_Image2Video", prompt="it moves", profile="own", seed=0, image=["1", 0], seconds=1, size="160x96"

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _clock import FakeClock
 from _server import Request, Server, reply
 
-from sora_core.credentials import Credentials
+from sora_core.credentials import Credentials, tokens_path
 from sora_core.engine import Engine
 from sora_core.errors import AuthError, ProfileError, SoraError, StorageError
 from sora_core.models import Destination, GenerationRequest, Operation, Quota
@@ -95,7 +96,7 @@ async def site() -> AsyncIterator[Site]:
 
 @pytest.fixture
 async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
-    engine = Engine(tmp_path / "home")
+    engine = Engine(tmp_path / "home", clock=FakeClock())
     yield engine
     await asyncio.to_thread(engine.close)
 
@@ -189,12 +190,13 @@ class TestTokens:
 
     async def test_one_that_cannot_be_kept_is_not_used_and_not_lost(self, site, engine):
         add(engine, site.server.url)
-        engine.home.mkdir(exist_ok=True)
-        (engine.home / "tokens").write_text("in the way")
+        path = tokens_path(engine.home, "web")
+        in_the_way = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        in_the_way.mkdir(parents=True)
         with pytest.raises(StorageError, match="must be on the disk"):
             await quota(engine)
         assert site.at("/nf/check") == []
-        (engine.home / "tokens").unlink()
+        in_the_way.rmdir()
         assert (await quota(engine)).remaining == 3
         assert site.refreshes == [GIVEN]
 
