@@ -93,6 +93,7 @@ class CreateCharacter(io.ComfyNode):
             "username": made.username,
         }
         text = " · ".join(filter(None, (made.name, made.character_id, made.username and f"@{made.username}")))
+        host.show_text(text)
         return io.NodeOutput(value, made.character_id, made.username, ui={"text": (text,)})
 
 

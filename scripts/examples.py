@@ -20,13 +20,17 @@ from comfyui_process import ROOT, checkouts, running, version_of
 from example_graphs import EXAMPLES, Example, Node, Output
 from PIL import Image
 
+PACK = "sora-video-nodes"
 WORKFLOWS, TWINS, HELP = ROOT / "example_workflows", ROOT / "api_examples", ROOT / "web" / "docs"
 ABOUT, NOTE_WIDTH = "About this graph", 420
 GAP, TITLE_HEIGHT = 70, 40  # between nodes, in the units of the canvas
 THUMBNAIL = (1200, 1024)  # pixels at most
 HELP_PICTURE = (960, 1280)
 BYTES_LIMIT = 100_000
+SCREEN_WIDTH = 1300  # pixels for the graph when it is opened
 EDGES = {"left": 90, "top": 170, "right": 40, "bottom": 90}  # pixels that the page's own bars cover
+
+Box = tuple[float, float, float, float]  # left, top, width and height, in the units of the canvas
 
 _BUILD = """(() => {
   const made = {}
@@ -99,8 +103,8 @@ def _links(example: Example) -> Iterator[tuple[int, str, int, str]]:
                 yield value.node.id, value.name, node.id, name
 
 
-def lay_out(tab: Tab, example: Example) -> dict[int, tuple[float, float, float, float]]:
-    """Gives the nodes their sizes and stands them in their columns; x, y, width and height of each."""
+def lay_out(tab: Tab, example: Example) -> dict[int, Box]:
+    """Gives the nodes their sizes and stands them in their columns."""
     note = len(example.nodes) + 1
     rooms = {node.id: node.room for node in example.nodes} | {note: 19 * _lines(example.note)}
     sizes = dict(tab.js(_SIZES, rooms))
@@ -123,22 +127,29 @@ def _lines(note: str) -> int:
     return sum(1 + width // 75 for width in widths)
 
 
-def place(tab: Tab, boxes: dict[int, tuple[float, float, float, float]]) -> None:
+def place(tab: Tab, boxes: dict[int, Box]) -> None:
     tab.js(_PLACE, {number: box[:2] for number, box in boxes.items()})
 
 
-def workflow(tab: Tab, example: Example) -> dict[str, Any]:
+def workflow(tab: Tab, example: Example, boxes: dict[int, Box]) -> dict[str, Any]:
     """What the page would save, without what is this page's own."""
     saved: dict[str, Any] = tab.js("app.graphToPrompt().then((it) => it.workflow)")
     saved["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://github.com/sora-video-nodes/{example.api}"))
-    saved["extra"]["ds"] = {"scale": 0.8, "offset": [130, 150]}
+    scale = round(min(0.8, SCREEN_WIDTH / max(left + width for left, _, width, _ in boxes.values())), 2)
+    saved["extra"]["ds"] = {"scale": scale, "offset": [round(110 / scale), round(130 / scale)]}
     for node in saved["nodes"]:
+        if node["type"].startswith("SoraVideo_"):  # what ComfyUI-Manager offers to install when the node is missing
+            node["properties"] |= {"cnr_id": PACK, "ver": _version()}
         for slot in [*node.get("inputs", []), *node.get("outputs", [])]:
             slot.pop("localized_name", None)  # of this page's language
     return saved
 
 
-def shoot(tab: Tab, boxes: Sequence[tuple[float, float, float, float]], limit: tuple[int, int]) -> bytes:
+def _version() -> str:
+    return re.findall(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), flags=re.MULTILINE)[0]
+
+
+def shoot(tab: Tab, boxes: Sequence[Box], limit: tuple[int, int]) -> bytes:
     """A JPEG of the part of the graph that these boxes take."""
     left, top = min(box[0] for box in boxes) - 30, min(box[1] for box in boxes) - TITLE_HEIGHT - 20
     width = int(max(box[0] + box[2] for box in boxes) + 30 - left)
@@ -185,7 +196,7 @@ def make(tab: Tab, example: Example) -> None:
     build(tab, example)
     lay_out(tab, example)
     place(tab, boxes)
-    saved = workflow(tab, example)
+    saved = workflow(tab, example, boxes)
     tab.load(saved)
     _write(WORKFLOWS / f"{example.file_name}.json", saved)
     _write(TWINS / f"{example.api}.json", tab.api_prompt(titles=True))
@@ -203,16 +214,16 @@ def main() -> int:
     found = checkouts()
     if not found:
         sys.exit("No ComfyUI was found (COMFYUI_DIR, comfy-cli's workspace, ~/comfy/ComfyUI).")
-    version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), flags=re.MULTILINE)
-    with tempfile.TemporaryDirectory() as base, running_browser() as browser:
-        # the page takes name and version of the pack from its folder
-        folder = f"sora-video-nodes@{version[1]}" if version else "sora-video-nodes"
-        with running(max(found, key=version_of), Path(base), folder=folder) as comfy:
-            tab = Tab(browser, comfy, **_QUIET)
-            for example in EXAMPLES:
-                if example.api in wanted:
-                    print(example.file_name, flush=True)
-                    make(tab, example)
+    with (
+        tempfile.TemporaryDirectory() as base,
+        running_browser() as browser,
+        running(max(found, key=version_of), Path(base)) as comfy,
+    ):
+        tab = Tab(browser, comfy, **_QUIET)
+        for example in EXAMPLES:
+            if example.api in wanted:
+                print(example.file_name, flush=True)
+                make(tab, example)
     return 0
 
 

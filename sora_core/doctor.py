@@ -32,6 +32,7 @@ from .providers import PROVIDERS, Provider, provider_for
 from .providers import _normalize as normalize
 from .providers._openai_signs import PAGES, dialect_of, works_only_as_itself
 from .transport import Call, Http, Reply
+from .transport.keys import FixedKeys
 from .transport.reach import environment_proxy, obstacle
 from .transport.urls import bare_url
 
@@ -277,6 +278,8 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
     profile, http = connection.profile, connection.http
     if profile.auth == "none":
         return AuthError(error.message, fix='The server wants a key: set auth = "bearer" and give the profile one.')
+    if not isinstance(http.keys, FixedKeys):
+        return error  # the key itself is never sent there, only what was made of it
     page = next(_pages(connection.provider))
     for scheme in AUTH_SCHEMES:
         if scheme in (profile.auth, "none"):

@@ -251,3 +251,35 @@ def test_the_header_follows_the_scheme(auth, headers):
 
 def test_no_key_makes_no_header():
     assert authorization("bearer", Secret("")) == {}
+
+
+class TestProxies:
+    FAR, NEAR = "https://far.example/v1", "http://127.0.0.1:8000/v1"
+    ALL, OWN = "http://user:password@all.example:3128", "socks5://own.example:1080"
+
+    @pytest.mark.parametrize(
+        ("facts", "environ", "proxy"),
+        [
+            ({"base_url": FAR}, {}, ""),
+            ({"base_url": FAR}, {"SORA_PROXY": ALL}, ALL),
+            ({"base_url": NEAR}, {"SORA_PROXY": ALL}, ""),  # no proxy reaches this machine's loopback
+            ({"base_url": NEAR, "proxy": OWN}, {"SORA_PROXY": ALL}, OWN),
+            ({"base_url": FAR, "proxy": OWN, "proxy_env": "MINE"}, {"MINE": ALL}, ALL),
+            ({"embedded": True}, {"SORA_PROXY": ALL}, ""),
+        ],
+    )
+    def test_the_profiles_own_goes_before_everyones(self, tmp_path, facts, environ, proxy):
+        assert Credentials(tmp_path, environ).proxy(Profile("p", **facts)).reveal() == proxy
+
+    def test_a_variable_without_a_proxy_is_told(self, tmp_path):
+        with pytest.raises(ProfileError, match="MINE"):
+            Credentials(tmp_path, {}).proxy(Profile("p", base_url=self.FAR, proxy_env="MINE"))
+
+
+def test_what_is_sealed_opens_with_its_own_label_alone(tmp_path):
+    store = Credentials(tmp_path, {})
+    sealed = store.seal("tokens of a", "secret")
+    assert "secret" not in sealed
+    assert store.unseal("tokens of a", sealed) == "secret"
+    with pytest.raises(ValueError):
+        store.unseal("tokens of b", sealed)

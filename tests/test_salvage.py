@@ -173,7 +173,7 @@ def test_a_ledger_that_another_process_has_open_is_not_touched(tmp_path: Path) -
         assert process.stdout.readline().strip() == str(JOBS)
         spoil_a_page(tmp_path, "number 100 ")
         before = (tmp_path / "jobs.sqlite").read_bytes()
-        with pytest.raises(StorageError, match="open|set aside"):
+        with pytest.raises(StorageError, match=r"open|set aside"):
             set_aside(tmp_path, CLOCK)
         assert (tmp_path / "jobs.sqlite").read_bytes() == before
     finally:

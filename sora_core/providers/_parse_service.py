@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from ..errors import BadResponse, InvalidRequest, ProfileError
+from ..errors import BadResponse, InvalidRequest, ProfileError, SoraError
 from ..models import Effect, Secret
 from ..profiles import Profile
 from ..transport import Call, Http
+from ..transport.redact import redact
 from ..transport.urls import is_local
 from . import _normalize as normalize
 from ._ended import refuse_ended
@@ -88,7 +89,11 @@ async def download_link(http: Http, service: ParseService, share_url: str) -> st
     body = {"url": address, "token": service.token.reveal()}
     url = f"{service.url}/get-sora-link"
     call = Call("POST", url, Effect.IDEMPOTENT, json=body, anonymous=True, timeout=_SECONDS_TO_ANSWER)
-    reply = await http.send(call)
+    try:
+        reply = await http.send(call)
+    except SoraError as error:
+        error.message = redact(error.message, [service.token.reveal()])  # some servers repeat what they refuse
+        raise
     link = normalize.text_of(normalize.dig(normalize.parse(reply.body), "download_link"))
     if not link or not link.startswith(("http://", "https://", "/")):
         raise BadResponse("The parse service's answer holds no download_link.")

@@ -35,9 +35,9 @@ from ..transport import Call, Http, Reply
 from . import _normalize as normalize
 from . import _openai_more as more
 from ._base import Attempt, Provider
+from ._ended import is_ended
 from ._openai_dialects import DIALECTS, JSON, Dialect, Fields, as_form, typed
 
-ENDED_HOSTS = ("openai.com", "chatgpt.com")
 ENDED_ON = date(2026, 9, 24)
 
 CREATE_SECONDS = 180.0
@@ -75,7 +75,7 @@ class OpenAI(Provider):
     def base_url(self) -> str:
         url = self.profile.base_url.strip().rstrip("/")
         host = (urlsplit(url).hostname or "").lower().rstrip(".")
-        if any(host == ended or host.endswith("." + ended) for ended in ENDED_HOSTS):
+        if is_ended(host):
             raise ProfileError(
                 f"OpenAI ended its Videos API on {ENDED_ON.isoformat()}, so '{host}' makes no videos any more. "
                 "Use a server of your own or a relay that speaks the same protocol, or the profile 'preview'."

@@ -24,6 +24,8 @@ from sora_core.profiles import Profile
 from sora_core.vault import Vault
 
 NAMED = ("home.test", "backend.test", "session.test", "oauth.test", "sentinel.test")
+POST = "s_690d100857248191b679e6de12db840e"
+PARSE_TOKEN = "hunter2-of-the-parse-service"
 GIVEN = "a-refresh-token-of-the-user"
 
 
@@ -41,7 +43,9 @@ class Site:
         self.life = 3600.0
         self.refreshes: list[str] = []
         self.link = "http://home.test/files/a.mp4"
+        self.parsed: tuple[int, Any] = (200, {"download_link": self.link})
         self.on_read: Any = lambda: None
+        self.refuses: tuple[int, Any] | None = None
         self.ended: set[str] = set()  # access tokens that are refused
 
     @property
@@ -59,6 +63,8 @@ class Site:
     def _said(self, path: str, request: Request) -> tuple[int, Any]:
         if path.endswith("/oauth/token"):
             self.refreshes.append(request.json["refresh_token"])
+            if self.refuses:
+                return self.refuses
             number = len(self.refreshes)
             return 200, {"access_token": token(number, self.life), "refresh_token": f"rotated-{number}"}
         if path.endswith("/api/auth/session"):
@@ -72,6 +78,12 @@ class Site:
             return 200, {"rate_limit_and_credit_balance": {"estimated_num_videos_remaining": 3}}
         if path.endswith("/nf/create"):
             return 200, {"id": "task_1"}
+        if path.endswith("/project_y/post"):
+            return 200, {"post": {"id": POST}}
+        if path.endswith(f"/project_y/post/{POST}"):
+            return 200, {}
+        if path.endswith("/get-sora-link"):
+            return self.parsed
         if path.endswith("/nf/pending/v2"):
             return 200, []
         if path.endswith("/drafts"):
@@ -224,6 +236,14 @@ class TestTokens:
             await quota(engine)
         assert ended not in str(caught.value)
 
+    async def test_a_server_that_repeats_the_token_it_refuses_does_not_make_it_known(self, site, engine):
+        add(engine, site.server.url)
+        site.refuses = 400, {"error": "invalid_grant", "error_description": f"{GIVEN} is spent"}
+        with pytest.raises(AuthError, match="is spent") as caught:
+            await quota(engine)
+        assert GIVEN not in str(caught.value)
+        assert "client_id" in caught.value.fix
+
     async def test_who_the_client_is_stays_the_same_in_every_process(self, site, engine):
         add(engine, site.server.url)
         await quota(engine)
@@ -232,6 +252,49 @@ class TestTokens:
         await asyncio.to_thread(other.close)
         said = {(each.headers["oai-device-id"], each.headers["user-agent"]) for each in site.at("/nf/check")}
         assert len(said) == 1
+
+
+class TestPostsWithoutALink:
+    """The parse service is asked while the post is there; whatever it says, the post is taken back."""
+
+    async def clean(self, engine: Engine, site: Site, folder: Path) -> str:
+        extra = {"parse_url": f"{site.server.url}/parse", "parse_token_env": "PARSE_TOKEN"}
+        add(engine, site.server.url, extra=extra)
+        request = GenerationRequest(Operation.CLEAN_LINK, "", source_id="gen_1")
+        waiter = engine.generate(request, "web", Destination(folder), lambda progress: None)
+        with pytest.raises(SoraError) as caught:  # there is no file behind the link
+            await asyncio.wrap_future(waiter.future)
+        return str(caught.value)
+
+    def steps(self, site: Site) -> list[str]:
+        marks = {"post": "publish", POST: "delete", "get-sora-link": "parse"}
+        ends = [request.target.rpartition("/")[2] for request in site.server.requests]
+        return [marks[end] for end in ends if end in marks]
+
+    async def test_the_link_is_found_before_the_post_goes(self, site, engine, tmp_path, monkeypatch):
+        monkeypatch.setenv("PARSE_TOKEN", PARSE_TOKEN)
+        site.parsed = 200, {"download_link": f"{site.server.url}/clean.mp4"}
+        await self.clean(engine, site, tmp_path)
+        assert self.steps(site)[:3] == ["publish", "parse", "delete"]
+        assert site.at("/clean.mp4")
+        (asked, *_) = site.at("/get-sora-link")
+        assert asked.json == {"url": f"{site.server.url}/p/{POST}", "token": PARSE_TOKEN}
+        assert "authorization" not in asked.headers
+
+    @pytest.mark.parametrize("status", [200, 400, 401, 404])
+    async def test_the_post_goes_even_when_no_link_is_found(self, site, engine, tmp_path, monkeypatch, status):
+        monkeypatch.setenv("PARSE_TOKEN", PARSE_TOKEN)
+        site.parsed = status, {"error": f"no such thing for {PARSE_TOKEN}"}
+        told = await self.clean(engine, site, tmp_path)
+        steps = self.steps(site)
+        assert steps.count("publish") == 1
+        assert "delete" in steps
+        assert PARSE_TOKEN not in told
+
+    async def test_no_token_where_one_is_promised_is_told_before_anything_is_sent(self, site, engine, tmp_path):
+        told = await self.clean(engine, site, tmp_path)
+        assert "PARSE_TOKEN" in told
+        assert site.server.requests == []
 
 
 class TestProxies:

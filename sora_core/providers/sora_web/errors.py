@@ -23,6 +23,12 @@ CODES: dict[str, tuple[type[SoraError] | None, str, str]] = {
         "The account signed out or signed in elsewhere: sign in again and store the new token.",
         "账户已在别处登出或登录：请重新登录并保存新令牌。",
     ),
+    "Unauthorized": (
+        None,
+        "The server takes no such token, or the account has no Sora yet: `sora-video account activate`, "
+        "`account invite CODE`.",
+        "令牌不被接受，或账户尚未开通 Sora：可用 sora-video account activate 与 account invite。",
+    ),
     "invalid_grant": (
         AuthError,
         "The refresh token is spent, or belongs to another client: sign in again, or set `client_id`.",

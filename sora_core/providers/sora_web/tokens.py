@@ -139,7 +139,7 @@ class Keyring:
         except (AuthError, RequestRejected) as error:
             kept = self._vault.kept()
             if kept.get("refresh", refresh) == refresh:
-                raise _refused(error, refresh) from None
+                raise _refused(error) from None
             self._tokens = kept  # another process has rotated it meanwhile
             if self._lasts(kept):
                 return
@@ -175,9 +175,9 @@ class Keyring:
         }
         call = Call("GET", self._addresses.session_url, Effect.READ, headers=headers, timeout=30, anonymous=True)
         try:
-            return normalize.parse((await self._http.send(call)).body)
+            return await self._exchanged(call, session)
         except (AuthError, RequestRejected) as error:
-            raise _refused(error, session) from None
+            raise _refused(error) from None
 
     async def _from_refresh(self, refresh: str) -> Any:
         client, redirect = self._client
@@ -190,16 +190,24 @@ class Keyring:
         headers = {"accept": "application/json", "user-agent": self._identity.user_agent}
         url = self._addresses.oauth_url
         call = Call("POST", url, Effect.IDEMPOTENT, json=body, headers=headers, timeout=30, anonymous=True)
-        return normalize.parse((await self._http.send(call)).body)
+        return await self._exchanged(call, refresh)
+
+    async def _exchanged(self, call: Call, token: str) -> Any:
+        """The answer; an error without the token in it, which a server may repeat."""
+        try:
+            return normalize.parse((await self._http.send(call)).body)
+        except SoraError as error:
+            error.message = redact(error.message, [token])
+            raise
 
 
 def _bearer(token: str) -> dict[str, Secret]:
     return {"authorization": Secret(f"Bearer {token}")} if token else {}
 
 
-def _refused(error: SoraError, token: str) -> AuthError:
+def _refused(error: SoraError) -> AuthError:
     return AuthError(
-        redact(error.message, [token]),
+        error.message,
         code=error.code,
         provider="sora_web",
         fix="Sign in again and store the new token (`sora-video profiles key`). A refresh token only works with the "
