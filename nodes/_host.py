@@ -124,9 +124,12 @@ def went_unfinished(node_id: str) -> None:
     _unfinished[node_id] += 1
 
 
-def unfinished_results(node_id: str) -> int:
-    """For fingerprint_inputs: changes whenever the node's last result was not final."""
-    return _unfinished[node_id]
+def final_results_key(node_id: str) -> str:
+    """For fingerprint_inputs: changes whenever the node's last result was not final.
+
+    With the node's id in it, as ComfyUI also serves a node from what another one with the same inputs gave.
+    """
+    return f"{node_id} {_unfinished[node_id]}"
 
 
 async def wait_for(waiter: Waiter[T], reports: Reports | None = None) -> T:

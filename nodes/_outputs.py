@@ -41,8 +41,8 @@ class VideoNode(io.ComfyNode):
         return inputs.check_profile(profile)
 
     @classmethod
-    def fingerprint_inputs(cls, **_: Any) -> int:
-        return host.unfinished_results(cls.hidden.unique_id)
+    def fingerprint_inputs(cls, **_: Any) -> str:
+        return host.final_results_key(cls.hidden.unique_id)
 
 
 def video_outputs(*, lists: bool = False) -> list[io.Output]:

@@ -16,7 +16,7 @@ from server import PromptServer
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.models import Destination
 from ..sora_core.rows import Job
-from ._host import engine
+from ._host import engine, has_ledger
 
 _STATUS = {2: 400, 3: 402, 4: 409, 5: 409, 6: 502}
 _JOB_FIELDS = (
@@ -55,7 +55,7 @@ def _profiles() -> Any:
 
 
 def _jobs() -> Any:
-    return [_facts(job) for job in engine().ledger.jobs(limit=200)]
+    return [_facts(job) for job in engine().ledger.jobs(limit=200)] if has_ledger() else []
 
 
 def _set_key(body: Body) -> Any:

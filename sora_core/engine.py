@@ -20,10 +20,12 @@ from .checks import check_part, picture_size, resolve
 from .clock import Clock, SystemClock
 from .connection import Connection, Connections
 from .credentials import Credentials
-from .errors import InvalidRequest, JobNotFound, SoraError, Unsupported
+from .errors import InvalidRequest, JobError, JobNotFound, SoraError, Unsupported
 from .flights import Flights, Watch
 from .home import state_dir
 from .ledger import Ledger
+from .library import check_name
+from .media.files import check_destination
 from .media.images import ImageNeeds
 from .models import (
     Capabilities,
@@ -132,26 +134,15 @@ class Engine:
         """A better prompt in the server's words. The same request is paid once; its answer is in the ledger."""
         return self._wait(self._enhance_prompt(request, profile, watch))
 
-    def character(self, profile: str, name: str) -> Character:
-        """The library's character of that name. Raises InvalidRequest, naming its owner or the ones there are."""
-        library = [each for each in self.ledger.characters() if each.name == name.strip().removeprefix("@")]
-        for each in library:
-            if each.profile == profile:
-                return each
-        if library:
-            owners = ", ".join(f"'{each.profile}'" for each in library)
-            raise InvalidRequest(f"The character '{name}' belongs to profile {owners}, not to '{profile}'.")
-        known = ", ".join(each.name for each in self.ledger.characters() if each.profile == profile) or "none yet"
-        raise InvalidRequest(f"Profile '{profile}' has no character '{name}'; there are: {known}.")
-
     def source_id(self, name: str, profile: str) -> str:
         """The remote id of a source job, from our id or the server's. Raises InvalidRequest for a foreign job."""
+        name = name.strip()
         try:
-            job = self.ledger.find(name.strip())
+            job = self._own_first(name, profile)
         except JobNotFound:
-            if name.strip().startswith(rows.JOB_ID_PREFIX):
+            if name.startswith(rows.JOB_ID_PREFIX):
                 raise
-            return name.strip()
+            return name
         if job.profile != profile:
             raise InvalidRequest(
                 f"Job {job.job_id} belongs to profile '{job.profile}', not to '{profile}'; it can only be used there."
@@ -201,35 +192,26 @@ class Engine:
         return _delivery(*await self._run(request, profile, destination, watch))
 
     async def _create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Character:
-        if "," in name or name.startswith("@"):
-            raise InvalidRequest(f"'{name}' is no name for a character: it holds a comma or begins with @.")
+        check_name(name)
         if request.clip:
             request = replace(request, prompt=name)  # protocols that take a clip ask for a name with it
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         made = json.loads(job.result or "{}")
         character_id = made.get("id") or job.remote_id or ""
-        wanted = name or made.get("username") or character_id or job.job_id
         character = Character(
             profile=profile,
-            name=self._free_name(profile, wanted, character_id),
+            name=name or made.get("username") or character_id or job.job_id,
             character_id=character_id,
             username=made.get("username", ""),
             source_url=request.source_url,
             start=request.start,
             end=request.end,
         )
-        self.ledger.save_character(character)
-        return character
+        return self.ledger.library.add(character)
 
     async def _enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> str:
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         return str(json.loads(job.result or "{}").get("prompt", ""))
-
-    def _free_name(self, profile: str, wanted: str, character_id: str) -> str:
-        """The name, numbered when another character of the profile has it: a paid one is never written over."""
-        taken = {each.name: each.character_id for each in self.ledger.characters() if each.profile == profile}
-        names = (wanted, *(f"{wanted} {number}" for number in range(2, len(taken) + 3)))
-        return next(name for name in names if taken.get(name, character_id) == character_id)
 
     async def _take_up(self) -> int:
         left = [job for job in self.ledger.unfinished() if not self._joined().is_alive(job.owner)]
@@ -245,7 +227,7 @@ class Engine:
         try:
             connection = await self._connections.get(job.profile)
             done, _ = await self._joined().join(
-                job.fingerprint, connection, lambda flight: flight.resume(job), lambda progress: None
+                job.fingerprint, connection, lambda flight: flight.resume(job), lambda progress: None, unseen=True
             )
         except SoraError as error:
             log.warning("job %s was taken up, but: %s", job.job_id, error.message)
@@ -262,10 +244,11 @@ class Engine:
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
         connection = await self._connections.get(profile)
-        cast = tuple(self.character(profile, name) for name in request.characters)
+        cast = tuple(self.ledger.library.pick(profile, name) for name in request.characters)
         resolved = connection.provider.settle(resolve(replace(request, cast=cast), connection.can, profile))
         check_part(resolved, self._length_of_source(resolved, profile))
         fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=profile)
+        self._joined().tell_unseen_failure(fingerprint)
         return await self._joined().join(
             fingerprint,
             connection,
@@ -292,6 +275,13 @@ class Engine:
         joined = self._joined()
         return _delivery(*await joined.join(job.fingerprint, connection, lambda flight: flight.resume(job), watch))
 
+    def _own_first(self, name: str, profile: str) -> Job:
+        """Another profile may lead to the same server, and know the same remote id."""
+        try:
+            return self.ledger.find(name, profile)
+        except JobNotFound:
+            return self.ledger.find(name)
+
     def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
         if not name:
             raise InvalidRequest("The job id is empty; `sora-video jobs` lists the known ones.")
@@ -302,11 +292,14 @@ class Engine:
             if profile is None or is_ours:
                 raise
             known = self.profiles.get(profile)
+            check_destination(destination)
             return self.ledger.adopt_remote(
                 profile=known.name, provider=known.provider, remote_id=name, destination=destination
             )
         if job.state == rows.FORGOTTEN:
             raise InvalidRequest(f"Job {job.job_id} was forgotten; it can only be run anew.")
+        if destination.exact and str(destination.exact) != job.planned_path:
+            check_destination(destination)
         return job
 
     async def _cancel(self, name: str) -> Job:
@@ -320,10 +313,24 @@ class Engine:
                 fix_zh="再次运行相同请求以查询；确认未受理后可用 sora-video forget 释放。",
             )
         connection = await self._connections.get(job.profile)
+        if connection.can.can_cancel and await self._is_done(job, connection):
+            raise InvalidRequest(
+                f"Job {job.job_id} is done; canceling it would delete the paid result from the server.",
+                fix=f"`sora-video resume {job.job_id}` collects it for free.",
+                fix_zh=f"任务已完成，取消会删除服务器上已付费的结果；用 sora-video resume {job.job_id} 可免费收取。",
+            )
         await connection.provider.cancel(connection.http, job.remote_id)
         reason = "canceled by the user; what the server had done by then may stay billed"
         self.ledger.record_over(job.job_id, rows.CANCELED, reason, "JobCanceled")
         return self.ledger.get(job.job_id)
+
+    async def _is_done(self, job: Job, connection: Connection) -> bool:
+        """Whether there is a result by now, whatever the row says: where a job can be canceled, so can its result."""
+        try:
+            snapshot = await connection.provider.fetch(connection.http, job.remote_id or "", attempts=3)
+        except JobError:
+            return False
+        return snapshot.state is State.SUCCEEDED
 
     def _joined(self) -> Flights:
         with self._lock:

@@ -216,7 +216,8 @@ class SubmissionUnknown(SoraError):
         "`sora-video forget JOB` frees it for a new try."
     )
     fix_zh = (
-        "系统不会自动重发。再次运行相同请求会去查询。若在服务商列表中找到该任务，用 sora-video resume JOB --remote-id ID 收取；"
+        "系统不会自动重发。再次运行相同请求会去查询。"
+        "若在服务商列表中找到该任务，用 sora-video resume JOB --remote-id ID 收取；"
         "若确认未受理，用 sora-video forget JOB 释放后再提交。"
     )
 

@@ -71,6 +71,7 @@ class Flight:
         self.job_id = ""
         self.submitted = asyncio.Event()  # the server's id is on the disk
         self.committed = False  # from here on, an interrupt only stops the waiting
+        self.failed = False  # a job that the server had taken, and may have charged
 
     async def generate(self, request: GenerationRequest, fingerprint: str, destination: Destination) -> Job:
         """Claims the request and sees it through. Raises the error tree, with the job's ids in it."""
@@ -117,6 +118,7 @@ class Flight:
             return await self._walk(job.job_id, request)
         except SoraError as error:
             current = self._ledger.peek(job.job_id)
+            self.failed = bool(current and current.state == rows.FAILED and current.submitted_at)
             error.job_id = error.job_id or job.job_id
             error.remote_id = error.remote_id or (current.remote_id if current else None)
             error.provider = error.provider or job.provider
@@ -162,6 +164,8 @@ class Flight:
         """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
         if self._owner.alive(job.owner):
             self._report.say("waiting for another process", job, note="which runs the same job")
+            if job.remote_id:
+                self.submitted.set()
             await self._clock.sleep(0.5)
             return
         self._ledger.take_over(job.job_id, owner=self._owner.id, from_owner=job.owner)

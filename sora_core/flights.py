@@ -10,6 +10,7 @@ from typing import Any
 
 from .clock import Clock
 from .connection import Connection
+from .errors import SoraError
 from .flight import Flight
 from .ledger import Ledger
 from .models import Progress
@@ -52,6 +53,7 @@ class Flights:
         self._owner = owner
         self._clock = clock
         self._running: dict[str, _Running] = {}
+        self._unseen: dict[str, SoraError] = {}  # paid jobs that failed, and nobody has been told
 
     def is_alive(self, owner: str | None) -> bool:
         """Whether a living process, this one too, works on that owner's rows."""
@@ -65,11 +67,13 @@ class Flights:
         watch: Watch,
         *,
         until_submitted: bool = False,
+        unseen: bool = False,
     ) -> tuple[Job, bool]:
         """The finished row, and whether it took any work; ``begin`` starts the flight when there is none.
 
         With ``until_submitted`` the row as soon as the server's id is on the disk. A waiter that is
         canceled leaves. The flight goes on unless nothing was sent yet and nobody else waits for it.
+        ``unseen`` is for one that no user watches: a failure is still to be told.
         """
         running = self._running.get(fingerprint) or self._take_off(fingerprint, connection, begin)
         running.watches.append(watch)
@@ -83,10 +87,20 @@ class Flights:
                 if not running.task.done():
                     return self._ledger.get(running.flight.job_id), running.flight.worked
             return await asyncio.shield(running.task), running.flight.worked
+        except SoraError:
+            if not unseen:
+                self._unseen.pop(fingerprint, None)
+            raise
         finally:
             running.watches.remove(watch)
             if not running.flight.committed:
                 running.stop_if_left()
+
+    def tell_unseen_failure(self, fingerprint: str) -> None:
+        """Raises, once, how the last job of the request failed while nobody waited: the next one may be paid again."""
+        failure = self._unseen.pop(fingerprint, None)
+        if failure:
+            raise failure
 
     def _take_off(
         self, fingerprint: str, connection: Connection, begin: Callable[[Flight], Coroutine[Any, Any, Job]]
@@ -108,6 +122,8 @@ class Flights:
         def landed(task: asyncio.Task[Job]) -> None:
             del self._running[fingerprint]
             error = None if task.cancelled() else task.exception()
+            if isinstance(error, SoraError) and running.flight.failed:
+                self._unseen[fingerprint] = error
             if error and not running.watches:
                 log.warning(
                     "job %s ended while nobody waited for it: %s",

@@ -7,27 +7,24 @@ The fingerprint of a row that is not over is unique: that is the claim, the excl
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
-import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from .clock import Clock
-from .errors import InvalidRequest, JobNotFound, QuotaExceeded, StorageError
-from .home import make_private_dir
-from .models import Character, Destination, GenerationRequest, Snapshot, State
-from .rows import DELIVERED, FORGOTTEN, JOB_ID_PREFIX, MIGRATIONS, SUBMITTING, SUCCEEDED, UNKNOWN, Job
+from .database import Database
+from .errors import InvalidRequest, JobNotFound, QuotaExceeded
+from .library import Library
+from .models import Destination, GenerationRequest, Snapshot, State
+from .rows import DELIVERED, FORGOTTEN, JOB_ID_PREFIX, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 
 _COLUMNS = frozenset(each.name for each in fields(Job))
 # a forgotten row has given its request away: what it still learns must not make it live again
 _STATE = "state = CASE state WHEN 'forgotten' THEN state ELSE ? END"
-_CHARACTER = tuple(each.name for each in fields(Character))
 
 
 DAY_SECONDS = 86_400.0
@@ -42,101 +39,20 @@ def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
     )
 
 
-def newer_ledger(path: Path) -> StorageError:
-    """The refusal of a file whose tables this version does not know."""
-    return StorageError(
-        f"The ledger {path} was written by a newer version of this pack.",
-        fix="Update the pack, or point SORA_HOME to another folder.",
-        fix_zh="请更新本插件，或用 SORA_HOME 指向另一个目录。",
-    )
-
-
-def _unusable(path: Path, error: sqlite3.Error | OSError) -> StorageError:
-    message = f"The ledger {path} cannot be used: {error}. Without it nothing is submitted."
-    if type(error) is sqlite3.DatabaseError:  # "malformed", "not a database"; the subclasses are other troubles
-        return StorageError(
-            message,
-            fix="The file is damaged. `sora-video jobs --set-aside` keeps it beside a new ledger, which knows of its "
-            "jobs what can still be read.",
-            fix_zh="账本文件已损坏。运行 sora-video jobs --set-aside 可将其保留在旁，并用仍可读取的任务建立新账本。",
-        )
-    return StorageError(
-        message,
-        fix="Free disk space, make the folder writable, or close the program that locks it.",
-        fix_zh="请清理磁盘、修正目录权限，或关闭占用账本的程序。没有账本就不会提交任务。",
-    )
-
-
 class Ledger:
     """One state folder's `jobs.sqlite`. Thread safe; every change is on disk when its method returns."""
 
     def __init__(self, home: Path, clock: Clock) -> None:
-        self.path = home / "jobs.sqlite"
         self._clock = clock
-        self._lock = threading.RLock()
-        with self._translated():
-            make_private_dir(home)
-            # made for its owner before SQLite opens it: the files beside it take the same rights
-            self.path.touch(mode=0o600, exist_ok=True)
-            if self.path.stat().st_size == 0 and _size(Path(f"{self.path}-wal")):
-                raise sqlite3.DatabaseError("it is empty, but its log is not")  # SQLite would drop the log
-            self._db = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
-            try:
-                self._db.row_factory = sqlite3.Row
-                self._use_wal()
-                # FULL: a commit survives a power cut, which WAL alone does not promise
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._migrate()
-            except BaseException:
-                self._db.close()  # an open file could not be moved away on Windows
-                raise
+        self._file = Database(home / "jobs.sqlite")
+        self.library = Library(self._file, clock)
 
-    def _use_wal(self) -> None:
-        """SQLite does not wait for another process that is just changing the mode, so we do."""
-        for wait in (*[0.05] * 200, None):
-            try:
-                if self._db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                    self._db.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if wait is None or "locked" not in str(error):
-                    raise
-                time.sleep(wait)
+    @property
+    def path(self) -> Path:
+        return self._file.path
 
     def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise _unusable(self.path, error) from error
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    def _migrate(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise newer_ledger(self.path)
-        if version == len(MIGRATIONS):
-            return
-        with self._transaction() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
-            for number, script in enumerate(MIGRATIONS[version:], version + 1):
-                for statement in script.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {number}")
+        self._file.close()
 
     def claim(
         self,
@@ -170,7 +86,7 @@ class Ledger:
             "created_at": now,
             "updated_at": now,
         }
-        with self._transaction() as db:
+        with self._file.change() as db:
             live = db.execute(
                 "SELECT * FROM jobs WHERE fingerprint = ? AND state NOT IN ('failed', 'canceled', 'forgotten')",
                 (fingerprint,),
@@ -183,7 +99,7 @@ class Ledger:
     def adopt_remote(self, *, profile: str, provider: str, remote_id: str, destination: Destination) -> Job:
         """A row for a job that was submitted elsewhere, known by its remote id; the one there is, if any."""
         now = self._clock.now()
-        with self._transaction() as db:
+        with self._file.change() as db:
             known = db.execute(
                 "SELECT * FROM jobs WHERE profile = ? AND remote_id = ? ORDER BY created_at DESC", (profile, remote_id)
             ).fetchone()
@@ -219,7 +135,7 @@ class Ledger:
 
     def take_over(self, job_id: str, *, owner: str, from_owner: str | None) -> bool:
         """Makes ``owner`` the row's owner if ``from_owner`` still is; exactly one caller succeeds."""
-        with self._transaction() as db:
+        with self._file.change() as db:
             cursor = db.execute(
                 "UPDATE jobs SET owner = ?, updated_at = ? WHERE job_id = ? AND owner IS ?",
                 (owner, self._clock.now(), job_id, from_owner),
@@ -228,7 +144,7 @@ class Ledger:
 
     def release(self, job_id: str, owner: str) -> None:
         """Lets go of the row, so that any process may go on with it. One whose request never left is dropped."""
-        with self._transaction() as db:
+        with self._file.change() as db:
             db.execute(
                 "DELETE FROM jobs WHERE job_id = ? AND owner = ? AND state = 'submitting' AND sent_at IS NULL",
                 (job_id, owner),
@@ -237,8 +153,8 @@ class Ledger:
 
     def unfinished(self) -> list[Job]:
         """Every row that a process may go on with, oldest first."""
-        with self._lock, self._translated():
-            rows = self._db.execute(
+        with self._file.read() as db:
+            rows = db.execute(
                 "SELECT * FROM jobs WHERE state IN ('submitting', 'unknown', 'queued', 'running', 'succeeded')"
                 " ORDER BY created_at"
             ).fetchall()
@@ -246,7 +162,7 @@ class Ledger:
 
     def take_slot(self, job_id: str, limit: int, alive: Callable[[str | None], bool]) -> bool:
         """Whether the job may be submitted now: ``limit`` jobs of its profile at once, first come, first served."""
-        with self._transaction() as db:
+        with self._file.change() as db:
             profile = self._get(db, job_id).profile
             # the clock may be set back at any time; rows are numbered in the order in which they came
             earlier = db.execute(
@@ -275,7 +191,7 @@ class Ledger:
         that is not now is not taken (a poll comes back), so that submissions go before polls.
         """
         now = self._clock.now()
-        with self._transaction() as db:
+        with self._file.change() as db:
             row = db.execute("SELECT next_free, written_at FROM pace WHERE profile = ?", (profile,)).fetchone()
             # written in the future: the clock was set back since
             start = max(now, row[0]) if row and row[1] <= now else now
@@ -286,8 +202,8 @@ class Ledger:
 
     def submissions_since(self, profile: str, moment: float) -> int:
         """How many jobs of the profile were, or may have been, charged since then."""
-        with self._lock, self._translated():
-            return self._submissions(self._db, profile, moment)
+        with self._file.read() as db:
+            return self._submissions(db, profile, moment)
 
     def _submissions(self, db: sqlite3.Connection, profile: str, moment: float) -> int:
         row = db.execute(
@@ -303,7 +219,7 @@ class Ledger:
         Raises QuotaExceeded when ``daily_limit`` jobs of the profile may have been charged in 24 hours.
         """
         now = self._clock.now()
-        with self._transaction() as db:
+        with self._file.change() as db:
             profile = self._get(db, job_id).profile
             if daily_limit and self._submissions(db, profile, now - DAY_SECONDS) >= daily_limit:
                 raise too_many_submissions(profile, daily_limit)
@@ -334,7 +250,7 @@ class Ledger:
             changes.update(url=snapshot.url)
         self._update(job_id, unless_over=True, **changes)
         if snapshot.state is State.SUCCEEDED:
-            with self._transaction() as db:  # collecting it once more is no news of how long it took
+            with self._file.change() as db:  # collecting it once more is no news of how long it took
                 db.execute(
                     "UPDATE jobs SET finished_at = coalesce(finished_at, ?) WHERE job_id = ?",
                     (self._clock.now(), job_id),
@@ -356,7 +272,7 @@ class Ledger:
 
     def record_delivered(self, job_id: str, *, width: int, height: int, fps: float, duration: float) -> Job:
         now = self._clock.now()
-        with self._transaction() as db:
+        with self._file.change() as db:
             db.execute(
                 f"UPDATE jobs SET {_STATE}, path = planned_path, width = ?, height = ?, fps = ?,"  # noqa: S608 (own)
                 " duration = ?, progress = 100, owner = NULL, delivered_at = ?,"
@@ -390,15 +306,15 @@ class Ledger:
             value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in changes.values()
         ]
         sets = ", ".join(_STATE if name == "state" else f"{name} = ?" for name in (*changes, "updated_at"))
-        with self._transaction() as db:
+        with self._file.change() as db:
             db.execute(
                 f"UPDATE jobs SET {sets} WHERE job_id = ?{live}",  # noqa: S608 (own names)
                 (*values, self._clock.now(), job_id),
             )
 
     def get(self, job_id: str) -> Job:
-        with self._lock, self._translated():
-            return self._get(self._db, job_id)
+        with self._file.read() as db:
+            return self._get(db, job_id)
 
     def _get(self, db: sqlite3.Connection, job_id: str) -> Job:
         row = db.execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
@@ -415,10 +331,11 @@ class Ledger:
 
     def find(self, name: str, profile: str | None = None) -> Job:
         """The job of that id, or of that remote id. Raises JobNotFound, InvalidRequest when two fit."""
-        with self._lock, self._translated():
-            rows = self._db.execute(
-                "SELECT * FROM jobs WHERE (job_id = ? OR remote_id = ?) AND (? IS NULL OR profile = ?)"
-                " ORDER BY created_at DESC",
+        with self._file.read() as db:
+            rows = db.execute(
+                # a server that answers at once names no id: nothing is no name of such a job
+                "SELECT * FROM jobs WHERE (job_id = ? OR (remote_id = ? AND remote_id != ''))"
+                " AND (? IS NULL OR profile = ?) ORDER BY created_at DESC",
                 (name, name, profile, profile),
             ).fetchall()
         if not rows:
@@ -432,14 +349,14 @@ class Ledger:
 
     def jobs(self, limit: int = 1000) -> list[Job]:
         """Newest first."""
-        with self._lock, self._translated():
-            rows = self._db.execute("SELECT * FROM jobs ORDER BY created_at DESC LIMIT ?", (limit,)).fetchall()
+        with self._file.read() as db:
+            rows = db.execute("SELECT * FROM jobs ORDER BY created_at DESC LIMIT ?", (limit,)).fetchall()
         return [Job(**row) for row in rows]
 
     def collectable(self, limit: int) -> list[Job]:
         """Videos that are there or may still come, newest first; quick, however long the ledger is."""
-        with self._lock, self._translated():
-            rows = self._db.execute(
+        with self._file.read() as db:
+            rows = db.execute(
                 "SELECT * FROM jobs WHERE state NOT IN ('failed', 'canceled', 'forgotten')"
                 " AND operation NOT IN ('create_character', 'enhance_prompt', 'image') ORDER BY rowid DESC LIMIT ?",
                 (limit,),
@@ -451,45 +368,24 @@ class Ledger:
 
         One that was only collected by hand may still be what a lost submission made.
         """
-        with self._lock, self._translated():
-            rows = self._db.execute(
+        with self._file.read() as db:
+            rows = db.execute(
                 "SELECT remote_id FROM jobs"
                 " WHERE profile = ? AND remote_id IS NOT NULL AND fingerprint NOT LIKE 'remote:%'",
                 (profile,),
             ).fetchall()
         return frozenset(row[0] for row in rows)
 
-    def save_character(self, character: Character) -> None:
-        """Adds the character to the library; one of the same profile and name is replaced."""
-        row = (*(getattr(character, name) for name in _CHARACTER), self._clock.now())
-        with self._transaction() as db:
-            db.execute("INSERT OR REPLACE INTO characters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-
-    def characters(self) -> list[Character]:
-        """The whole library, by profile and name."""
-        with self._lock, self._translated():
-            rows = self._db.execute("SELECT * FROM characters ORDER BY profile, name").fetchall()
-        return [Character(**{name: row[name] for name in _CHARACTER}) for row in rows]
-
-    def delete_character(self, profile: str, name: str) -> bool:
-        """Takes a character out of the library, not off the server; False when there was none."""
-        with self._transaction() as db:
-            return db.execute("DELETE FROM characters WHERE profile = ? AND name = ?", (profile, name)).rowcount == 1
-
     def durations(self, profile: str, model: str, seconds: int, limit: int = 20) -> list[float]:
         """How long the last jobs like this took from submission to success, in seconds."""
-        with self._lock, self._translated():
-            rows = self._db.execute(
+        with self._file.read() as db:
+            rows = db.execute(
                 "SELECT finished_at - submitted_at FROM jobs WHERE profile = ? AND model = ? AND seconds = ?"
                 " AND finished_at > submitted_at AND state IN ('succeeded', 'delivered')"
                 " ORDER BY finished_at DESC LIMIT ?",
                 (profile, model, seconds, limit),
             ).fetchall()
         return [row[0] for row in rows]
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def _live_state(snapshot: Snapshot) -> str:

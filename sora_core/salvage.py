@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from .clock import Clock
+from .database import newer_ledger
 from .errors import InvalidRequest, StorageError
-from .ledger import Ledger, newer_ledger
+from .ledger import Ledger
 from .models import Character
 from .rows import MIGRATIONS, SUBMITTING, UNKNOWN, Job
 

@@ -61,6 +61,35 @@ def test_out_names_the_file_and_nothing_is_overwritten(
     assert gateway.charges == charges
 
 
+def test_resume_writes_over_no_file_either(command: Command, tmp_path: Path) -> None:
+    made = command(*arguments("resumed to a name")).json
+    mine = tmp_path / "mine.mp4"
+    mine.write_bytes(b"mine")
+    taken = command("resume", made["job_id"], "--out", str(mine))
+    assert taken.code == 2
+    assert "exists already" in taken.err
+    assert mine.read_bytes() == b"mine"
+    for _ in range(2):
+        assert command("resume", made["job_id"], "--out", made["path"]).out == f"{made['path']}\n"
+
+
+@pytest.mark.parametrize("empty", ["--remix-of", "--script", "--image-url", "--image", "--character"])
+def test_an_empty_value_is_refused_instead_of_paying_for_another_kind_of_video(
+    empty: str, command: Command, gateway: GatewayProcess
+) -> None:
+    charges = gateway.charges
+    assert command(*arguments("empty", empty, "")).code == 2
+    assert gateway.charges == charges
+
+
+def test_what_a_stream_cannot_show_is_replaced(command: Command, tmp_path: Path) -> None:
+    script = tmp_path / "script.txt"
+    script.write_text("[5s] 门 opens", "utf-8")
+    command.env["PYTHONIOENCODING"] = "ascii"
+    shown = command("script", str(script))
+    assert (shown.code, shown.out) == (0, "[5s] ? opens\n"), shown.err
+
+
 def test_shots_images_and_remixes_reach_the_server(command: Command, gateway: GatewayProcess, tmp_path: Path) -> None:
     from PIL import Image
 
@@ -213,6 +242,30 @@ def test_cancel_tells_the_server_and_says_what_stays_billed(command: Command, ga
     assert gateway.requests("delete") == 1
     assert command.jobs()[0]["state"] == "canceled"
     assert command("cancel", job["job_id"]).code == 2
+
+
+def test_a_job_that_is_done_is_not_canceled_as_that_would_delete_what_was_paid(
+    command: Command, gateway: GatewayProcess
+) -> None:
+    gateway.fault({"on": "content", "do": "status", "status": 404, "times": None})
+    assert command(*arguments("done and not collected")).code == 4
+    gateway.fault()
+    deleted = gateway.requests("delete")
+    (job,) = command.jobs()
+    refused = command("cancel", job["job_id"])
+    assert refused.code == 2
+    assert f"sora-video resume {job['job_id']}" in refused.err
+    assert gateway.requests("delete") == deleted
+    charges = gateway.charges
+    assert command(*arguments("done and not collected")).code == 0
+    assert gateway.charges == charges
+
+
+def test_nothing_is_no_name_of_a_job_to_which_the_server_gave_no_id(command: Command) -> None:
+    assert command("image", "a picture").code == 0
+    assert not command.jobs()[0]["remote_id"]
+    assert command("forget", "").code == 4
+    assert command.jobs()[0]["state"] == "delivered"
 
 
 def test_profiles_are_added_listed_and_removed_and_keys_are_not_shown(command: Command) -> None:

@@ -22,9 +22,9 @@ from _gateway import GatewayProcess
 from sora_core.clock import SystemClock
 from sora_core.engine import Engine
 from sora_core.errors import Interrupted, StorageError, SubmissionUnknown
-from sora_core.ledger import MIGRATIONS
 from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Progress
 from sora_core.profiles import Profile, Profiles
+from sora_core.rows import MIGRATIONS
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 root_on_linux = pytest.mark.skipif(
@@ -253,7 +253,7 @@ def test_a_ledger_that_another_process_locks_sends_nothing(command: Command, gat
     creates = gateway.requests("create")
     assert command("jobs").code == 0
     engine = Engine(command.home)
-    engine.ledger._db.execute("PRAGMA busy_timeout = 300")  # instead of ten seconds
+    engine.ledger._file._connection.execute("PRAGMA busy_timeout = 300")  # instead of ten seconds
     with contextlib.closing(sqlite3.connect(command.home / "jobs.sqlite", isolation_level=None)) as db:
         db.execute("BEGIN EXCLUSIVE")
         with pytest.raises(StorageError, match="locked"):

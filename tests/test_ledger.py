@@ -15,6 +15,7 @@ import pytest
 from _clock import FakeClock
 
 from sora_core import rows
+from sora_core.database import Database
 from sora_core.errors import InvalidRequest, JobNotFound, StorageError
 from sora_core.ledger import Ledger
 from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
@@ -124,6 +125,7 @@ import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import conftest
 from test_ledger import claim
+from sora_core.database import Database
 from sora_core.clock import SystemClock
 from sora_core.ledger import Ledger
 ledger = Ledger(pathlib.Path(sys.argv[2]), SystemClock())
@@ -435,11 +437,11 @@ class TestTheFile:
         frame = caught.value.__traceback__
         opened = []
         while frame:
-            opened += [value for value in frame.tb_frame.f_locals.values() if isinstance(value, Ledger)]
+            opened += [value for value in frame.tb_frame.f_locals.values() if isinstance(value, Database)]
             frame = frame.tb_next
         for each in opened:
             with pytest.raises(sqlite3.ProgrammingError):
-                each._db.execute("SELECT 1")
+                each._connection.execute("SELECT 1")
 
     def test_below_what_is_no_folder_is_a_storage_error(self, tmp_path, clock):
         (tmp_path / "file").write_bytes(b"")
@@ -489,17 +491,17 @@ class TestTheFile:
 
     def test_that_is_full_raises_and_is_used_again_when_there_is_room(self, ledger):
         job = submitted(ledger)
-        pages = ledger._db.execute("PRAGMA page_count").fetchone()[0]
-        ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+        pages = ledger._file._connection.execute("PRAGMA page_count").fetchone()[0]
+        ledger._file._connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StorageError):
             ledger.record_unknown(job.job_id, "x" * 100_000)
         assert ledger.get(job.job_id).state == "queued"
-        ledger._db.execute("PRAGMA max_page_count = 1000000")
+        ledger._file._connection.execute("PRAGMA max_page_count = 1000000")
         ledger.record_unknown(job.job_id, "x" * 100_000)
         assert ledger.get(job.job_id).state == rows.UNKNOWN
 
     def test_that_another_process_holds_is_a_storage_error_and_works_afterwards(self, tmp_path, clock, ledger):
-        ledger._db.execute("PRAGMA busy_timeout = 50")
+        ledger._file._connection.execute("PRAGMA busy_timeout = 50")
         other = sqlite3.connect(ledger.path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="locked"):

@@ -16,8 +16,9 @@ from _gateway import GatewayProcess
 
 from sora_core.clock import SystemClock
 from sora_core.errors import InvalidRequest, StorageError
-from sora_core.ledger import MIGRATIONS, Ledger
+from sora_core.ledger import Ledger
 from sora_core.models import Character, Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.rows import MIGRATIONS
 from sora_core.salvage import set_aside
 
 CLOCK = SystemClock()
@@ -48,7 +49,7 @@ def fill(home: Path, count: int = JOBS) -> list[str]:
         ledger.mark_sent(job.job_id)
         ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, f"video_{number}"))
         ids.append(job.job_id)
-    ledger.save_character(Character("p", "cat", "ch_1", "", "", 0.0, 1.0))
+    ledger.library.add(Character("p", "cat", "ch_1", "", "", 0.0, 1.0))
     ledger.close()
     return ids
 
@@ -83,7 +84,7 @@ def test_every_row_around_a_damaged_page_stays_known(tmp_path: Path) -> None:
     assert {ids[0], ids[-1]} <= set(known) < set(ids)
     assert done.characters == 1
     ledger = Ledger(tmp_path, CLOCK)
-    assert [each.name for each in ledger.characters()] == ["cat"]
+    assert [each.name for each in ledger.library.all()] == ["cat"]
     again = ledger.claim(
         GenerationRequest(Operation.TEXT_TO_VIDEO, "x"), fingerprint="v1:0", profile="p", provider="openai",
         owner="me", destination=Destination(tmp_path),

@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from _command import Command, arguments, until
 from _gateway import GatewayProcess
 
 from sora_core.engine import Engine
-from sora_core.errors import InvalidRequest, SubmissionUnknown
+from sora_core.errors import InvalidRequest, JobFailed, SubmissionUnknown
 from sora_core.models import Destination, GenerationRequest, Operation
 from sora_core.profiles import Profile
 
@@ -126,6 +127,60 @@ def test_submit_comes_back_with_the_id_and_resume_collects(
     assert again.reused
     assert gateway.stats()["jobs"][-1]["prompt"] == "submit"
     assert [entry["prompt"] for entry in gateway.stats()["jobs"]].count("submit") == 1
+
+
+def test_submit_does_not_wait_for_another_process_that_runs_the_same_job(command: Command, engine: Engine) -> None:
+    process = command.start(*arguments("of another process", "--seconds", "60"))
+    until(lambda: any(job.remote_id for job in engine.ledger.jobs()))
+    wanted = replace(request("of another process"), seconds=60)
+    job = engine.submit(wanted, "own", Destination(command.output), lambda progress: None).result(30)
+    assert job.state in ("queued", "running")
+    assert process.poll() is None
+    process.kill()
+    process.communicate(timeout=30)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_failure_that_nobody_saw_is_told_before_the_request_is_paid_again(
+    restarted: bool, command: Command, gateway: GatewayProcess, engine: Engine
+) -> None:
+    gateway.fault({"on": "create", "do": "fail", "message": "a review said no", "times": None})
+    charges = gateway.charges
+    wanted = request(f"fails unseen {restarted}")
+
+    def submit(engine: Engine) -> str:
+        return engine.submit(wanted, "own", Destination(command.output), lambda progress: None).result(20).job_id
+
+    first = submit(engine)
+    later = with_engine(command) if restarted else engine
+    try:
+        if restarted:
+            engine.close()
+            assert later.take_up().result(20) == 1
+        until(lambda: later.ledger.get(first).state == "failed")
+        with pytest.raises(JobFailed, match="a review said no") as caught:
+            submit(later)
+        assert caught.value.job_id == first
+        assert gateway.charges == charges + 1
+        second = submit(later)
+        assert gateway.charges == charges + 2
+        until(lambda: later.ledger.get(second).state == "failed")
+        with pytest.raises(JobFailed):  # whoever asks for the job has been told
+            later.resume(second, None, Destination(command.output), lambda progress: None).result(20)
+        submit(later)
+        assert gateway.charges == charges + 3
+    finally:
+        later.close()
+
+
+def test_a_source_that_two_profiles_know_is_taken_as_the_profiles_own(command: Command, engine: Engine) -> None:
+    engine.profiles.add(replace(engine.profiles.get("own"), name="two"))
+    made = command(*arguments("of two profiles")).json
+    engine.resume(made["remote_id"], "two", Destination(command.output), lambda progress: None).result(30)
+    for profile in ("own", "two"):
+        assert engine.source_id(made["remote_id"], profile) == made["remote_id"]
+    with pytest.raises(InvalidRequest, match="belongs to profile 'own'"):
+        engine.source_id(made["job_id"], "two")
 
 
 def test_an_unknown_submission_is_given_its_id_by_the_user(

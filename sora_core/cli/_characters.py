@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def _clip(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload | None,
 
 
 def _list(engine: Engine, arguments: argparse.Namespace) -> int:
-    characters = engine.ledger.characters()
+    characters = engine.ledger.library.all()
     if arguments.json:
         show_json([asdict(each) for each in characters])
         return 0
@@ -92,27 +92,22 @@ def _list(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _rename(engine: Engine, arguments: argparse.Namespace) -> int:
-    character = engine.character(arguments.profile, arguments.name)
-    new_name = arguments.new_name.strip()
-    if not new_name or "," in new_name:
-        raise InvalidRequest(f"'{arguments.new_name}' is no name for a character: it is empty or holds a comma.")
-    if any(each.name == new_name and each.profile == arguments.profile for each in engine.ledger.characters()):
-        raise InvalidRequest(f"Profile '{arguments.profile}' has a character '{new_name}' already.")
-    engine.ledger.save_character(replace(character, name=new_name))
-    engine.ledger.delete_character(arguments.profile, character.name)
+    library, new_name = engine.ledger.library, arguments.new_name.strip()
+    character = library.pick(arguments.profile, arguments.name)
+    library.rename(character, new_name)
     say(f"The character '{character.name}' is called '{new_name}' now.")
     return 0
 
 
 def _delete(engine: Engine, arguments: argparse.Namespace) -> int:
-    character = engine.character(arguments.profile, arguments.name)
+    character = engine.ledger.library.pick(arguments.profile, arguments.name)
     if arguments.remote:
 
         async def off(connection: Connection) -> None:
             await connection.provider.delete_character(connection.http, character.character_id)
 
         wait(engine.ask(arguments.profile, off))
-    engine.ledger.delete_character(arguments.profile, character.name)
+    engine.ledger.library.delete(character)
     where = " and off the server" if arguments.remote else "; on the server it stays"
     say(f"The character '{character.name}' is out of the library{where}.")
     return 0

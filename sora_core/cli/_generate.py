@@ -68,16 +68,18 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _request(engine: Engine, arguments: argparse.Namespace) -> GenerationRequest:
-    if arguments.script and arguments.shot:
+    # an empty value is one that a script meant to fill: never a reason to pay for another kind of video
+    script, remix_of, image_url = arguments.script, arguments.remix_of, arguments.image_url
+    if script is not None and arguments.shot:
         raise InvalidRequest("--script and --shot both give shots; which come first is not said. Give one.")
-    shots = shots_in(arguments.script) if arguments.script else tuple(parse_shot(line) for line in arguments.shot)
+    shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
     references = images(engine, arguments)
     operation = Operation.TEXT_TO_VIDEO
-    if arguments.remix_of:
+    if remix_of is not None:
         operation = Operation.REMIX
     elif shots:
         operation = Operation.STORYBOARD
-    elif references or arguments.image_url:
+    elif references or image_url is not None:
         operation = Operation.IMAGE_TO_VIDEO
     return GenerationRequest(
         operation=operation,
@@ -92,9 +94,9 @@ def _request(engine: Engine, arguments: argparse.Namespace) -> GenerationRequest
         negative_prompt=arguments.negative_prompt,
         characters=tuple(arguments.character),
         images=references,
-        image_url=arguments.image_url,
+        image_url=image_url or "",
         shots=shots,
-        source_id=engine.source_id(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
+        source_id=engine.source_id(remix_of, arguments.profile) if remix_of else "",
     )
 
 
@@ -187,11 +189,11 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--orientation", default="landscape", choices=ORIENTATIONS)
     parser.add_argument("--size", default="", metavar="WxH")
     parser.add_argument("--quality", default="standard", choices=QUALITIES)
-    parser.add_argument("--image-url", default="", metavar="URL")
+    parser.add_argument("--image-url", metavar="URL")
     parser.add_argument("--image", action="append", default=[], metavar="FILE")
     parser.add_argument("--shot", action="append", default=[], metavar='"5s: text"')
-    parser.add_argument("--script", default="", metavar="FILE", help="the shots, one a line or as JSON")
-    parser.add_argument("--remix-of", default="", metavar="JOB")
+    parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")
+    parser.add_argument("--remix-of", metavar="JOB")
     parser.add_argument("--character", action="append", default=[], metavar="NAME")
     parser.add_argument("--style", default="")
     parser.add_argument("--negative-prompt", default="")

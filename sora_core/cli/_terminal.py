@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import time
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from ..engine import Waiter
 from ..models import Progress
@@ -16,16 +16,20 @@ T = TypeVar("T")
 
 
 def say(text: str) -> None:
-    """To stderr, whatever its encoding can show."""
-    sys.stderr.write(text.encode(sys.stderr.encoding or "utf-8", "replace").decode(sys.stderr.encoding or "utf-8"))
-    sys.stderr.write("\n")
-    sys.stderr.flush()
+    """To stderr."""
+    _write(sys.stderr, text)
 
 
 def show(text: str) -> None:
     """To stdout: the command's product."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    _write(sys.stdout, text)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """As much of it as the stream's encoding can show; a prompt may hold what a terminal cannot."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    stream.flush()
 
 
 def show_json(value: Any) -> None:

@@ -14,9 +14,10 @@ __all__ = ["NODE", "Tab", "chromium", "running_browser"]
 
 NODE = "SoraVideo_Text2Video"
 
-_PLAYER = (
-    "(() => { const video = document.querySelector('video'); return [video.videoWidth, video.duration, video.src] })()"
-)
+_PLAYER = """() => {
+  const video = [...document.querySelectorAll('video')].find((each) => each.readyState >= 2 && each.videoWidth)
+  return video && [video.videoWidth, video.duration, video.src]
+}"""
 _OURS = f"app.graph.nodes.find((node) => node.type === '{NODE}')"
 _ADD = """([type, values]) => {
   const node = LiteGraph.createNode(type)
@@ -59,6 +60,7 @@ class Tab(comfyui_page.Tab):
     def clear(self) -> None:
         """No nodes, and the view where new ones are: the page draws no player that is out of sight."""
         self.js("void (app.graph.clear(), (app.canvas.ds.offset = [20, 80]), (app.canvas.ds.scale = 0.7))")
+        self.page.wait_for_function("() => !document.querySelector('video')")
 
     def see_all(self) -> None:
         """Looks at the graph from afar: the page draws no player that is out of sight."""
@@ -86,8 +88,7 @@ class Tab(comfyui_page.Tab):
 
     def wait_for_player(self) -> tuple[int, float, str]:
         """Width, seconds and source of the clip that is shown."""
-        self.wait_for_players()
-        width, seconds, source = self.js(_PLAYER)
+        width, seconds, source = self.page.wait_for_function(_PLAYER).json_value()
         return width, seconds, source
 
     def is_marked(self) -> bool:

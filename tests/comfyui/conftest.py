@@ -59,7 +59,8 @@ def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         'dialect = "preview"\npoll_seconds = 0.2\nmax_jobs = 2\n'
     )
     # a name with a dash and an at sign is what the registry and the Manager make of it
-    comfy = ComfyUI(request.param, base, folder="sora-video-nodes@0.1.0", env={"SORA_TEST_KEY": KEY})
+    keys = {"SORA_TEST_KEY": KEY, "SORA_TEST_SESSION": f"sess-{KEY}"}
+    comfy = ComfyUI(request.param, base, folder="sora-video-nodes@0.1.0", env=keys)
     try:
         comfy.start()
         yield Stage(comfy, gateway, home)
