@@ -125,7 +125,6 @@ import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import conftest
 from test_ledger import claim
-from sora_core.database import Database
 from sora_core.clock import SystemClock
 from sora_core.ledger import Ledger
 ledger = Ledger(pathlib.Path(sys.argv[2]), SystemClock())
