@@ -87,16 +87,24 @@ def main() -> int:
 
 
 def load(path: Path, *, text: str | None, seed: int | None) -> dict[str, Any]:
-    """The prompt of the file, with another text and seed for its Sora nodes where they are given."""
+    """The prompt of the file, with another text for the one Sora node that has one, another seed for all of them.
+
+    An input that comes over a link stays linked.
+    """
     try:
         prompt: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        nodes = [node["inputs"] for node in prompt.values() if node["class_type"].startswith("SoraVideo_")]
+        nodes = {name: node["inputs"] for name, node in prompt.items() if node["class_type"].startswith("SoraVideo_")}
     except (OSError, ValueError, AttributeError, KeyError, TypeError) as error:
         raise Failed(f"{path} is no API-format prompt: {error!r}", 2) from error
-    for name, value in (("prompt", text), ("seed", seed)):
-        for inputs in nodes:
-            if value is not None and name in inputs:
-                inputs[name] = value
+    written = [name for name, inputs in nodes.items() if isinstance(inputs.get("prompt"), str)]
+    if text is not None and len(written) != 1:
+        which = f"the nodes {', '.join(written)} have" if written else "no Sora node has"
+        raise Failed(f"--prompt is for a file in which one node has a prompt; in {path} {which} one. Edit the file.", 2)
+    for name in written if text is not None else ():
+        nodes[name]["prompt"] = text
+    for inputs in nodes.values():
+        if seed is not None and isinstance(inputs.get("seed"), int):
+            inputs["seed"] = seed
     return prompt
 
 

@@ -88,6 +88,10 @@ class Tab:
         self.js("app.loadGraphData(x)", workflow)
         self.js("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
 
+    def clear(self) -> None:
+        """A new workflow without nodes. What the page knows of earlier runs goes too: it keeps that by node number."""
+        self.load({"nodes": [], "links": [], "last_node_id": 0, "last_link_id": 0, "version": 0.4})
+
     def api_prompt(self, *, titles: bool = False) -> dict[str, Any]:
         """What pressing Run would queue."""
         prompt = self.js("app.graphToPrompt().then((it) => it.output)")

@@ -76,7 +76,7 @@ _QUIET = {"Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False, "Comf
 
 def build(tab: Tab, example: Example) -> None:
     """The example's graph, in the place of what the page shows."""
-    tab.load({"nodes": [], "links": [], "last_node_id": 0, "last_link_id": 0, "version": 0.4})
+    tab.clear()
     tab.js(_BUILD, {"nodes": [*map(_node, example.nodes), _note(example)], "links": list(_links(example))})
 
 

@@ -166,6 +166,26 @@ class TestExample:
         assert {node["inputs"]["profile"] for node in ours(path) if "profile" in node["inputs"]} == {"preview"}
 
 
+@serving("done")
+def test_a_prompt_goes_to_the_node_that_has_one_and_links_stay(comfyui):
+    path = FIRST.parent / "enhance_prompt.json"
+    done = run(str(path), "--server", comfyui.url, "--prompt", "a fox", "--seed", "9")
+    assert done.returncode == 0, done.stderr
+    sent = {node["class_type"]: node["inputs"] for node in comfyui.posted("/prompt")[0]["prompt"].values()}
+    assert sent["SoraVideo_EnhancePrompt"]["prompt"] == "a fox"
+    assert isinstance(sent["SoraVideo_Text2Video"]["prompt"], list)
+    assert sent["SoraVideo_Text2Video"]["seed"] == 9
+
+
+@pytest.mark.parametrize("name", ["remix.json", "quota.json"])
+@serving("done")
+def test_a_prompt_for_none_or_several_nodes_is_refused(comfyui, name):
+    done = run(str(FIRST.parent / name), "--server", comfyui.url, "--prompt", "a fox")
+    assert done.returncode == 2
+    assert "one node has a prompt" in done.stderr
+    assert comfyui.posted("/prompt") == []
+
+
 @serving("second", "running", "done")
 def test_the_script_prints_file_job_and_address_and_tells_where_the_prompt_is(comfyui):
     done = run("--server", comfyui.url)
