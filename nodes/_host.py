@@ -7,7 +7,7 @@ import functools
 import logging
 import os
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is notic
 FRAMES_SLOT, AUDIO_SLOT = 1, 2
 
 _unfinished: Counter[str] = Counter()  # by node id
+_files: defaultdict[str, set[Path]] = defaultdict(set)  # by node id: what its results refer to
 
 
 @functools.cache
@@ -124,11 +125,20 @@ def went_unfinished(node_id: str) -> None:
     _unfinished[node_id] += 1
 
 
+def gave_file(node_id: str, path: Path) -> None:
+    """Notes a file that the node's result refers to: without it, the result is worth nothing."""
+    _files[node_id].add(path)
+
+
 def final_results_key(node_id: str) -> str:
-    """For fingerprint_inputs: changes whenever the node's last result was not final.
+    """For fingerprint_inputs: changes whenever the node's last result was not final, or its file is gone.
 
     With the node's id in it, as ComfyUI also serves a node from what another one with the same inputs gave.
     """
+    gone = {path for path in _files[node_id] if not path.is_file()}
+    if gone:
+        _files[node_id] -= gone
+        went_unfinished(node_id)
     return f"{node_id} {_unfinished[node_id]}"
 
 

@@ -134,7 +134,7 @@ async def generate(
         if job.state != rows.DELIVERED:
             return one_output(_submitted(job, hidden))
         waiter = engine.resume(job.job_id, profile, destination, reports)
-    return one_output(await deliver(waiter, reports, options, note=note))
+    return one_output(await deliver(waiter, reports, options, hidden, note=note))
 
 
 def _submitted(job: Job, hidden: Any) -> Result:
@@ -146,10 +146,11 @@ def _submitted(job: Job, hidden: Any) -> Result:
 
 
 async def deliver(
-    waiter: Waiter[Delivery], reports: host.Reports, options: dict[str, Any], *, note: str = ""
+    waiter: Waiter[Delivery], reports: host.Reports, options: dict[str, Any], hidden: Any, *, note: str = ""
 ) -> Result:
     """Waits for the job and hands out its video, with frames and audio when they are wanted."""
     delivery = await host.wait_for(waiter, reports)
+    host.gave_file(hidden.unique_id, delivery.path)
     if not delivery.fps:
         raise InvalidRequest(
             f"Job {delivery.job_id} made a picture, {delivery.path}, and no video; Sora Image with the same inputs "

@@ -64,6 +64,7 @@ class ResumeJob(VideoNode):
         try:
             destination = host.destination(options.get("filename_prefix", "video/sora"), cls.hidden)
             reports = host.Reports()
-            return await deliver(host.engine().resume(name, profile, destination, reports), reports, options)
+            waiter = host.engine().resume(name, profile, destination, reports)
+            return await deliver(waiter, reports, options, cls.hidden)
         except SoraError as error:
             return await failed(cls, error, options)

@@ -300,7 +300,8 @@ class Engine:
             raise InvalidRequest(f"Job {job.job_id} was forgotten; it can only be run anew.")
         if destination.exact and str(destination.exact) != job.planned_path:
             check_destination(destination)
-        return job
+        self.ledger.reopen(job.job_id)  # a server that had lost sight of it may know it by now
+        return self.ledger.get(job.job_id)
 
     async def _cancel(self, name: str) -> Job:
         job = self.ledger.find(name)

@@ -119,7 +119,12 @@ class Follower:
             return
         reason = f"The server no longer knows this job: {error.message}"
         self._ledger.record_over(job.job_id, rows.FAILED, reason, error.kind)
-        raise JobNotFound(reason, fix=JobFailed.fix, fix_zh=JobFailed.fix_zh) from error
+        again = f"sora-video resume {job.job_id}"
+        raise JobNotFound(
+            reason,
+            fix=f"Should it come back, `{again}` collects it for free; running the request again submits a new job.",
+            fix_zh=f"若服务器恢复，可用 {again} 免费收取；再次运行相同请求会提交新任务。",
+        ) from error
 
     def _failed(self, error: SoraError) -> None:
         now = self._clock.monotonic()

@@ -22,12 +22,10 @@ from .library import Library
 from .models import Destination, GenerationRequest, Snapshot, State
 from .rows import DELIVERED, FORGOTTEN, JOB_ID_PREFIX, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 
+DAY_SECONDS = 86_400.0
 _COLUMNS = frozenset(each.name for each in fields(Job))
 # a forgotten row has given its request away: what it still learns must not make it live again
 _STATE = "state = CASE state WHEN 'forgotten' THEN state ELSE ? END"
-
-
-DAY_SECONDS = 86_400.0
 
 
 def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
@@ -297,6 +295,15 @@ class Ledger:
     def forget(self, job_id: str) -> None:
         """Frees the request for a new, paid submission. The row stays for the record."""
         self._update(job_id, state=FORGOTTEN, owner=None)
+
+    def reopen(self, job_id: str) -> None:
+        """A job that the server did not know may be asked for again, unless its request was submitted anew since."""
+        with self._file.change() as db:
+            db.execute(
+                "UPDATE OR IGNORE jobs SET state = 'queued', error = NULL, error_kind = NULL, finished_at = NULL"
+                " WHERE job_id = ? AND state = 'failed' AND error_kind = 'JobNotFound' AND remote_id != ''",
+                (job_id,),
+            )
 
     def _update(self, job_id: str, *, unless_over: bool = False, **changes: Any) -> None:
         assert changes.keys() <= _COLUMNS

@@ -16,15 +16,14 @@ KEY = "cli-key-9b3f2c"
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[GatewayProcess]:
-    process = GatewayProcess(speed=40, key=KEY)
-    yield process
-    process.stop()
+    with GatewayProcess(speed=40, key=KEY) as gateway:
+        yield gateway
 
 
 @pytest.fixture
 def command(tmp_path: Path, gateway: GatewayProcess) -> Iterator[Command]:
     command = Command(tmp_path, SORA_TEST_KEY=KEY)
-    command.add_profile("own", gateway.openai, "--key-env", "SORA_TEST_KEY")
+    command.add_profile("own", gateway.openai, key_env="SORA_TEST_KEY")
     yield command
     gateway.fault()
 
@@ -221,7 +220,7 @@ def test_a_remote_id_that_was_made_elsewhere_is_collected_with_its_profile(
 ) -> None:
     remote = command(*arguments("made elsewhere")).json["remote_id"]
     other = Command(tmp_path / "other", SORA_TEST_KEY=KEY)
-    other.add_profile("own", gateway.openai, "--key-env", "SORA_TEST_KEY")
+    other.add_profile("own", gateway.openai, key_env="SORA_TEST_KEY")
     charges = gateway.charges
     assert other("resume", remote).code == 4
     got = other("resume", remote, "--profile", "own", "--json")
@@ -293,19 +292,19 @@ def test_a_profile_from_the_environment_is_named_env(gateway: GatewayProcess, tm
 
 
 DOCTOR = {
-    "right": ("{openai}", ("--key-env", "SORA_TEST_KEY"), 0, "ok   server"),
-    "wrong key": ("{openai}", ("--key-env", "SORA_WRONG_KEY"), 3, "FAIL server"),
-    "no key": ("{openai}", ("--key-env", "SORA_NO_KEY"), 2, "SORA_NO_KEY"),
-    "wrong path": ("{url}/nowhere", ("--key-env", "SORA_TEST_KEY"), 2, 'base_url = "{url}/openai/v1"'),
-    "nothing there": ("http://127.0.0.1:9", ("--key-env", "SORA_TEST_KEY"), 6, "FAIL server"),
+    "right": ("{openai}", "SORA_TEST_KEY", 0, "ok   server"),
+    "wrong key": ("{openai}", "SORA_WRONG_KEY", 3, "FAIL server"),
+    "no key": ("{openai}", "SORA_NO_KEY", 2, "SORA_NO_KEY"),
+    "wrong path": ("{url}/nowhere", "SORA_TEST_KEY", 2, 'base_url = "{url}/openai/v1"'),
+    "nothing there": ("http://127.0.0.1:9", "SORA_TEST_KEY", 6, "FAIL server"),
 }
 
 
 @pytest.mark.parametrize("case", DOCTOR)
 def test_doctor_says_what_is_wrong_and_never_charges(case: str, gateway: GatewayProcess, tmp_path: Path) -> None:
-    base_url, flags, code, words = DOCTOR[case]
+    base_url, key_env, code, words = DOCTOR[case]
     command = Command(tmp_path, SORA_TEST_KEY=KEY, SORA_WRONG_KEY="wrong-key-123")
-    command.add_profile("sick", base_url.format(openai=gateway.openai, url=gateway.url), *flags)
+    command.add_profile("sick", base_url.format(openai=gateway.openai, url=gateway.url), key_env=key_env)
     charges = gateway.charges
     result = command("doctor", "sick", timeout=90)
     assert words.format(url=gateway.url) in result.out + result.err

@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from _command import Command, arguments, until
+from _command import Command, arguments, posix, until
 from _gateway import GatewayProcess
 
 from sora_core.engine import Engine
 from sora_core.errors import InvalidRequest, JobFailed, SubmissionUnknown
 from sora_core.models import Destination, GenerationRequest, Operation
-from sora_core.profiles import Profile
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[GatewayProcess]:
-    process = GatewayProcess(speed=40)
-    yield process
-    process.stop()
 
 
 @pytest.fixture
-def command(tmp_path: Path, gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
-    for name in [name for name in os.environ if name.startswith("SORA_")]:
-        monkeypatch.delenv(name)
-    command = Command(tmp_path)
-    with_engine(command).profiles.add(Profile("own", base_url=gateway.openai, auth="none", poll_seconds=0.1))
-    yield command
-    gateway.fault()
+def command(command: Command, gateway: GatewayProcess, no_settings: None) -> Command:
+    command.add_profile("own", gateway.openai)
+    return command
 
 
 def with_engine(command: Command) -> Engine:
@@ -181,6 +165,31 @@ def test_a_source_that_two_profiles_know_is_taken_as_the_profiles_own(command: C
         assert engine.source_id(made["remote_id"], profile) == made["remote_id"]
     with pytest.raises(InvalidRequest, match="belongs to profile 'own'"):
         engine.source_id(made["job_id"], "two")
+
+
+def test_a_job_that_the_server_had_lost_sight_of_is_asked_for_again_by_its_id(
+    command: Command, gateway: GatewayProcess, engine: Engine
+) -> None:
+    destination = Destination(command.output)
+    made = command(*arguments("lost sight of")).json
+    Path(made["path"]).unlink()
+    engine.ledger.undeliver(made["job_id"])
+    engine.ledger.record_over(made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound")
+    charges = gateway.charges
+    for name in (made["job_id"], made["remote_id"]):
+        assert engine.resume(name, "own", destination, lambda progress: None).result(30).path.is_file()
+    again = engine.generate(request("lost sight of"), "own", destination, lambda progress: None).result(30)
+    assert again.job_id == made["job_id"]
+    assert gateway.charges == charges
+
+
+def test_a_job_that_was_paid_anew_stays_what_it_was(command: Command, engine: Engine) -> None:
+    destination = Destination(command.output)
+    made = command(*arguments("paid anew")).json
+    engine.ledger.record_over(made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound")
+    assert command(*arguments("paid anew")).json["job_id"] != made["job_id"]
+    with pytest.raises(JobFailed, match="no longer knows"):
+        engine.resume(made["job_id"], "own", destination, lambda progress: None).result(30)
 
 
 def test_an_unknown_submission_is_given_its_id_by_the_user(

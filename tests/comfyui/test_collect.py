@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from comfyui._graphs import inspect, lines, resume, t2v
+from comfyui._graphs import inspect, lines, node, remix, resume, t2v
 from comfyui._host import Stage, error_of, outputs_of
 
 LONG = {"seconds": 60, "size": "64x64"}  # 3 s at the gateway's speed
@@ -63,6 +63,21 @@ class TestWaitOff:
         cached = next(each for each in last if isinstance(each, dict) and each["type"] == "execution_cached")
         assert {"1", "9"} <= set(cached["data"]["nodes"])
 
+    def test_a_copy_of_the_node_is_not_served_what_the_first_one_gave_before_the_video_was_there(
+        self, stage: Stage
+    ) -> None:
+        before = stage.gateway.charges
+        copied = t2v("copied", **LONG, wait=False)
+        assert outputs_of(stage.comfy.run({"71": copied}))["71"]["text"][0] == ""
+        path = ""
+        deadline = time.monotonic() + 30
+        while not path:
+            assert time.monotonic() < deadline
+            time.sleep(0.5)
+            path = outputs_of(stage.comfy.run({"72": copied}))["72"]["text"][0]
+        assert Path(path).is_file()
+        assert stage.gateway.charges == before + 1
+
     def test_the_job_id_goes_on_to_resume_job_of_the_same_graph(self, stage: Stage) -> None:
         before = stage.gateway.charges
         prompt = {
@@ -78,6 +93,40 @@ class TestWaitOff:
     def test_what_is_refused_is_refused_without_waiting_too(self, stage: Stage) -> None:
         error = error_of(stage.comfy.run({"1": t2v("x", seconds=61, wait=False)}))
         assert "whole seconds from 1 to 60" in error["exception_message"]
+
+
+class TestAFileThatIsGone:
+    def test_is_collected_again_for_free_though_the_node_was_in_the_cache(self, stage: Stage) -> None:
+        before = stage.gateway.charges
+        prompt = {"81": t2v("to be tidied away"), "9": inspect(video=["81", 0])}
+        path = Path(outputs_of(stage.comfy.run(prompt))["81"]["text"][0])
+        path.unlink()
+        prompt["9"] = inspect(video=["81", 0], save_as="changed, so that it runs again")
+        outputs = outputs_of(stage.comfy.run(prompt))
+        assert Path(outputs["81"]["text"][0]).is_file()
+        assert '"size": [320, 180]' in seen(outputs, "9")[0]
+        assert stage.gateway.charges == before + 1
+
+
+class TestResume:
+    def test_of_one_job_goes_on_into_core_nodes_and_a_remix_as_single_values(self, stage: Stage) -> None:
+        job_id = three_jobs(stage)[0]
+        prompt = {
+            "2": resume(job_id),
+            "3": node("SaveVideo", video=["2", 0], filename_prefix="kept/whole", format="auto", codec="auto"),
+            "4": node("CreateVideo", images=["2", 1], audio=["2", 2], fps=["2", 3]),
+            "5": node("SaveVideo", video=["4", 0], filename_prefix="kept/anew", format="auto", codec="auto"),
+            "6": remix("from a collected one", ["2", 5]),
+            "9": inspect(text=["2", 4]),
+        }
+        outputs = outputs_of(stage.comfy.run(prompt))
+        for number, stem in (("3", "whole"), ("5", "anew")):
+            assert [image["filename"] for image in outputs[number]["images"]] == [f"{stem}_00001_.mp4"]
+        path, shown_id = outputs["2"]["text"]
+        assert shown_id == job_id
+        assert [text_of(each) for each in seen(outputs, "9")] == [path]
+        assert [image["filename"] for image in outputs["2"]["images"]] == [Path(path).name]
+        assert Path(outputs["6"]["text"][0]).is_file()
 
 
 class TestResumeOfSeveral:
@@ -135,6 +184,9 @@ class TestResumeOfSeveral:
             stage.comfy.start()
             options = stage.comfy.object_info("SoraVideo_ResumeJob")["input"]["optional"]["recent"][1]["options"]
             assert options == ["as job_id says"]
+            ledger.unlink()
+            assert stage.comfy.get("/sora_video/jobs").json() == []
+            assert not ledger.exists()  # looking makes none
         finally:
             stage.comfy.stop()
             for file in stage.home.glob("jobs.sqlite*"):
