@@ -89,6 +89,10 @@ class _Eyes:
             self._seen[url] = await self._get(url)
         return self._seen[url]
 
+    def forget(self) -> None:
+        """Looks again at what it has seen."""
+        self._seen.clear()
+
     @property
     def tired(self) -> bool:
         return len(self._seen) >= _MOST_LOOKS
@@ -101,15 +105,16 @@ class _Eyes:
                 if len(body) > _REPLY_BYTES:
                     break
             headers = {name.lower(): value for name, value in response.headers.items()}
-            if self._key:
-                body = body.replace(self._key, b"***")  # some servers repeat the key they refuse
+            sent = (secret.reveal().removeprefix("Bearer ") for secret in (await self._http.keys.headers()).values())
+            for key in filter(None, (self._key, *map(str.encode, sent))):
+                body = body.replace(key, b"***")  # some servers repeat the key they refuse
             return Reply(response.status_code, headers, bytes(body), url)
 
 
 async def _look(connection: Connection, key: Secret) -> list[Finding]:
     eyes, profile, http = _Eyes(connection.http, key), connection.profile, connection.http
     try:
-        server = await _server(connection, eyes)
+        server = await _server_with_a_key(connection, eyes)
     except NetworkError as error:
         raise await _explained(error, http.base_url, connection.proxy.reveal()) from error
     except AuthError as error:
@@ -118,6 +123,18 @@ async def _look(connection: Connection, key: Secret) -> list[Finding]:
     if profile.provider == "openai" and not profile.embedded:
         findings += await _dialect(connection, eyes)
     return [*findings, await _optional("quota", _quota(connection))]
+
+
+async def _server_with_a_key(connection: Connection, eyes: _Eyes) -> Finding:
+    """As every request does it: a key that has ended is renewed once, where that can be done."""
+    try:
+        return await _server(connection, eyes)
+    except AuthError as error:
+        keys = connection.http.keys
+        if not await keys.renewed(error, await keys.headers()):
+            raise
+    eyes.forget()
+    return await _server(connection, eyes)
 
 
 async def _server(connection: Connection, eyes: _Eyes) -> Finding:

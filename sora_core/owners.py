@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 import time
 import uuid
 from pathlib import Path
-from typing import IO
 
 from .errors import StorageError
 from .home import make_private_dir
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(stream: IO[bytes]) -> bool:
-        try:
-            msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(stream: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
-
+from .locks import try_lock
 
 _SWEEP_AFTER_SECONDS = 3600
 
@@ -47,7 +26,8 @@ class Owner:
             self._stream = (self._folder / self.id).open("wb")
         except OSError as error:
             raise StorageError(f"{self._folder} cannot be written: {error.strerror}.") from error
-        _try_lock(self._stream)
+        with contextlib.suppress(OSError):  # without locks, none of the others will ever be thought dead
+            try_lock(self._stream)
 
     def alive(self, owner: str | None) -> bool:
         """Whether the process that calls itself ``owner`` still runs. None never does."""
@@ -64,7 +44,7 @@ class Owner:
     def _is_free(self, path: Path) -> bool:
         try:
             with path.open("r+b") as stream:
-                return _try_lock(stream)
+                return try_lock(stream)
         except FileNotFoundError:
             return True
         except OSError:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from difflib import SequenceMatcher
 
 from .clock import Clock
 from .errors import BadResponse, JobNotFound, RequestRejected, SoraError, SubmissionUnknown, Unsupported
 from .ledger import Ledger
-from .models import Operation, Snapshot
+from .models import GenerationRequest, Operation, Shot, Snapshot
 from .providers import Provider
 from .rows import Job
 from .transport import Http
@@ -41,10 +42,11 @@ async def find_submission(
         if free:
             return None  # made anew: it costs nothing
         raise _unknown(job, "The server has no list in which it would show.")
+    prompt = _sent_prompt(job, provider, ledger)
     for wait in _LOOKS:
         await clock.sleep(wait)
         listed, ours, is_whole = await _look(job, provider, http, ledger, pace)
-        match = _match(job, listed, ours)
+        match = _match(job, prompt, listed, ours)
         if match:
             return match
         # An empty list may just be a list that never shows anything. One that shows a job we know is true.
@@ -54,14 +56,14 @@ async def find_submission(
     if not free:
         await clock.sleep(began + SETTLE_SECONDS - clock.monotonic())
         listed, ours, is_whole = await _look(job, provider, http, ledger, pace)
-        match = _match(job, listed, ours)
+        match = _match(job, prompt, listed, ours)
     # servers leave prompts out, shorten and rewrite them
-    strangers = [item.remote_id for item in _candidates(job, listed, ours) if _may_be(job.prompt, item.prompt)]
+    strangers = [item.remote_id for item in _candidates(job, listed, ours) if _may_be(prompt, item.prompt)]
     # with exactly our prompt at any age: one of the two clocks may be wrong
     strangers += [
         item.remote_id
         for item in listed
-        if item.remote_id not in (*ours, *strangers) and (item.prompt or "").strip() == job.prompt.strip()
+        if item.remote_id not in (*ours, *strangers) and (item.prompt or "").strip() == prompt
     ]
     if match is None and strangers:
         raise _unknown(job, f"It may be one of these on the server's list: {', '.join(strangers[:5])}.")
@@ -91,13 +93,24 @@ def _may_be(ours: str, theirs: str | None) -> bool:
     return a in b or b.rstrip(".… ") in a or SequenceMatcher(None, a[:2000], b[:2000]).ratio() > 0.6
 
 
-def _match(job: Job, listed: Sequence[Snapshot], ours: frozenset[str]) -> Snapshot | None:
-    """The candidate with our prompt, the nearest in time."""
+def _sent_prompt(job: Job, provider: Provider, ledger: Ledger) -> str:
+    """The prompt of the lost submission as the server shows it, made again of what the row says."""
+    facts = json.loads(job.request)
+    known = {each.character_id: each for each in ledger.library.all() if each.profile == job.profile}
+    request = GenerationRequest(
+        Operation(job.operation),
+        job.prompt,
+        shots=tuple(Shot(text, seconds) for text, seconds in facts.get("shots", ())),
+        cast=tuple(known[each] for each in facts.get("characters", ()) if each in known),
+    )
+    return provider.sent_prompt(request).strip()
+
+
+def _match(job: Job, prompt: str, listed: Sequence[Snapshot], ours: frozenset[str]) -> Snapshot | None:
+    """The candidate with our prompt as it was sent, the nearest in time."""
     sent_at = job.sent_at or job.created_at
     fitting = [
-        item
-        for item in _candidates(job, listed, ours)
-        if item.prompt is not None and item.prompt.strip() == job.prompt.strip()
+        item for item in _candidates(job, listed, ours) if item.prompt is not None and item.prompt.strip() == prompt
     ]
     return min(fitting, key=lambda item: abs((item.created_at or sent_at) - sent_at), default=None)
 

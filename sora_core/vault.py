@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import locks
 from .credentials import Credentials, tokens_path
 from .errors import ProfileError, StorageError
 from .home import make_private_dir, write_private
 from .models import Secret
 from .profiles import Profile
+
+PATIENCE_SECONDS = 200.0  # another process that renews a token and gets no answer gives up before
 
 
 @dataclass(frozen=True)
@@ -54,16 +59,35 @@ class Vault:
         except OSError as error:
             raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
 
+    @asynccontextmanager
+    async def alone(self) -> AsyncIterator[None]:
+        """No other process makes tokens of this profile meanwhile; what it has made is then in `kept`.
+
+        Raises StorageError when the other one is still at it after PATIENCE_SECONDS.
+        """
+        path = self._path().with_suffix(".lock")
+        try:
+            make_private_dir(path.parent)
+            stream = await locks.taken(path, patience_seconds=PATIENCE_SECONDS)
+        except TimeoutError as error:
+            raise StorageError(
+                f"Another process has been renewing the token of profile '{self.profile.name}' for "
+                f"{PATIENCE_SECONDS:g} s; nothing was sent.",
+                fix="If it hangs, end it, then run again: two that renew at once could end each other's token.",
+                fix_zh="若该进程已卡住，请结束它后重试；两个进程同时续期可能使令牌失效。",
+            ) from error
+        except OSError as error:
+            raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+        with stream:
+            yield
+
     def device_id(self) -> str:
         """A UUID that stays the same for this state folder and profile. Raises StorageError."""
         path = self.credentials.home / "device"
         try:
-            make_private_dir(path.parent)
-            try:
-                with path.open("x", encoding="ascii") as stream:
-                    stream.write(str(uuid.uuid4()))
-            except FileExistsError:
-                pass
+            if not path.exists():
+                make_private_dir(path.parent)
+                _appear(path, str(uuid.uuid4()).encode())
             return str(uuid.uuid5(uuid.UUID(path.read_text("ascii").strip()), self.profile.name))
         except (OSError, ValueError) as error:
             raise StorageError(f"{path} cannot be read or written: {error}.") from error
@@ -77,3 +101,17 @@ class Vault:
 
     def _mark(self) -> str:
         return hashlib.sha256(self.given().reveal().encode()).hexdigest()
+
+
+def _appear(path: Path, data: bytes) -> None:
+    """The file is there, whole, from one moment to the next, unless another process made one. Raises OSError."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    write_private(aside, data)
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)

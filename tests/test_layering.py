@@ -18,7 +18,7 @@ NODES = PACK / "nodes"
 
 # From the ground up. A module imports from its own storey and from those below.
 STOREYS = (
-    ("models", "checks", "errors", "clock", "home", "shots"),
+    ("models", "checks", "errors", "clock", "home", "locks", "shots"),
     ("transport",),
     (
         "providers",

@@ -10,10 +10,12 @@ from _clock import FakeClock
 
 from sora_core.errors import BadResponse, NetworkError, SoraError, SubmissionUnknown, Unsupported
 from sora_core.ledger import Ledger
-from sora_core.models import Capabilities, Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.models import Capabilities, Character, Destination, GenerationRequest, Operation, Shot, Snapshot, State
 from sora_core.profiles import Profile
+from sora_core.providers._relay import prompt_text
 from sora_core.providers.openai import OpenAI
 from sora_core.reconcile import CLOCK_SKEW_SECONDS, SETTLE_SECONDS, find_submission
+from sora_core.rows import Job
 
 PAID = dataclasses.replace(OpenAI(Profile("p", base_url="https://relay.example")).capabilities(), free=False)
 
@@ -252,3 +254,45 @@ async def test_nothing_is_ever_submitted(lost, ledger, clock, known):
     shelf = Shelf([known])
     await look(shelf, lost, ledger, clock)
     assert shelf.submissions == 0
+
+
+class TestThePromptAsItIsSent:
+    """Where a protocol has no field for them, shots and characters are in the prompt that the list shows."""
+
+    SHOTS = (Shot("a door opens", 4.0), Shot("Anna looks in", 6.0))
+    SENT = "Shot 1:\nduration: 4sec\nScene: a door opens\n\nShot 2:\nduration: 6sec\nScene: @anna_7 looks in"
+
+    def lose(self, ledger: Ledger, prompt: str = "") -> Job:
+        anna = ledger.library.add(Character("p", "Anna", "char_1", "anna_7"))
+        ledger.library.add(Character("q", "Anna", "char_1", "somebody_else"))
+        request = GenerationRequest(Operation.STORYBOARD, prompt, seconds=10, shots=self.SHOTS, cast=(anna,))
+        job = ledger.claim(
+            request, fingerprint="v1:b", profile="p", provider="p", owner="me", destination=Destination(Path())
+        )
+        ledger.mark_sent(job.job_id)
+        ledger.record_unknown(job.job_id, "the answer was lost")
+        return ledger.get(job.job_id)
+
+    def shelf(self, *jobs: Snapshot) -> Shelf:
+        class Told(Shelf):
+            def sent_prompt(self, request: GenerationRequest) -> str:
+                return prompt_text(request)
+
+        return Told(list(jobs))
+
+    @pytest.mark.parametrize(
+        ("prompt", "sent"), [("", SENT), ("noir", f"current timeline:\n{SENT}\n\ninstructions:\nnoir")]
+    )
+    async def test_is_what_the_list_is_searched_for(self, ledger, clock, known, prompt, sent):
+        job = self.lose(ledger, prompt)
+        found = await look(self.shelf(remote("raw", prompt=prompt), remote(prompt=sent), known), job, ledger, clock)
+        assert found.remote_id == "found"
+
+    async def test_proves_that_a_storyboard_is_not_there(self, ledger, clock, known):
+        assert await look(self.shelf(remote("other", prompt="a cow"), known), self.lose(ledger), ledger, clock) is None
+
+    async def test_leaves_it_open_when_a_character_has_left_the_library_since(self, ledger, clock, known):
+        job = self.lose(ledger)
+        ledger.library.delete(Character("p", "Anna", "char_1"))
+        with pytest.raises(SubmissionUnknown, match="found"):
+            await look(self.shelf(remote(prompt=self.SENT), known), job, ledger, clock)

@@ -14,6 +14,7 @@ from typing import ClassVar
 from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
 from ..models import Capabilities, GenerationRequest, Operation, Quota, Snapshot, State
 from ..profiles import Profile
+from ..shots import as_prompt
 from ..transport import Call, Http, Reply
 from ..vault import Vault
 from . import _normalize as normalize
@@ -72,6 +73,13 @@ class Provider(ABC):
         Pure. Raises Unsupported, InvalidRequest. An override fills in the profile's model as this one does.
         """
         return replace(request, model=request.model or self.profile.model)
+
+    def sent_prompt(self, request: GenerationRequest) -> str:
+        """The prompt as the server gets it, and as its list of jobs shows it: with the shots where it has no field.
+
+        Pure. Of the cast, names and user names are read.
+        """
+        return request.prompt if "shots" in self.capabilities().fields else as_prompt(request.shots, request.prompt)
 
     @abstractmethod
     def encode_submit(self, request: GenerationRequest) -> Call:

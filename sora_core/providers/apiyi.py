@@ -20,7 +20,6 @@ from urllib.parse import quote
 
 from ..errors import AuthError, JobNotFound, SoraError, Unsupported
 from ..models import Capabilities, Effect, GenerationRequest, Operation, Snapshot
-from ..shots import as_prompt
 from ..transport import Call, Reply
 from ._base import Provider
 
@@ -66,7 +65,7 @@ class ApiYi(Provider):
     def encode_submit(self, request: GenerationRequest) -> Call:
         form = {
             **self.profile.extra,
-            "prompt": as_prompt(request.shots, request.prompt),
+            "prompt": self.sent_prompt(request),
             "model": request.model,
             "size": request.size,
             "seconds": str(request.seconds),

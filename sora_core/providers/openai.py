@@ -30,7 +30,6 @@ from ..errors import (
 )
 from ..media.container import sniff
 from ..models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
-from ..shots import as_prompt
 from ..transport import Call, Http, Reply
 from . import _normalize as normalize
 from . import _openai_more as more
@@ -136,7 +135,7 @@ class OpenAI(Provider):
         dialect, takes = self.dialect, self.dialect.can.fields
         seconds = request.seconds if dialect.whole_seconds else str(request.seconds)
         own = {
-            "prompt": request.prompt if "shots" in takes else as_prompt(request.shots, request.prompt),
+            "prompt": self.sent_prompt(request),
             "model": request.model or self.profile.model,
             "seconds": seconds if request.seconds else "",
             "size": request.size,

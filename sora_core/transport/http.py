@@ -18,7 +18,7 @@ from ..errors import BadResponse, NetworkError, Overloaded, RateLimited, ServerE
 from ..models import Effect, Secret
 from .call import Call, Reply
 from .keys import FixedKeys, Keys
-from .redact import redact
+from .redact import redact, unlogged
 from .retry import ATTEMPTS, Action, FailureKind, decide
 from .urls import bare_url, is_local, is_private, origin
 
@@ -87,6 +87,7 @@ class Http:
         return self._doors[proxy]
 
     async def aclose(self) -> None:
+        await self.keys.aclose()
         for door in self._doors.values():
             await door.aclose()
         await self._pooled.aclose()
@@ -113,10 +114,18 @@ class Http:
         attempt, renewed = 0, False
         while True:
             attempt += 1
-            kind, error = FailureKind.REFUSED, None
+            error: SoraError
             sent = _Sent(on_sent)
             try:
                 reply = await self._once(call, sent, on_chunk)
+            except BadResponse as caught:
+                if call.effect is not Effect.CHARGE or not sent.happened:
+                    raise
+                kind, error = FailureKind.BROKEN, caught
+            except httpx.HTTPError as caught:
+                kind = FailureKind.BROKEN if sent.happened else FailureKind.NOT_SENT
+                error = self._network_error(caught, call, sent.happened)
+            else:
                 if reply.ok:
                     return reply
                 error = self._judge(reply)
@@ -125,13 +134,6 @@ class Http:
                     renewed = await self.keys.renewed(error, sent.auth)
                     if renewed:
                         kind, attempts = FailureKind.STALE, attempts + 1
-            except BadResponse as caught:
-                if call.effect is not Effect.CHARGE or not sent.happened:
-                    raise
-                kind, error = FailureKind.BROKEN, caught
-            except httpx.HTTPError as caught:
-                kind = FailureKind.BROKEN if sent.happened else FailureKind.NOT_SENT
-                error = self._network_error(caught, call, sent.happened)
             decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=attempts)
             if decision.action is Action.UNKNOWN:
                 raise SubmissionUnknown(
@@ -206,7 +208,8 @@ class Http:
                 timeout=httpx.Timeout(call.timeout, connect=15),
                 extensions={"trace": sent.trace},
             )
-            response = await client.send(request, stream=True)
+            with unlogged():
+                response = await client.send(request, stream=True)
             try:
                 if response.status_code not in _REDIRECTS or not follow:
                     yield response

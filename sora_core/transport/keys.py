@@ -19,6 +19,9 @@ class Keys(Protocol):
     async def renewed(self, error: SoraError, used: Mapping[str, Secret]) -> bool:
         """Whether, after a refusal of a request that went out with ``used``, there is a newer key."""
 
+    async def aclose(self) -> None:
+        """Lets a renewal that has begun come to its end."""
+
 
 @dataclass(frozen=True)
 class FixedKeys:
@@ -31,3 +34,6 @@ class FixedKeys:
 
     async def renewed(self, error: SoraError, used: Mapping[str, Secret]) -> bool:
         return False
+
+    async def aclose(self) -> None:
+        return

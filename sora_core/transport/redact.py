@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 _PATTERNS = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',;]+"), r"\1 ***"),
@@ -27,3 +30,27 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+_OURS: ContextVar[bool] = ContextVar("sora_video_request", default=False)
+_LOGGERS = ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy", "httpcore.socks")
+
+
+class _NotOurs(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not _OURS.get()
+
+
+_NOT_OURS = _NotOurs()
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """httpx writes every address into the log, with what signs it; not of requests that are made in here."""
+    for name in _LOGGERS:
+        logging.getLogger(name).addFilter(_NOT_OURS)  # the same one is only added once
+    before = _OURS.set(True)
+    try:
+        yield
+    finally:
+        _OURS.reset(before)

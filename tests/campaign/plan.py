@@ -49,7 +49,8 @@ def base_path(provider: str) -> str:
 
 def profile_of(provider: str, origin: str) -> Profile:
     auth = PROVIDERS[provider].default_auth
-    key_env = "CAMPAIGN_SESSION" if provider == "sora_web" else "CAMPAIGN_KEY"  # its other tokens serve one process
+    # no refresh token: one that the server has rotated is lost with the client that is killed right then
+    key_env = "CAMPAIGN_SESSION" if provider == "sora_web" else "CAMPAIGN_KEY"
     return Profile(
         provider, provider=provider, base_url=origin + base_path(provider), auth=auth, key_env=key_env,
         poll_seconds=0.2, max_jobs=1000, requests_per_minute=60_000,

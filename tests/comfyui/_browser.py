@@ -59,8 +59,11 @@ class Tab(comfyui_page.Tab):
 
     def clear(self) -> None:
         """No nodes, and the view where new ones are: the page draws no player that is out of sight."""
-        self.js("void (app.graph.clear(), (app.canvas.ds.offset = [20, 80]), (app.canvas.ds.scale = 0.7))")
-        self.page.wait_for_function("() => !document.querySelector('video')")
+        super().clear()
+        self.js("void ((app.canvas.ds.offset = [20, 80]), (app.canvas.ds.scale = 0.7))")
+        self.page.wait_for_function(
+            "() => ![...document.querySelectorAll('video')].some((each) => each.checkVisibility())"
+        )
 
     def see_all(self) -> None:
         """Looks at the graph from afar: the page draws no player that is out of sight."""

@@ -94,7 +94,9 @@ class TestExample:
 def test_the_saved_clip_dropped_on_an_empty_canvas_restores_the_graph(opened: Tab, stage: Stage, name: str) -> None:
     example = NAMED[name]
     opened.load(template(stage, example))
+    opened.see_all()
     entry = opened.run()
+    opened.wait_for_players(examples.clips_of(entry))
     clip = [path for path in files_of(stage, outputs_of(entry)) if path.suffix == ".mp4"][-1]
     opened.clear()
     opened.drop(clip)

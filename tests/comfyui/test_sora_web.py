@@ -184,3 +184,4 @@ def test_no_token_is_written_anywhere(stage: Stage) -> None:
         if path.is_file():
             data = path.read_bytes()
             assert not any(sign in data for sign in (b"sess-", b"eyJhbGciOi", b'"rt_')), path
+    assert b"sig=" not in stage.comfy.log.read_bytes()  # of signed links

@@ -51,6 +51,26 @@ def body(recorded: dict[str, Any]) -> bytes:
     return json.dumps(recorded["response"]["body"]).encode()
 
 
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"prompt": "mia dances", "cast": (MIA,)},
+        {
+            "operation": Operation.STORYBOARD,
+            "prompt": "",
+            "shots": (Shot("a door", 4.0), Shot("mia", 6.0)),
+            "cast": (MIA,),
+        },
+        {"operation": Operation.STORYBOARD, "prompt": "noir", "shots": (Shot("a door", 10.0),)},
+        {"operation": Operation.REMIX, "prompt": "at night", "source_id": POST},
+    ],
+    ids=lambda facts: facts["prompt"] or "shots",
+)
+def test_the_prompt_that_lists_are_searched_for_is_the_one_that_is_sent(facts):
+    settled = provider().settle(ask(**facts))
+    assert provider().sent_prompt(settled) == provider().encode_submit(settled).json["prompt"]
+
+
 class TestFacts:
     def test_every_model_of_the_document_says_what_it_makes(self):
         assert len(CLIPS) == 16
@@ -351,5 +371,5 @@ def test_the_table_of_the_documents_names_tests_and_modules_that_exist():
         path = ROOT / "tests" / (file or "test_sora_web_flow.py")
         assert f"def {name}(" in path.read_text("utf-8"), (chapter, test)
         for module in re.findall(r"`(\w+\.py)`", modules):
-            places = (core / "providers" / "sora_web" / module, core / "providers" / module, core / module)
+            places = [core / at / module for at in ("providers/sora_web", "providers", "transport", ".")]
             assert any(place.exists() for place in places), (chapter, module)

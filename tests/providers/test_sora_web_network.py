@@ -17,8 +17,9 @@ from _clock import FakeClock
 from _server import Request, Server, reply
 
 from sora_core.credentials import Credentials, tokens_path
+from sora_core.doctor import examine
 from sora_core.engine import Engine
-from sora_core.errors import AuthError, ProfileError, SoraError, StorageError
+from sora_core.errors import AuthError, Interrupted, ProfileError, SoraError, StorageError
 from sora_core.models import Destination, GenerationRequest, Operation, Quota
 from sora_core.profiles import Profile
 from sora_core.vault import Vault
@@ -42,6 +43,8 @@ class Site:
         self.server = Server(self._answer)
         self.life = 3600.0
         self.refreshes: list[str] = []
+        self.refresh_seconds = 0.0
+        self.repeats = False  # says which access token it refuses
         self.link = "http://home.test/files/a.mp4"
         self.parsed: tuple[int, Any] = (200, {"download_link": self.link})
         self.on_read: Any = lambda: None
@@ -57,7 +60,9 @@ class Site:
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
         path = request.target.partition("?")[0]
-        writer.write(reply(*self._said(path, request)))
+        said = self._said(path, request)
+        await asyncio.sleep(self.refresh_seconds if path.endswith("/oauth/token") else 0)
+        writer.write(reply(*said))
         await writer.drain()
 
     def _said(self, path: str, request: Request) -> tuple[int, Any]:
@@ -71,6 +76,8 @@ class Site:
             return 200, {"accessToken": token(0, self.life)}
         if path.endswith("/sentinel/req"):
             return 200, {"token": "c", "proofofwork": {"required": True, "seed": "s", "difficulty": "0fffff"}}
+        if self.repeats:
+            return 401, {"error": {"message": f"no such token {request.headers['authorization']}"}}
         if request.headers.get("authorization", "").removeprefix("Bearer ") in self.ended:
             return 401, {"error": {"code": "token_expired", "message": "It has expired."}}
         if path.endswith("/nf/check"):
@@ -212,6 +219,22 @@ class TestTokens:
         assert (await quota(engine)).remaining == 3
         assert site.refreshes == [GIVEN]
 
+    @pytest.mark.parametrize("how", ["interrupted", "closed"])
+    async def test_a_renewal_that_has_begun_is_not_lost_by_whoever_stops_waiting(self, site, engine, how):
+        add(engine, site.server.url)
+        site.refresh_seconds = 0.3
+        waiter = engine.quota("web")
+        while not site.refreshes:
+            await asyncio.sleep(0.01)
+        if how == "interrupted":
+            waiter.abandon()
+            with pytest.raises(Interrupted):
+                await asyncio.wrap_future(waiter.future)
+        else:
+            await asyncio.to_thread(engine.close)
+        await quota(engine)
+        assert site.refreshes == [GIVEN]
+
     async def test_removing_the_profile_forgets_it_all(self, site, engine):
         profile = add(engine, site.server.url)
         await quota(engine)
@@ -243,6 +266,13 @@ class TestTokens:
             await quota(engine)
         assert GIVEN not in str(caught.value)
         assert "client_id" in caught.value.fix
+
+    async def test_the_doctor_shows_no_access_token_that_a_server_repeats(self, site, engine):
+        add(engine, site.server.url)
+        site.repeats = True
+        told = await asyncio.to_thread(lambda: " ".join(map(str, examine(engine, "web"))))
+        assert "no such token Bearer ***" in told
+        assert "eyJ" not in told
 
     async def test_who_the_client_is_stays_the_same_in_every_process(self, site, engine):
         add(engine, site.server.url)

@@ -37,6 +37,16 @@ class Renewable:
         self.number += 1
         return True
 
+    async def aclose(self) -> None:
+        self.number = 0
+
+
+class Broken(Renewable):
+    """Whoever makes new keys says nothing that could be one."""
+
+    async def renewed(self, error: SoraError, used: Mapping[str, Secret]) -> bool:
+        raise BadResponse("That is no key.")
+
 
 def connect(url: str, **more: object) -> Http:
     http = Http(url, judge=partial(normalize.error_of, provider="p"), clock=FakeClock(), **more)
@@ -67,6 +77,16 @@ async def test_a_new_key_that_is_refused_too_is_told():
             await http.send(CHARGE)
         await http.aclose()
         assert len(server.requests) == 2
+
+
+async def test_a_charge_that_was_refused_is_not_in_doubt_when_there_is_no_new_key():
+    async with Server(EXPIRED) as server:
+        http = connect(server.url)
+        http.keys = Broken()
+        with pytest.raises(BadResponse, match="no key"):
+            await http.send(CHARGE)
+        await http.aclose()
+        assert len(server.requests) == 1
 
 
 async def test_a_charge_whose_answer_is_lost_after_a_renewal_is_not_sent_again():

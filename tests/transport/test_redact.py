@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import logging
+from functools import partial
 
+import httpx
+import pytest
+from _clock import FakeClock
+from _server import Server, reply
+
+from sora_core.models import Effect
+from sora_core.providers import _normalize as normalize
+from sora_core.transport import Call, Http
 from sora_core.transport.redact import redact
 
 SECRET = "Zm9vYmFyLXNlY3JldC12YWx1ZQ"
@@ -58,3 +67,16 @@ def test_the_rest_of_a_link_stays_readable():
     redacted = redact(f"https://blob.example/v.mp4?se=2026-01-01&sig={SECRET}&sp=r")
     assert redacted.startswith("https://blob.example/v.mp4?se=2026-01-01&sig=")
     assert redacted.endswith("&sp=r")
+
+
+async def test_no_address_of_a_request_gets_into_the_log_and_those_of_others_do(caplog):
+    caplog.set_level(logging.DEBUG)
+    redirect = reply(302, headers={"location": f"/b?sig={SECRET}", "set-cookie": f"session={SECRET}"})
+    async with Server(redirect, reply(200, {})) as server:
+        http = Http(server.url, judge=partial(normalize.error_of, provider="p"), clock=FakeClock())
+        await http.send(Call("GET", f"/a?sig={SECRET}", Effect.READ, timeout=5))
+        await http.aclose()
+        assert SECRET not in caplog.text
+        async with httpx.AsyncClient(trust_env=False) as other:
+            await other.get(f"{server.url}/of-another-pack")
+    assert "/of-another-pack" in caplog.text

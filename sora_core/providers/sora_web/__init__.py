@@ -31,6 +31,7 @@ from ...transport.retry import ATTEMPTS
 from ...vault import Vault
 from .. import _normalize as normalize
 from .. import _parse_service as parsing
+from .. import _relay as relay
 from .._base import HTML_ANSWER, Attempt, Provider
 from .._ended import ENDED_HOSTS
 from .._parse_service import parse_service
@@ -158,6 +159,9 @@ class SoraWeb(Provider):
                 raise Unsupported("A remix takes no image here, only its source and a prompt.")
         return settled(request, self.profile.model)
 
+    def sent_prompt(self, request: GenerationRequest) -> str:
+        return relay.prompt_text(request)
+
     def encode_submit(self, request: GenerationRequest) -> Call:
         """The call that charges, as far as it can be said without uploads and proofs."""
         if request.operation is Operation.CREATE_CHARACTER:
@@ -228,7 +232,11 @@ class SoraWeb(Provider):
         if request.source_url and service:
             return Snapshot(State.SUCCEEDED, url=await parsing.download_link(http, service, request.source_url))
         generation = await self._lookup.generation_id(http, request.source_id)
-        reply = await self._protected(http, posts.encode_publish(generation), attempt)
+        try:
+            reply = await self._protected(http, posts.encode_publish(generation), attempt)
+        except SubmissionUnknown as error:
+            error.message += " The clip may be public now: look at the account's posts on the server."
+            raise
         post_id, link = posts.post_of(reply)
         attempt.on_remote_id(posts.PREFIX + post_id)
         self._clean_links.found(post_id, link)

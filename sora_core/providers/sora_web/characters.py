@@ -1,7 +1,8 @@
 """Characters: a clip becomes a cameo; with a user name and a picture the cameo becomes a character.
 
-Only the first step charges. The rest is done by whoever asks how the cameo is doing and finds it ready; each
-step of it may be done again, and a user name that is made of the cameo's id is the same every time.
+Only the first step charges. The rest is done by whoever asks how the cameo is doing and finds it ready. The last
+step is sent once a look, so that an answer that was lost is followed by a look at what became of it; a user name
+that is made of the cameo's id is the same every time.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from ...errors import BadResponse, InvalidRequest, ProfileError, RequestRejected, SoraError, Unsupported
+from ...errors import (
+    BadResponse,
+    InvalidRequest,
+    NetworkError,
+    ProfileError,
+    RequestRejected,
+    SoraError,
+    SubmissionUnknown,
+    Unsupported,
+)
 from ...models import Effect, GenerationRequest, Snapshot, State, Upload
 from ...profiles import Profile
 from ...transport import Call, Http
@@ -114,7 +124,9 @@ async def _finalized(http: Http, cameo_id: str, cameo: dict[str, Any], name: str
             "safety_instruction_set": None,
         }
         try:
-            reply = await http.send(Call("POST", "/characters/finalize", Effect.IDEMPOTENT, json=body, timeout=60))
+            reply = await http.send(Call("POST", "/characters/finalize", Effect.CHARGE, json=body, timeout=60))
+        except SubmissionUnknown as error:
+            raise NetworkError(f"{error.message} The character {cameo_id} is looked at again.") from error
         except RequestRejected as error:
             if error.code == "already_finalized":
                 return known

@@ -1,7 +1,8 @@
 """Access tokens: given as they are, or made of a session token or a refresh token and made anew in time.
 
-However many jobs wait, one of them renews. A rotated refresh token is on the disk before anything goes on: the
-old one is spent, and losing the new one would lock the user out.
+However many jobs wait, and in however many processes, one of them renews. A rotated refresh token is on the disk
+before anything goes on: the old one is spent, and losing the new one would lock the user out. So a renewal that has
+begun is seen to its end, even when nobody waits for it any more.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...errors import AuthError, BadResponse, ProfileError, RequestRejected, SoraError, StorageError
+from ...errors import AuthError, BadResponse, JobNotFound, ProfileError, RequestRejected, SoraError, StorageError
 from ...models import Effect, Secret
 from ...profiles import Profile
 from ...transport import Call, Http
 from ...transport.redact import redact
+from ...transport.urls import bare_url
 from ...vault import Vault
 from .. import _normalize as normalize
 from .addresses import Addresses, origin_of
@@ -32,6 +34,7 @@ REDIRECTS = {  # a refresh token is bound to its client, and a client to its red
 }
 RENEWABLE = ("token_expired", "token_invalidated")
 EARLY_SECONDS = 60.0  # a token is made anew so long before it ends, or in the last tenth of a short life
+_SECONDS_TO_END = 20.0  # for a renewal, when everything is closed
 _COOKIE = "__Secure-next-auth.session-token"
 
 
@@ -77,6 +80,7 @@ class Keyring:
         self._client = client
         self._now = now
         self._lock = asyncio.Lock()
+        self._renewals: set[asyncio.Task[None]] = set()
         self._tokens: Mapping[str, str] = {}
         self._is_saved = True
 
@@ -85,13 +89,8 @@ class Keyring:
         given = self._vault.given().reveal()
         if not given or given.startswith("eyJ"):
             return _bearer(given)
-        async with self._lock:
-            if not self._lasts(self._tokens):
-                self._tokens = self._vault.kept() if self._is_saved else self._tokens
-            if not self._lasts(self._tokens):
-                await self._renew(given)
-            self._save()
-            return _bearer(self._tokens["access"])
+        await self._see_to_it(given, "")
+        return _bearer(self._tokens["access"])
 
     async def renewed(self, error: SoraError, used: Mapping[str, Secret]) -> bool:
         """After a refusal that says that the token has ended: whether there is another one by now."""
@@ -101,15 +100,35 @@ class Keyring:
         before = used["authorization"].reveal() if "authorization" in used else ""
         if not given or given.startswith("eyJ"):
             raise _ended(error, given)
+        await self._see_to_it(given, before.removeprefix("Bearer "))
+        return f"Bearer {self._tokens['access']}" != before
+
+    async def aclose(self) -> None:
+        if self._renewals:
+            await asyncio.wait(self._renewals, timeout=_SECONDS_TO_END)
+
+    async def _see_to_it(self, given: str, ended: str) -> None:
+        """That there is an access token, another than ``ended``; who stops waiting stops no renewal."""
+        if self._is_saved and self._is_good(self._tokens, ended):
+            return
+        renewal = asyncio.get_running_loop().create_task(self._one_at_a_time(given, ended))
+        self._renewals.add(renewal)
+        renewal.add_done_callback(self._renewals.discard)
+        await asyncio.shield(renewal)
+
+    async def _one_at_a_time(self, given: str, ended: str) -> None:
         async with self._lock:
-            if _bearer(self._tokens.get("access", ""))["authorization"].reveal() == before:
-                kept = self._vault.kept() if self._is_saved else self._tokens
-                if self._lasts(kept) and f"Bearer {kept['access']}" != before:
-                    self._tokens = kept  # another process was faster
-                else:
-                    await self._renew(given)
+            if not self._is_good(self._tokens, ended):
+                async with self._vault.alone():
+                    if self._is_saved:
+                        self._tokens = self._vault.kept() or self._tokens  # another process may have been faster
+                    if not self._is_good(self._tokens, ended):
+                        await self._renew(given)
+                    self._save()
             self._save()
-            return f"Bearer {self._tokens['access']}" != before
+
+    def _is_good(self, tokens: Mapping[str, str], ended: str) -> bool:
+        return self._lasts(tokens) and tokens["access"] != ended
 
     def _lasts(self, tokens: Mapping[str, str]) -> bool:
         until = float(tokens.get("until", "0"))
@@ -140,7 +159,7 @@ class Keyring:
             kept = self._vault.kept()
             if kept.get("refresh", refresh) == refresh:
                 raise _refused(error) from None
-            self._tokens = kept  # another process has rotated it meanwhile
+            self._tokens = kept  # another process has rotated it meanwhile, on a disk that has no locks
             if self._lasts(kept):
                 return
             answer = await self._from_refresh(kept["refresh"])
@@ -196,6 +215,13 @@ class Keyring:
         """The answer; an error without the token in it, which a server may repeat."""
         try:
             return normalize.parse((await self._http.send(call)).body)
+        except JobNotFound as error:
+            raise BadResponse(
+                f"{bare_url(call.path)}, where tokens are exchanged, is not there: {redact(error.message, [token])}",
+                fix="The base_url of the profile is the server's origin, without a path such as /v1; where the page is "
+                "elsewhere, name it in extra as session_url or oauth_url.",
+                fix_zh="base_url 应为服务器根地址；若令牌接口在别处，请在 extra 中设置 session_url 或 oauth_url。",
+            ) from None
         except SoraError as error:
             error.message = redact(error.message, [token])
             raise

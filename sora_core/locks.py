@@ -1,0 +1,57 @@
+"""A lock between processes: on an open file, so that the system drops it when its holder closes it or dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+_LOOK_SECONDS = 0.05
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(stream: IO[bytes]) -> None:
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(stream: IO[bytes]) -> None:
+        fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def try_lock(stream: IO[bytes]) -> bool:
+    """Whether the file is locked now by this opening of it. Raises OSError where its file system has no locks."""
+    try:
+        _lock(stream)
+    except (BlockingIOError, PermissionError):  # PermissionError is how Windows says that it is taken
+        return False
+    return True
+
+
+async def taken(path: Path, *, patience_seconds: float) -> IO[bytes]:
+    """The open file, locked until it is closed; where its file system has no locks, just open.
+
+    The file is only there for the lock, and stays: were it deleted, two could hold a lock on two files of its name.
+    Raises TimeoutError when another has held it for ``patience_seconds``, and OSError when it cannot be opened.
+    """
+    until = time.monotonic() + patience_seconds
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(path.open("ab"))
+        while not _locked_or_no_locks(stream):
+            if time.monotonic() >= until:
+                raise TimeoutError(f"{path} has been locked by another process for {patience_seconds:g} s")
+            await asyncio.sleep(_LOOK_SECONDS)
+        stack.pop_all()
+        return stream
+
+
+def _locked_or_no_locks(stream: IO[bytes]) -> bool:
+    try:
+        return try_lock(stream)
+    except OSError:
+        return True
