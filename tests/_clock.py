@@ -1,8 +1,10 @@
-"""A clock for tests: waiting takes no time, and every wait is on record."""
+"""Clocks for tests: one whose waiting takes no time and is on record, one that only cuts waits short."""
 
 from __future__ import annotations
 
 import asyncio
+
+from sora_core.clock import SystemClock
 
 
 class FakeClock:
@@ -25,3 +27,10 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.time += seconds
+
+
+class HastyClock(SystemClock):
+    """The machine's own, but no wait is longer than 0.05 s."""
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(min(seconds, 0.05))

@@ -13,10 +13,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sora_core.clock import SystemClock
 from sora_core.ledger import Ledger
+from sora_core.profiles import Profile, Profiles
 
 ROOT = Path(__file__).resolve().parent.parent
+posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 # Runs the command, but kills its own process (SIGKILL: nothing is cleaned up) right before or right
 # after the named method of the ledger, or function of sora_core.media.files.
@@ -78,9 +82,13 @@ class Command:
             stderr=subprocess.PIPE,
         )
 
-    def add_profile(self, name: str, base_url: str, *extra: str) -> None:
-        added = self("profiles", "add", name, "--provider", "openai", "--base-url", base_url, "--poll", "0.1", *extra)
-        assert added.code == 0, added.err
+    def add_profile(self, name: str, base_url: str, **settings: Any) -> None:
+        """Or puts it in the place of the one of that name; done here, as a process for it would take its time."""
+        auth = "bearer" if "key_env" in settings else "none"
+        profiles = Profiles(self.home, self.env)
+        if name in profiles.all():
+            profiles.remove(name)
+        profiles.add(Profile(name, base_url=base_url, **{"auth": auth, "poll_seconds": 0.1, **settings}))
 
     def jobs(self) -> list[dict[str, Any]]:
         """Newest first; read here, as a process for each look would take its time."""
@@ -92,6 +100,13 @@ class Command:
 
     def videos(self) -> list[Path]:
         return sorted(self.output.glob("*.mp4"))
+
+
+def forget_settings(patch: pytest.MonkeyPatch) -> None:
+    """What the machine says to the pack and about proxies is not for the tests."""
+    for name in [*os.environ]:
+        if name.startswith("SORA_") or name.lower().endswith("_proxy"):
+            patch.delenv(name)
 
 
 def kill(process: subprocess.Popen[str], how: int = getattr(signal, "SIGKILL", signal.SIGTERM)) -> Result:

@@ -29,6 +29,12 @@ class GatewayProcess:
         self._charges_before = 0
         self._requests_before: dict[str, int] = {}
 
+    def __enter__(self) -> GatewayProcess:
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.stop()
+
     @property
     def openai(self) -> str:
         return self.url + "/openai/v1"
@@ -49,8 +55,11 @@ class GatewayProcess:
         counted = self.stats()["requests"].items()
         return sum(count - self._requests_before.get(name, 0) for name, count in counted if name.endswith(operation))
 
+    def post(self, path: str, **body: Any) -> httpx.Response:
+        return self._http.post(self.url + path, **body)
+
     def fault(self, *rules: dict[str, Any]) -> None:
-        self._http.post(self.url + "/_gateway/faults", json={"faults": list(rules)}).raise_for_status()
+        self.post("/_gateway/faults", json={"faults": list(rules)}).raise_for_status()
 
     def stop(self) -> None:
         self._http.close()

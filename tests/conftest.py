@@ -26,3 +26,6 @@ def load_package(name: str, folder: Path) -> None:
 
 
 load_package("sora_core", ROOT / "sora_core")
+
+# named and not imported: processes that are told to load nothing else import this file too
+pytest_plugins = ["_fixtures"]

@@ -6,16 +6,13 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from _command import Command
-from _gateway import GatewayProcess
+from _desk import LIGHT, Desk, open_desk
 from PIL import Image
 
-from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
     JobFailed,
@@ -25,11 +22,11 @@ from sora_core.errors import (
     SoraError,
     SubmissionUnknown,
 )
-from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Upload
-from sora_core.profiles import Profile
+from sora_core.models import Operation, Upload
+
+pytestmark = pytest.mark.usefixtures("no_faults")
 
 KEY = "apiyi-key-5b2e"
-LIGHT = "a lighthouse"  # told apart by seeds, of which this protocol knows nothing: drawn once
 
 # profile: (path of the gateway, way of the key)
 PROFILES = {
@@ -42,68 +39,32 @@ PROFILES = {
 MAKING = ("own", "bearer", "no-url", "mirror")
 
 
-class Desk:
-    """An engine with a profile for every way, and the gateway's books."""
-
-    def __init__(self, gateway: GatewayProcess, folder: Path) -> None:
-        self.gateway = gateway
-        self.out = folder / "out"
-        self.engine = Engine(folder / "home")
-        for name, (path, auth) in PROFILES.items():
-            pace = {"poll_seconds": 0.1, "requests_per_minute": 100_000}
-            url = gateway.url + path
-            profile = Profile(name, provider="apiyi", auth=auth, base_url=url, key_env="RELAY_KEY", **pace)
-            self.engine.profiles.add(profile)
-
-    def make(
-        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = "own", **facts: Any
-    ) -> Delivery:
-        request = GenerationRequest(operation, prompt, **facts)
-        return self.engine.generate(request, profile, Destination(self.out), lambda progress: None).result(60)
-
-    @property
-    def last(self) -> dict[str, Any]:
-        return dict(self.gateway.stats()["jobs"][-1])
-
-
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("SORA_")]:
-            patch.delenv(name)
-        patch.setenv("RELAY_KEY", KEY)
-        gateway = GatewayProcess(speed=200, key=KEY)
-        desk = Desk(gateway, tmp_path_factory.mktemp("apiyi"))
+    with open_desk(tmp_path_factory, "apiyi", key=KEY, profile="own") as desk:
+        for name, (path, auth) in PROFILES.items():
+            desk.add(name, path, auth=auth, requests_per_minute=100_000)
         yield desk
-        desk.engine.close()
-        gateway.stop()
-
-
-@pytest.fixture(autouse=True)
-def _no_faults(desk: Desk) -> None:
-    desk.gateway.fault()
 
 
 @pytest.mark.parametrize("profile", MAKING)
 def test_text_becomes_a_video_and_is_paid_once(desk, profile):
-    charges = desk.gateway.charges
-    made = desk.make(LIGHT, profile=profile)
-    assert made.path.is_file()
-    assert made.seconds == pytest.approx(10, abs=0.1)
-    assert (made.width, made.height) == (1280, 720)
-    assert desk.make(LIGHT, profile=profile).reused
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        made = desk.make(LIGHT, profile=profile)
+        assert made.path.is_file()
+        assert made.seconds == pytest.approx(10, abs=0.1)
+        assert (made.width, made.height) == (1280, 720)
+        assert desk.make(LIGHT, profile=profile).reused
 
 
 def test_an_image_goes_as_a_file(desk):
     file = io.BytesIO()
     Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "JPEG")
     picture = Upload(file.getvalue(), "image/jpeg", "a.jpeg")
-    desk.gateway.fault({"on": "create", "do": "fail"})  # nothing has to be drawn to see what arrived
-    with pytest.raises(JobFailed):
-        desk.make("from an image", Operation.IMAGE_TO_VIDEO, images=(picture,), orientation="portrait", seconds=15)
-    assert desk.last["has_image"]
-    assert (desk.last["size"], desk.last["seconds"], desk.last["model"]) == ("720x1280", 15, "sora-2")
+    wanted = {"images": (picture,), "orientation": "portrait", "seconds": 15}
+    job = desk.ordered("from an image", Operation.IMAGE_TO_VIDEO, **wanted)
+    assert job["has_image"]
+    assert (job["size"], job["seconds"], job["model"]) == ("720x1280", 15, "sora-2")
 
 
 ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
@@ -119,18 +80,15 @@ ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
 @pytest.mark.parametrize("case", ANSWERS)
 def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case):
     answer, kind = ANSWERS[case]
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "status", **answer})
-    with pytest.raises(kind):
+    with desk.charging(0), pytest.raises(kind):
         desk.make(f"refused: {case}")
-    assert desk.gateway.charges == charges
 
 
 def test_a_busy_server_is_asked_again_and_paid_once(desk):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "status", "status": 429, "headers": {"Retry-After": "0.1"}})
-    assert desk.make(LIGHT, seed=2).path.is_file()
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        assert desk.make(LIGHT, seed=2).path.is_file()
 
 
 LOST: tuple[dict[str, Any], ...] = (
@@ -143,12 +101,11 @@ LOST: tuple[dict[str, Any], ...] = (
 
 @pytest.mark.parametrize("number", range(len(LOST)))
 def test_a_lost_answer_is_never_paid_for_again(desk, number):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "when": "after", **LOST[number]})
-    for _ in range(2):
-        with pytest.raises(SubmissionUnknown):
-            desk.make(f"lost {number}")
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                desk.make(f"lost {number}")
 
 
 @pytest.mark.parametrize(
@@ -183,31 +140,22 @@ STRICT: dict[str, tuple[dict[str, str], str]] = {
 def test_the_gateway_is_as_strict_as_the_manual(desk, case):
     wrong, words = STRICT[case]
     files = {name: (None, text) for name, text in {**GOOD, **wrong}.items()}
-    url, headers = desk.gateway.url + "/apiyi/v1/videos", {"authorization": KEY}
-    charges = desk.gateway.charges
-    refused = httpx.post(url, files=files, headers=headers, trust_env=False)
-    assert refused.status_code == 400
-    assert words in json.dumps(refused.json())
-    assert refused.json()["error"]["code"] == "invalid_request"
-    assert httpx.post(url, json=GOOD, headers=headers, trust_env=False).status_code == 400
-    assert desk.gateway.charges == charges
+    path, headers = "/apiyi/v1/videos", {"authorization": KEY}
+    with desk.charging(0):
+        refused = desk.gateway.post(path, files=files, headers=headers)
+        assert refused.status_code == 400
+        assert words in json.dumps(refused.json())
+        assert refused.json()["error"]["code"] == "invalid_request"
+        assert desk.gateway.post(path, json=GOOD, headers=headers).status_code == 400
 
 
 def test_the_command_sends_the_key_raw_without_being_told(desk, tmp_path):
     command = Command(tmp_path, RELAY_KEY=KEY)
-    words = (
-        "profiles",
-        "add",
-        "own",
-        "--provider",
-        "apiyi",
-        "--base-url",
-        desk.gateway.url + "/apiyi",
-    )
+    words = ("profiles", "add", "own", "--provider", "apiyi", "--base-url", desk.gateway.url + "/apiyi")
     assert command(*words, "--key-env", "RELAY_KEY", "--poll", "0.1", "--rpm", "100000").code == 0
     video = command("generate", LIGHT, "--profile", "own", "--json")
     assert video.code == 0, video.err
-    assert command("generate", LIGHT, "--profile", "own", "--seconds", "25").code == 2
+    assert desk.refused(LIGHT, seconds=25).exit_code == 2
     noise = Image.frombytes("RGB", (1900, 1900), os.urandom(1900 * 1900 * 3))
     noise.save(tmp_path / "large.png", compress_level=1)  # over 10 MB
     desk.gateway.fault({"on": "create", "do": "fail"})  # nothing has to be drawn to see what arrived

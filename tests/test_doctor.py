@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
+import json
 import shutil
 import ssl
 import subprocess
@@ -51,16 +51,12 @@ CHALLENGE = reply(403, "<!DOCTYPE html><title>Just a moment...</title>", {"cf-mi
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[GatewayProcess]:
-    process = GatewayProcess(speed=40, key=KEY)
-    yield process
-    process.stop()
+    with GatewayProcess(speed=40, key=KEY) as gateway:
+        yield gateway
 
 
 @pytest.fixture
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
-    for name in [*os.environ]:
-        if name.startswith("SORA_") or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+def engine(tmp_path: Path, no_settings: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
     monkeypatch.setenv("DOCTOR_KEY", KEY)
     monkeypatch.setenv("WRONG_KEY", "wrong-key-1234")
     engine = Engine(tmp_path / "home")
@@ -368,8 +364,6 @@ SIGNS = {
 
 @pytest.mark.parametrize("case", SIGNS)
 def test_a_server_is_told_by(case: str) -> None:
-    import json
-
     url, pages, dialect = SIGNS[case]
     replies = {path: Reply(200, headers, json.dumps(body).encode(), url) for path, (body, headers) in pages.items()}
     assert dialect_of(url, replies) == dialect

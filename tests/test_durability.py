@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
-from _command import Command, Result, arguments, kill, until
+from _clock import HastyClock
+from _command import Command, Result, arguments, kill, posix, until
 from _gateway import GatewayProcess
 from PIL import Image
 
-from sora_core.clock import SystemClock
 from sora_core.engine import Engine
 from sora_core.errors import SubmissionUnknown
 from sora_core.models import Destination, GenerationRequest, Operation
-from sora_core.profiles import Profile, Profiles
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+pytestmark = posix
 
 
 @pytest.fixture(scope="module")
 def shared_gateway() -> Iterator[GatewayProcess]:
-    process = GatewayProcess(speed=100)
-    yield process
-    process.stop()
+    with GatewayProcess(speed=100) as gateway:
+        yield gateway
 
 
 @pytest.fixture
@@ -38,18 +35,9 @@ def gateway(shared_gateway: GatewayProcess) -> Iterator[GatewayProcess]:
 
 
 @pytest.fixture
-def command(tmp_path: Path, gateway: GatewayProcess) -> Command:
-    command = Command(tmp_path)
-    with_profile(command, gateway)
+def command(command: Command, gateway: GatewayProcess) -> Command:
+    command.add_profile("own", gateway.openai)
     return command
-
-
-def with_profile(command: Command, gateway: GatewayProcess, **settings: str) -> None:
-    profile = Profile("own", base_url=gateway.openai, auth="none", poll_seconds=0.1, **settings)
-    profiles = Profiles(command.home)
-    if "own" in profiles.all():
-        profiles.remove("own")
-    profiles.add(profile)
 
 
 def delivered(command: Command, result: Result) -> Path:
@@ -115,7 +103,7 @@ KILLED_WITH_A_PICTURE = {
 @pytest.mark.parametrize("case", KILLED_WITH_A_PICTURE)
 def test_killed_and_run_again_the_picture_arrives(case: str, command: Command, gateway: GatewayProcess) -> None:
     method, when, charges = KILLED_WITH_A_PICTURE[case]
-    with_profile(command, gateway, dialect="preview")
+    command.add_profile("own", gateway.openai, dialect="preview")
     died = command.start(*PICTURE, kill_at=(method, when))
     died.communicate(timeout=30)
     assert died.returncode == -signal.SIGKILL
@@ -163,13 +151,6 @@ def test_killed_in_the_download_it_goes_on_where_it_was(command: Command, gatewa
     assert 0 < had < Path(result.json["path"]).stat().st_size
     assert not list(command.output.glob(".*"))
     assert gateway.charges == 1
-
-
-class HastyClock(SystemClock):
-    """Waits are cut short."""
-
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(min(seconds, 0.1))
 
 
 def test_sent_and_never_accepted_it_stays_unknown_until_the_user_says_so(

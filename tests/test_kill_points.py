@@ -16,17 +16,15 @@ from pathlib import Path
 
 import av
 import pytest
-from _command import ROOT, Command, Result, arguments, kill, until
+from _clock import HastyClock
+from _command import ROOT, Command, Result, arguments, kill, posix, until
 from _gateway import GatewayProcess
 
-from sora_core.clock import SystemClock
 from sora_core.engine import Engine
 from sora_core.errors import Interrupted, StorageError, SubmissionUnknown
 from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Progress
-from sora_core.profiles import Profile, Profiles
 from sora_core.rows import MIGRATIONS
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 root_on_linux = pytest.mark.skipif(
     not sys.platform.startswith("linux") or os.geteuid() != 0 or not shutil.which("mount"),
     reason="a disk that can be filled is a tmpfs, and only root on Linux may mount one",
@@ -55,29 +53,10 @@ sys.exit(cli.main())
 """
 
 
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[GatewayProcess]:
-    process = GatewayProcess(speed=40)
-    yield process
-    process.stop()
-
-
 @pytest.fixture
-def command(tmp_path: Path, gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Command]:
-    for name in [name for name in os.environ if name.startswith("SORA_")]:
-        monkeypatch.delenv(name)
-    command = Command(tmp_path)
-    add_profile(command, gateway)
-    yield command
-    gateway.fault()
-
-
-def add_profile(command: Command, gateway: GatewayProcess, **settings: int) -> None:
-    profile = Profile("own", base_url=gateway.openai, auth="none", poll_seconds=0.1, **settings)
-    profiles = Profiles(command.home)
-    if "own" in profiles.all():
-        profiles.remove("own")
-    profiles.add(profile)
+def command(command: Command, gateway: GatewayProcess, no_settings: None) -> Command:
+    command.add_profile("own", gateway.openai)
+    return command
 
 
 def delivered(command: Command, prompt: str) -> Path:
@@ -141,7 +120,7 @@ def test_a_state_folder_that_is_full_costs_nothing_and_loses_nothing(
         command = Command(tmp_path)
         command.home = disk / "home"
         command.env["SORA_HOME"] = str(command.home)
-        add_profile(command, gateway)
+        command.add_profile("own", gateway.openai)
         failed = run_until_full(command, f"full {case}", ("ledger", method), disk)
         assert failed.code == 2, failed.err
         assert "cannot be used" in failed.err
@@ -169,7 +148,7 @@ def test_an_output_folder_that_is_full_loses_nothing(case: str, tmp_path: Path, 
         command = Command(tmp_path)
         command.output = disk
         command.env["SORA_OUTPUT_DIR"] = str(disk)
-        add_profile(command, gateway)
+        command.add_profile("own", gateway.openai)
         failed = run_until_full(command, f"output {case}", FULL_OUTPUT[case], disk)
         if failed.code:  # a video that is whole is delivered, whatever becomes of what lies beside it
             assert failed.code == 2, failed.err
@@ -215,7 +194,7 @@ def test_a_ledger_that_cannot_be_used_is_refused_untouched_and_nothing_is_sent(
     assert path.read_bytes() == before
     assert gateway.requests("create") == creates
     fresh = Command(command.home.parent / "fresh")
-    add_profile(fresh, gateway)
+    fresh.add_profile("own", gateway.openai)
     taken = fresh("resume", remote_id, "--profile", "own", "--json")
     assert taken.code == 0, taken.err
     assert Path(taken.json["path"]).is_file()
@@ -229,7 +208,7 @@ def test_a_state_folder_that_is_read_only_sends_nothing(tmp_path: Path, gateway:
         command = Command(tmp_path)
         command.home = disk / "home"
         command.env["SORA_HOME"] = str(command.home)
-        add_profile(command, gateway)
+        command.add_profile("own", gateway.openai)
         assert command("jobs").code == 0
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         result = command(*arguments("read-only"))
@@ -298,7 +277,7 @@ def test_an_interrupt_is_noticed_within_a_second_and_nothing_is_lost(
     case: str, command: Command, gateway: GatewayProcess
 ) -> None:
     stage = STAGES[case]
-    add_profile(command, gateway, **({"max_jobs": 1} if "slot" in case else {}))
+    command.add_profile("own", gateway.openai, max_jobs=1 if "slot" in case else 0)
     engine = Engine(command.home)
     try:
         if "slot" in case:
@@ -346,7 +325,7 @@ def test_an_interrupt_that_comes_at_once_is_noticed_too(command: Command) -> Non
 def test_ctrl_c_ends_the_command_within_a_second(case: str, command: Command, gateway: GatewayProcess) -> None:
     stage = STAGES[case]
     if "slot" in case:
-        add_profile(command, gateway, max_jobs=1)
+        command.add_profile("own", gateway.openai, max_jobs=1)
         gateway.fault({"on": "create", "do": "stuck"})
         holder = command.start(*arguments("holds the slot"))
         until(lambda: any(job["remote_id"] for job in command.jobs()))
@@ -411,14 +390,11 @@ def test_web_pages_in_place_of_both_answers_prove_nothing_about_a_server_that_to
     assert gateway.charges == charges + 1
 
 
-class WrongClock(SystemClock):
+class WrongClock(HastyClock):
     """A machine whose clock is an hour ahead; waiting for it to be right is skipped."""
 
     def now(self) -> float:
         return super().now() + 3600
-
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(min(seconds, 0.05))
 
 
 def test_a_clock_that_is_an_hour_wrong_does_not_make_a_lost_submission_look_refused(
@@ -437,7 +413,7 @@ def test_a_clock_that_is_an_hour_wrong_does_not_make_a_lost_submission_look_refu
         engine.close()
 
 
-class RunawayClock(SystemClock):
+class RunawayClock(HastyClock):
     """A machine whose clock is set forward by three hours at every look; waiting is skipped."""
 
     def __init__(self) -> None:
@@ -446,9 +422,6 @@ class RunawayClock(SystemClock):
     def now(self) -> float:
         self._ahead += 3 * 3600
         return super().now() + self._ahead
-
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(min(seconds, 0.02))
 
 
 def test_a_clock_that_is_set_forward_by_hours_makes_no_job_overdue_or_gone(

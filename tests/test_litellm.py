@@ -114,7 +114,7 @@ def _wait_until_up(url: str, process: subprocess.Popen[bytes], log: Path) -> Non
 @pytest.fixture
 def command(tmp_path: Path, proxy: Proxy) -> Iterator[Command]:
     command = Command(tmp_path, PROXY_KEY=PROXY_KEY)
-    command.add_profile("proxied", proxy.url, "--key-env", "PROXY_KEY", "--dialect", "litellm", "--model", "clip")
+    command.add_profile("proxied", proxy.url, key_env="PROXY_KEY", dialect="litellm", model="clip")
     yield command
     proxy.gateway.fault()
 
@@ -192,7 +192,7 @@ def test_the_doctor_knows_the_proxy_and_makes_no_video(command: Command, proxy: 
     assert examined.code == 0, examined.out
     assert "ok   dialect: litellm" in examined.out
     assert "ok   models: clip" in examined.out
-    command.add_profile("wrong", proxy.url, "--key-env", "NO_ENTRY", "--dialect", "litellm", "--model", "clip")
+    command.add_profile("wrong", proxy.url, key_env="NO_ENTRY", dialect="litellm", model="clip")
     command.env["NO_ENTRY"] = "sk-no-entry-12"
     assert command("doctor", "wrong").code == 3
     assert proxy.gateway.charges == charges

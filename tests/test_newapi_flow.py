@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from _command import Command
-from _gateway import GatewayProcess
-from PIL import Image
+from _desk import LIGHT, LOST, Desk, open_desk
 
-from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
     JobFailed,
@@ -26,11 +20,11 @@ from sora_core.errors import (
     SoraError,
     SubmissionUnknown,
 )
-from sora_core.models import Character, Delivery, Destination, GenerationRequest, Operation, Upload
-from sora_core.profiles import Profile
+from sora_core.models import Operation
+
+pytestmark = pytest.mark.usefixtures("no_faults")
 
 KEY = "newapi-key-90c1"
-LIGHT = "a lighthouse"  # told apart by seeds, of which this protocol knows nothing: drawn once
 SMALL = {"size": "128x96", "seconds": 2}
 NOBODY = "00000000-0000-0000-0000-000000000000"
 
@@ -42,84 +36,29 @@ PROFILES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "at-once": ("", "/newapi~prompt-id", {}),
     "chat": ("chat", "/newapi/v1/chat/completions", {}),
     "chat-id": ("chat", "/newapi~prompt-id", {"extra": {"native_url": "{url}/newapi/v1"}}),
-    "generic": ("generic", "/newapi/v1", {"model": "kling-v2"}),
-    "old": ("generic", "/newapi~old", {"model": "kling-v2"}),
+    "generic": ("generic", "/newapi/v1", {"model": "kling-v2", "usual": SMALL}),
+    "old": ("generic", "/newapi~old", {"model": "kling-v2", "usual": SMALL}),
     "wrong-key": ("", "/newapi", {"key_env": "WRONG_KEY"}),
 }
 MAKING = [name for name in PROFILES if name != "wrong-key"]
 
 
-class Desk:
-    """An engine with a profile for every form, and the gateway's books."""
-
-    def __init__(self, gateway: GatewayProcess, folder: Path) -> None:
-        self.gateway = gateway
-        self.out = folder / "out"
-        self.engine = Engine(folder / "home")
-        for name, (dialect, path, settings) in PROFILES.items():
-            extra = {key: text.format(url=gateway.url) for key, text in settings.get("extra", {}).items()}
-            facts = {"key_env": "RELAY_KEY", "poll_seconds": 0.1, **settings, "extra": extra}
-            self.engine.profiles.add(
-                Profile(name, provider="newapi", dialect=dialect, base_url=gateway.url + path, **facts)
-            )
-
-    def make(
-        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = "native", **facts: Any
-    ) -> Delivery:
-        small = SMALL if profile in ("generic", "old") and operation is not Operation.REMIX else {}
-        request = GenerationRequest(operation, prompt, **{**small, **facts})
-        return self.engine.generate(request, profile, Destination(self.out), lambda progress: None).result(60)
-
-    def cast(self, name: str, profile: str = "native", **facts: Any) -> Character:
-        request = GenerationRequest(Operation.CREATE_CHARACTER, "", **{"end": 3.0, **facts})
-        return self.engine.create_character(request, profile, name, lambda progress: None).result(60)
-
-    def ordered(self, prompt: str, *arguments: Any, **facts: Any) -> dict[str, Any]:
-        """What the books say about a job that was made to fail, so that nothing had to be drawn."""
-        self.gateway.fault({"on": "create", "do": "fail"})
-        with pytest.raises(JobFailed):
-            self.make(prompt, *arguments, **facts)
-        return self.last
-
-    @property
-    def last(self) -> dict[str, Any]:
-        return dict(self.gateway.stats()["jobs"][-1])
-
-
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("SORA_")]:
-            patch.delenv(name)
-        patch.setenv("RELAY_KEY", KEY)
-        patch.setenv("WRONG_KEY", "wrong-key-1234")
-        gateway = GatewayProcess(speed=200, key=KEY)
-        desk = Desk(gateway, tmp_path_factory.mktemp("newapi"))
+    with open_desk(tmp_path_factory, "newapi", key=KEY, profile="native") as desk:
+        for name, (dialect, path, settings) in PROFILES.items():
+            extra = {key: text.format(url=desk.gateway.url) for key, text in settings.get("extra", {}).items()}
+            desk.add(name, path, dialect=dialect, **{**settings, "extra": extra})
         yield desk
-        desk.engine.close()
-        gateway.stop()
-
-
-@pytest.fixture(autouse=True)
-def _no_faults(desk: Desk) -> None:
-    desk.gateway.fault()
-
-
-@pytest.fixture(scope="module")
-def picture() -> Upload:
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "PNG")
-    return Upload(file.getvalue(), "image/png", "a.png")
 
 
 @pytest.mark.parametrize("profile", MAKING)
 def test_text_becomes_a_video_in_every_form_and_is_paid_once(desk, profile):
-    charges = desk.gateway.charges
-    made = desk.make(LIGHT, profile=profile)
-    assert made.path.is_file()
-    assert made.seconds == pytest.approx(2 if profile in ("generic", "old") else 10, abs=0.1)
-    assert desk.make(LIGHT, profile=profile).reused
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        made = desk.make(LIGHT, profile=profile)
+        assert made.path.is_file()
+        assert made.seconds == pytest.approx(2 if profile in ("generic", "old") else 10, abs=0.1)
+        assert desk.make(LIGHT, profile=profile).reused
 
 
 @pytest.mark.parametrize(
@@ -129,29 +68,28 @@ def test_text_becomes_a_video_in_every_form_and_is_paid_once(desk, profile):
 )  # fmt: skip
 def test_images_are_taken_in_every_form_that_there_is(desk, picture, profile, form, is_drawn):
     image = {"images": (picture,)} if form == "file" else {"image_url": "https://a.example/i.png"}
-    assert desk.make(LIGHT, Operation.IMAGE_TO_VIDEO, profile=profile, **image).path.is_file()
-    assert desk.last["has_image"] is is_drawn  # the preview fetches no addresses
+    job = desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, profile=profile, **image)
+    assert job["has_image"] is is_drawn  # the preview fetches no addresses
 
 
 @pytest.mark.parametrize("profile", ["native", "generic"])
 def test_a_remix_keeps_shape_and_length_of_its_source(desk, profile):
-    source = desk.make(LIGHT, profile=profile, orientation="portrait", **({} if profile == "native" else SMALL))
+    source = desk.make(LIGHT, profile=profile, orientation="portrait")
     charges, before = desk.gateway.charges, desk.last
-    desk.make("at night", Operation.REMIX, profile=profile, source_id=source.remote_id)
-    assert desk.last["remix_of"] == source.remote_id
-    assert (desk.last["size"], desk.last["seconds"]) == (before["size"], before["seconds"])
+    job = desk.ordered("at night", Operation.REMIX, profile=profile, source_id=source.remote_id)
+    assert job["remix_of"] == source.remote_id
+    assert (job["size"], job["seconds"]) == (before["size"], before["seconds"])
     assert desk.gateway.charges == charges + 1
 
 
 @pytest.mark.parametrize("profile", ["native", "raw", "late", "at-once"])
 def test_a_character_of_a_clip_is_read_from_its_task_and_paid_once(desk, profile):
-    charges = desk.gateway.charges
-    url = "https://a.example/c.mp4"
-    made = desk.cast(f"{profile} mia", profile=profile, source_url=url)
-    assert made.character_id.startswith("ch_")
-    assert ".preview" in made.username
-    assert desk.cast("again", profile=profile, source_url=url).character_id == made.character_id
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        url = "https://a.example/c.mp4"
+        made = desk.cast(f"{profile} mia", profile=profile, source_url=url)
+        assert made.character_id.startswith("ch_")
+        assert ".preview" in made.username
+        assert desk.cast("again", profile=profile, source_url=url).character_id == made.character_id
 
 
 def test_characters_of_a_clip_and_of_a_job_play_together(desk):
@@ -180,38 +118,26 @@ ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
 @pytest.mark.parametrize("case", ANSWERS)
 def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case, profile):
     answer, kind = ANSWERS[case]
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "status", **answer})
-    with pytest.raises(kind):
+    with desk.charging(0), pytest.raises(kind):
         desk.make(f"refused: {case}", profile=profile)
-    assert desk.gateway.charges == charges
 
 
 @pytest.mark.parametrize("profile", ["native", "chat", "generic"])
 def test_a_busy_server_is_asked_again_and_paid_once(desk, profile):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "status", **BUSY})
-    assert desk.make(LIGHT, profile=profile, seed=2).path.is_file()
-    assert desk.gateway.charges == charges + 1
-
-
-LOST: tuple[dict[str, Any], ...] = (
-    {"do": "drop"},
-    {"do": "garbage", "kind": "html"},
-    {"do": "garbage", "kind": "bytes"},
-    {"do": "status", "status": 504},
-)
+    with desk.charging(1):
+        assert desk.make(LIGHT, profile=profile, seed=2).path.is_file()
 
 
 @pytest.mark.parametrize("profile", ["native", "chat", "generic"])
 @pytest.mark.parametrize("number", range(len(LOST)))
 def test_a_lost_answer_is_never_paid_for_again(desk, number, profile):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "when": "after", **LOST[number]})
-    for _ in range(2):
-        with pytest.raises(SubmissionUnknown):
-            desk.make(f"lost {number}", profile=profile)
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                desk.make(f"lost {number}", profile=profile)
 
 
 @pytest.mark.parametrize("profile", ["native", "raw", "chat", "generic", "old"])
@@ -280,12 +206,11 @@ STRICT: dict[str, tuple[str, Any, str]] = {
 @pytest.mark.parametrize("case", STRICT)
 def test_the_gateway_is_as_strict_as_the_document(desk, case):
     path, body, words = STRICT[case]
-    charges = desk.gateway.charges
-    headers = {"authorization": KEY}
-    refused = httpx.post(f"{desk.gateway.url}/newapi{path}", json=body, headers=headers, trust_env=False)
-    assert refused.status_code == 400
-    assert words in json.dumps(refused.json(), ensure_ascii=False)
-    assert desk.gateway.charges == charges
+    with desk.charging(0):
+        headers = {"authorization": KEY}
+        refused = desk.gateway.post(f"/newapi{path}", json=body, headers=headers)
+        assert refused.status_code == 400
+        assert words in json.dumps(refused.json(), ensure_ascii=False)
 
 
 def test_the_command_speaks_the_chat_form(desk, tmp_path):
@@ -295,4 +220,4 @@ def test_the_command_speaks_the_chat_form(desk, tmp_path):
     assert command(*words, "--key-env", "RELAY_KEY", "--poll", "0.1", "--extra", f"native_url={url}").code == 0
     video = command("generate", LIGHT, "--profile", "own", "--json")
     assert video.code == 0, video.err
-    assert command("generate", LIGHT, "--profile", "own", "--orientation", "portrait").code == 2
+    assert desk.refused(LIGHT, profile="chat", orientation="portrait").exit_code == 2

@@ -7,7 +7,6 @@ import hashlib
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -182,17 +181,9 @@ def test_a_ledger_that_another_process_has_open_is_not_touched(tmp_path: Path) -
     set_aside(tmp_path, CLOCK)
 
 
-@pytest.fixture
-def gateway() -> Iterator[GatewayProcess]:
-    process = GatewayProcess(speed=40)
-    yield process
-    process.stop()
-
-
 def test_the_refusal_names_the_command_and_the_command_says_what_it_means(
-    tmp_path: Path, gateway: GatewayProcess
+    command: Command, gateway: GatewayProcess
 ) -> None:
-    command = Command(tmp_path)
     command.add_profile("own", gateway.openai)
     remote_id = command(*arguments("before")).json["remote_id"]
     (command.home / "jobs.sqlite").write_bytes(b"this was a database" * 500)

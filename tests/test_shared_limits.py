@@ -5,31 +5,20 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from _command import Command, Result, arguments, kill, until
+from _command import Command, Result, arguments, kill, posix, until
 from _gateway import GatewayProcess
-
-posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[GatewayProcess]:
-    process = GatewayProcess(speed=20)
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-def command(tmp_path: Path, gateway: GatewayProcess) -> Iterator[Command]:
-    yield Command(tmp_path)
-    gateway.fault()
+    with GatewayProcess(speed=20) as gateway:  # the jobs have to run long enough to meet
+        yield gateway
 
 
 class Watch:
@@ -84,7 +73,7 @@ def is_waiting_for_a_slot(command: Command, prompt: str) -> bool:
 def test_two_processes_have_one_job_at_once_and_the_one_that_waits_says_so(
     command: Command, gateway: GatewayProcess
 ) -> None:
-    command.add_profile("own", gateway.openai, "--max-jobs", "1")
+    command.add_profile("own", gateway.openai, max_jobs=1)
     with Watch(gateway) as watch:
         both = [command.start(*arguments(f"slot {number}", "--seconds", "20")) for number in range(2)]
         results = finish(both)
@@ -94,7 +83,7 @@ def test_two_processes_have_one_job_at_once_and_the_one_that_waits_says_so(
 
 
 def test_those_who_wait_are_served_in_the_order_in_which_they_came(command: Command, gateway: GatewayProcess) -> None:
-    command.add_profile("own", gateway.openai, "--max-jobs", "1")
+    command.add_profile("own", gateway.openai, max_jobs=1)
     first = command.start(*arguments("order 0", "--seconds", "50"))
     until(lambda: prompts(gateway, "order") == ["order 0"])
     others = []
@@ -109,7 +98,7 @@ def test_those_who_wait_are_served_in_the_order_in_which_they_came(command: Comm
 def test_a_process_that_is_killed_while_it_waits_leaves_its_place_to_the_next(
     command: Command, gateway: GatewayProcess
 ) -> None:
-    command.add_profile("own", gateway.openai, "--max-jobs", "1")
+    command.add_profile("own", gateway.openai, max_jobs=1)
     first = command.start(*arguments("dead 0", "--seconds", "40"))
     until(lambda: prompts(gateway, "dead") == ["dead 0"])
     doomed = command.start(*arguments("dead 1"))
@@ -125,7 +114,7 @@ def test_a_process_that_is_killed_while_it_waits_leaves_its_place_to_the_next(
 def test_a_job_whose_process_is_gone_does_not_hold_its_slot_when_the_server_is_done(
     how: str, command: Command, gateway: GatewayProcess
 ) -> None:
-    command.add_profile("own", gateway.openai, "--max-jobs", "1")
+    command.add_profile("own", gateway.openai, max_jobs=1)
     left = command.start(*arguments(f"left {how}", "--seconds", "40"))
     until(lambda: any(job["remote_id"] for job in command.jobs()))
     kill(left, signal.SIGKILL if how == "killed" else signal.SIGINT)
@@ -135,7 +124,7 @@ def test_a_job_whose_process_is_gone_does_not_hold_its_slot_when_the_server_is_d
 
 def test_requests_per_minute_hold_over_two_processes(command: Command, gateway: GatewayProcess) -> None:
     rpm = 120
-    command.add_profile("own", gateway.openai, "--rpm", str(rpm))
+    command.add_profile("own", gateway.openai, requests_per_minute=rpm)
     with Watch(gateway) as watch:
         started = [command.start(*arguments(f"pace {number}", "--seconds", "30")) for number in range(3)]
         results = finish(started)
@@ -148,7 +137,7 @@ def test_requests_per_minute_hold_over_two_processes(command: Command, gateway: 
 
 
 def test_a_new_submission_goes_before_the_polls_of_jobs_that_run(command: Command, gateway: GatewayProcess) -> None:
-    command.add_profile("own", gateway.openai, "--rpm", "30")
+    command.add_profile("own", gateway.openai, requests_per_minute=30)
     gateway.fault({"on": "create", "do": "stuck", "times": 3})
     running = [command.start(*arguments(f"polls {number}")) for number in range(3)]
     until(lambda: len(prompts(gateway, "polls")) == 3, timeout=40)
@@ -163,7 +152,7 @@ def test_a_new_submission_goes_before_the_polls_of_jobs_that_run(command: Comman
 
 
 def test_nobody_starves_when_many_share_few_requests(command: Command, gateway: GatewayProcess) -> None:
-    command.add_profile("own", gateway.openai, "--rpm", "240", "--max-jobs", "2")
+    command.add_profile("own", gateway.openai, requests_per_minute=240, max_jobs=2)
     started = [command.start(*arguments(f"crowd {number}")) for number in range(4)]
     results = finish(started)
     assert [result.code for result in results] == [0] * 4, [result.err for result in results]
@@ -171,7 +160,7 @@ def test_nobody_starves_when_many_share_few_requests(command: Command, gateway: 
 
 
 def test_waiting_names_the_job_that_can_be_asked_for(command: Command, gateway: GatewayProcess) -> None:
-    command.add_profile("own", gateway.openai, "--max-jobs", "1")
+    command.add_profile("own", gateway.openai, max_jobs=1)
     gateway.fault({"on": "create", "do": "stuck"})
     first = command.start(*arguments("named 0"))
     until(lambda: prompts(gateway, "named") == ["named 0"])

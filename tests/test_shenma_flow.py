@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from _command import Command
-from _gateway import GatewayProcess
-from PIL import Image
+from _desk import LIGHT, LOST, Desk, open_desk
 
-from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
     BadResponse,
@@ -28,94 +23,38 @@ from sora_core.errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from sora_core.models import Character, Delivery, Destination, GenerationRequest, Operation, Shot, Upload
-from sora_core.profiles import Profile
+from sora_core.models import Operation, Shot
+
+pytestmark = pytest.mark.usefixtures("no_faults")
 
 KEY = "shenma-key-77aa"
-LIGHT = "a lighthouse"  # told apart by seeds, of which this protocol knows nothing: drawn once
 DIALECTS = ("", "comfly", "outputs", "late", "bare")
-
-
-class Desk:
-    """An engine with a profile for every relative of the relay, and the gateway's books."""
-
-    def __init__(self, gateway: GatewayProcess, folder: Path) -> None:
-        self.gateway = gateway
-        self.out = folder / "out"
-        self.engine = Engine(folder / "home")
-        for dialect in DIALECTS:
-            self._add(dialect or "plain", f"/shenma~{dialect}/v2" if dialect else "/shenma/v1/")
-        self._add("nowhere", "/shenma~bare/of/the/site")
-        self._add("private", "/shenma", extra={"private": "true", "watermark": "false"})
-        self._add("wrong-key", "/shenma", key_env="WRONG_KEY")
-
-    def _add(self, name: str, path: str, key_env: str = "RELAY_KEY", **more: Any) -> None:
-        url = self.gateway.url + path
-        self.engine.profiles.add(
-            Profile(name, provider="shenma", base_url=url, key_env=key_env, poll_seconds=0.1, **more)
-        )
-
-    def make(
-        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = "plain", **facts: Any
-    ) -> Delivery:
-        request = GenerationRequest(operation, prompt, **facts)
-        return self.engine.generate(request, profile, Destination(self.out), lambda progress: None).result(60)
-
-    def cast(self, name: str, profile: str = "plain", **facts: Any) -> Character:
-        request = GenerationRequest(Operation.CREATE_CHARACTER, "", **{"end": 2.0, **facts})
-        return self.engine.create_character(request, profile, name, lambda progress: None).result(60)
-
-    def ordered(self, prompt: str, *arguments: Any, **facts: Any) -> dict[str, Any]:
-        """What the books say about a job that was made to fail, so that nothing had to be drawn."""
-        self.gateway.fault({"on": "create", "do": "fail"})
-        with pytest.raises(JobFailed):
-            self.make(prompt, *arguments, **facts)
-        return self.last
-
-    @property
-    def last(self) -> dict[str, Any]:
-        return dict(self.gateway.stats()["jobs"][-1])
-
-    def post(self, path: str, body: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {KEY}"}
-        return httpx.post(self.gateway.url + path, json=body, headers=headers, trust_env=False)
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("SORA_")]:
-            patch.delenv(name)
-        patch.setenv("RELAY_KEY", KEY)
-        patch.setenv("WRONG_KEY", "wrong-key-1234")
-        gateway = GatewayProcess(speed=200, key=KEY)
-        desk = Desk(gateway, tmp_path_factory.mktemp("shenma"))
+    with open_desk(tmp_path_factory, "shenma", key=KEY, profile="plain") as desk:
+        for dialect in DIALECTS:
+            desk.add(dialect or "plain", f"/shenma~{dialect}/v2" if dialect else "/shenma/v1/")
+        desk.add("nowhere", "/shenma~bare/of/the/site")
+        desk.add("private", "/shenma", extra={"private": "true", "watermark": "false"})
+        desk.add("wrong-key", "/shenma", key_env="WRONG_KEY")
         yield desk
-        desk.engine.close()
-        gateway.stop()
 
 
-@pytest.fixture(autouse=True)
-def _no_faults(desk: Desk) -> None:
-    desk.gateway.fault()
-
-
-@pytest.fixture(scope="module")
-def picture() -> Upload:
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "PNG")
-    return Upload(file.getvalue(), "image/png", "a.png")
+def post(desk: Desk, path: str, body: Any) -> httpx.Response:
+    headers = {"authorization": f"Bearer {KEY}"}
+    return desk.gateway.post(path, json=body, headers=headers)
 
 
 @pytest.mark.parametrize("profile", [dialect or "plain" for dialect in DIALECTS])
 def test_text_becomes_a_video_at_every_relative_and_is_paid_once(desk, profile):
-    charges = desk.gateway.charges
-    made = desk.make(LIGHT, profile=profile)
-    assert made.path.is_file()
-    assert made.seconds == pytest.approx(10, abs=0.1)
-    assert (made.width, made.height) == (1280, 720)
-    assert desk.make(LIGHT, profile=profile).reused
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        made = desk.make(LIGHT, profile=profile)
+        assert made.path.is_file()
+        assert made.seconds == pytest.approx(10, abs=0.1)
+        assert (made.width, made.height) == (1280, 720)
+        assert desk.make(LIGHT, profile=profile).reused
 
 
 def test_portrait_in_hd_takes_the_model_that_can(desk):
@@ -124,10 +63,9 @@ def test_portrait_in_hd_takes_the_model_that_can(desk):
 
 
 def test_image_files_and_addresses_of_images_are_taken(desk, picture):
-    desk.make("it moves", Operation.IMAGE_TO_VIDEO, images=(picture, picture))
-    assert desk.last["has_image"]
-    desk.make(LIGHT, Operation.IMAGE_TO_VIDEO, image_url="https://a.example/i.png")
-    assert not desk.last["has_image"]  # the preview fetches nothing
+    assert desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, images=(picture, picture))["has_image"]
+    job = desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, image_url="https://a.example/i.png")
+    assert not job["has_image"]  # the preview fetches nothing
 
 
 def test_a_storyboard_is_text_that_the_server_cuts_by(desk):
@@ -137,33 +75,29 @@ def test_a_storyboard_is_text_that_the_server_cuts_by(desk):
 
 def test_a_remix_and_a_character_start_from_a_finished_job(desk):
     source = desk.make(LIGHT, seed=2)
-    charges = desk.gateway.charges
-    desk.make("at night", Operation.REMIX, source_id=source.remote_id)
-    assert desk.last["remix_of"] == source.remote_id
-    mia = desk.cast("mia", source_id=source.remote_id)
-    assert mia.character_id.startswith("ch_")
-    assert desk.ordered("mia dances", characters=("mia",))["prompt"] == f"@{mia.username} dances"
-    assert desk.gateway.charges == charges + 3
+    with desk.charging(3):
+        assert desk.ordered("at night", Operation.REMIX, source_id=source.remote_id)["remix_of"] == source.remote_id
+        mia = desk.cast("mia", source_id=source.remote_id)
+        assert mia.character_id.startswith("ch_")
+        assert desk.ordered("mia dances", characters=("mia",))["prompt"] == f"@{mia.username} dances"
 
 
 def test_a_character_of_a_clip_is_paid_once(desk):
-    charges = desk.gateway.charges
-    url = "https://a.example/c.mp4"
-    made = desk.cast("bo", source_url=url, start=1.0, end=3.0)
-    assert (made.source_url, made.start, made.end) == (url, 1.0, 3.0)
-    assert desk.cast("bo again", source_url=url, start=1.0, end=3.0).character_id == made.character_id
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        url = "https://a.example/c.mp4"
+        made = desk.cast("bo", source_url=url, start=1.0, end=3.0)
+        assert (made.source_url, made.start, made.end) == (url, 1.0, 3.0)
+        assert desk.cast("bo again", source_url=url, start=1.0, end=3.0).character_id == made.character_id
     assert desk.last["prompt"] == "character of https://a.example/c.mp4, 1 to 3 s"
 
 
 def test_private_jobs_cannot_be_remixed_here_and_there(desk):
     made = desk.make(LIGHT, profile="private")
-    charges = desk.gateway.charges
-    with pytest.raises(Unsupported, match="private"):
-        desk.make("at night", Operation.REMIX, profile="private", source_id=made.remote_id)
-    with pytest.raises(AuthError, match="private video cannot be remixed"):
-        desk.make("at night", Operation.REMIX, source_id=made.remote_id)
-    assert desk.gateway.charges == charges
+    with desk.charging(0):
+        with pytest.raises(Unsupported, match="private"):
+            desk.make("at night", Operation.REMIX, profile="private", source_id=made.remote_id)
+        with pytest.raises(AuthError, match="private video cannot be remixed"):
+            desk.make("at night", Operation.REMIX, source_id=made.remote_id)
 
 
 def test_quota_is_what_the_site_shows(desk):
@@ -174,40 +108,37 @@ def test_quota_is_what_the_site_shows(desk):
 
 
 def test_a_web_page_in_place_of_the_whole_api_is_a_bad_response_and_charges_nothing(desk):
-    charges = desk.gateway.charges
-    with pytest.raises(BadResponse, match=r"web page .* nothing was accepted"):
-        desk.make(LIGHT, profile="nowhere")
-    with pytest.raises(BadResponse, match=r"web page .* nothing was accepted"):
-        desk.cast("nobody", profile="nowhere", source_url="https://a.example/c.mp4")
-    with pytest.raises(BadResponse):
-        desk.engine.quota("nowhere").result(20)
-    assert desk.gateway.charges == charges
+    with desk.charging(0):
+        with pytest.raises(BadResponse, match=r"web page .* nothing was accepted"):
+            desk.make(LIGHT, profile="nowhere")
+        with pytest.raises(BadResponse, match=r"web page .* nothing was accepted"):
+            desk.cast("nobody", profile="nowhere", source_url="https://a.example/c.mp4")
+        with pytest.raises(BadResponse):
+            desk.engine.quota("nowhere").result(20)
 
 
 def test_a_web_page_of_a_relay_that_has_an_api_proves_nothing(desk):
     """To a GET it shows its home page even where it takes a POST."""
-    charges = desk.gateway.charges
-    for seed in (31, 32):  # also where no job has been made before
-        desk.gateway.fault({"on": "create", "do": "garbage", "kind": "html", "when": "after"})
-        for _ in range(2):
-            with pytest.raises(SubmissionUnknown):
-                desk.make(LIGHT, profile="bare", seed=seed)
-        desk.gateway.fault()
-        source = desk.make(LIGHT, profile="bare", seed=seed + 2)
-    with pytest.raises(SubmissionUnknown, match="web page"):
-        desk.make("at night", Operation.REMIX, profile="bare", source_id=source.remote_id)
-    assert desk.gateway.charges == charges + 4
+    with desk.charging(4):
+        for seed in (31, 32):  # also where no job has been made before
+            desk.gateway.fault({"on": "create", "do": "garbage", "kind": "html", "when": "after"})
+            for _ in range(2):
+                with pytest.raises(SubmissionUnknown):
+                    desk.make(LIGHT, profile="bare", seed=seed)
+            desk.gateway.fault()
+            source = desk.make(LIGHT, profile="bare", seed=seed + 2)
+        with pytest.raises(SubmissionUnknown, match="web page"):
+            desk.make("at night", Operation.REMIX, profile="bare", source_id=source.remote_id)
 
 
 def test_a_web_page_for_a_moment_proves_nothing_where_a_job_was_made_before(desk):
     desk.make(LIGHT, seed=35)
-    charges = desk.gateway.charges
-    pages = {"do": "garbage", "kind": "html", "times": None}
-    desk.gateway.fault({"on": "create", "when": "after", **pages}, {"on": "retrieve", **pages})
-    for _ in range(2):
-        with pytest.raises(SubmissionUnknown):
-            desk.make(LIGHT, seed=36)
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        pages = {"do": "garbage", "kind": "html", "times": None}
+        desk.gateway.fault({"on": "create", "when": "after", **pages}, {"on": "retrieve", **pages})
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                desk.make(LIGHT, seed=36)
 
 
 BUSY = {"status": 429, "headers": {"Retry-After": "0.1"}}
@@ -221,38 +152,26 @@ ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
 @pytest.mark.parametrize("case", ANSWERS)
 def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case):
     answer, kind = ANSWERS[case]
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "status", **answer})
-    with pytest.raises(kind):
+    with desk.charging(0), pytest.raises(kind):
         desk.make(f"refused: {case}")
-    assert desk.gateway.charges == charges
 
 
 def test_a_busy_server_is_asked_again_and_paid_once(desk):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "status", "times": 2, **BUSY})
-    assert desk.make(LIGHT, seed=4).path.is_file()
-    assert desk.gateway.charges == charges + 1
-
-
-LOST = (
-    {"do": "drop"},
-    {"do": "garbage", "kind": "html"},
-    {"do": "garbage", "kind": "bytes"},
-    {"do": "status", "status": 504},
-)
+    with desk.charging(1):
+        assert desk.make(LIGHT, seed=4).path.is_file()
 
 
 @pytest.mark.parametrize("number", range(len(LOST)))
 def test_a_lost_answer_is_never_paid_for_again(desk, number):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "when": "after", "times": 2, **LOST[number]})
-    for _ in range(2):
-        with pytest.raises(SubmissionUnknown):
-            desk.make(f"lost {number}")
-        with pytest.raises(SubmissionUnknown):
-            desk.cast("lost", source_url=f"https://a.example/{number}.mp4")
-    assert desk.gateway.charges == charges + 2
+    with desk.charging(2):
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                desk.make(f"lost {number}")
+            with pytest.raises(SubmissionUnknown):
+                desk.cast("lost", source_url=f"https://a.example/{number}.mp4")
 
 
 @pytest.mark.parametrize("profile", ["plain", "comfly"])
@@ -273,13 +192,12 @@ def test_a_job_that_fails_says_why_and_may_be_run_again(desk, profile, code, kin
 
 
 def test_a_character_that_is_refused_says_why(desk):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "fail", "code": "image_review_failed", "message": "真人"})
-    with pytest.raises(ModerationRejected, match="真人"):
-        desk.cast("real", source_url="https://a.example/real.mp4")
-    with pytest.raises(SoraError, match="no finished task"):
-        desk.cast("none", source_id="00000000-0000-0000-0000-000000000000")
-    assert desk.gateway.charges == charges
+    with desk.charging(0):
+        with pytest.raises(ModerationRejected, match="真人"):
+            desk.cast("real", source_url="https://a.example/real.mp4")
+        with pytest.raises(SoraError, match="no finished task"):
+            desk.cast("none", source_id="00000000-0000-0000-0000-000000000000")
 
 
 def test_a_wrong_key_and_an_unknown_source_are_told_apart(desk):
@@ -309,16 +227,15 @@ STRICT: dict[str, tuple[str, Any, int, str]] = {
 @pytest.mark.parametrize("case", STRICT)
 def test_the_gateway_is_as_strict_as_the_document(desk, case):
     path, body, status, words = STRICT[case]
-    charges = desk.gateway.charges
-    refused = desk.post(f"/shenma{path}", body)
-    assert refused.status_code == status
-    assert words in json.dumps(refused.json(), ensure_ascii=False)
-    assert desk.gateway.charges == charges
+    with desk.charging(0):
+        refused = post(desk, f"/shenma{path}", body)
+        assert refused.status_code == status
+        assert words in json.dumps(refused.json(), ensure_ascii=False)
 
 
 def test_the_gateway_calls_its_json_text_and_takes_a_duration_as_text(desk):
     desk.gateway.fault({"on": "create", "do": "stuck"})
-    created = desk.post("/shenma/v2/videos/generations", {"model": "sora-2", "prompt": LIGHT, "duration": "15"})
+    created = post(desk, "/shenma/v2/videos/generations", {"model": "sora-2", "prompt": LIGHT, "duration": "15"})
     assert created.headers["content-type"].startswith("text/plain")
     assert set(created.json()) == {"task_id", "status", "progress", "created_at"}
     assert desk.last["seconds"] == 15
@@ -326,21 +243,7 @@ def test_the_gateway_calls_its_json_text_and_takes_a_duration_as_text(desk):
 
 def test_the_command_makes_a_character_and_uses_it(desk, tmp_path):
     command = Command(tmp_path, RELAY_KEY=KEY)
-    url = desk.gateway.url + "/shenma"
-    words = (
-        "profiles",
-        "add",
-        "own",
-        "--provider",
-        "shenma",
-        "--base-url",
-        url,
-        "--key-env",
-        "RELAY_KEY",
-        "--poll",
-        "0.1",
-    )
-    assert command(*words).code == 0
+    command.add_profile("own", desk.gateway.url + "/shenma", provider="shenma", key_env="RELAY_KEY")
     made = command(
         "character", "create", "zoe", "--profile", "own", "--url", "https://a.example/z.mp4", "--end", "2", "--json"
     )

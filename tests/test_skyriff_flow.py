@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import sqlite3
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from _command import Command, kill, until
-from _gateway import GatewayProcess
-from PIL import Image
+from _desk import LIGHT, LOST, Desk, open_desk
 
-from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
     JobFailed,
@@ -28,12 +22,12 @@ from sora_core.errors import (
     SoraError,
     SubmissionUnknown,
 )
-from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Progress, Upload
-from sora_core.profiles import Profile
+from sora_core.models import Delivery, Operation
+
+pytestmark = pytest.mark.usefixtures("no_faults")
 
 KEY = "skyriff-key-71fd"
 TOKEN = "account.token-0f3a9c77e2b14d"  # no web token by its look: nothing may find it by pattern
-LIGHT = "a lighthouse"  # told apart by seeds, of which this protocol knows nothing: drawn once
 POST = "https://posts.example/p/s_68f6140d"
 DRAFTS = {"drafts_token_env": "DRAFTS_TOKEN"}
 
@@ -57,71 +51,27 @@ PROFILES: dict[str, tuple[str, str, dict[str, Any]]] = {
 MAKING = ("own", "no-url", "at-100", "chat", "plain", "json", "markdown", "task", "plain-task", "cut")
 
 
-class Desk:
-    """An engine with a profile for every form, and the gateway's books."""
-
-    def __init__(self, gateway: GatewayProcess, folder: Path) -> None:
-        self.gateway = gateway
-        self.home, self.out = folder / "home", folder / "out"
-        self.engine = Engine(self.home)
-        self.seen: list[Progress] = []
-        for name, (dialect, path, settings) in PROFILES.items():
-            facts = {"key_env": "RELAY_KEY", "poll_seconds": 0.1, **settings}
-            url = gateway.url + path
-            self.engine.profiles.add(Profile(name, provider="skyriff", dialect=dialect, base_url=url, **facts))
-
-    def make(
-        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = "own", **facts: Any
-    ) -> Delivery:
-        request = GenerationRequest(operation, prompt, **facts)
-        self.seen.clear()
-        return self.engine.generate(request, profile, Destination(self.out), self.seen.append).result(60)
-
-    def clean(self, profile: str = "own", **facts: Any) -> Delivery:
-        return self.make("", Operation.CLEAN_LINK, profile, **facts)
-
-    @property
-    def last(self) -> dict[str, Any]:
-        return dict(self.gateway.stats()["jobs"][-1])
-
-
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("SORA_")]:
-            patch.delenv(name)
-        patch.setenv("RELAY_KEY", KEY)
-        patch.setenv("WRONG_KEY", "wrong-key-1234")
-        patch.setenv("DRAFTS_TOKEN", f" {TOKEN}\n")
-        gateway = GatewayProcess(speed=200, key=KEY)
-        desk = Desk(gateway, tmp_path_factory.mktemp("skyriff"))
+    with open_desk(tmp_path_factory, "skyriff", key=KEY, profile="own", DRAFTS_TOKEN=f" {TOKEN}\n") as desk:
+        for name, (dialect, path, settings) in PROFILES.items():
+            desk.add(name, path, dialect=dialect, **settings)
         yield desk
-        desk.engine.close()
-        gateway.stop()
 
 
-@pytest.fixture(autouse=True)
-def _no_faults(desk: Desk) -> None:
-    desk.gateway.fault()
-
-
-@pytest.fixture(scope="module")
-def picture() -> Upload:
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "PNG")
-    return Upload(file.getvalue(), "image/png", "a.png")
+def clean(desk: Desk, profile: str = "own", **facts: Any) -> Delivery:
+    return desk.make("", Operation.CLEAN_LINK, profile, **facts)
 
 
 @pytest.mark.parametrize("profile", MAKING)
 def test_text_becomes_a_video_in_every_form_and_is_paid_once(desk, profile):
-    charges = desk.gateway.charges
-    made = desk.make(LIGHT, profile=profile)
-    assert made.path.is_file()
-    assert made.seconds == pytest.approx(10, abs=0.1)
-    assert (made.width, made.height) == (1280, 720)
-    assert desk.last["model"] == "sora2-landscape"
-    assert desk.make(LIGHT, profile=profile).reused
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        made = desk.make(LIGHT, profile=profile)
+        assert made.path.is_file()
+        assert made.seconds == pytest.approx(10, abs=0.1)
+        assert (made.width, made.height) == (1280, 720)
+        assert desk.last["model"] == "sora2-landscape"
+        assert desk.make(LIGHT, profile=profile).reused
 
 
 @pytest.mark.parametrize(("profile", "has_id"), [("own", True), ("task", True), ("cut", True), ("chat", False)])
@@ -144,30 +94,26 @@ def test_progress_is_told_while_the_answer_streams(desk, profile):
 )  # fmt: skip
 def test_images_are_taken_in_every_form_that_there_is(desk, picture, profile, form, is_drawn):
     image = {"images": (picture,)} if form == "file" else {"image_url": "https://a.example/i.png"}
-    desk.gateway.fault({"on": "create", "do": "fail"})  # nothing has to be drawn to see what arrived
-    with pytest.raises(JobFailed):
-        desk.make("from an image", Operation.IMAGE_TO_VIDEO, profile=profile, orientation="portrait", **image)
-    assert desk.last["has_image"] is is_drawn  # the preview fetches no addresses
-    assert desk.last["model"] == "sora2-portrait"
+    job = desk.ordered("from an image", Operation.IMAGE_TO_VIDEO, profile=profile, orientation="portrait", **image)
+    assert job["has_image"] is is_drawn  # the preview fetches no addresses
+    assert job["model"] == "sora2-portrait"
 
 
 def test_a_post_is_cleaned_by_its_address_and_paid_once(desk):
-    charges = desk.gateway.charges
-    made = desk.clean(source_url=f"  {POST} ")
-    assert made.path.is_file()
-    assert made.remote_id == "s_68f6140d"
-    assert desk.clean(source_url=POST).reused
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        made = clean(desk, source_url=f"  {POST} ")
+        assert made.path.is_file()
+        assert made.remote_id == "s_68f6140d"
+        assert clean(desk, source_url=POST).reused
 
 
 def test_a_draft_is_cleaned_with_the_account_token_which_is_kept_nowhere(desk, monkeypatch):
-    charges = desk.gateway.charges
-    made = desk.clean(source_id="drafts")
-    assert desk.last["model"] == "sora-drafts-url"
-    assert desk.clean().reused
-    monkeypatch.setenv("DRAFTS_TOKEN", "another-accounts-token")
-    assert not desk.clean().reused
-    assert desk.gateway.charges == charges + 2
+    with desk.charging(2):
+        made = clean(desk, source_id="drafts")
+        assert desk.last["model"] == "sora-drafts-url"
+        assert clean(desk).reused
+        monkeypatch.setenv("DRAFTS_TOKEN", "another-accounts-token")
+        assert not clean(desk).reused
     kept = [path for folder in (desk.home, desk.out) for path in folder.rglob("*") if path.is_file()]
     assert made.path in kept
     assert all(TOKEN.encode() not in path.read_bytes() for path in kept)
@@ -179,7 +125,7 @@ def test_a_draft_is_cleaned_with_the_account_token_which_is_kept_nowhere(desk, m
 def test_a_server_that_repeats_the_token_does_not_get_it_into_the_error(desk, caplog):
     desk.gateway.fault({"on": "create", "do": "status", "status": 400, "body": {"error": {"message": f"bad {TOKEN}"}}})
     with pytest.raises(RequestRejected) as caught:
-        desk.clean(seed=2)
+        clean(desk, seed=2)
     assert "bad ***" in caught.value.message
     assert TOKEN not in str(caught.value)
     assert TOKEN not in caplog.text
@@ -189,7 +135,7 @@ def test_drafts_without_a_token_are_refused_before_anything_is_sent(desk):
     before = desk.gateway.stats()["requests"]
     for profile in ("no-token", "chat"):
         with pytest.raises(ProfileError, match="no account token"):
-            desk.clean(profile)
+            clean(desk, profile)
     assert desk.gateway.stats()["requests"] == before
 
 
@@ -205,73 +151,57 @@ ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
 @pytest.mark.parametrize("case", ANSWERS)
 def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case, profile):
     answer, kind = ANSWERS[case]
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "status", **answer})
-    with pytest.raises(kind):
+    with desk.charging(0), pytest.raises(kind):
         desk.make(f"refused: {case}", profile=profile)
-    assert desk.gateway.charges == charges
 
 
 @pytest.mark.parametrize("profile", ["own", "chat", "plain"])
 def test_a_busy_server_is_asked_again_and_paid_once(desk, profile):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "status", **BUSY})
-    assert desk.make(LIGHT, profile=profile, seed=2).path.is_file()
-    assert desk.gateway.charges == charges + 1
-
-
-LOST: tuple[dict[str, Any], ...] = (
-    {"do": "drop"},
-    {"do": "garbage", "kind": "html"},
-    {"do": "garbage", "kind": "bytes"},
-    {"do": "status", "status": 504},
-)
+    with desk.charging(1):
+        assert desk.make(LIGHT, profile=profile, seed=2).path.is_file()
 
 
 @pytest.mark.parametrize("profile", ["own", "chat", "plain"])
 @pytest.mark.parametrize("number", range(len(LOST)))
 def test_a_lost_answer_is_never_paid_for_again(desk, number, profile):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "when": "after", **LOST[number]})
-    for _ in range(2):
-        with pytest.raises(SubmissionUnknown):
-            desk.make(f"lost {number}", profile=profile)
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                desk.make(f"lost {number}", profile=profile)
 
 
 def test_a_stream_that_breaks_before_it_named_anything_is_never_paid_for_again(desk):
-    charges = desk.gateway.charges
-    for _ in range(2):
-        with pytest.raises(SubmissionUnknown):
-            desk.make("broken", profile="mute")
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                desk.make("broken", profile="mute")
 
 
 def test_a_task_id_is_on_disk_while_the_answer_streams_and_a_killed_process_loses_nothing(desk, tmp_path):
     command = Command(tmp_path, RELAY_KEY=KEY)
-    address = ("--base-url", desk.gateway.url + "/skyriff~markdown", "--dialect", "chat")
-    words = ("profiles", "add", "own", "--provider", "skyriff", *address, "--key-env", "RELAY_KEY", "--poll", "0.1")
-    assert command(*words).code == 0
-    desk.gateway.fault({"on": "create", "do": "stuck", "seconds": 5})
-    charges = desk.gateway.charges
-    process = command.start("generate", LIGHT, "--profile", "own", "--json")
-    until(lambda: any(job["remote_id"] for job in command.jobs()))
-    assert process.poll() is None
-    assert not kill(process).out
-    talks = desk.gateway.requests("chat")
-    again = command("generate", LIGHT, "--profile", "own", "--json")
-    assert again.code == 0, again.err
-    assert again.json["remote_id"].startswith("video_")
-    assert desk.gateway.requests("chat") == talks
-    assert desk.gateway.charges == charges + 1
+    url = desk.gateway.url + "/skyriff~markdown"
+    command.add_profile("own", url, provider="skyriff", dialect="chat", key_env="RELAY_KEY")
+    desk.gateway.fault({"on": "create", "do": "stuck", "seconds": 3})
+    with desk.charging(1):
+        process = command.start("generate", LIGHT, "--profile", "own", "--json")
+        until(lambda: any(job["remote_id"] for job in command.jobs()))
+        assert process.poll() is None
+        assert not kill(process).out
+        talks = desk.gateway.requests("chat")
+        again = command("generate", LIGHT, "--profile", "own", "--json")
+        assert again.code == 0, again.err
+        assert again.json["remote_id"].startswith("video_")
+        assert desk.gateway.requests("chat") == talks
 
 
 def test_a_server_that_makes_videos_only_in_streams_says_so_and_nothing_is_charged(desk):
-    charges = desk.gateway.charges
-    with pytest.raises(RequestRejected, match="streamed") as caught:
-        desk.make(LIGHT, profile="shy")
-    assert "stream = true" in caught.value.fix
-    assert desk.gateway.charges == charges
+    with desk.charging(0):
+        with pytest.raises(RequestRejected, match="streamed") as caught:
+            desk.make(LIGHT, profile="shy")
+        assert "stream = true" in caught.value.fix
 
 
 @pytest.mark.parametrize("profile", ["chat", "plain", "json"])
@@ -339,29 +269,27 @@ STRICT: dict[str, tuple[str, dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", STRICT)
 def test_the_gateway_is_as_strict_as_the_document(desk, case):
     path, body, words = STRICT[case]
-    charges = desk.gateway.charges
-    headers = {"authorization": f"Bearer {KEY}"}
-    refused = httpx.post(f"{desk.gateway.url}/skyriff/v1{path}", headers=headers, trust_env=False, **body)
-    assert refused.status_code == 400
-    assert words in json.dumps(refused.json(), ensure_ascii=False)
-    assert desk.gateway.charges == charges
+    with desk.charging(0):
+        headers = {"authorization": f"Bearer {KEY}"}
+        refused = desk.gateway.post(f"/skyriff/v1{path}", headers=headers, **body)
+        assert refused.status_code == 400
+        assert words in json.dumps(refused.json(), ensure_ascii=False)
 
 
 def test_the_command_makes_a_video_and_cleans_a_post(desk, tmp_path):
     command = Command(tmp_path, RELAY_KEY=KEY)
-    words = ("profiles", "add", "own", "--provider", "skyriff", "--base-url", desk.gateway.url + "/skyriff")
-    assert command(*words, "--key-env", "RELAY_KEY", "--poll", "0.1").code == 0
+    command.add_profile("own", desk.gateway.url + "/skyriff", provider="skyriff", key_env="RELAY_KEY")
     video = command("generate", LIGHT, "--profile", "own", "--json")
     assert video.code == 0, video.err
     assert (video.json["width"], video.json["height"]) == (1280, 720)
     post = command("clean", POST, "--profile", "own", "--confirm-rights", "--json")
     assert post.code == 0, post.err
-    for refused, reason in (
-        (("--seconds", "12"), "10, 15, 25 seconds"),
-        (("--seconds", "25", "--quality", "hd"), "in hd quality there are 15 seconds"),
-        (("--orientation", "square"), "cannot make square video"),
-        (("--model", "sora2-portrait-15s", "--seconds", "10"), "contradicts"),
+    for facts, reason in (
+        ({"seconds": 12}, "10, 15, 25 seconds"),
+        ({"seconds": 25, "quality": "hd"}, "in hd quality there are 15 seconds"),
+        ({"orientation": "square"}, "cannot make square video"),
+        ({"model": "sora2-portrait-15s", "seconds": 10}, "contradicts"),
     ):
-        result = command("generate", LIGHT, "--profile", "own", *refused)
-        assert result.code == 2
-        assert reason in result.err
+        error = desk.refused(LIGHT, **facts)
+        assert error.exit_code == 2
+        assert reason in error.message

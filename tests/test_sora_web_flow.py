@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import os
 import re
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from _command import Command
-from _gateway import GatewayProcess
+from _desk import LIGHT, Desk, open_desk
 from PIL import Image
 
 from sora_core.connection import Connection
@@ -25,108 +22,51 @@ from sora_core.errors import (
     ModerationRejected,
     QuotaExceeded,
     RequestRejected,
-    SoraError,
     SubmissionUnknown,
 )
-from sora_core.models import Character, Delivery, Destination, GenerationRequest, Operation, Shot, Upload
-from sora_core.profiles import Profile
+from sora_core.models import Delivery, GenerationRequest, Operation, Shot, Upload
 from sora_core.providers.sora_web import lookup, tasks
 
+pytestmark = pytest.mark.usefixtures("no_faults")
 KEY = "web-key-77aa41"
 SESSION = f"sess-{KEY}"
 DIALECTS = ("", "document", "no-pow", "steep", "beyond", "brief", "late")
 POST = "s_690d100857248191b679e6de12db840e"  # somebody's, which the gateway always has
-FREE_OF_DRAWING = {"on": "create", "do": "fail"}
-AFTER_ONE = {**FREE_OF_DRAWING, "skip": 1}  # that is refused
-
-
-class Desk:
-    """An engine with a profile for each way in which the gateway speaks the protocol, and the gateway's books."""
-
-    def __init__(self, gateway: GatewayProcess, folder: Path) -> None:
-        self.gateway = gateway
-        self.out = folder / "out"
-        self.engine = Engine(folder / "home")
-        for dialect in DIALECTS:
-            self.add(dialect or "web", dialect=dialect)
-        self.add("refresh", key_env="WEB_REFRESH", dialect="brief")
-        self.add("parsing", extra={"parse_url": f"{gateway.url}/sora-web", "parse_token_env": "WEB_REFRESH"})
-
-    def add(self, name: str, *, dialect: str = "", key_env: str = "WEB_SESSION", **more: Any) -> None:
-        url = self.gateway.url + (f"/sora-web~{dialect}" if dialect else "/sora-web")
-        self.engine.profiles.add(
-            Profile(name, provider="sora_web", base_url=url, key_env=key_env, poll_seconds=0.1, **more)
-        )
-
-    def make(
-        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = "web", **facts: Any
-    ) -> Delivery:
-        request = GenerationRequest(operation, prompt, **facts)
-        return self.engine.generate(request, profile, Destination(self.out), lambda progress: None).result(60)
-
-    def cast(self, name: str, profile: str = "web", **facts: Any) -> Character:
-        request = GenerationRequest(Operation.CREATE_CHARACTER, "", **{"end": 2.0, **facts})
-        return self.engine.create_character(request, profile, name, lambda progress: None).result(60)
-
-    def ordered(self, prompt: str, *arguments: Any, **facts: Any) -> dict[str, Any]:
-        """What the books say about a job that was made to fail, so that nothing had to be drawn."""
-        self.gateway.fault(FREE_OF_DRAWING)
-        with pytest.raises(JobFailed):
-            self.make(prompt, *arguments, **facts)
-        return dict(self.gateway.stats()["jobs"][-1])
-
-    def refused(self, prompt: str, profile: str = "web") -> SoraError:
-        with pytest.raises(SoraError) as caught:
-            self.make(prompt, profile=profile)
-        return caught.value
-
-    def asked(self, page: str) -> int:
-        counts = self.gateway.stats()["requests"]
-        return sum(count for name, count in counts.items() if name.partition(".")[2] == page)
+AFTER_ONE = {"on": "create", "do": "fail", "skip": 1}  # that is refused
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("SORA_")]:
-            patch.delenv(name)
-        patch.setenv("WEB_SESSION", SESSION)
-        patch.setenv("WEB_REFRESH", KEY)
-        gateway = GatewayProcess(speed=400, key=KEY)
-        desk = Desk(gateway, tmp_path_factory.mktemp("sora_web"))
+    keys = {"WEB_SESSION": SESSION, "WEB_REFRESH": KEY}
+    with open_desk(tmp_path_factory, "sora_web", key=KEY, profile="web", speed=400, **keys) as desk:
+        for dialect in DIALECTS:
+            add(desk, dialect or "web", dialect)
+        add(desk, "refresh", "brief", key_env="WEB_REFRESH")
+        parsing = {"parse_url": f"{desk.gateway.url}/sora-web", "parse_token_env": "WEB_REFRESH"}
+        add(desk, "parsing", extra=parsing)
         yield desk
-        desk.engine.close()
-        gateway.stop()
 
 
-@pytest.fixture(autouse=True)
-def _no_faults(desk: Desk) -> None:
-    desk.gateway.fault()
+def add(desk: Desk, name: str, dialect: str = "", key_env: str = "WEB_SESSION", **more: Any) -> None:
+    """A profile for one of the ways in which the gateway speaks the protocol."""
+    desk.add(name, f"/sora-web~{dialect}" if dialect else "/sora-web", key_env=key_env, **more)
 
 
 @pytest.fixture(scope="module")
 def source(desk: Desk) -> Delivery:
     """The one clip that is really drawn; the others are made to fail."""
-    return desk.make("a lighthouse")
-
-
-@pytest.fixture(scope="module")
-def picture() -> Upload:
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "PNG")
-    return Upload(file.getvalue(), "image/png", "a.png")
+    return desk.make(LIGHT)
 
 
 def test_text_becomes_a_video_and_is_paid_once(desk, source):
     assert source.path.is_file()
     assert (source.width, source.height, round(source.seconds)) == (1280, 720, 10)
-    charges = desk.gateway.charges
-    assert desk.make("a lighthouse").reused
-    assert desk.gateway.charges == charges
+    with desk.charging(0):
+        assert desk.make(LIGHT).reused
 
 
 def test_a_server_to_the_letter_of_the_document_is_understood(desk):
-    made = desk.make("a lighthouse", profile="document")
+    made = desk.make(LIGHT, profile="document")
     assert made.path.is_file()
     assert made.remote_id.startswith("gen_")
 
@@ -155,11 +95,10 @@ def test_a_picture_comes_from_text_and_from_another_picture(desk, picture, profi
 @pytest.mark.parametrize("profile", ["web", "document"])
 def test_a_better_prompt_is_paid_once(desk, profile):
     request = GenerationRequest(Operation.ENHANCE_PROMPT, "a cat", expansion="long")
-    charges = desk.gateway.charges
-    texts = {desk.engine.enhance_prompt(request, profile, lambda progress: None).result(30) for _ in range(2)}
-    assert len(texts) == 1
-    assert "within 20 seconds" in texts.pop()
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        texts = {desk.engine.enhance_prompt(request, profile, lambda progress: None).result(30) for _ in range(2)}
+        assert len(texts) == 1
+        assert "within 20 seconds" in texts.pop()
 
 
 class TestSentinel:
@@ -177,12 +116,11 @@ class TestSentinel:
         assert (desk.asked("create"), desk.gateway.charges) == (creates, charges)
 
     def test_a_token_that_is_no_longer_taken_is_made_anew_once(self, desk):
-        charges = desk.gateway.charges
-        blocked = {"on": "create", "do": "refuse", "status": 400, "code": "sentinel_block"}
-        desk.gateway.fault(blocked, AFTER_ONE)
-        with pytest.raises(JobFailed):
-            desk.make("blocked once")
-        assert desk.gateway.charges == charges + 1
+        with desk.charging(1):
+            blocked = {"on": "create", "do": "refuse", "status": 400, "code": "sentinel_block"}
+            desk.gateway.fault(blocked, AFTER_ONE)
+            with pytest.raises(JobFailed):
+                desk.make("blocked once")
         desk.gateway.fault({**blocked, "times": 2})
         assert "sentinel" in desk.refused("blocked twice").fix
 
@@ -220,7 +158,7 @@ class TestTokens:
             assert not re.search(rb"rt_[\w-]{20}|eyJ[\w-]{20}|sess-", path.read_bytes())
 
     def test_a_session_is_asked_once_however_many_wait(self, desk):
-        desk.add("session", dialect="unrotated")
+        add(desk, "session", dialect="unrotated")
         before = desk.asked("session")
         self.read(desk, "session", 8)
         assert desk.asked("session") == before + 1
@@ -236,14 +174,13 @@ class TestTokens:
         assert desk.asked("oauth") >= refreshes + 1
 
     def test_a_token_that_is_refused_again_is_told_to_the_user(self, desk):
-        charges = desk.gateway.charges
         desk.gateway.fault({"on": "create", "do": "refuse", "status": 401, "code": "token_invalidated", "times": None})
-        assert type(desk.refused("refused twice", profile="refresh")) is AuthError
-        assert desk.gateway.charges == charges
+        with desk.charging(0):
+            assert type(desk.refused("refused twice", profile="refresh")) is AuthError
 
     def test_an_access_token_is_sent_as_it_is_and_cannot_be_renewed(self, desk, monkeypatch):
         monkeypatch.setenv("WEB_ACCESS", "eyJhbGciOiJub25lIn0.e30.wrong")
-        desk.add("access", key_env="WEB_ACCESS")
+        add(desk, "access", key_env="WEB_ACCESS")
         before = desk.asked("oauth"), desk.asked("session")
         error = desk.refused("with a wrong token", profile="access")
         assert type(error) is AuthError
@@ -251,7 +188,7 @@ class TestTokens:
 
     def test_a_session_that_has_ended_names_what_to_do(self, desk, monkeypatch):
         monkeypatch.setenv("WEB_ENDED", "sess-somebody-elses")
-        desk.add("ended", key_env="WEB_ENDED")
+        add(desk, "ended", key_env="WEB_ENDED")
         error = desk.refused("nobody", profile="ended")
         assert type(error) is AuthError
         assert "profiles key" in error.fix
@@ -272,21 +209,18 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("status", "code", "kind"), REFUSALS, ids=[code for _, code, _ in REFUSALS])
 def test_a_refusal_is_told_apart_and_charges_nothing(desk, status, code, kind):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "refuse", "status": status, "code": code, "times": None})
-    error = desk.refused(f"refused: {code}")
-    assert type(error) is kind
-    assert error.fix
-    assert error.fix_zh
-    assert desk.gateway.charges == charges
+    with desk.charging(0):
+        error = desk.refused(f"refused: {code}")
+        assert type(error) is kind
+        assert error.fix
+        assert error.fix_zh
 
 
 def test_a_full_server_is_waited_for_and_pays_once(desk):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "refuse", "status": 400, "code": "heavy_load"}, AFTER_ONE)
-    with pytest.raises(JobFailed):
+    with desk.charging(1), pytest.raises(JobFailed):
         desk.make("when it is full")
-    assert desk.gateway.charges == charges + 1
 
 
 def test_a_violation_and_an_error_of_a_draft_are_told_apart(desk):
@@ -299,17 +233,16 @@ def test_a_violation_and_an_error_of_a_draft_are_told_apart(desk):
 
 
 def test_a_draft_that_is_late_with_its_link_is_waited_for(desk):
-    assert desk.make("a lighthouse", profile="late").path.is_file()
+    assert desk.make(LIGHT, profile="late").path.is_file()
 
 
 def test_a_draft_that_stays_without_a_link_is_left_for_later_and_not_paid_again(desk, monkeypatch):
     monkeypatch.setattr(lookup, "LOOKS_FOR_A_LINK", 0)
-    charges = desk.gateway.charges
-    error = desk.refused("a lighthouse by night", profile="late")
-    assert error.kind == "NotReady"
-    monkeypatch.undo()
-    assert desk.make("a lighthouse by night", profile="late").path.is_file()
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        error = desk.refused("a lighthouse by night", profile="late")
+        assert error.kind == "NotReady"
+        monkeypatch.undo()
+        assert desk.make("a lighthouse by night", profile="late").path.is_file()
 
 
 def test_a_task_is_found_beyond_the_first_page_of_drafts(desk, source, monkeypatch):
@@ -325,57 +258,62 @@ def test_a_task_is_found_beyond_the_first_page_of_drafts(desk, source, monkeypat
 
 
 def test_a_lost_answer_is_looked_up_in_the_lists_and_not_paid_again(desk):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
-    made = desk.make("a lost answer")
-    assert made.path.is_file()
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        made = desk.make("a lost answer")
+        assert made.path.is_file()
+
+
+def test_a_storyboard_whose_answer_was_lost_is_known_by_its_shots_in_the_lists(desk):
+    desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    with desk.charging(1):
+        shots = (Shot("a door opens", 4.0), Shot("a lost cat", 6.0))
+        assert desk.make("", Operation.STORYBOARD, shots=shots).path.is_file()
 
 
 def test_a_lost_answer_about_a_picture_is_never_sent_again(desk):
-    charges = desk.gateway.charges
     desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
-    for _ in range(2):
-        with pytest.raises(SubmissionUnknown):
-            desk.make("a lost picture", Operation.IMAGE)
-    assert desk.gateway.charges == charges + 1
+    with desk.charging(1):
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                desk.make("a lost picture", Operation.IMAGE)
 
 
 class TestCharacters:
     def test_a_clip_becomes_one_that_videos_can_name(self, desk, source):
         clip = Upload(source.path.read_bytes(), "video/mp4", "mia.mp4")
-        charges = desk.gateway.charges
-        mia = desk.cast("mia", clip=clip)
-        assert mia.character_id.startswith("char_")
-        assert mia.username
-        assert desk.cast("mia again", source_id=source.remote_id).character_id != mia.character_id
-        assert desk.gateway.charges == charges + 2
+        with desk.charging(2):
+            mia = desk.cast("mia", clip=clip)
+            assert mia.character_id.startswith("char_")
+            assert mia.username
+            assert desk.cast("mia again", source_id=source.remote_id).character_id != mia.character_id
         assert f"@{mia.username}" in desk.ordered("mia dances", characters=("mia",))["prompt"]
 
     def test_one_by_the_letter_of_the_document_may_be_public(self, desk, source):
-        desk.add("showing", dialect="document", extra={"character_visibility": "public"})
+        add(desk, "showing", dialect="document", extra={"character_visibility": "public"})
         before = desk.asked("visibility")
         clip = Upload(source.path.read_bytes(), "video/mp4", "bo.mp4")
         assert desk.cast("bo", profile="showing", clip=clip).character_id.startswith("char_")
         assert desk.asked("visibility") == before + 1
 
-    def test_a_lost_answer_to_the_last_step_loses_no_character(self, desk, source):
+    @pytest.mark.parametrize("profile", ["web", "document"])
+    def test_a_lost_answer_to_the_last_step_loses_no_character(self, desk, source, profile):
         clip = Upload(source.path.read_bytes(), "video/mp4", "lea.mp4")
         desk.gateway.fault({"on": "character", "do": "drop", "when": "after"})
-        charges = desk.gateway.charges
-        lea = desk.cast("lea", clip=clip, start=1.0, end=3.0)
+        charges, finalized = desk.gateway.charges, desk.asked("finalize")
+        lea = desk.cast("lea", profile=profile, clip=clip, start=1.0, end=3.0)
         assert lea.character_id.startswith("cameo_")  # stands for the id that was lost
-        assert f"@{lea.username}" in desk.ordered("lea dances", characters=("lea",))["prompt"]
+        assert desk.asked("finalize") == finalized + (1 if profile == "web" else 2)  # only the one says that it is done
+        assert f"@{lea.username}" in desk.ordered("lea dances", profile=profile, characters=("lea",))["prompt"]
         assert desk.gateway.charges == charges + 1 + 1
 
     def test_a_lost_answer_to_the_upload_is_not_sent_again(self, desk, source):
         clip = Upload(source.path.read_bytes(), "video/mp4", "kim.mp4")
         desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
-        charges = desk.gateway.charges
-        for _ in range(2):
-            with pytest.raises(SubmissionUnknown):
-                desk.cast("kim", clip=clip, start=0.5, end=2.0)
-        assert desk.gateway.charges == charges + 1
+        with desk.charging(1):
+            for _ in range(2):
+                with pytest.raises(SubmissionUnknown):
+                    desk.cast("kim", clip=clip, start=0.5, end=2.0)
 
 
 class TestCleanLinks:
@@ -384,7 +322,7 @@ class TestCleanLinks:
 
     @pytest.mark.parametrize("profile", ["web", "document"])
     def test_a_draft_is_published_read_and_taken_back(self, desk, source, profile):
-        made = source if profile == "web" else desk.make("a lighthouse", profile=profile)
+        made = source if profile == "web" else desk.make(LIGHT, profile=profile)
         posts, deleted, charges = desk.asked("publish"), desk.asked("unpublish"), desk.gateway.charges
         clean = self.clean(desk, profile, source_id=made.remote_id)
         assert clean.path.is_file()
@@ -415,7 +353,7 @@ class TestCleanLinks:
         desk.gateway.fault({"on": "publish", "do": "drop", "when": "after"})
         posts = desk.asked("publish")
         for _ in range(2):
-            with pytest.raises(SubmissionUnknown):
+            with pytest.raises(SubmissionUnknown, match="may be public now"):
                 self.clean(desk, seed=3, source_id=source.remote_id)
         assert desk.asked("publish") == posts + 1
 
@@ -468,6 +406,37 @@ class TestTheCommand:
         seen = run("doctor", "web")
         assert seen.code == 0, seen.out + seen.err
         assert "videos left" in seen.out
+
+    DOCTOR: dict[str, tuple[str, str, int, str]] = {  # noqa: RUF012 (path, key, exit code, words)
+        "a wrong session": ("/sora-web", "sess-nobody", 3, "Sign in again and store the new token"),
+        "a wrong refresh token": ("/sora-web", "rt_nobody-at-all", 3, "is not valid or has expired"),
+        "an ended access token": (
+            "/sora-web",
+            "eyJhbGciOiJub25lIn0.eyJleHAiOiAxNzAwMDAwMDAwfQ.c2ln",  # {"exp": 1700000000}
+            3,
+            "ends at 2023-11-14 22:13:20 UTC",
+        ),
+        "a wrong path": ("/nowhere", SESSION, 6, "/nowhere/api/auth/session, where tokens are exchanged, is not there"),
+        "no path at all": ("", SESSION, 6, "is the server's origin"),
+    }
+
+    @pytest.mark.parametrize("case", DOCTOR)
+    def test_the_doctor_says_what_is_wrong(self, run, desk, case):
+        path, key, code, words = self.DOCTOR[case]
+        run.env["WEB_SICK"] = key
+        name = case.replace(" ", "-")
+        url = desk.gateway.url + path
+        run("profiles", "add", name, "--provider", "sora_web", "--base-url", url, "--key-env", "WEB_SICK")
+        seen = run("doctor", name)
+        assert (seen.code, words in seen.out) == (code, True), seen.out + seen.err
+        assert key not in seen.out + seen.err
+
+    def test_the_doctor_knows_a_page_that_wants_a_human(self, run, desk):
+        challenge = {"do": "refuse", "status": 403, "code": "challenge", "times": None}
+        desk.gateway.fault(*({**challenge, "on": operation} for operation in ("retrieve", "list", "quota")))
+        seen = run("doctor", "web")
+        assert seen.code == 6
+        assert "not worked around" in seen.out
 
     def test_a_character_is_made_of_a_clip_and_taken_off_the_server(self, run, desk, source):
         made = run("character", "create", "zoe", "--profile", "web", "--video", str(source.path), "--end", "2")

@@ -1,0 +1,49 @@
+"""Fixtures that the tests of several files share. A file that needs another one under the same name defines it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _command import Command, forget_settings
+from _desk import Desk
+from _gateway import GatewayProcess
+from PIL import Image
+
+from sora_core.models import Upload
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[GatewayProcess]:
+    """One for all tests of a file, without a key."""
+    with GatewayProcess(speed=40) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def command(tmp_path: Path, gateway: GatewayProcess) -> Iterator[Command]:
+    """Without a profile; the gateway's faults go with it."""
+    yield Command(tmp_path)
+    gateway.fault()
+
+
+@pytest.fixture
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For engines in the process of the tests."""
+    forget_settings(monkeypatch)
+
+
+@pytest.fixture
+def no_faults(desk: Desk) -> None:
+    """At a desk that a whole file shares: the faults of the test before are gone."""
+    desk.gateway.fault()
+
+
+@pytest.fixture(scope="session")
+def picture() -> Upload:
+    """A red PNG."""
+    file = io.BytesIO()
+    Image.new("RGB", (128, 96), (200, 30, 30)).save(file, "PNG")
+    return Upload(file.getvalue(), "image/png", "reference.png")
