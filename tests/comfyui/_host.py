@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,15 @@ class Stage:
     comfy: ComfyUI
     gateway: GatewayProcess
     home: Path
+
+    def most_at_once(self, prompt_id: str, texts: Sequence[str]) -> int:
+        """How many jobs with these prompts the gateway ever had under way at the same time, until the graph ended."""
+        most = 0
+        while prompt_id not in self.comfy.get(f"/history/{prompt_id}").json():
+            ours = [each for each in self.gateway.stats()["jobs"] if each["prompt"] in texts]
+            most = max(most, sum(each["status"] in ("queued", "running") for each in ours))
+            time.sleep(0.05)
+        return most
 
 
 def error_of(entry: dict[str, Any]) -> dict[str, Any]:

@@ -204,13 +204,7 @@ class TestLists:
             prompt_id = stage.comfy.queue(
                 {"1": lines(*texts), "2": t2v(["1", 0], profile=profile, seconds=40, size="64x64")}
             )
-            most = 0
-            while prompt_id not in stage.comfy.get(f"/history/{prompt_id}").json():
-                jobs = stage.gateway.stats()["jobs"]
-                ours = [each for each in jobs if each["prompt"] in texts]
-                most = max(most, sum(each["status"] in ("queued", "running") for each in ours))
-                time.sleep(0.05)
-            assert most == at_once
+            assert stage.most_at_once(prompt_id, texts) == at_once
             assert len(outputs_of(stage.comfy.wait(prompt_id))["2"]["images"]) == 4
 
     @pytest.mark.parametrize("when", ["first", "in the middle"])

@@ -147,26 +147,12 @@ def test_max_frames_and_frame_step_thin_out_the_frames(stage: Stage) -> None:
     assert got["fps"] == pytest.approx(8.0)
 
 
-def test_eight_nodes_in_a_graph_take_about_as_long_as_one(stage: Stage) -> None:
-    # gateway time: 60 s each, 3 s at its speed; one after the other they would take 24 s and more
-    stage.comfy.run({"1": t2v("warm up", seed=77)})
-    began = time.monotonic()
-    outputs = outputs_of(stage.comfy.run({str(n): t2v(f"shot {n}", seconds=60, size="64x64") for n in range(8)}))
+def test_eight_nodes_in_a_graph_run_side_by_side(stage: Stage) -> None:
+    texts = [f"shot {number}" for number in range(8)]
+    prompt_id = stage.comfy.queue({str(n): t2v(text, seconds=60, size="64x64") for n, text in enumerate(texts)})
+    assert stage.most_at_once(prompt_id, texts) > 4  # all eight, but for a machine that has other work too
+    outputs = outputs_of(stage.comfy.wait(prompt_id))
     assert len({outputs[str(n)]["text"][1] for n in range(8)}) == 8
-    assert time.monotonic() - began < 20
-
-
-def test_a_list_of_prompts_into_one_node_runs_side_by_side(stage: Stage) -> None:
-    before = stage.gateway.charges
-    prompt = {
-        "1": {"class_type": "SoraTest_Strings", "inputs": {"lines": "one boat\ntwo boats\nthree boats\nfour boats"}},
-        "2": t2v(["1", 0], seconds=40, size="64x64"),
-    }
-    began = time.monotonic()
-    outputs = outputs_of(stage.comfy.run(prompt))
-    assert len(outputs["2"]["images"]) == 4
-    assert stage.gateway.charges == before + 4
-    assert time.monotonic() - began < 8  # 2 s at the gateway's speed, four times that in a row
 
 
 def test_an_interrupt_is_noticed_within_a_second_and_the_paid_job_is_collected_later(stage: Stage) -> None:
