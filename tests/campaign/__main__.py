@@ -39,7 +39,7 @@ def main() -> int:
     if outcome.verdict.wrong:
         return 1
     if not given.no_page:
-        command = " ".join(["scripts/campaign", *sys.argv[1:]])
+        command = f"scripts/campaign --jobs {given.jobs} --seed {given.seed}"
         write_into(PAGE, f"`{command}`, on {platform.system()}:", text)
     return 0
 
