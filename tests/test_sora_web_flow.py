@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -99,6 +100,28 @@ def test_a_better_prompt_is_paid_once(desk, profile):
         texts = {desk.engine.enhance_prompt(request, profile, lambda progress: None).result(30) for _ in range(2)}
         assert len(texts) == 1
         assert "within 20 seconds" in texts.pop()
+
+
+class TestUploads:
+    def move(self, desk: Desk, prompt: str, picture: Upload) -> None:
+        desk.ordered(prompt, Operation.IMAGE_TO_VIDEO, images=(picture,))
+
+    def test_the_same_picture_is_put_there_once(self, desk, picture):
+        own = replace(picture, data=picture.data + b"once")
+        before = desk.asked("upload")
+        for prompt in ("first use", "second use"):
+            self.move(desk, prompt, own)
+        assert desk.asked("upload") == before + 1
+
+    def test_after_a_refusal_it_is_put_there_again(self, desk, picture):
+        own = replace(picture, data=picture.data + b"again")
+        before = desk.asked("upload")
+        self.move(desk, "used", own)
+        desk.gateway.fault({"on": "create", "do": "refuse", "status": 400, "code": "invalid_request", "times": 1})
+        with pytest.raises(RequestRejected):
+            desk.make("refused", Operation.IMAGE_TO_VIDEO, images=(own,))
+        self.move(desk, "used anew", own)
+        assert desk.asked("upload") == before + 2
 
 
 class TestSentinel:

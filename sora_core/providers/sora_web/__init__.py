@@ -16,7 +16,6 @@ from dataclasses import replace
 from functools import cached_property
 
 from ...errors import (
-    BadResponse,
     JobNotFound,
     ProfileError,
     RequestRejected,
@@ -24,7 +23,7 @@ from ...errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from ...models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State, Upload
+from ...models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
 from ...profiles import Profile, is_proxy
 from ...transport import Call, Http, Reply
 from ...transport.retry import ATTEMPTS
@@ -39,6 +38,7 @@ from . import account, addresses, characters, identity, lookup, posts, sentinel,
 from .bodies import BOARD_TEXTS, body_of, path_of
 from .catalog import DEFAULT_SECONDS, FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
 from .errors import judged
+from .uploads import Uploads
 
 IMAGE, CHARACTER = "image:", "character:"
 VIDEOS = frozenset(
@@ -78,6 +78,7 @@ class SoraWeb(Provider):
         self._identity = identity.Identity(identity.uuid4_of(self.profile.name))
         self._sentinel_proxy = ""
         self._names: dict[str, str] = {}  # cameo id -> what the user calls the character
+        self._uploads = Uploads()
 
     def capabilities(self) -> Capabilities:
         """Raises ProfileError for settings that cannot work."""
@@ -184,8 +185,12 @@ class SoraWeb(Provider):
         elif request.operation is Operation.ENHANCE_PROMPT:
             return _better_prompt(await self._send(http, self._charge(request, ()), attempt))
         else:
-            uploads = tuple([await self._upload(http, image) for image in request.images])
-            reply = await self._protected(http, self._charge(request, uploads), attempt)
+            ids = tuple([await self._uploads.id_of(http, image) for image in request.images])
+            try:
+                reply = await self._protected(http, self._charge(request, ids), attempt)
+            except RequestRejected:
+                self._uploads.forget()
+                raise
         kinds = {Operation.CREATE_CHARACTER: CHARACTER, Operation.IMAGE: IMAGE}
         snapshot = self.accepted(reply)
         if request.operation is Operation.CREATE_CHARACTER:
@@ -207,15 +212,6 @@ class SoraWeb(Provider):
             attempt.on_refused()
         proof = await sentinel.sentinel_headers(door, self._addresses, self._identity)
         return await self._send(http, replace(call, headers=proof), attempt)
-
-    async def _upload(self, http: Http, image: Upload) -> str:
-        """Puts a picture on the server, which is free; gives its id."""
-        form, files = {"file_name": image.filename}, (("file", image),)
-        reply = await http.send(Call("POST", "/uploads", Effect.IDEMPOTENT, form=form, files=files, timeout=180))
-        upload = normalize.text_of(normalize.dig(normalize.parse(reply.body), "id"))
-        if not upload:
-            raise BadResponse("The server took the image, but its answer names no id for it.")
-        return upload
 
     def accepted(self, reply: Reply) -> Snapshot:
         value = normalize.parse(reply.body)
