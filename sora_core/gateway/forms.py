@@ -25,6 +25,12 @@ _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 Fields = dict[str, Any]
 
 
+def bearer_key(request: web.Request) -> str | None:
+    """The key of an ``Authorization: Bearer`` header; None for another scheme."""
+    scheme, _, key = request.headers.get("Authorization", "").strip().partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else None
+
+
 async def read_fields(request: web.Request) -> Fields:
     """The body's fields by name: JSON as it is; of forms, text as str, files as bytes, the first of each name."""
     kind = request.content_type

@@ -6,14 +6,14 @@ import math
 import re
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from aiohttp import web
 
 from ...models import State
 from ..books import Job, Order
 from ..core import Call, Core
-from ..forms import Fields, image_of, read_fields
+from ..forms import Fields, bearer_key, image_of, read_fields
 from ..refusal import Refusal, invalid
 
 MODELS = ("sora-2", "sora-2-pro")
@@ -28,6 +28,22 @@ LATE_POLLS = 2  # of a finished job, in the dialects that name its link late
 
 _CHARACTER_SIDE = 64  # a character is a job that draws a small picture nobody asks for
 _TIMESTAMPS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")
+
+
+class RelayWire:
+    """What a relay's wire begins with: its protocol in one of the dialects, each mounted below a name of its own."""
+
+    protocol: ClassVar[str]
+    roots: ClassVar[tuple[str, ...]] = ("",)  # below that name
+
+    def __init__(self, core: Core, dialect: str = "") -> None:
+        self._core = core
+        self._dialect = dialect
+        self.name = f"{self.protocol}~{dialect}" if dialect else self.protocol
+        self.mounts: tuple[str, ...] = tuple(f"/{self.name}{root}" for root in self.roots)
+
+    def credential(self, request: web.Request) -> str | None:
+        return bearer_key(request)
 
 
 async def read_json(request: web.Request) -> Fields:

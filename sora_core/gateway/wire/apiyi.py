@@ -42,14 +42,11 @@ _STATUS = {
 }
 
 
-class ApiYiWire:
+class ApiYiWire(relay.RelayWire):
     """Create, retrieve, content."""
 
-    def __init__(self, core: Core, dialect: str = "") -> None:
-        self._core = core
-        self._dialect = dialect
-        self.name = f"{PROTOCOL}~{dialect}" if dialect else PROTOCOL
-        self.mounts: tuple[str, ...] = (f"/{self.name}/v1", f"/{self.name}")
+    protocol = PROTOCOL
+    roots = ("/v1", "")
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -59,11 +56,9 @@ class ApiYiWire:
         )
 
     def credential(self, request: web.Request) -> str | None:
-        given = request.headers.get("Authorization", "").strip()
-        if self._dialect != "bearer":
-            return given or None
-        scheme, _, key = given.partition(" ")
-        return key.strip() if scheme.lower() == "bearer" else None
+        if self._dialect == "bearer":
+            return super().credential(request)
+        return request.headers.get("Authorization", "").strip() or None
 
     def refuse(self, refusal: Refusal) -> web.Response:
         known = set(CODES.values()) | {"content_policy_violation", "insufficient_quota"}

@@ -39,14 +39,13 @@ class TaskRefusal(Refusal):
     """Said in the shape of new-api's task form."""
 
 
-class NewApiWire:
+class NewApiWire(relay.RelayWire):
     """Generations, characters, remix and tasks; chat completions; video generations and their content."""
 
+    protocol = "newapi"
+
     def __init__(self, core: Core, dialect: str = "") -> None:
-        self._core = core
-        self._dialect = dialect
-        self.name = f"newapi~{dialect}" if dialect else "newapi"
-        self.mounts: tuple[str, ...] = (f"/{self.name}",)
+        super().__init__(core, dialect)
         self._late = relay.Lateness()
 
     def routes(self) -> tuple[Route, ...]:

@@ -13,6 +13,7 @@ from ..core import STILLS, Call, Core, Route
 from ..forms import (
     MAX_SEED,
     Fields,
+    bearer_key,
     image_of,
     prompt_of,
     read_fields,
@@ -66,8 +67,7 @@ class OpenAIWire:
         )
 
     def credential(self, request: web.Request) -> str | None:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        return key.strip() if scheme.lower() == "bearer" else None
+        return bearer_key(request)
 
     def refuse(self, refusal: Refusal) -> web.Response:
         code = refusal.code or ("invalid_api_key" if refusal.status == 401 else None)

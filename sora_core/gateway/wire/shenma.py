@@ -37,14 +37,13 @@ class CharacterRefusal(Refusal):
     """Said in the shape of the characters' address, which is another than that of the rest."""
 
 
-class ShenmaWire:
+class ShenmaWire(relay.RelayWire):
     """Create, retrieve, remix, quota and characters."""
 
+    protocol = "shenma"
+
     def __init__(self, core: Core, dialect: str = "") -> None:
-        self._core = core
-        self._dialect = dialect
-        self.name = f"shenma~{dialect}" if dialect else "shenma"
-        self.mounts: tuple[str, ...] = (f"/{self.name}",)
+        super().__init__(core, dialect)
         self._private: set[str] = set()
         self._late = relay.Lateness()
 
@@ -62,10 +61,6 @@ class ShenmaWire:
             Route("POST", "/sora/v1/characters", "character", "create", self.create_character),
             Route("GET", "/v1/token/quota", "quota", "quota", self.quota),
         )
-
-    def credential(self, request: web.Request) -> str | None:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        return key.strip() if scheme.lower() == "bearer" else None
 
     def refuse(self, refusal: Refusal) -> web.Response:
         body: dict[str, Any] = {"code": refusal.code or "invalid_request", "message": refusal.message, "data": None}

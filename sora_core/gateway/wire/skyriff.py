@@ -49,14 +49,11 @@ _CLEAN_SECONDS = 2
 _LATE_POLL_SECONDS = 0.2
 
 
-class SkyRiffWire:
+class SkyRiffWire(relay.RelayWire):
     """Create, retrieve, content, the links of results, and chat completions."""
 
-    def __init__(self, core: Core, dialect: str = "") -> None:
-        self._core = core
-        self._dialect = dialect
-        self.name = f"{PROTOCOL}~{dialect}" if dialect else PROTOCOL
-        self.mounts: tuple[str, ...] = (f"/{self.name}/v1", f"/{self.name}")
+    protocol = PROTOCOL
+    roots = ("/v1", "")
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -66,10 +63,6 @@ class SkyRiffWire:
             Route("POST", "/chat/completions", "chat", "create", self.chat),
             Route("GET", "/files/{id}.mp4", "file", "content", self.file),
         )
-
-    def credential(self, request: web.Request) -> str | None:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        return key.strip() if scheme.lower() == "bearer" else None
 
     def refuse(self, refusal: Refusal) -> web.Response:
         code = refusal.code or CODES.get(refusal.status)
