@@ -117,7 +117,8 @@ def test_a_hole_of_zeros_in_the_middle_is_found_and_told_where(tmp_path, kind):
 
 
 def test_fragments_that_are_missing_are_found(tmp_path):
-    clip = written(tmp_path, "fragmented")
+    flags = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+    clip = written(tmp_path, "fragmented", container=flags)
     data = clip.read_bytes()
     places = [found.start() - 4 for found in re.finditer(b"moof", data)]
     assert len(places) >= 6
