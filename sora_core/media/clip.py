@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -104,14 +105,33 @@ def scan(path: Path, check: Callable[[], None]) -> Clip:
         )
 
 
-def quarter_turn(frame: VideoFrame) -> int:
-    """How far the frame is turned for display: 0, 90, 180 or 270 degrees against the clock."""
-    return round(frame.rotation / 90) * 90 % 360
+@dataclass(frozen=True)
+class Orientation:
+    """How a stored picture is turned and mirrored for display: sides swapped first, then mirrored."""
 
+    swapped: bool = False
+    left_right: bool = False
+    upside_down: bool = False
 
-def displayed_size(frame: VideoFrame) -> tuple[int, int]:
-    """Width and height as displayed."""
-    return (frame.height, frame.width) if quarter_turn(frame) in (90, 270) else (frame.width, frame.height)
+    @staticmethod
+    def of(frame: VideoFrame) -> Orientation:
+        """By the frame's display matrix, to the next quarter turn."""
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        if matrix is None:
+            return Orientation()
+        right_x, right_y, _, down_x, down_y = struct.unpack_from("=5i", cast("Any", matrix))
+        if abs(right_x) + abs(down_y) >= abs(right_y) + abs(down_x):
+            return Orientation(False, right_x < 0, down_y < 0)
+        return Orientation(True, down_x < 0, right_y < 0)
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height as displayed."""
+        return (height, width) if self.swapped else (width, height)
+
+    def stored(self, displayed: Any) -> Any:
+        """A view of an array [H,W,...] of the displayed picture, in the order of the stored one."""
+        view = displayed[:: -1 if self.upside_down else 1, :: -1 if self.left_right else 1]
+        return view.swapaxes(0, 1) if self.swapped else view
 
 
 def count_frames(path: Path, check: Callable[[], None]) -> int:
@@ -247,7 +267,7 @@ def _announced(container: InputContainer, stream: VideoStream, fps: Fraction, di
 
 
 def _info(stream: VideoStream, audio: AudioStream | None, first: VideoFrame, frames: int, fps: Fraction) -> VideoInfo:
-    width, height = displayed_size(first)
+    width, height = Orientation.of(first).size(first.width, first.height)
     return VideoInfo(
         width=width,
         height=height,

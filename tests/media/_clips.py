@@ -38,7 +38,8 @@ def frame_of(rgb: np.ndarray, pix_fmt: str, *, matrix: int, full: bool) -> av.Vi
     frame = av.VideoFrame(width, height, pix_fmt)
     for plane, values in zip(frame.planes, planes, strict=True):
         rows, columns = -(-height // plane.height), -(-width // plane.width)
-        small = values[::rows, ::columns]
+        small = values[np.minimum(np.arange(plane.height * rows), height - 1), ::columns]
+        small = np.rint(small.reshape(plane.height, rows, -1).mean(1)).astype(values.dtype)  # sited at the left
         line = np.zeros((plane.height, plane.line_size), np.uint8)
         line[:, : plane.width * values.itemsize] = np.ascontiguousarray(small).view(np.uint8)
         plane.update(line.tobytes())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -19,21 +18,7 @@ from _clips import beeps, flat, scene, turn, write_clip
 from sora_core.errors import Interrupted, InvalidRequest, MediaError
 from sora_core.media.video import Decoded, decode, decode_audio, probe
 
-FFMPEG = shutil.which("ffmpeg")
 VP9 = {"codec": "libvpx-vp9", "options": {"lossless": "1", "cpu-used": "8"}, "sound_codec": "libopus"}
-
-KINDS = {
-    "bt709 tv": {"matrix": 1},
-    "bt601 tv": {"matrix": 6},
-    "bt709 full": {"matrix": 1, "full": True},
-    "yuvj420p": {"pix_fmt": "yuvj420p", "matrix": 6, "full": True},
-    "untagged": {},
-    "yuv444p": {"pix_fmt": "yuv444p", "matrix": 1},
-    "yuv422p": {"pix_fmt": "yuv422p", "matrix": 1},
-    "10 bit": {"pix_fmt": "yuv420p10le", "matrix": 1},
-    "10 bit full": {"pix_fmt": "yuv420p10le", "matrix": 1, "full": True},
-    "bt2020 10 bit": {"pix_fmt": "yuv420p10le", "matrix": 9},
-}
 
 
 def scenes(count: int, width: int = 64, height: int = 48):
@@ -56,57 +41,6 @@ def pixels(decoded: Decoded) -> np.ndarray:
 def onset_seconds(decoded: Decoded, channel: int = 0) -> float:
     loud = np.flatnonzero(np.abs(decoded.waveform[0, channel].numpy()) > 0.2)
     return float(loud[0]) / decoded.sample_rate
-
-
-# Colour ---------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(FFMPEG is None, reason="NOT COMPARED with ffmpeg's own RGB: there is no ffmpeg on this machine")
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [(130, 98), (96, 64)], ids=str)
-def test_colours_are_those_of_ffmpeg(tmp_path, kind, size):
-    clip = write_clip(tmp_path / "clip.mp4", scenes(3, *size), **KINDS[kind])
-    assert_like_ffmpeg(clip)
-
-
-@pytest.mark.skipif(FFMPEG is None, reason="NOT COMPARED with ffmpeg's own RGB: there is no ffmpeg on this machine")
-@pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_turned_clips_look_as_in_ffmpeg(tmp_path, degrees):
-    assert_like_ffmpeg(turn(write_clip(tmp_path / "clip.mp4", scenes(3, 96, 64)), degrees))
-
-
-@pytest.mark.skipif(FFMPEG is None, reason="NOT COMPARED with ffmpeg's own RGB: there is no ffmpeg on this machine")
-@pytest.mark.parametrize("matrix", [1, 6])
-def test_odd_sizes_look_as_in_ffmpeg(tmp_path, matrix):
-    assert_like_ffmpeg(write_clip(tmp_path / "clip.webm", scenes(3, 67, 49), matrix=matrix, **VP9))
-
-
-def assert_like_ffmpeg(clip: Path) -> None:
-    command = [FFMPEG, "-v", "error", "-i", str(clip), "-f", "rawvideo", "-pix_fmt", "rgb24", "-vsync", "0", "-"]
-    raw = subprocess.run(command, capture_output=True, check=True).stdout
-    ours = pixels(decode(clip))
-    theirs = np.frombuffer(raw, np.uint8).reshape(ours.shape).astype(float)
-    assert np.abs(ours - theirs).max() <= 2
-
-
-@pytest.mark.parametrize("color", [(200, 60, 90), (20, 180, 40), (30, 40, 220), (255, 255, 255), (0, 0, 0)], ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_flat_colour_comes_back(tmp_path, kind, color):
-    clip = write_clip(tmp_path / "clip.mp4", [flat(64, 48, color)] * 2, **KINDS[kind])
-    assert np.abs(pixels(decode(clip)) - color).max() <= 4  # coding in 8 bits costs up to 2 of these
-
-
-@pytest.mark.parametrize(("coded", "tagged"), [(1, 6), (6, 1), (9, 6)])
-def test_a_wrong_matrix_would_be_seen(tmp_path, coded, tagged):
-    """The guard of the test above: the matrices are further apart than its tolerance."""
-    clip = write_clip(tmp_path / "clip.mp4", [flat(64, 48, (20, 180, 40))], matrix=coded, tagged=tagged)
-    assert np.abs(pixels(decode(clip)) - (20, 180, 40)).max() > 8
-
-
-def test_values_are_floats_from_0_to_1(tmp_path):
-    frames = decode(write_clip(tmp_path / "clip.mp4", [flat(32, 32, (255,) * 3), flat(32, 32, (0,) * 3)])).frames
-    assert str(frames.dtype) == "torch.float32"
-    assert (float(frames.min()), float(frames.max())) == (0.0, 1.0)
 
 
 # Shape and time -------------------------------------------------------------------------------------------------------
