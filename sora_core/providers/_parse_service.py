@@ -15,11 +15,11 @@ from urllib.parse import urljoin, urlsplit
 
 from ..errors import BadResponse, InvalidRequest, ProfileError, SoraError
 from ..models import Effect, Secret
-from ..profiles import Profile
+from ..profiles.profiles import Profile
 from ..transport import Call, Http
 from ..transport.redact import redact
 from ..transport.urls import is_local
-from . import _normalize as normalize
+from ._answers import normalize
 from ._ended import refuse_ended
 
 SETTINGS = frozenset(("parse_url", "parse_token_env"))

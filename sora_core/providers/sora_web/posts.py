@@ -12,19 +12,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from ...errors import (
-    AccountError,
-    InvalidRequest,
-    JobError,
-    JobNotFound,
-    RequestRejected,
-    SoraError,
-    SubmissionUnknown,
-)
+from ...errors import AccountError, InvalidRequest, JobError, JobNotFound, RequestRejected, SoraError, SubmissionUnknown
 from ...models import Effect, Failure, Snapshot, State
 from ...transport import Call, Http, Reply
-from .. import _normalize as normalize
 from .. import _parse_service as parsing
+from .._answers import normalize
 from .._parse_service import ParseService
 
 log = logging.getLogger(__name__)
