@@ -14,6 +14,8 @@ import av
 import numpy as np
 import pytest
 from _clips import beeps, flat, scene, turn, write_clip
+from av.stream import Disposition
+from PIL import Image
 
 from sora_core.errors import Interrupted, InvalidRequest, MediaError
 from sora_core.media.video import Decoded, decode, decode_audio, probe
@@ -61,6 +63,34 @@ def test_rotation_is_applied(tmp_path, degrees, corner):
     assert bright == [corner]
 
 
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_mirrored_clips_are_shown_mirrored(tmp_path, degrees):
+    image = scene(64, 32)
+    plain = decode(write_clip(tmp_path / "plain.mp4", [image], pix_fmt="yuv444p")).frames[0].numpy()
+    clip = turn(write_clip(tmp_path / "clip.mp4", [image], pix_fmt="yuv444p"), degrees, mirrored=True)
+    wanted = np.rot90(plain[:, ::-1], -degrees // 90)
+    assert np.array_equal(decode(clip).frames[0].numpy(), wanted)
+    assert (probe(clip).height, probe(clip).width) == wanted.shape[:2]
+
+
+@pytest.mark.parametrize(("ratio", "size"), [((4, 3), (64, 36)), ((1, 2), (48, 72)), ((100, 1), (48, 36))])
+def test_pixels_that_are_not_square_become_so_and_it_is_said(tmp_path, ratio, size):
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=10, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = 48, 36, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(*ratio)
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(flat(48, 36, (200, 60, 90)), "rgb24")))
+        output.mux(stream.encode(None))
+    decoded, info = decode(path), probe(path)
+    assert (info.width, info.height) == size
+    assert decoded.frames.shape[1:3] == size[::-1]
+    assert np.abs(pixels(decoded) - (200, 60, 90)).max() < 3
+    said = [note for note in decoded.notes if "not square" in note]
+    assert bool(said) == (size != (48, 36))
+    assert not said or f"stretched to {size[0]}x{size[1]}" in said[0]
+
+
 def test_odd_sizes_are_kept(tmp_path):
     image = flat(67, 49, (90, 160, 40))
     h264 = decode(write_clip(tmp_path / "clip.mp4", [image] * 2, pix_fmt="yuv444p", matrix=1))
@@ -85,6 +115,54 @@ def test_variable_frame_rate_gives_the_frames_as_they_are_and_the_average(tmp_pa
     assert 1.9 <= seconds <= 2.8  # the last frame's length is the writer's choice
     assert decoded.waveform.shape[2] == round(seconds * 44100)
     assert onset_seconds(decoded) == pytest.approx(1.0, abs=0.005)
+
+
+TIMES = [0, 40, 80, 500, 540, 1000, 1040, 1900]
+
+
+def test_a_rate_that_varies_is_told(tmp_path):
+    (note,) = decode(write_clip(tmp_path / "clip.mkv", numbered(8), times_ms=TIMES)).notes
+    assert "40 to 860 ms" in note
+    assert "force_rate" in note
+    for name, options in (("steady.mp4", {"fps": 24}), ("steady.mkv", {"fps": Fraction(24000, 1001)})):
+        assert decode(write_clip(tmp_path / name, numbered(9), **options)).notes == ()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_a_forced_rate_shows_each_picture_at_its_time(tmp_path, name):
+    clip = write_clip(tmp_path / name, numbered(8), times_ms=TIMES, sound=beeps(1.94, at=[1.0]))
+    decoded = decode(clip, force_rate=25)
+    shown = numbers(decoded)
+    wanted = [sum(start <= 40 * k for start in TIMES) for k in range(48)]
+    assert shown[:48] == wanted
+    assert set(shown[48:]) <= {8}  # the last picture's length is the writer's choice
+    assert decoded.fps == 25
+    assert onset_seconds(decoded) == pytest.approx(1.0, abs=0.005)
+    (note,) = decoded.notes
+    assert f"make {len(shown)} frames; {len(shown) - 8} are repeated, 0 left out" in note
+
+
+@pytest.mark.parametrize(
+    ("rate", "most", "step", "shown"),
+    [
+        (5, 0, 1, [1, 3, 5, 7, 9]),
+        (20, 6, 1, [1, 1, 2, 2, 3, 3]),
+        (20, 0, 4, [1, 3, 5, 7, 9]),
+        (10, 0, 1, [*range(1, 11)]),
+        (0.5, 0, 1, [1]),
+    ],
+)
+def test_a_forced_rate_comes_before_most_and_step(tmp_path, rate, most, step, shown):
+    clip = write_clip(tmp_path / "clip.mp4", numbered(10))
+    decoded = decode(clip, force_rate=rate, max_frames=most, frame_step=step)
+    assert numbers(decoded) == shown
+    assert decoded.fps == rate / step
+
+
+@pytest.mark.parametrize("rate", [-1, 1001, float("nan"), float("inf")])
+def test_an_impossible_rate_is_refused(tmp_path, rate):
+    with pytest.raises(InvalidRequest, match="force_rate"):
+        decode(tmp_path / "absent.mp4", force_rate=rate)
 
 
 def test_a_webm_that_lies_about_its_rate_is_timed_by_its_timestamps(tmp_path):
@@ -214,6 +292,44 @@ def test_pictures_that_start_late_take_their_sound_along(tmp_path):
     assert onset_seconds(decoded) == pytest.approx(0.2, abs=0.005)
 
 
+@pytest.mark.parametrize("hole_ms", [6, 20, 43, 90, 300])
+def test_holes_in_the_sound_stay(tmp_path, hole_ms):
+    """PCM in Matroska: pieces of 20 ms, of which some are not there."""
+    path, rate = tmp_path / "clip.mkv", 48000
+    sound = beeps(1.0, rate=rate, channels=1, at=[0.0, 0.4])
+    with av.open(str(write_clip(tmp_path / "pictures.mkv", numbered(20)))) as source, av.open(str(path), "w") as output:
+        video = output.add_stream_from_template(source.streams.video[0])
+        audio = output.add_stream("pcm_s16le", rate=rate, layout="mono")
+        for at in range(0, rate, 960):
+            piece = (sound[:, at : at + 960] * 32767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(piece, "s16", "mono")
+            late = hole_ms * 48 if at >= 0.4 * rate else 0
+            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), at + late
+            output.mux(audio.encode(frame))
+        output.mux(audio.encode(None))
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                output.mux(packet)
+    heard = decode(path).waveform[0, 0].numpy()
+    second = np.flatnonzero(np.abs(heard[9600:]) > 0.2)[0] + 9600
+    assert second / rate == pytest.approx(0.4 + hole_ms / 1000, abs=0.0025)
+
+
+FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+
+
+@pytest.mark.parametrize("flags", [None, FRAGMENTED, {"movflags": "frag_keyframe+delay_moov"}])
+def test_a_fragmented_file_plays_in_step(tmp_path, flags):
+    """Pictures that are reordered start late; without an edit list there is a hole behind the first piece of sound."""
+    sound = beeps(2.0, at=[0.0, 1.0])
+    options = {"bf": "3", "x264-params": "b-adapt=0"}
+    clip = write_clip(tmp_path / "clip.mp4", numbered(20) * 3, fps=30, sound=sound, container=flags, options=options)
+    heard = decode(clip).waveform[0, 0].numpy()
+    best = max(range(-4000, 4001, 10), key=lambda shift: float(np.roll(heard, -shift) @ sound[0]))
+    assert abs(best) <= 45  # a millisecond
+
+
 @pytest.mark.parametrize("sound", [None, beeps(1.0, channels=1, at=[0.5])], ids=["silent", "with sound"])
 def test_the_sound_alone_is_the_same(tmp_path, sound):
     clip = write_clip(tmp_path / "clip.mp4", numbered(10), sound=sound)
@@ -226,24 +342,41 @@ def test_the_sound_alone_is_the_same(tmp_path, sound):
 # Memory and interruption ----------------------------------------------------------------------------------------------
 
 
+FRAME, SOUND = 64 * 48 * 12, 4410 * 2 * 4  # bytes of a picture and of the silence that goes with it
+
+
 def test_a_clip_beyond_the_budget_is_refused_with_what_would_fit(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", numbered(10, 64, 48))
-    budget = 4 * 64 * 48 * 12
+    budget = 4 * FRAME + 12 * SOUND
     with pytest.raises(
-        MediaError, match=r"10 frames of 64x48 need .* MiB(?s:.*)max_frames=4 or frame_step=3"
+        MediaError, match=r"10 frames of 64x48 with their sound need .* MiB(?s:.*)max_frames=7 or frame_step=2"
     ) as caught:
         decode(clip, byte_budget=budget)
     assert str(clip) in str(caught.value)  # and that the paid file is there
-    assert len(decode(clip, byte_budget=budget, max_frames=4).frames) == 4
-    assert len(decode(clip, byte_budget=budget, frame_step=3).frames) == 4
+    assert len(decode(clip, byte_budget=budget, max_frames=7).frames) == 7
+    assert len(decode(clip, byte_budget=budget, frame_step=2).frames) == 5
+    with pytest.raises(MediaError, match="max_frames=2, or leave"):  # the sound of all of it would not fit
+        decode(clip, byte_budget=2 * FRAME + 2 * SOUND)
     with pytest.raises(MediaError, match="Not even one frame"):
         decode(clip, byte_budget=100)
 
 
 def test_the_budget_is_held_against_the_choice_not_the_file(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", numbered(10, 64, 48))
-    with pytest.raises(MediaError, match=r"5 frames (?s:.*)max_frames=4 or frame_step=3"):
-        decode(clip, byte_budget=4 * 64 * 48 * 12, frame_step=2)
+    with pytest.raises(MediaError, match=r"9 frames (?s:.*)max_frames=7 or frame_step=2"):
+        decode(clip, byte_budget=4 * FRAME + 12 * SOUND, max_frames=9)
+
+
+def test_the_sound_is_inside_the_budget(tmp_path):
+    sound = beeps(1.0, rate=48000, channels=6, at=[0.5])
+    clip = write_clip(tmp_path / "clip.mp4", numbered(10), sound=sound, sound_rate=48000)
+    need = 10 * FRAME + sound.nbytes
+    assert decode(clip, byte_budget=need).waveform.shape == (1, *sound.shape)
+    with pytest.raises(MediaError, match="with their sound need"):
+        decode(clip, byte_budget=need - 1)
+    assert decode_audio(clip, byte_budget=sound.nbytes)[0].shape == (1, *sound.shape)
+    with pytest.raises(MediaError, match=r"1 s of sound need 1\.1 MiB"):
+        decode_audio(clip, byte_budget=sound.nbytes - 1)
 
 
 @pytest.mark.slow
@@ -315,6 +448,28 @@ def test_a_couple_of_lost_frames_is_forgiven(tmp_path):
     assert probe(clip).frame_count >= 28
 
 
+def test_lost_frames_are_told(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", scenes(30), **FASTSTART)
+    clip.write_bytes(clip.read_bytes()[:-40])
+    decoded = decode(clip)
+    (note,) = decoded.notes
+    assert f"{30 - len(decoded.frames)} frame" in note
+
+
+def test_damaged_frames_are_told(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", scenes(30, 160, 96), options={"g": "30", "crf": "10"}, **FASTSTART)
+    with av.open(str(clip)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data, (at, size) = bytearray(clip.read_bytes()), packets[12]
+    data[at + size // 2 : at + size] = bytes(255 - byte for byte in data[at + size // 2 : at + size])
+    clip.write_bytes(data)
+    decoded = decode(clip)
+    assert len(decoded.frames) >= 28
+    (note,) = decoded.notes
+    assert note.startswith("The file is damaged: ")
+    assert decode(clip, max_frames=5).notes == ()
+
+
 def test_frames_before_the_damage_can_be_had(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", scenes(30), **FASTSTART)
     data = clip.read_bytes()
@@ -357,6 +512,35 @@ def test_sound_alone_is_no_video(tmp_path):
         output.mux(stream.encode(None))
     with pytest.raises(MediaError, match="no video stream"):
         probe(path)
+
+
+def test_a_cover_is_no_video(tmp_path):
+    sound, cover, path = tmp_path / "sound.mp4", tmp_path / "cover.jpg", tmp_path / "clip.mp4"
+    write_clip(tmp_path / "full.mp4", numbered(10), sound=beeps(1.0))
+    Image.new("RGB", (300, 300), (9, 9, 9)).save(cover)
+    for source, keep in (("full.mp4", ["video", "audio"]), (None, ["audio"])):
+        with (
+            av.open(str(tmp_path / "full.mp4")) as full,
+            av.open(str(cover)) as picture,
+            av.open(str(path), "w") as out,
+        ):
+            twins = {each.index: out.add_stream_from_template(each) for each in full.streams if each.type in keep}
+            front = out.add_stream_from_template(picture.streams.video[0])
+            front.disposition = Disposition.attached_pic
+            for packet in picture.demux():
+                if packet.size:
+                    packet.stream = front
+                    out.mux(packet)
+            for packet in full.demux([each for each in full.streams if each.index in twins]):
+                if packet.size:
+                    packet.stream = twins[packet.stream.index]
+                    out.mux(packet)
+        if source:
+            assert numbers(decode(path)) == list(range(1, 11))
+        else:
+            path.rename(sound)
+    with pytest.raises(MediaError, match="no video stream"):
+        probe(sound)
 
 
 @pytest.mark.parametrize("seed", range(25))
