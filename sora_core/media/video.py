@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from ..errors import Interrupted, InvalidRequest, MediaError
 from .clip import Clip, Reader, VideoInfo, audio_stream, count_frames, scan, video_stream
 from .container import open_video
-from .memory import available_bytes
+from .memory import BUDGET_SHARE, available_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoded", "VideoInfo", "decode", "decode_audio", "probe"]
 
-BUDGET_SHARE = 0.7  # of the available memory, unless the caller names a budget
 MOST_RATE = 1000  # frames a second
 _EARLY_SECONDS = 0.0015  # by which a timestamp in milliseconds may come late
 
