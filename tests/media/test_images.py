@@ -18,7 +18,7 @@ from sora_core.errors import InvalidRequest
 from sora_core.media.images import FITS, ImageNeeds, Reference, references_from_tensor, upload_from_file, within_limit
 from sora_core.media.png import encode_png
 from sora_core.models import Operation, Upload
-from sora_core.requests.kinds import VideoRequest
+from sora_core.requests.kinds import VideoRequest, facts
 from sora_core.requests.kinds import fingerprint as fingerprint_of
 
 
@@ -299,7 +299,7 @@ class TestIdentity:
     def test_is_what_the_fingerprint_is_made_of(self):
         made = [Upload(data, "image/png", "a.png", made_from="abc") for data in (b"one", b"two")]
         requests = [VideoRequest(Operation.IMAGE_TO_VIDEO, "x", images=(each,)) for each in made]
-        assert requests[0].facts()["images"] == ["abc"]
+        assert facts(requests[0])["images"] == ["abc"]
         assert len({fingerprint_of(each, provider="openai", profile="own") for each in requests}) == 1
 
 
