@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..errors import InvalidRequest, MediaError
 from ..models import Upload
-from .clip import Clip, Orientation, Reader, VideoInfo, audio_stream, scan, video_stream
+from .clip import Clip, Orientation, Reader, audio_stream, scan, video_stream
 from .container import av_errors, open_video
 from .sound import Soundtrack
 
 if TYPE_CHECKING:
-    from av import VideoFrame
+    from av import VideoFrame, VideoStream
     from av.container import OutputContainer
     from av.filter import Graph
 
@@ -29,6 +29,7 @@ _LONG_SIDE = 1920  # pixels; what shows a person is not better with more
 _RATE_HZ = 48_000
 _PICTURE_TICKS = Fraction(1, 90_000)
 _BT709, _LIMITED, _UNSPECIFIED = 1, 1, 2  # numbers of H.273, the range as FFmpeg counts it
+_UNTOLD = (0, _UNSPECIFIED)
 _CHUNK_BYTES = 2**20
 
 
@@ -78,8 +79,7 @@ def _cut(clip: Clip, start: Fraction, end: Fraction) -> bytes:
     target, sound = io.BytesIO(), Soundtrack(end - start, clip.origin + start)
     with open_video(clip.path) as source, av_errors(f"{clip.path.name} cannot be cut"):
         video, audio = video_stream(source, clip.path), audio_stream(source)
-        rate = video.average_rate or video.guessed_rate or clip.fps
-        with _encoding(target, clip.info, Fraction(rate), with_sound=audio is not None) as encoder:
+        with _encoding(target, clip, video, with_sound=audio is not None) as encoder:
             source.seek(int((clip.origin + start - _LEAD_SECONDS) * av.time_base), backward=True)
             for frame in Reader(source, [video, audio], lambda: None).frames():
                 if isinstance(frame, av.AudioFrame):
@@ -103,26 +103,32 @@ def _time_of(frame: VideoFrame) -> Fraction:
 
 
 @contextmanager
-def _encoding(target: BinaryIO, info: VideoInfo, rate: Fraction, *, with_sound: bool) -> Iterator[_Encoder]:
+def _encoding(target: BinaryIO, clip: Clip, video: VideoStream, *, with_sound: bool) -> Iterator[_Encoder]:
     import av
 
     with av.open(target, "w", format="mp4") as container:
-        yield _Encoder(container, info, rate, with_sound=with_sound)
+        yield _Encoder(container, clip, video, with_sound=with_sound)
 
 
 class _Encoder:
     """H.264 and AAC in an MP4; pictures upright, of even sides, no larger than full HD, in BT.709 and tagged so."""
 
-    def __init__(self, container: OutputContainer, info: VideoInfo, rate: Fraction, *, with_sound: bool) -> None:
+    def __init__(self, container: OutputContainer, clip: Clip, source: VideoStream, *, with_sound: bool) -> None:
         self._out = container
+        rate = source.average_rate or source.guessed_rate or clip.fps
         # of a fixed number of threads: the output depends on it
         options = {"preset": "veryfast", "crf": "18", "threads": "2"}
-        self._video: Any = container.add_stream("libx264", rate=rate, options=options)
+        self._video: Any = container.add_stream("libx264", rate=Fraction(rate), options=options)
         self._video.pix_fmt, self._video.time_base = "yuv420p", _PICTURE_TICKS
         self._video.codec_context.time_base = _PICTURE_TICKS
-        scale = min(1.0, _LONG_SIDE / max(info.width, info.height))
-        self._video.width = max(round(info.width * scale / 2) * 2, 2)
-        self._video.height = max(round(info.height * scale / 2) * 2, 2)
+        scale = min(1.0, _LONG_SIDE / max(clip.info.width, clip.info.height))
+        self._video.width = max(round(clip.info.width * scale / 2) * 2, 2)
+        self._video.height = max(round(clip.info.height * scale / 2) * 2, 2)
+        # matrix and range are those we convert to; what the numbers of red, green and blue mean stays
+        context, told = self._video.codec_context, source.codec_context
+        context.colorspace, context.color_range = _BT709, _LIMITED
+        context.color_primaries = told.color_primaries if told.color_primaries not in _UNTOLD else _BT709
+        context.color_trc = told.color_trc if told.color_trc not in _UNTOLD else _BT709
         self._audio: Any = container.add_stream("aac", rate=_RATE_HZ, layout="stereo") if with_sound else None
         self._graphs: dict[tuple[object, ...], Graph] = {}
         self._early: VideoFrame | None = None
@@ -141,21 +147,11 @@ class _Encoder:
         import av
 
         picture = self._picture(frame)
-        if not self.pictures:
-            self._tag(frame)
         picture.colorspace, picture.color_range = _BT709, _LIMITED
         picture.pts, picture.time_base = round(at / _PICTURE_TICKS), _PICTURE_TICKS
         picture.pict_type = av.video.frame.PictureType.NONE
         self._out.mux(self._video.encode(picture))
         self.pictures += 1
-
-    def _tag(self, frame: VideoFrame) -> None:
-        """Matrix and range are those we convert to; what the numbers of red, green and blue mean stays."""
-        context = self._video.codec_context
-        context.colorspace, context.color_range = _BT709, _LIMITED
-        primaries, curve = int(frame.color_primaries), int(frame.color_trc)
-        context.color_primaries = _BT709 if primaries in (0, _UNSPECIFIED) else primaries
-        context.color_trc = _BT709 if curve in (0, _UNSPECIFIED) else curve
 
     def _picture(self, frame: VideoFrame) -> VideoFrame:
         turn = Orientation.of(frame)
