@@ -38,7 +38,7 @@ from .._ended import ENDED_HOSTS
 from .._parse_service import parse_service
 from . import account, addresses, characters, identity, lookup, posts, sentinel, tasks, tokens
 from .bodies import BOARD_TEXTS, Made, body_of, path_of
-from .catalog import FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
+from .catalog import DEFAULT_SECONDS, FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
 from .errors import judged
 from .uploads import Uploads
 
@@ -55,6 +55,7 @@ CAN = Capabilities(
     seconds=tuple(FRAMES),
     sizes=(),
     size_for={(orientation, quality): "" for orientation in ORIENTATIONS for quality in ("standard", "hd")},
+    default_seconds=DEFAULT_SECONDS,
     models=MODELS,
     fields=frozenset((Field.CHARACTERS, Field.STYLE)),
     remix_fields=frozenset((Field.MODEL, Field.SECONDS, Field.ORIENTATION, Field.QUALITY)),
