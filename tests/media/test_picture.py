@@ -146,3 +146,20 @@ def test_the_tensor_is_upright(tmp_path):
     exif[0x0112] = 6
     Image.new("RGB", (32, 16)).save(path, exif=exif)
     assert tuple(picture_tensor(path).shape) == (1, 32, 16, 3)
+
+
+def test_a_grey_picture_of_16_bits_keeps_them(tmp_path):
+    values = np.linspace(0, 65535, 32 * 16).astype(np.uint16).reshape(16, 32)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    tensor = picture_tensor(tmp_path / "a.png")
+    assert tuple(tensor.shape) == (1, 16, 32, 3)
+    assert np.abs(tensor[0].numpy() - (values / 65535)[..., None]).max() < 1e-6
+
+
+def test_a_picture_beyond_the_budget_is_refused(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded("PNG"))
+    need = 32 * 16 * 3 * 5
+    assert picture_tensor(path, byte_budget=need).shape == (1, 16, 32, 3)
+    with pytest.raises(MediaError, match=r"a\.png has 32x16 pixels and needs"):
+        picture_tensor(path, byte_budget=need - 1)
