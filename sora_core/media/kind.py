@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .container import embed_metadata, has_content_credentials, sniff
+from ..errors import MediaError
+from ..transport.redact import redact
+from .container import HEAD_BYTES, embed_metadata, has_content_credentials, sniff
 from .picture import embed_text, has_picture_credentials, picture_size, sniff_picture
 
 
@@ -32,11 +34,40 @@ class Kind:
     embed: Callable[[Path, Path, Mapping[str, object]], None]
 
 
+def described(head: bytes) -> str:
+    """What came in the place of a file, in a few words and without secrets."""
+    text = " ".join(head[:200].decode("utf-8", errors="replace").split())
+    printable = "".join(char for char in text if char.isprintable())
+    return redact(printable[:120]) or f"{len(head)} bytes"
+
+
 def _probe_video(path: Path) -> Shape:
     from .video import probe
 
+    with path.open("rb") as stream:
+        if sniff(stream.read(HEAD_BYTES)) == "webp":
+            return _probe_animation(path)
+
     info = probe(path)
     return Shape(info.width, info.height, info.fps, info.seconds)
+
+
+def _probe_animation(path: Path) -> Shape:
+    """PyAV reads no animated WebP; Pillow does, frame by frame."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("WEBP",)) as picture:
+            width, height = picture.size
+            lengths = []
+            for number in range(getattr(picture, "n_frames", 1)):
+                picture.seek(number)
+                picture.load()
+                lengths.append(float(picture.info.get("duration", 0)) / 1000)
+    except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:
+        raise MediaError(f"{path.name} is no whole animated WebP: {error}.") from error
+    seconds = sum(lengths)
+    return Shape(width, height, round(len(lengths) / seconds, 3) if seconds else 0.0, seconds)
 
 
 def _probe_picture(path: Path) -> Shape:

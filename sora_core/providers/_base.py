@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
+from ..media.container import sniff
+from ..media.picture import sniff_picture
 from ..models import Capabilities, GenerationRequest, Operation, Quota, Snapshot, State
 from ..profiles.profiles import Profile
 from ..profiles.tokens import TokenStore
 from ..requests.shots import as_prompt
 from ..transport import Call, Http, Reply
 from ._answers import normalize
+from ._answers.results import result_of
 
 HTML_ANSWER = "html_answer"  # the code of a SubmissionUnknown whose answer was a web page
 
@@ -115,6 +118,10 @@ class Provider(ABC):
         if snapshot is None:
             raise BadResponse(f"The server's answer is not a job: {normalize.failure_of(reply).message}")
         return snapshot
+
+    def result_in(self, reply: Reply) -> Snapshot | None:
+        """What a 2xx answer in the place of a file says of it: its link, or the file itself; None: neither."""
+        return result_of(reply, self.base_url(), lambda head: sniff(head) or sniff_picture(head))
 
     def judge(self, reply: Reply) -> SoraError:
         """The error that a reply which is not 2xx stands for."""

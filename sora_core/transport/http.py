@@ -155,7 +155,7 @@ class Http:
                     on_chunk(chunk)
                 if len(body) > REPLY_LIMIT_BYTES:
                     raise BadResponse(f"The answer from {bare_url(str(response.url))} is larger than 64 MiB.")
-            return self._reply(response, bytes(body), secret=not call.anonymous)
+            return self.reply(response, bytes(body), secret=not call.anonymous)
 
     @contextlib.asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:
@@ -175,9 +175,9 @@ class Http:
             body += chunk
             if len(body) > 2**16:
                 break
-        return self._judge(self._reply(response, bytes(body)))
+        return self._judge(self.reply(response, bytes(body)))
 
-    def _reply(self, response: httpx.Response, body: bytes, *, secret: bool = True) -> Reply:
+    def reply(self, response: httpx.Response, body: bytes, *, secret: bool = True) -> Reply:
         """The answer without our own key in it: some servers repeat the key they refuse."""
         for key in self._secrets if secret else ():
             body = body.replace(key.encode(), b"***")

@@ -32,6 +32,7 @@ from ...media.container import sniff
 from ...models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
 from ...transport import Call, Http, Reply
 from .._answers import normalize
+from .._answers.results import media_of
 from .._base import Attempt, Provider
 from .._ended import is_ended
 from . import extras as more
@@ -164,7 +165,7 @@ class OpenAI(Provider):
 
     def accepted(self, reply: Reply) -> Snapshot:
         """Also the answer that is the video, or holds it."""
-        media = more.media_of(reply, sniff)
+        media = media_of(reply, sniff)
         if media:
             described = normalize.snapshot_of(reply, base_url=self.base_url())
             return replace(described or Snapshot(State.SUCCEEDED), state=State.SUCCEEDED, url=None, media=media)
