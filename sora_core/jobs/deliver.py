@@ -84,7 +84,7 @@ def _named_in(reply: Reply, job: Job, connection: Connection) -> Call | bytes | 
     """What an answer in the place of the file says of it: where it is, or its bytes; None: nothing of it."""
     said = connection.provider.result_in(reply)
     if said is None or said.url is None:
-        return said.media if said else None
+        return said.media if said and isinstance(said.media, bytes) else None
     return connection.provider.encode_content(job.remote_id or "", said)
 
 
@@ -93,14 +93,24 @@ def _check_only_copy(part: Path, kind: Kind) -> None:
     try:
         kind.probe(part)
     except MediaError as error:
-        error.message += f" The server answered with the file itself and cannot be asked again; it is kept as {part}."
-        raise
+        raise MediaError(
+            f"{error.message} The server answered with the file itself and cannot be asked again; it is kept as {part}."
+        ) from error
 
 
-def keep_media(job: Job, media: bytes, ledger: Ledger) -> None:
-    """The bytes that a synchronous server answered with, on the disk: they cannot be asked for again."""
-    placing.write_part(placing.part_path(_destination(job).folder, job.job_id), media, _kind(job))
+def keep_media(job: Job, media: bytes | Path, ledger: Ledger) -> None:
+    """The file that a synchronous server answered with, on the disk: it cannot be asked for again."""
+    part = placing.part_path(_destination(job).folder, job.job_id)
+    if isinstance(media, Path):
+        placing.take_part(part, media)
+    else:
+        placing.write_part(part, media, _kind(job))
     ledger.record_part(job.job_id, WHOLE)
+
+
+def spool_of(job: Job) -> Path:
+    """Where an answer goes that may be the file itself."""
+    return placing.unfinished_path(placing.part_path(_destination(job).folder, job.job_id))
 
 
 def redirect(job: Job, destination: Destination, ledger: Ledger) -> Job:

@@ -42,6 +42,7 @@ from .deliver import (
     recover_media,
     redirect,
     redirect_if_needed,
+    spool_of,
 )
 from .follow import Follower, ended
 from .progress import ProgressReporter
@@ -220,6 +221,7 @@ class JobRun:
             on_refused,
             tell=lambda text: self._report.say("running", job, note=text),
             on_remote_id=lambda remote_id: self._record_early(job, remote_id),
+            spool=spool_of(job) if request.operation.makes_file else None,
         )
         try:
             snapshot = await self._connection.provider.submit(self._connection.http, request, attempt)

@@ -143,6 +143,14 @@ def write_part(part: Path, data: bytes, kind: Kind = VIDEO) -> None:
         raise StorageError(f"{part.parent} cannot be written: {_reason(error)}.") from error
 
 
+def take_part(part: Path, file: Path) -> None:
+    """A whole file that lies in the same folder already. Raises StorageError."""
+    try:
+        file.replace(part)
+    except OSError as error:
+        raise StorageError(f"{part.parent} cannot be written: {_reason(error)}.") from error
+
+
 def move_part(old: Path, new: Path) -> None:
     """Takes what has gathered of a job to another folder. The old bytes go when the new ones are on the disk.
 

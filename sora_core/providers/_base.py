@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
@@ -34,10 +35,15 @@ class Attempt:
     on_refused: Callable[[], None] = lambda: None  # a try that was sent has been refused for sure
     tell: Callable[[str], None] = lambda text: None  # progress in the server's words, while the call is open
     on_remote_id: Callable[[str], None] = lambda remote_id: None  # the job's id, as soon as it is read
+    spool: Path | None = None  # where an answer goes that is too large for the memory
 
     def marked(self, call: Call) -> Call:
         """The call with the key; harmless where servers ignore it."""
         return replace(call, headers={**call.headers, "idempotency-key": self.idempotency_key})
+
+    async def send(self, http: Http, call: Call) -> Reply:
+        """The 2xx answer to the one call that charges."""
+        return await http.send(self.marked(call), on_sent=self.on_sent, on_refused=self.on_refused, spool=self.spool)
 
 
 class Provider(ABC):
@@ -130,8 +136,7 @@ class Provider(ABC):
     async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
         """Charges once. A 2xx answer without a job or a result leaves it open whether the job exists."""
         call = self.encode_submit(request)
-        reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent, on_refused=attempt.on_refused)
-        return self.accepted(reply)
+        return self.accepted(await attempt.send(http, call))
 
     def accepted(self, reply: Reply) -> Snapshot:
         """The job that a 2xx answer to the charging call is about. Raises SubmissionUnknown when it names none."""

@@ -35,10 +35,11 @@ root_on_linux = pytest.mark.skipif(
 _FILLING = """
 import errno, os, sys
 sys.path.insert(0, {root!r})
-from sora_core import cli, ledger
+from sora_core import cli
+from sora_core.ledger.ledger import Ledger
 from sora_core.media import placing
 owner, name, folder = {point!r}
-owner = ledger.Ledger if owner == "ledger" else placing
+owner = Ledger if owner == "ledger" else placing
 original = getattr(owner, name)
 def filling(*args, **kwargs):
     with open(os.path.join(folder, "filler"), "ab", buffering=0) as stream:

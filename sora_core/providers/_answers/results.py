@@ -5,19 +5,24 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from pathlib import Path
 
 from ...models import Snapshot, State
 from ...transport import Reply
+from ...transport.spool import HEAD_BYTES
 from .normalize import snapshot_of
 from .values import dig, parse
-
-HEAD_BYTES = 1024
 
 Sniff = Callable[[bytes], str | None]
 
 
-def media_of(reply: Reply, sniff: Sniff) -> bytes | None:
-    """The file that an answer is or holds as base64, of the kind that ``sniff`` knows; None where it holds none."""
+def media_of(reply: Reply, sniff: Sniff) -> bytes | Path | None:
+    """The file that an answer is or holds as base64, of the kind that ``sniff`` knows; None where it holds none.
+
+    A large one is on the disk already.
+    """
+    if reply.file:
+        return reply.file.path if sniff(reply.file.head) else None
     if sniff(reply.body[:HEAD_BYTES]):
         return reply.body
     value = parse(reply.body)

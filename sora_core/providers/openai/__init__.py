@@ -159,8 +159,7 @@ class OpenAI(Provider):
         if request.operation is Operation.CLEAN_LINK:  # costs nothing, so nothing is marked as sent
             share_url = more.share_url_of(request, http.base_url)
             return await more.clean_link(http, share_url, self.profile, self.dialect)
-        call = attempt.marked(self.encode_submit(request))
-        reply = await http.send(call, on_sent=attempt.on_sent, on_refused=attempt.on_refused)
+        reply = await attempt.send(http, self.encode_submit(request))
         return more.accepted(request.operation, reply, http.base_url)
 
     def accepted(self, reply: Reply) -> Snapshot:
