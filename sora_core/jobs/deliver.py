@@ -66,7 +66,7 @@ async def deliver(
             on_validator=lambda value: ledger.record_part(job.job_id, value),
             on_bytes=lambda done, total: report.bytes(job, done, total),
             read=lambda reply: _named_in(reply, job, connection),
-            check=kind.probe,
+            check=kind.check,
             kind=kind,
         ).run(source)
     report.say("saving", job)
@@ -91,7 +91,7 @@ def _named_in(reply: Reply, job: Job, connection: Connection) -> Call | bytes | 
 def _check_only_copy(part: Path, kind: Kind) -> None:
     """Of bytes that cannot be asked for again. Raises MediaError; they stay where they are."""
     try:
-        kind.probe(part)
+        kind.check(part)
     except MediaError as error:
         raise MediaError(
             f"{error.message} The server answered with the file itself and cannot be asked again; it is kept as {part}."

@@ -48,7 +48,8 @@ class Clip:
     """What reading a file through, without decoding, tells.
 
     ``frames`` are there; ``announced`` were promised by the header, None where it is silent.
-    ``origin`` is the time of the first picture, in seconds.
+    ``origin`` is the time of the first picture, in seconds. ``keyframes`` are the packets of the video
+    stream, counted from 0, at which decoding can begin.
     """
 
     path: Path
@@ -58,6 +59,7 @@ class Clip:
     damaged: bool
     fps: Fraction
     origin: Fraction
+    keyframes: tuple[int, ...]
 
     def broken(self, frames: int) -> bool:
         """Whether damage took more than a couple of frames, when this many can be read."""
@@ -98,6 +100,7 @@ def scan(path: Path, check: Callable[[], None]) -> Clip:
             damaged=damaged,
             fps=fps,
             origin=times.first * (stream.time_base or Fraction(0)),
+            keyframes=tuple(times.keyframes),
         )
 
 
@@ -188,11 +191,16 @@ class _Timestamps:
     def __init__(self) -> None:
         self.count = self.discarded = 0
         self.first = self._last = self._last_duration = 0
+        self.keyframes: list[int] = []
+        self._packets = 0
         self._timed = False
 
     def add(self, packet: Packet[Any], codec: str) -> None:
         if packet.size == 0:  # the one that flushes the decoder
             return
+        if packet.is_keyframe:
+            self.keyframes.append(self._packets)
+        self._packets += 1
         if packet.is_discard:  # outside of what an edit list shows
             self.discarded += 1
             return

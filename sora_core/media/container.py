@@ -106,6 +106,17 @@ def missing_bytes(path: Path) -> int:
     return 0
 
 
+def stray_bytes(path: Path) -> int:
+    """How many bytes behind the last fragment of an MP4 are no box; 0 for a file without fragments."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(0)
+        if sniff(stream.read(HEAD_BYTES)) not in _BOXED:
+            return 0
+        boxes = list(_boxes(stream))
+    return size - boxes[-1].end if any(box.kind == b"moof" for box in boxes) else 0
+
+
 @contextmanager
 def av_errors(what: str) -> Iterator[None]:
     """The one place where errors of PyAV become ours."""
@@ -265,7 +276,7 @@ def _boxes(stream: BinaryIO) -> Iterator[_Box]:
             length = struct.unpack(">Q", wide)[0] if len(wide) == 8 else 0
         elif length == 0:  # the last box: up to the end of the file
             length = size - start
-        if length < 8:
+        if length < 8 or kind == b"\0\0\0\0":
             return
         yield _Box(kind, start + length)
         start += length

@@ -24,12 +24,14 @@ class Shape:
 
 @dataclass(frozen=True)
 class Kind:
-    """``sniff`` names the suffix of a file by its first bytes, None for another kind; ``probe`` and ``embed`` raise
-    MediaError; ``is_signed`` tells a file whose bytes must stay as they are (C2PA)."""
+    """``sniff`` names the suffix of a file by its first bytes, None for another kind; ``probe``, ``check`` and
+    ``embed`` raise MediaError, ``check`` for a file that is not sound; ``is_signed`` tells a file whose bytes must
+    stay as they are (C2PA)."""
 
     word: str
     sniff: Callable[[bytes], str | None]
     probe: Callable[[Path], Shape]
+    check: Callable[[Path], object]
     is_signed: Callable[[Path], bool]
     embed: Callable[[Path, Path, Mapping[str, object]], None]
 
@@ -44,12 +46,25 @@ def described(head: bytes) -> str:
 def _probe_video(path: Path) -> Shape:
     from .video import probe
 
-    with path.open("rb") as stream:
-        if sniff(stream.read(HEAD_BYTES)) == "webp":
-            return _probe_animation(path)
+    if _is_animation(path):
+        return _probe_animation(path)
 
     info = probe(path)
     return Shape(info.width, info.height, info.fps, info.seconds)
+
+
+def _check_video(path: Path) -> None:
+    from .soundness import find_fault
+
+    if _is_animation(path):
+        _probe_animation(path)
+    elif fault := find_fault(path):
+        raise MediaError(fault)
+
+
+def _is_animation(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return sniff(stream.read(HEAD_BYTES)) == "webp"
 
 
 def _probe_animation(path: Path) -> Shape:
@@ -74,5 +89,5 @@ def _probe_picture(path: Path) -> Shape:
     return Shape(*picture_size(path))
 
 
-VIDEO = Kind("video", sniff, _probe_video, has_content_credentials, embed_metadata)
-PICTURE = Kind("picture", sniff_picture, _probe_picture, has_picture_credentials, embed_text)
+VIDEO = Kind("video", sniff, _probe_video, _check_video, has_content_credentials, embed_metadata)
+PICTURE = Kind("picture", sniff_picture, _probe_picture, _probe_picture, has_picture_credentials, embed_text)
