@@ -86,7 +86,7 @@ class Http:
         self._pooled = httpx.AsyncClient(**options, transport=Ways(proxy, pooled))
         # A charge gets a connection of its own: on a pooled one that the server is just closing,
         # no one could tell whether the request was read.
-        self._fresh = httpx.AsyncClient(**options, transport=Ways(proxy, fresh))
+        self._fresh = httpx.AsyncClient(**options, transport=Ways(proxy, fresh, attentive=True))
 
     def through_proxy(self, proxy: str) -> Http:
         """The same servers without the key and through another proxy ("": none); closed with this one."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 import httpx
 
 from .environment import proxy_for, tls_context
+from .network import Network
 
 
 class Ways(httpx.AsyncBaseTransport):
     """Sends each request the way that is meant for its address.
 
     ``proxy`` is for all of them; without one, the environment is asked about each. What is wrong with a proxy or with
-    certificates is told by the requests that need them, and stops no other. Raises ProfileError.
+    certificates is told by the requests that need them, and stops no other. ``attentive`` connections hear an answer
+    that comes before the request is written. Raises ProfileError.
     """
 
-    def __init__(self, proxy: str | None, limits: httpx.Limits) -> None:
+    def __init__(self, proxy: str | None, limits: httpx.Limits, *, attentive: bool = False) -> None:
+        self._attentive = attentive
         self._proxy = proxy
         self._limits = limits
         self._open: dict[tuple[str, bool], httpx.AsyncHTTPTransport] = {}
@@ -26,12 +29,16 @@ class Ways(httpx.AsyncBaseTransport):
     def _way(self, proxy: str, *, is_safe: bool) -> httpx.AsyncHTTPTransport:
         if (proxy, is_safe) not in self._open:
             needs_tls = is_safe or proxy.startswith("https")
-            self._open[proxy, is_safe] = httpx.AsyncHTTPTransport(
+            way = httpx.AsyncHTTPTransport(
                 verify=tls_context() if needs_tls else False,
                 trust_env=False,
                 limits=self._limits,
                 proxy=proxy or None,
             )
+            way._pool._network_backend = Network(
+                attentive=self._attentive
+            )  # httpx has no door for it; test_ways.py tells when this one closes
+            self._open[proxy, is_safe] = way
         return self._open[proxy, is_safe]
 
     async def aclose(self) -> None:
