@@ -220,7 +220,7 @@ class JobRun:
             on_sent,
             on_refused,
             tell=lambda text: self._report.say("running", job, note=text),
-            on_remote_id=lambda remote_id: self._record_early(job, remote_id),
+            on_early=lambda snapshot: self._record_early(job, snapshot),
             spool=spool_of(job) if request.operation.makes_file else None,
         )
         try:
@@ -235,10 +235,11 @@ class JobRun:
             raise
         await self._record_submitted(job, snapshot)
 
-    def _record_early(self, job: Job, remote_id: str) -> None:
-        """An id that was read before its answer ended. When the disk fails, the end of the answer tries again."""
+    def _record_early(self, job: Job, snapshot: Snapshot) -> None:
+        """What was read before the answer ended. When the disk fails, the end of the answer tries again."""
+        remote_id = snapshot.remote_id
         try:
-            self._ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id))
+            self._ledger.record_submitted(job.job_id, snapshot)
         except StorageError as error:
             log.error("job %s has the remote id %s, which is not on disk yet: %s", job.job_id, remote_id, error.message)
             return
@@ -304,6 +305,8 @@ class JobRun:
         if snapshot is None and job.state == SUCCEEDED and kept:
             snapshot = Snapshot(State.SUCCEEDED, remote_id=job.remote_id or "", url=job.url)
         else:
+            if job.url:
+                self._connection.provider.recall(job.remote_id or "", job.url)
             follower = Follower(self._connection, self._ledger, self._clock, self._report)
             snapshot = await follower.run(job, snapshot)
         if not Operation(job.operation).makes_file:

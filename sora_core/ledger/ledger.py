@@ -244,7 +244,7 @@ class Ledger:
         changes: dict[str, Any] = {"state": _live_state(snapshot)}
         if snapshot.progress is not None:
             changes["progress"] = snapshot.progress
-        if snapshot.state is State.SUCCEEDED:
+        if snapshot.url or snapshot.state is State.SUCCEEDED:
             changes.update(url=snapshot.url)
         self._update(job_id, unless_over=True, **changes)
         if snapshot.state is State.SUCCEEDED:

@@ -34,12 +34,16 @@ class Attempt:
     on_sent: Callable[[], None]
     on_refused: Callable[[], None] = lambda: None  # a try that was sent has been refused for sure
     tell: Callable[[str], None] = lambda text: None  # progress in the server's words, while the call is open
-    on_remote_id: Callable[[str], None] = lambda remote_id: None  # the job's id, as soon as it is read
+    on_early: Callable[[Snapshot], None] = lambda snapshot: None  # what is known before the answer has ended
     spool: Path | None = None  # where an answer goes that is too large for the memory
 
     def marked(self, call: Call) -> Call:
         """The call with the key; harmless where servers ignore it."""
         return replace(call, headers={**call.headers, "idempotency-key": self.idempotency_key})
+
+    def on_remote_id(self, remote_id: str) -> None:
+        """The job's id, as soon as it is read."""
+        self.on_early(Snapshot(State.QUEUED, remote_id=remote_id))
 
     async def send(self, http: Http, call: Call) -> Reply:
         """The 2xx answer to the one call that charges."""
@@ -97,6 +101,9 @@ class Provider(ABC):
     @abstractmethod
     def encode_fetch(self, remote_id: str) -> Call:
         """One status read."""
+
+    def recall(self, remote_id: str, link: str) -> None:  # noqa: B027 (most servers tell a link whenever they are asked)
+        """Told what is on record of a job before it is asked for again: a link that its server tells only once."""
 
     @abstractmethod
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
