@@ -26,7 +26,7 @@ from .profiles import Profile, is_proxy
 EVERYONES_PROXY = "SORA_PROXY"  # for every profile that names none of its own
 _KEY_BYTES = 32
 _QUOTES = (('"', '"'), ("'", "'"), ("`", "`"), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
-_SCHEME = re.compile(r"(?i)^bearer\s+")
+_SCHEME = re.compile(r"(?i)^bearer(\s+|$)")
 _NOTE = "Sealed API keys of Sora Video Nodes. Useless without credentials.key; share neither."
 
 

@@ -72,9 +72,10 @@ class BytesServer:
 
     whole: bytes
     habit: Habit
-    charges: list[str] = field(default_factory=list)
+    charges: list[Mapping[str, str]] = field(default_factory=list)  # the headers of each
     asked: list[Asked] = field(default_factory=list)
-    answer: Habit | None = None  # to the request that charges, for servers that answer it with the file
+    answer: Habit | None = None  # to the request that charges, instead of a job
+    status: Habit | None = None  # when the job is asked for, instead of "completed"
 
     def __post_init__(self) -> None:
         self._door = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -103,10 +104,12 @@ class BytesServer:
 
     def _route(self, method: str, path: str, headers: Mapping[str, str], line: Line) -> None:
         if method == "POST":
-            self.charges.append(path)
+            self.charges.append(headers)
             if self.answer:
                 return self.answer(Asked(len(self.charges), path, headers), line)
             return line.json({"id": "video_1", "object": "video", "status": "queued"})
+        if path.endswith("/videos/video_1") and self.status:
+            return self.status(Asked(0, path, headers), line)
         if path.endswith("/videos/video_1"):
             return line.json({"id": "video_1", "object": "video", "status": "completed", "progress": 100})
         if path.rpartition("?")[0].endswith("/videos"):

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import av
-import numpy as np
 import pytest
-from _clock import HastyClock
 
 from adversary import bytes_habits as habits
-from adversary.bytes_server import BytesServer, Habit
-from sora_core.engine import Engine
+from adversary.bytes_buyer import bought
+from adversary.bytes_clips import made
+from adversary.bytes_server import Habit
 from sora_core.errors import MediaError, ServiceError, SoraError
 from sora_core.media import download
-from sora_core.models import Delivery, Destination, GenerationRequest, Operation
-from sora_core.profiles.profiles import Profile
 
 pytestmark = pytest.mark.usefixtures("no_settings")
-
-
-def made(folder: Path, form: str = "mp4", codec: str = "libx264", frames: int = 30, **options: str) -> bytes:
-    """A clip of noise: some hundred kilobytes."""
-    path = folder / f"made.{form}"
-    with av.open(str(path), "w", format=form, options=options) as container:
-        stream = container.add_stream(codec, rate=10)
-        stream.width, stream.height, stream.pix_fmt = 320, 192, "rgb8" if codec == "gif" else "yuv420p"
-        stream.codec_context.gop_size = 10
-        for number in range(frames):
-            picture = np.random.default_rng(number).integers(0, 255, (192, 320, 3), np.uint8)
-            picture[:, : number * 5] = 40
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
-        container.mux(stream.encode(None))
-    return path.read_bytes()
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return made(tmp_path_factory.mktemp("whole"), movflags="faststart")
-
-
-class Buyer:
-    """Someone who orders one video of the server, with a state folder of his own."""
-
-    def __init__(self, folder: Path, server: BytesServer, dialect: str = "") -> None:
-        self.out = folder / "out"
-        self.engine = Engine(folder / "home", clock=HastyClock())
-        settings = {"auth": "none", "poll_seconds": 0.1, "dialect": dialect}
-        self.engine.profiles.add(Profile("p", base_url=server.url, **settings))
-
-    def buy(self) -> Delivery:
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat", model="m", seconds=4)
-        return self.engine.generate(request, "p", Destination(self.out), lambda progress: None).result(120)
-
-    def kept(self) -> list[Path]:
-        return sorted(self.out.glob("*.damaged.*"))
-
-
-@contextlib.contextmanager
-def bought(folder: Path, whole: bytes, habit: Habit, dialect: str = "") -> Iterator[tuple[Buyer, BytesServer]]:
-    server = BytesServer(whole, habit)
-    buyer = Buyer(folder, server, dialect)
-    try:
-        yield buyer, server
-    finally:
-        buyer.engine.close()
-        server.close()
 
 
 WHOLE: dict[str, Callable[[bytes], Habit]] = {
