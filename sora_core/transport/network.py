@@ -11,7 +11,6 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
-import anyio
 import httpcore
 
 READ_BYTES = 2**20  # in one piece; less copying than many small ones
@@ -43,7 +42,7 @@ class Stream(httpcore.AsyncNetworkStream):
         if self._early is None and len(buffer) < _LARGE_BYTES and not self._attentive:
             return await self._inner.write(buffer, timeout)
         if self._early is None:
-            self._early = asyncio.create_task(self._listen())
+            self._early = asyncio.create_task(self._inner.read(READ_BYTES, None))
             await asyncio.sleep(0)  # it listens from here on
         writing = asyncio.create_task(self._inner.write(buffer, timeout))
         try:
@@ -53,12 +52,6 @@ class Stream(httpcore.AsyncNetworkStream):
         finally:
             writing.cancel()
         return writing.result()
-
-    async def _listen(self) -> bytes:
-        try:
-            return await self._inner.read(READ_BYTES, None)
-        except anyio.BusyResourceError as error:
-            raise httpcore.ReadError(str(error)) from error
 
     async def aclose(self) -> None:
         if self._early:

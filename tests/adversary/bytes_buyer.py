@@ -13,8 +13,9 @@ from _clock import HastyClock
 from adversary.bytes_server import BytesServer, Habit
 from sora_core.engine import Engine
 from sora_core.errors import SoraError
-from sora_core.models import Delivery, Destination, GenerationRequest, Operation
+from sora_core.models import Delivery, Destination, Operation
 from sora_core.profiles.profiles import Profile
+from sora_core.requests.kinds import VideoRequest
 
 
 class Buyer:
@@ -27,7 +28,7 @@ class Buyer:
         self.engine.profiles.add(Profile("p", base_url=server.url, **settings))
 
     def buy(self, destination: Destination | None = None, prompt: str = "a cat") -> Delivery:
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, prompt, model="m", seconds=4)
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, prompt, model="m", seconds=4)
         place = destination or Destination(self.out)
         return self.engine.generate(request, "p", place, lambda progress: None).result(120)
 
