@@ -33,7 +33,8 @@ from .providers._answers import normalize
 from .providers.openai.detection import PAGES, dialect_of, works_only_as_itself
 from .requests.kinds import VideoRequest
 from .transport import Call, Http, Reply
-from .transport.diagnosis import environment_proxy, obstacle
+from .transport.diagnosis import obstacle
+from .transport.environment import proxy_for
 from .transport.keys import FixedKeys
 from .transport.urls import bare_url
 
@@ -195,7 +196,7 @@ def _refuse_strangers(provider: Provider, reply: Reply) -> None:
 
 
 def _check_proxy(reply: Reply, connection: Connection) -> None:
-    proxy = connection.proxy.reveal() or environment_proxy(connection.http.base_url)
+    proxy = connection.proxy.reveal() or proxy_for(connection.http.base_url)
     if proxy and reply.status in _BAD_GATEWAY:
         raise NetworkError(
             f"The answer is HTTP {reply.status}, perhaps of the proxy {bare_url(proxy)} on the way, not of the server.",

@@ -25,8 +25,8 @@ from .ledger.characters import check_name
 from .ledger.ledger import Ledger
 from .ledger.owners import Owner
 from .ledger.row import CANCELED, DELIVERED, FORGOTTEN, JOB_ID_PREFIX, UNKNOWN, Job
-from .media.files import check_destination
 from .media.images import ImageNeeds
+from .media.placing import check_destination
 from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Snapshot, State
 from .profiles.credentials import Credentials
 from .profiles.profiles import Profiles
@@ -271,7 +271,9 @@ class Engine:
             made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
             raise InvalidRequest(f"Job {job.job_id} made no file, but {made}; run its request again to collect it.")
         joined = self._joined()
-        return _delivery(*await joined.join(job.fingerprint, connection, lambda run: run.resume(job), watch))
+        return _delivery(
+            *await joined.join(job.fingerprint, connection, lambda run: run.resume(job, destination), watch)
+        )
 
     def _own_first(self, name: str, profile: str) -> Job:
         """Another profile may lead to the same server, and know the same remote id."""

@@ -11,7 +11,7 @@ import pytest
 from campaign.verdict import compare
 from sora_core.clock import SystemClock
 from sora_core.ledger.ledger import Ledger
-from sora_core.media import files
+from sora_core.media import placing
 from sora_core.models import Destination, Operation, Snapshot, State
 from sora_core.requests.kinds import VideoRequest
 
@@ -37,7 +37,7 @@ class Desk:
         self.submitted()
         path = self.output / "clip_00001_.mp4"
         shutil.copyfile(video, path)
-        self.ledger.record_plan(self.job.job_id, path, files.sha256_of(path), path.stat().st_size)
+        self.ledger.record_plan(self.job.job_id, path, placing.sha256_of(path), path.stat().st_size)
         self.ledger.record_delivered(self.job.job_id, width=64, height=64, fps=24.0, duration=1.0)
         path.with_suffix(".json").write_text("{}")
         return path

@@ -236,9 +236,17 @@ class SoraWeb(Provider):
             error.text = f"{error.message} The clip may be public now: look at the account's posts on the server."
             raise
         post_id, link = posts.post_of(reply)
-        attempt.on_remote_id(posts.PREFIX + post_id)
         self._clean_links.found(post_id, link)
+        attempt.on_early(self._clean_links.begun(post_id))
+        found = await self._clean_links.finish(http, post_id, attempts=ATTEMPTS)
+        if found.state is not State.RUNNING:
+            return found
+        attempt.on_early(found)
         return await self._clean_links.finish(http, post_id, attempts=ATTEMPTS)
+
+    def recall(self, remote_id: str, link: str) -> None:
+        if remote_id.startswith(posts.PREFIX):
+            self._clean_links.found(remote_id.removeprefix(posts.PREFIX), link)
 
     def encode_fetch(self, remote_id: str) -> Call:
         return tasks.read(tasks.PENDING)
