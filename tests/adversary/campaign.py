@@ -15,7 +15,7 @@ from pathlib import Path
 from adversary.report import PAGE, table, write_into
 from adversary.stage import CASES, Case, Verdict, play
 
-PLAYS = ("lists", "refusals", "losses")
+PLAYS = ("lists", "refusals", "losses", "gone", "cancels", "ids")
 
 
 def load() -> dict[str, Case]:

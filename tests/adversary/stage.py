@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adversary.books import Charge
-from adversary.client import Process, Run, User
+from adversary.client import Process, Run, User, until
 from adversary.pace import Pace
 from adversary.servers import PROVIDERS, Server
 
@@ -119,6 +119,19 @@ class Stage:
 
     def begin(self, prompt: str, *more: str, profile: str = "own", patch: str | None = None) -> Process:
         return self.user.start("generate", prompt, "--profile", profile, "--json", *more, patch=patch)
+
+    def submitted(self, prompt: str, *more: str, profile: str = "own") -> Run:
+        """A run that was left (Ctrl-C) while the server works on the job, whose id is known by then. The server goes on
+        working until ``held`` is taken back."""
+        for server in self.servers:
+            server.held = True
+        process = self.begin(prompt, *more, profile=profile)
+        until(lambda: any(row.order == prompt and row.polls for row in self.charges))
+        return self.user.keep(process.interrupt())
+
+    def release(self) -> None:
+        for server in self.servers:
+            server.held = False
 
     def row(self, prompt: str) -> dict[str, Any]:
         """The newest row of that prompt; empty if there is none."""
