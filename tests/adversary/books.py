@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 import time
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,6 +26,7 @@ class Charge:
     state: str = "running"  # running, done, failed, gone
     polls: int = 0
     own: bool = True  # False: a stranger's, or made by other means
+    film: str = field(default_factory=lambda: uuid.uuid4().hex)  # what its video says in its last box
     real: float = field(default_factory=time.time)  # real clock, to be set against runs
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from adversary.report import PAGE, table, write_into
 from adversary.stage import CASES, Case, Verdict, play
 
-PLAYS = ("lists", "refusals", "losses", "gone", "cancels", "ids")
+PLAYS = ("lists", "refusals", "losses", "gone", "cancels", "ids", "places", "restarts", "together")
 
 
 def load() -> dict[str, Case]:

@@ -154,7 +154,7 @@ class User:
         return found
 
     def held(self) -> dict[str, Path]:
-        """The videos that the user has, by the id under which they were made."""
+        """The videos that the user has, by what they say in their last box."""
         found = {}
         for path in sorted(self.output.rglob("*.mp4")):
             if name := maker(path.read_bytes()):

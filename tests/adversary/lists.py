@@ -72,7 +72,7 @@ def lags_behind_ours(stage: Stage) -> None:
     server = stage.connect()
     stage.generate("an older one")
     server.on("create", RESET, times=1)
-    older = server.books.rows[0].id
+    older = server.books.rows[0].film
     stale = Answer(200, {"object": "list", "data": [server.shown(server.books.rows[0])], "has_more": False})  # type: ignore[attr-defined]
     server.on("list", stale, times=4)
     reruns(stage, times=5)
@@ -285,7 +285,7 @@ def two_sizes(stage: Stage) -> None:
     for _ in range(2):
         for size in sizes:
             stage.generate(PROMPT, "--size", size, "--out", str(stage.user.output / f"{size}.mp4"))
-    _right_sizes(stage, {row.id: row.fields.get("size") for row in server.books.own})
+    _right_sizes(stage, {row.film: row.fields.get("size") for row in server.books.own})
     stage.want(PROMPT)
 
 
@@ -300,12 +300,12 @@ def two_sizes_backwards(stage: Stage) -> None:
     server.honest("list")
     for size in ("720x1280", "1280x720"):
         stage.generate(PROMPT, "--size", size, "--out", str(stage.user.output / f"{size}.mp4"))
-    _right_sizes(stage, {row.id: row.fields.get("size") for row in server.books.own})
+    _right_sizes(stage, {row.film: row.fields.get("size") for row in server.books.own})
 
 
 def _right_sizes(stage: Stage, made: dict[str, Any]) -> None:
-    for name, path in stage.user.held().items():
-        stage.hold(path.stem == made.get(name), f"{path.name} was made as {made.get(name)}", "stranger")
+    for film, path in stage.user.held().items():
+        stage.hold(path.stem == made.get(film), f"{path.name} was made as {made.get(film)}", "stranger")
 
 
 @case("list/an older one of the same prompt by another program", FACTS)

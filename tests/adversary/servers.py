@@ -145,7 +145,7 @@ class Server:
         charge = self.look(name, key)
         if charge is None or charge.state != "done":
             return self.missing(name)
-        return Answer(200, clip(name), {"Content-Type": "video/mp4"})
+        return Answer(200, clip(charge.film), {"Content-Type": "video/mp4"})
 
     def missing(self, name: str) -> Answer:
         return Answer(404, {"error": {"message": f"Video {name} not found", "type": "invalid_request_error"}})
@@ -340,6 +340,11 @@ class Skyriff(Server):
     def chat(self, request: Request) -> Answer:
         charge = self.take(request)
         charge.state = "done"
+        if charge.fields.get("model") in ("sora_url", "sora-drafts-url"):
+            links = {"mp4": self.link(charge), "id": charge.id, "text": "a clip"}
+            message = {"role": "assistant", "content": "视频解析成功"}
+            choice = {"index": 0, "finish_reason": "stop", "message": message}
+            return Answer(200, {"id": "chatcmpl-1", "choices": [choice], "links": links, "post_id": charge.id})
         head = [{"delta": {"role": "assistant", "reasoning_content": f"Task {charge.id}, progress 35%\n"}}]
         tail = [{"delta": {"content": f"```html\n<video src='{self.link(charge)}' controls></video>\n```"}}]
         return Answer(200, sse(charge.id, [*head, *tail]), {"Content-Type": "text/event-stream"}, chunked=True)

@@ -164,7 +164,7 @@ class Stage:
         self._hear()
         for prompt in self._wanted:
             mine = [row for row in self.charges if row.order == prompt]
-            got = [row for row in mine if row.id in held]
+            got = [row for row in mine if row.film in held]
             if not got:
                 state = next((job["state"] for job in jobs if job["prompt"] == prompt), "no row")
                 self.findings.append(Finding("not delivered", f"{prompt!r}: {len(mine)} charged, row: {state}"))
@@ -179,14 +179,14 @@ class Stage:
                 self.findings.append(Finding("double", f"{order!r} was charged {number} times, {allowed} allowed"))
 
     def _look_for_the_lost(self, jobs: list[dict[str, Any]], held: dict[str, Path]) -> None:
-        for name in set(held) - {row.id for row in self.charges}:
-            self.findings.append(Finding("stranger", f"{held[name].name} is {name}, which this user never ordered"))
+        for film in set(held) - {row.film for row in self.charges}:
+            self.findings.append(Finding("stranger", f"{held[film].name} is of a job that this user never ordered"))
         live = [job for job in jobs if job["state"] not in _ENDED]
         for row in self.charges:
             named = any(job.get("remote_id") == row.id for job in live)
             unnamed = any(not job.get("remote_id") and job["prompt"] == row.order for job in live)
             over = row.state in ("failed", "gone")
-            if not (row.id in held or named or unnamed or over or row.order in self._free):
+            if not (row.film in held or named or unnamed or over or row.order in self._free):
                 states = ", ".join(job["state"] for job in jobs if job["prompt"] == row.order) or "no row"
                 self.findings.append(Finding("lost", f"{row.order!r} ({row.id}) is paid; rows: {states}"))
 
@@ -199,13 +199,19 @@ class Stage:
             prompt = _prompt(run)
             charged = [row for row in self.charges if row.order == prompt and row.real <= run.ended]
             alive = [row for row in charged if row.state not in ("failed", "gone")]
-            if run.code == 0:  # "found; nothing was charged" speaks of this run, which is true unless it paid
-                alive = [row for row in alive if row.real >= run.began]
+            if run.code == 2 or (run.code == 0 and '"reused": false' not in run.out):
+                alive = []  # it speaks of this run, and this run did not pay
             for sentence in re.split(r"(?<=[.。!])\s|\n", run.text):
                 if alive and _DENIED.search(sentence) and not _IF.search(sentence):
-                    self.findings.append(Finding("false words", f"after a charge: {sentence.strip()[:200]}"))
+                    self._false(f"after a charge: {sentence.strip()[:200]}")
                 if not charged and prompt and _FREE.search(sentence):
-                    self.findings.append(Finding("false words", f"nothing was ever sent: {sentence.strip()[:200]}"))
+                    self._false(f"nothing was ever sent: {sentence.strip()[:200]}")
+
+    def _false(self, text: str) -> None:
+        """The same words once."""
+        finding = Finding("false words", text)
+        if finding not in self.findings:
+            self.findings.append(finding)
 
     def _waits(self, jobs: list[dict[str, Any]]) -> list[tuple[str, str]]:
         waits = []
