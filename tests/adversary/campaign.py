@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from adversary.report import PAGE, table, write_into
-from adversary.stage import CASES, Case, Verdict, play
+from adversary.stage import CASES, Case, Finding, Verdict, play
 
 PLAYS = ("lists", "refusals", "losses", "gone", "cancels", "ids", "places", "restarts", "together")
 
@@ -39,7 +39,14 @@ def run(cases: list[Case], at_once: int) -> list[Verdict]:
         concurrent.futures.ThreadPoolExecutor(at_once) as pool,
     ):
         jobs = [pool.submit(play, case, Path(folder) / f"{number:03d}") for number, case in enumerate(cases)]
-        return [job.result() for job in jobs]
+        return [_verdict(job, case) for job, case in zip(jobs, cases, strict=True)]
+
+
+def _verdict(job: concurrent.futures.Future[Verdict], case: Case) -> Verdict:
+    """A play that breaks down is a finding too, and does not end the others."""
+    if error := job.exception():
+        return Verdict(case, [Finding("crash", f"the play itself failed: {error}")], 0, [], log=str(error))
+    return job.result()
 
 
 def main() -> int:

@@ -64,6 +64,7 @@ def deleted_before(stage: Stage) -> None:
     server = stage.connect()
     stage.submitted(PROMPT)
     server.books.rows[0].state = "gone"
+    stage.release()
     cancel(stage)
     stage.generate(PROMPT)
     stage.allow(PROMPT, 2)
@@ -191,9 +192,9 @@ def of_another_row(stage: Stage, wire: str) -> None:
     stage.want(PROMPT)
 
 
-@case("resume/an id while the server cannot be asked", TYPO, speed=60)
+@case("resume/an id while the server cannot be asked", TYPO, speed=240)
 def unchecked(stage: Stage) -> None:
-    server = stage.connect(profile={"poll_seconds": 4})
+    server = stage.connect(profile={"poll_seconds": 15})
     server.on("create", RESET, times=1)
     server.on("list", Answer(500, {"error": {"message": "no list today"}}))
     stage.generate(PROMPT)

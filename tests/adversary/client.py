@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,15 +52,12 @@ class Run:
 class Process:
     """A command that runs."""
 
-    def __init__(self, user: User, arguments: tuple[str, ...], stdin: str, patch: str | None) -> None:
+    def __init__(self, user: User, arguments: tuple[str, ...], pace: Pace, patch: str | None) -> None:
         user.count += 1
         self._base = user.folder / f"run{user.count:03d}"
         self.arguments = arguments
         self.began = time.time()
-        self._base.with_suffix(".in").write_text(stdin, "utf-8")
-        self._process = _context().Process(
-            target=_command, args=(arguments, str(self._base), user.env, user.pace, patch)
-        )
+        self._process = _context().Process(target=_command, args=(arguments, str(self._base), user.env, pace, patch))
         self._process.start()
 
     @property
@@ -137,11 +134,13 @@ class User:
                 text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values["extra"].items())
         (self.home / "profiles.toml").write_text(text, "utf-8")
 
-    def start(self, *arguments: str, stdin: str = "", patch: str | None = None) -> Process:
-        return Process(self, arguments, stdin, patch)
+    def start(self, *arguments: str, skew: float = 0.0, patch: str | None = None) -> Process:
+        """``skew``: seconds by which its clock is ahead. ``patch``: Python that its process runs first, to be another
+        computer, or another program that uses the public Engine."""
+        return Process(self, arguments, replace(self.pace, skew=skew), patch)
 
-    def run(self, *arguments: str, stdin: str = "", limit: float = LIMIT) -> Run:
-        return self.keep(self.start(*arguments, stdin=stdin).wait(limit))
+    def run(self, *arguments: str, limit: float = LIMIT) -> Run:
+        return self.keep(self.start(*arguments).wait(limit))
 
     def keep(self, run: Run) -> Run:
         self.runs.append(run)
@@ -189,14 +188,16 @@ def _command(arguments: tuple[str, ...], base: str, env: dict[str, str], pace: P
     os.environ.clear()
     os.environ.update(env)
     os.chdir(ROOT)
-    for number, (suffix, flags) in enumerate((("in", os.O_RDONLY), ("out", _WRITE), ("err", _WRITE))):
-        os.dup2(os.open(f"{base}.{suffix}", flags, 0o600), number)
+    for number, (path, flags) in enumerate(
+        ((os.devnull, os.O_RDONLY), (f"{base}.out", _WRITE), (f"{base}.err", _WRITE))
+    ):
+        os.dup2(os.open(path, flags, 0o600), number)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
     sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = open(2, "w", encoding="utf-8", closefd=False, buffering=1)  # noqa: SIM115
     if str(ROOT) not in sys.path:
         sys.path.insert(0, str(ROOT))
-    if pace.speed != 1.0:
+    if pace.speed != 1.0 or pace.skew:
         pace.make_it_so()
     if patch:
         exec(patch, {})

@@ -17,8 +17,8 @@ STEP = "a 401, 402, 403 while polling or downloading a paid job never says 'noth
 PAGES = "a status or a page that could be a proxy's frees nothing"
 PROMPT = "snow falls upward over a quiet harbour"
 ALL = ("openai", "apiyi", "skyriff", "shenma", "newapi", "sora_web")
-SLOW = {"poll_seconds": 8}
-SPEED = 120.0
+SLOW = {"poll_seconds": 15}
+SPEED = 240.0
 
 NO_ROUTE = Answer(404, {"message": "no Route matched with those values"})
 NOT_FOUND = Answer(404, {"error": {"message": "Video not found", "type": "invalid_request_error", "code": "not_found"}})
@@ -38,12 +38,12 @@ def away(stage: Stage, wire: str, answer: Answer, **profile: Any) -> None:
     server = stage.connect(wire, profile={**SLOW, **profile})
     stage.submitted(PROMPT)
     fetching(server, answer)
+    stage.release()
     stage.generate(PROMPT)
     stage.generate(PROMPT)
     state = stage.row(PROMPT).get("state")
     stage.hold(state not in DEAD, f"the row is {state} while the server only could not be asked", "lost")
     server.honest()
-    stage.release()
     stage.generate(PROMPT)
     stage.want(PROMPT)
 
@@ -128,6 +128,7 @@ def deleted(stage: Stage, wire: str) -> None:
     server = stage.connect(wire, profile=SLOW)
     stage.submitted(PROMPT)
     server.books.rows[0].state = "gone"
+    stage.release()
     runs = [stage.generate(PROMPT) for _ in range(3)]
     row = stage.row(PROMPT)
     stage.hold(row.get("state") not in DEAD, f"the row is {row.get('state')}: free to be paid again", "lost")
@@ -135,7 +136,6 @@ def deleted(stage: Stage, wire: str) -> None:
     stage.hold("forget" in runs[-1].err, f"the user is not told of their word: {runs[-1].err[-300:]}")
     stage.allow(PROMPT, 2)
     stage.user.run("forget", row.get("job_id", ""))
-    stage.release()
     stage.generate(PROMPT)
     stage.want(PROMPT)
 
@@ -147,6 +147,7 @@ def restarted(stage: Stage, wire: str) -> None:
     stage.submitted(PROMPT)
     for row in server.books.rows:
         row.state = "gone"
+    stage.release()
     for _ in range(3):
         stage.generate(PROMPT)
     state = stage.row(PROMPT).get("state")

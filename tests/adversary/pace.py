@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Pace:
-    """``speed`` times as fast as the real clock since ``began`` (real seconds since the epoch)."""
+    """``speed`` times as fast as the real clock since ``began`` (real seconds since the epoch), and wrong by ``skew``
+    seconds."""
 
     speed: float = 1.0
     began: float = field(default_factory=time.time)
+    skew: float = 0.0
 
     def now(self) -> float:
-        return self.began + (time.time() - self.began) * self.speed
+        return self.began + (time.time() - self.began) * self.speed + self.skew
 
     def make_it_so(self) -> None:
         """In a client's process: the clock that the contract says is injected runs at this pace."""

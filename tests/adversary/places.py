@@ -53,13 +53,13 @@ def another_key(stage: Stage, wire: str) -> None:
     stage.submitted(PROMPT)
     name = server.books.rows[0].id
     before = rekey(stage)
+    stage.release()
     runs = [stage.generate(PROMPT) for _ in range(2)]
     stage.hold(not asked(server, name, OTHER_KEY), f"asked with the wrong key: {asked(server, name, OTHER_KEY)[:2]}")
     says_where(stage, runs[-1], server)
     state = stage.row(PROMPT).get("state")
     stage.hold(state not in DEAD, f"the row is {state}", "lost")
     rekey(stage, before)
-    stage.release()
     stage.generate(PROMPT)
     stage.want(PROMPT)
 
@@ -160,11 +160,11 @@ def another_provider(stage: Stage) -> None:
     stage.submitted(PROMPT)
     name = server.books.rows[0].id
     seen = len(asked(server, name))
+    stage.release()
     stage.user.profile(server, **{**SLOW, "provider": "apiyi"})
     stage.generate(PROMPT)
     stage.hold(len(asked(server, name)) == seen, "asked in another protocol")
     stage.user.profile(server, **SLOW)
-    stage.release()
     stage.generate(PROMPT)
     stage.want(PROMPT)
 

@@ -135,10 +135,14 @@ def in_progress_429(stage: Stage) -> None:
     booked(stage, "openai", _json(429, "Your previous identical request is still in progress"))
 
 
-@case("refusal/maintenance page on a new profile's first job, taken", "Maintenance page on a profile's first job")
+@case(
+    "refusal/maintenance page on a new profile's first job, taken",
+    "Maintenance page on a profile's first job",
+    speed=240,
+)
 def maintenance(stage: Stage) -> None:
     """The page answers POST and GET alike; behind it the job was booked."""
-    server = stage.connect()
+    server = stage.connect(profile={"poll_seconds": 15})
     server.on("create", Answer(200, MAINTENANCE), times=1)
     for call in ("list", "models", "fetch", "other"):
         server.on(call, Answer(200, MAINTENANCE))

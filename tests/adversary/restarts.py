@@ -162,12 +162,12 @@ def unseen(stage: Stage, wire: str) -> None:
     server = stage.connect(wire)
     stage.submitted(PROMPT)
     server.books.rows[0].state = "failed"
+    stage.release()
     stage.user.start("jobs", patch=TAKE_UP).wait()
     run = stage.generate(PROMPT)
     told = run.code == 4 or "fail" in run.err.lower()
     stage.hold(told, f"the failure was never told; the run says: {run.err.strip()[-300:]}")
     stage.hold(len(server.books.own) == 1 or told, "paid anew in silence", "double")
-    stage.release()
     stage.allow(PROMPT, 2)
     stage.generate(PROMPT)
     stage.want(PROMPT)

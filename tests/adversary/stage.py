@@ -117,8 +117,9 @@ class Stage:
     def generate(self, prompt: str, *more: str, profile: str = "own", limit: float = 25.0) -> Run:
         return self.user.run("generate", prompt, "--profile", profile, "--json", *more, limit=limit)
 
-    def begin(self, prompt: str, *more: str, profile: str = "own", patch: str | None = None) -> Process:
-        return self.user.start("generate", prompt, "--profile", profile, "--json", *more, patch=patch)
+    def begin(self, prompt: str, *more: str, profile: str = "own", **how: Any) -> Process:
+        """``how``: as User.start."""
+        return self.user.start("generate", prompt, "--profile", profile, "--json", *more, **how)
 
     def submitted(self, prompt: str, *more: str, profile: str = "own") -> Run:
         """A run that was left (Ctrl-C) while the server works on the job, whose id is known by then. The server goes on

@@ -180,16 +180,15 @@ def another_computer(stage: Stage) -> None:
     stage.want(PROMPT)
 
 
-@case("together/the clock is set back by a day between two runs", WRITES, speed=1.0)
+@case("together/the clock is set back by a day between two runs", WRITES, speed=20.0)
 def clock_set_back(stage: Stage) -> None:
-    """Read from the clock that the system has: the row is of tomorrow."""
+    """The row is of tomorrow."""
     server = stage.connect()
     server.on("create", RESET, times=1)
     server.on("list", NO_LIST, times=4)
     stage.generate(PROMPT)
     server.honest()
-    back = "import time\nreal = time.time\ntime.time = lambda: real() - 86400\n"
     for _ in range(2):
-        stage.user.keep(stage.begin(PROMPT, patch=back).wait())
+        stage.user.keep(stage.begin(PROMPT, skew=-86400.0).wait())
     stage.generate(PROMPT)
     stage.want(PROMPT)
