@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from sora_core.clock import SystemClock
-from sora_core.ledger import Ledger
-from sora_core.profiles import Profile, Profiles
+from sora_core.ledger.ledger import Ledger
+from sora_core.profiles.profiles import Profile, Profiles
 
 ROOT = Path(__file__).resolve().parent.parent
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -28,7 +28,7 @@ _KILLABLE = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
 from sora_core.cli import main
-from sora_core.ledger import Ledger
+from sora_core.ledger.ledger import Ledger
 from sora_core.media import files
 name, when = {point!r}
 owner = Ledger if hasattr(Ledger, name) else files

@@ -13,7 +13,7 @@ from _command import Command
 from _desk import LIGHT, Desk, open_desk
 from PIL import Image
 
-from sora_core.connection import Connection
+from sora_core.connections.connection import Connection
 from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
@@ -25,8 +25,9 @@ from sora_core.errors import (
     RequestRejected,
     SubmissionUnknown,
 )
-from sora_core.models import Delivery, GenerationRequest, Operation, Shot, Upload
+from sora_core.models import Delivery, Operation, Shot, Upload
 from sora_core.providers.sora_web import lookup, tasks
+from sora_core.requests.kinds import PromptRequest
 
 pytestmark = pytest.mark.usefixtures("no_faults")
 KEY = "web-key-77aa41"
@@ -95,7 +96,7 @@ def test_a_picture_comes_from_text_and_from_another_picture(desk, picture, profi
 
 @pytest.mark.parametrize("profile", ["web", "document"])
 def test_a_better_prompt_is_paid_once(desk, profile):
-    request = GenerationRequest(Operation.ENHANCE_PROMPT, "a cat", expansion="long")
+    request = PromptRequest("a cat", expansion="long")
     with desk.charging(1):
         texts = {desk.engine.enhance_prompt(request, profile, lambda progress: None).result(30) for _ in range(2)}
         assert len(texts) == 1
@@ -151,8 +152,8 @@ class TestSentinel:
 class TestTokens:
     def read(self, desk: Desk, profile: str, count: int) -> None:
         """So many jobs at once that all want a token."""
-        for waiter in [desk.engine.quota(profile) for _ in range(count)]:
-            assert waiter.result(30).remaining
+        for handle in [desk.engine.quota(profile) for _ in range(count)]:
+            assert handle.result(30).remaining
 
     def test_one_refresh_serves_all_who_wait_and_a_rotated_token_goes_on(self, desk):
         before = desk.asked("oauth")

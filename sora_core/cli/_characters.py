@@ -7,11 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..checks import check_operation
-from ..connection import Connection
+from ..connections.connection import Connection
 from ..engine import Engine
-from ..errors import InvalidRequest, Unsupported
-from ..models import GenerationRequest, Operation, Upload
+from ..errors import InvalidRequest
+from ..models import ClipForm, Operation, Upload
+from ..requests.checks import check_clip_form, check_operation
+from ..requests.kinds import CharacterRequest
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 
@@ -43,9 +44,7 @@ def add(commands: Any, command: Any) -> None:
 
 def _create(engine: Engine, arguments: argparse.Namespace) -> int:
     clip, start, end = _clip(engine, arguments)
-    request = GenerationRequest(
-        operation=Operation.CREATE_CHARACTER,
-        prompt="",
+    request = CharacterRequest(
         clip=clip,
         source_url=arguments.url,
         source_id=engine.source_id(arguments.from_job, arguments.profile) if arguments.from_job else "",
@@ -73,8 +72,7 @@ def _clip(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload | None,
 
     can = engine.capabilities(arguments.profile)
     check_operation(Operation.CREATE_CHARACTER, can, arguments.profile)
-    if not can.clip_bytes_limit:
-        raise Unsupported(f"Profile '{arguments.profile}' takes no upload of a clip; use --url or --from-job.")
+    check_clip_form(ClipForm.FILE, can, arguments.profile)
     path = Path(arguments.video).expanduser()
     if not path.is_file():
         raise InvalidRequest(f"There is no file {path}.")
@@ -82,7 +80,7 @@ def _clip(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload | None,
 
 
 def _list(engine: Engine, arguments: argparse.Namespace) -> int:
-    characters = engine.ledger.library.all()
+    characters = engine.ledger.characters.all()
     if arguments.json:
         show_json([asdict(each) for each in characters])
         return 0
@@ -92,7 +90,7 @@ def _list(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _rename(engine: Engine, arguments: argparse.Namespace) -> int:
-    library, new_name = engine.ledger.library, arguments.new_name.strip()
+    library, new_name = engine.ledger.characters, arguments.new_name.strip()
     character = library.pick(arguments.profile, arguments.name)
     library.rename(character, new_name)
     say(f"The character '{character.name}' is called '{new_name}' now.")
@@ -100,14 +98,14 @@ def _rename(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _delete(engine: Engine, arguments: argparse.Namespace) -> int:
-    character = engine.ledger.library.pick(arguments.profile, arguments.name)
+    character = engine.ledger.characters.pick(arguments.profile, arguments.name)
     if arguments.remote:
 
         async def off(connection: Connection) -> None:
             await connection.provider.delete_character(connection.http, character.character_id)
 
         wait(engine.ask(arguments.profile, off))
-    engine.ledger.library.delete(character)
+    engine.ledger.characters.delete(character)
     where = " and off the server" if arguments.remote else "; on the server it stays"
     say(f"The character '{character.name}' is out of the library{where}.")
     return 0

@@ -15,28 +15,30 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from ...errors import (
-    JobNotFound,
-    ProfileError,
-    RequestRejected,
-    SoraError,
-    SubmissionUnknown,
-    Unsupported,
+from ...errors import JobNotFound, ProfileError, RequestRejected, SoraError, SubmissionUnknown, Unsupported
+from ...models import Capabilities, ClipForm, Effect, Field, Operation, Quota, Snapshot, State
+from ...profiles.profiles import Profile, is_proxy
+from ...profiles.tokens import TokenStore
+from ...requests.kinds import (
+    CharacterRequest,
+    CleanLinkRequest,
+    PictureRequest,
+    PromptRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
 )
-from ...models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
-from ...profiles import Profile, is_proxy
 from ...transport import Call, Http, Reply
 from ...transport.retry import ATTEMPTS
-from ...vault import Vault
-from .. import _normalize as normalize
 from .. import _parse_service as parsing
 from .. import _relay as relay
+from .._answers import normalize
 from .._base import HTML_ANSWER, Attempt, Provider
 from .._ended import ENDED_HOSTS
 from .._parse_service import parse_service
 from . import account, addresses, characters, identity, lookup, posts, sentinel, tasks, tokens
-from .bodies import BOARD_TEXTS, body_of, path_of
-from .catalog import DEFAULT_SECONDS, FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
+from .bodies import BOARD_TEXTS, Made, body_of, path_of
+from .catalog import FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
 from .errors import judged
 from .uploads import Uploads
 
@@ -53,9 +55,10 @@ CAN = Capabilities(
     seconds=tuple(FRAMES),
     sizes=(),
     size_for={(orientation, quality): "" for orientation in ORIENTATIONS for quality in ("standard", "hd")},
-    default_seconds=DEFAULT_SECONDS,
     models=MODELS,
-    fields=frozenset(("characters", "style")),
+    fields=frozenset((Field.CHARACTERS, Field.STYLE)),
+    remix_fields=frozenset((Field.MODEL, Field.SECONDS, Field.ORIENTATION, Field.QUALITY)),
+    clip_forms=frozenset((ClipForm.FILE, ClipForm.JOB)),
     clip_bytes_limit=characters.CLIP_BYTES,
     picture_sizes=tuple(PICTURE_SIZES.values()),
     picture_size_for={(orientation, "standard"): size for orientation, size in PICTURE_SIZES.items()},
@@ -113,24 +116,24 @@ class SoraWeb(Provider):
     def named_urls(self) -> tuple[str, ...]:
         return self._addresses.named
 
-    def opened(self, http: Http, vault: Vault) -> None:
+    def opened(self, http: Http, token_store: TokenStore) -> None:
         """Takes over the keys of the connection and says who it is. Raises ProfileError, StorageError."""
         found = self._addresses
-        device = identity.uuid4_of(f"{vault.device_id()} {self.profile.name}")
+        device = identity.uuid4_of(f"{token_store.device_id()} {self.profile.name}")
         self._identity = identity.identity_of(self.profile, device)
-        self._sentinel_proxy = self._proxy_of_sentinel(vault)
+        self._sentinel_proxy = self._proxy_of_sentinel(token_store)
         home = addresses.origin_of(found.home)
         http.headers = {**self._identity.headers(), "origin": home, "referer": f"{home}/"}
         if self.profile.auth != "none":
             client = tokens.client_of(self.profile)
-            http.keys = tokens.Keyring(http, vault, found, self._identity, client=client)
+            http.keys = tokens.Keyring(http, token_store, found, self._identity, client=client)
 
-    def _proxy_of_sentinel(self, vault: Vault) -> str:
+    def _proxy_of_sentinel(self, token_store: TokenStore) -> str:
         """Independent of the profile's and of everyone's."""
         extra = self.profile.extra
         variable, url = extra.get("sentinel_proxy_env", "").strip(), extra.get("sentinel_proxy", "").strip()
         if variable:
-            return vault.credentials.proxy_named(variable, self.profile.name).reveal()
+            return token_store.credentials.proxy_named(variable, self.profile.name).reveal()
         if url and (not is_proxy(url) or "@" in url):
             raise ProfileError(
                 f"Profile '{self.profile.name}': sentinel_proxy is no address of a proxy, or holds a user or password; "
@@ -138,54 +141,52 @@ class SoraWeb(Provider):
             )
         return url
 
-    def settle(self, request: GenerationRequest) -> GenerationRequest:
+    def settle(self, request: Request) -> Request:
         """Picks the model, or takes the facts from the one that is named."""
-        operation = request.operation
-        for image in request.images:
+        for image in request.images if isinstance(request, (VideoRequest, PictureRequest)) else ():
             if image.media_type not in IMAGE_TYPES:
                 raise Unsupported(f"The image {image.filename} is {image.media_type}; allowed: PNG, JPEG, WebP.")
-        if operation is Operation.CREATE_CHARACTER:
-            characters.check(request, self.profile)
-            return replace(request, model="")
-        if operation is Operation.CLEAN_LINK:
+        if isinstance(request, CharacterRequest):
+            characters.check(request)
+            return request
+        if isinstance(request, CleanLinkRequest):
             if request.source_url and not self._addresses.parse_url:
                 raise Unsupported(
                     f"Profile '{self.profile.name}' has no parse service that could find the clean link of an address "
                     "(`--extra parse_url=`); without one, it takes a finished job of the same profile."
                 )
             return replace(request, model="")
-        if operation is Operation.REMIX:
+        if isinstance(request, RemixRequest):
             request = replace(request, source_id=posts.post_id_in(request.source_id))
-            if request.images:
-                raise Unsupported("A remix takes no image here, only its source and a prompt.")
         return settled(request, self.profile.model)
 
-    def sent_prompt(self, request: GenerationRequest) -> str:
+    def sent_prompt(self, request: VideoRequest | RemixRequest) -> str:
         return relay.prompt_text(request)
 
-    def encode_submit(self, request: GenerationRequest) -> Call:
+    def encode_submit(self, request: Request) -> Call:
         """The call that charges, as far as it can be said without uploads and proofs."""
-        if request.operation is Operation.CREATE_CHARACTER:
+        if isinstance(request, CharacterRequest):
             return characters.encode_create(request, request.source_id)
-        if request.operation is Operation.CLEAN_LINK:
+        if isinstance(request, CleanLinkRequest):
             return posts.encode_publish(request.source_id)
         return self._charge(request, ())
 
-    def _charge(self, request: GenerationRequest, uploads: tuple[str, ...]) -> Call:
+    def _charge(self, request: Made, uploads: tuple[str, ...]) -> Call:
         body = body_of(request, uploads, self.profile.extra)
         return Call("POST", path_of(request), Effect.CHARGE, json=body, timeout=180)
 
-    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+    async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
         """One charge. Uploads and reads go before it; a post is taken back after it."""
-        if request.operation is Operation.CLEAN_LINK:
+        if isinstance(request, CleanLinkRequest):
             return await self._clean(http, request, attempt)
-        if request.operation is Operation.CREATE_CHARACTER:
+        if isinstance(request, CharacterRequest):
             source = await self._lookup.generation_id(http, request.source_id) if request.source_id else ""
             reply = await self._send(http, characters.encode_create(request, source), attempt)
-        elif request.operation is Operation.ENHANCE_PROMPT:
+        elif isinstance(request, PromptRequest):
             return _better_prompt(await self._send(http, self._charge(request, ()), attempt))
         else:
-            ids = tuple([await self._uploads.id_of(http, image) for image in request.images])
+            images = () if isinstance(request, RemixRequest) else request.images
+            ids = tuple([await self._uploads.id_of(http, image) for image in images])
             try:
                 reply = await self._protected(http, self._charge(request, ids), attempt)
             except RequestRejected:
@@ -193,8 +194,8 @@ class SoraWeb(Provider):
                 raise
         kinds = {Operation.CREATE_CHARACTER: CHARACTER, Operation.IMAGE: IMAGE}
         snapshot = self.accepted(reply)
-        if request.operation is Operation.CREATE_CHARACTER:
-            self._names[snapshot.remote_id] = request.prompt
+        if isinstance(request, CharacterRequest):
+            self._names[snapshot.remote_id] = request.name
         return replace(snapshot, remote_id=kinds.get(request.operation, "") + snapshot.remote_id)
 
     async def _send(self, http: Http, call: Call, attempt: Attempt) -> Reply:
@@ -202,15 +203,15 @@ class SoraWeb(Provider):
 
     async def _protected(self, http: Http, call: Call, attempt: Attempt) -> Reply:
         """With a proof of work. One that the server no longer takes proves that nothing was done; there is one more."""
-        door = http.door(self._sentinel_proxy)
-        proof = await sentinel.sentinel_headers(door, self._addresses, self._identity)
+        prover = http.through_proxy(self._sentinel_proxy)
+        proof = await sentinel.sentinel_headers(prover, self._addresses, self._identity)
         try:
             return await self._send(http, replace(call, headers=proof), attempt)
         except RequestRejected as error:
             if error.code != "sentinel_block":
                 raise
             attempt.on_refused()
-        proof = await sentinel.sentinel_headers(door, self._addresses, self._identity)
+        proof = await sentinel.sentinel_headers(prover, self._addresses, self._identity)
         return await self._send(http, replace(call, headers=proof), attempt)
 
     def accepted(self, reply: Reply) -> Snapshot:
@@ -222,7 +223,7 @@ class SoraWeb(Provider):
             raise SubmissionUnknown(f"The server took the request, but its answer names no task: {said}", code=code)
         return Snapshot(State.QUEUED, remote_id=task_id)
 
-    async def _clean(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+    async def _clean(self, http: Http, request: CleanLinkRequest, attempt: Attempt) -> Snapshot:
         """Through the parse service, or by a post that is taken back at once."""
         service = parse_service(self.profile)
         if request.source_url and service:
@@ -231,7 +232,7 @@ class SoraWeb(Provider):
         try:
             reply = await self._protected(http, posts.encode_publish(generation), attempt)
         except SubmissionUnknown as error:
-            error.message += " The clip may be public now: look at the account's posts on the server."
+            error.text = f"{error.message} The clip may be public now: look at the account's posts on the server."
             raise
         post_id, link = posts.post_of(reply)
         attempt.on_remote_id(posts.PREFIX + post_id)
