@@ -16,12 +16,14 @@ from typing import Any
 import httpx
 from _cassette import Cassette, Scenario
 from _environment import python_of
+from _gateway import GatewayProcess
 from _recipes import KEY, WRONG_KEY, Recipe
 from _servers import ServerKind
 from _wire import Line, Tape, Wire
 
 LAUNCH = Path(__file__).parent / "launch"
 SECRETS = {KEY: "@key", WRONG_KEY: "@wrong-key"}
+FELL_OVER = "the model fell over"  # as the stub engines say
 _START_SECONDS = 180
 
 
@@ -35,6 +37,7 @@ class Peer(ABC):
     """``hasty``: nothing here takes time, so the client need not wait either."""
 
     hasty = False
+    kind: ServerKind | None = None  # of a server of others
 
     @abstractmethod
     def line(self, scenario: str, secrets: Mapping[str, str]) -> contextlib.AbstractContextManager[Wire]:
@@ -44,21 +47,25 @@ class Peer(ABC):
     def journal(self) -> list[dict[str, Any]]:
         """What the engine was asked for since the test began, in order."""
 
-    def restart(self) -> None:
+    def restart(self) -> None:  # noqa: B027 (a cassette has nothing to restart)
         """The server is ended and started anew."""
 
-    def close(self) -> None:
+    def order(self, fate: str) -> None:  # noqa: B027 (the stub engines read it in the prompt)
+        """What shall become of the next job: "fails"."""
+
+    def close(self) -> None:  # noqa: B027
         pass
 
 
 class RealServer(Peer):
     """A process with a server's own HTTP layer."""
 
-    def __init__(self, kind: ServerKind, folder: Path, clip: bytes, behind: str = "") -> None:
+    def __init__(self, kind: ServerKind, folder: Path, clip: bytes) -> None:
         self.kind = kind
         self._folder = folder
         self._clip = clip
-        self._behind = behind
+        self._gateway = GatewayProcess(speed=40, key=KEY) if kind.behind == "gateway" else None
+        self._behind = self._gateway.openai if self._gateway else ""
         self._port = free_port()
         self._journal = folder / "journal.jsonl"
         self._journal.touch()
@@ -100,20 +107,33 @@ class RealServer(Peer):
     @contextlib.contextmanager
     def line(self, scenario: str, secrets: Mapping[str, str]) -> Iterator[Wire]:
         self._read = len(self._entries())
+        if self._gateway:
+            self._gateway.fault()
         with Line(self.url, self._clip, {**secrets, str(self._folder): "@folder"}) as line:
             yield line
 
+    def order(self, fate: str) -> None:
+        if self._gateway and fate == "fails":
+            self._gateway.fault({"on": "create", "do": "fail", "message": FELL_OVER})
+
     def _entries(self) -> list[dict[str, Any]]:
+        if self._gateway:
+            return list(self._gateway.stats()["jobs"])
         return [json.loads(line) for line in self._journal.read_text("utf-8").splitlines()]
 
     def journal(self) -> list[dict[str, Any]]:
         return self._entries()[self._read :]
 
     def restart(self) -> None:
-        self.close()
+        self._stop()
         self._start()
 
     def close(self) -> None:
+        self._stop()
+        if self._gateway:
+            self._gateway.stop()
+
+    def _stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, 15)
         try:

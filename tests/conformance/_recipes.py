@@ -33,6 +33,7 @@ class Recipe:
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # one that the engine shall see
     extra_seen: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     refused: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # what the server says no to
+    refused_extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     refused_words: str = ""
     advice: str = ""  # the dialect that doctor shall name; "" none
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -26,7 +26,6 @@ class ServerKind:
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     quick: bool = False  # installs in under two minutes, and so runs in CI itself
     behind: str = ""  # another server, or the gateway, that it stands in front of
-    restarts: Callable[[], None] | None = None
 
     @property
     def title(self) -> str:
@@ -52,6 +51,44 @@ _DYNAMO = Recipe(
     saw={"width": 832, "height": 480},
     extra={"num_inference_steps": "7"},
     extra_seen={"num_inference_steps": 7},
+)
+
+_VLLM_OMNI = Recipe(
+    name="vllm-omni",
+    dialect="vllm-omni",
+    model="wan",
+    can=words("made image seed extra fails refused unknown_model wrong_key lost_listed restart forgets cancel doctor"),
+    usual={"seconds": 4, "size": "832x480"},
+    saw={"seconds": "4", "size": "832x480"},
+    extra={"guidance_scale": "3.5"},
+    extra_seen={"guidance_scale": 3.5},
+    refused_extra={"num_inference_steps": "1000"},
+    advice="vllm-omni",
+)
+
+_SGLANG = Recipe(
+    name="sglang",
+    dialect="sglang",
+    model="wan",
+    can=words("made image seed extra fails refused lost_listed restart forgets cancel doctor"),
+    usual={"seconds": 4, "size": "832x480"},
+    saw={"width": 832, "height": 480, "num_frames": 96},
+    extra={"guidance_scale": "3.5"},
+    extra_seen={"guidance_scale": 3.5},
+    refused_extra={"num_inference_steps": "many"},
+    advice="sglang",
+)
+
+# What stands behind a proxy must be told apart from what stands before it by nothing but the proxy.
+_LITELLM = Recipe(
+    name="litellm",
+    dialect="litellm",
+    path="",
+    model="clip",
+    can=words("made image lost_unlisted fails wrong_key restart doctor"),
+    usual={"seconds": 2, "size": "128x96"},
+    saw={"seconds": 2, "size": "128x96"},
+    advice="litellm",
 )
 
 SERVERS = {
@@ -82,6 +119,38 @@ SERVERS = {
             ],
             ready="/v1/models",
             quick=True,
+        ),
+        ServerKind(
+            "vllm-omni",
+            "vllm-omni",
+            "0.30.0",
+            [_VLLM_OMNI, replace(_VLLM_OMNI, dialect="")],
+            bare=["vllm==0.30.0", "vllm-omni==0.30.0"],
+            needs=[
+                "fastapi>=0.133,<0.137", *_WEB[1:], "pydantic-settings", "httpx", "regex", "pybase64", "typing_extensions", "uvloop",
+            ],
+            arguments=["--key", KEY, "--model", "wan"],
+        ),
+        ServerKind(
+            "sglang",
+            "sglang",
+            "0.5.23",
+            [_SGLANG, replace(_SGLANG, dialect="")],
+            bare=["sglang==0.5.23"],
+            needs=[*_WEB, "httpx", "orjson", "psutil"],
+            arguments=["--model", "wan"],
+        ),
+        ServerKind(
+            "litellm",
+            "litellm",
+            "1.108.7",  # 1.82.7, 1.82.8 and 1.107.0 were published with malware in them
+            [_LITELLM, replace(_LITELLM, dialect="")],
+            bare=[],
+            needs=["litellm[proxy]==1.108.7"],
+            arguments=["--key", KEY, "--model", "sora-2"],
+            ready="/v1/models",
+            quick=True,
+            behind="gateway",
         ),
     )
 }  # fmt: skip

@@ -82,7 +82,7 @@ def case(
 
 
 def _record(request: pytest.FixtureRequest, recipe: Recipe, peer: Peer, wire: Line, name: str) -> None:
-    kind = getattr(peer, "kind", None)
+    kind = peer.kind
     if kind is None:
         return
     path = cassette_path(FOLDER, recipe)

@@ -14,9 +14,17 @@ import os
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 FELL_OVER = "the model fell over"
+
+
+class Result(SimpleNamespace):
+    """What a server asks of a generation beside the file: nothing is there."""
+
+    def __getattr__(self, name: str) -> None:
+        return None
 
 
 def clip() -> bytes:

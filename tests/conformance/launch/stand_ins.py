@@ -6,12 +6,18 @@ what really is in the environment is left alone. For processes of the servers' o
 
 from __future__ import annotations
 
+import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.metadata
 import sys
 import types
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+_VERSION = "99.0.0"
+_KEPT: set[str] = set()
 
 
 class _Meta(type):
@@ -122,6 +128,9 @@ class _Module(types.ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        full = f"{self.__name__}.{name}"
+        if full in _KEPT:  # `from package import module` asks for an attribute first
+            return importlib.import_module(full)
         # what is named like an error must be one: it stands in `except` clauses
         made = type(name, (Exception,), {}) if name.endswith(("Error", "Exception")) else _class(name)
         setattr(self, name, made)
@@ -129,25 +138,37 @@ class _Module(types.ModuleType):
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    def __init__(self, roots: Sequence[str]) -> None:
-        self._roots = tuple(roots)
+    def __init__(self, roots: Sequence[str], keep: Sequence[str]) -> None:
+        self._roots, self._keep = tuple(roots), tuple(keep)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        if not any(name == root or name.startswith(root + ".") for root in self._roots):
+        if not _below(name, self._roots) or _below(name, self._keep):
             return None
         return importlib.machinery.ModuleSpec(name, self, is_package=True)
 
     def create_module(self, spec: Any) -> types.ModuleType:
         module = _Module(spec.name)
-        module.__path__ = []
+        # what is kept is found in the real folder
+        folders = [Path(place, *spec.name.split(".")) for place in sys.path if place]
+        module.__path__ = [str(folder) for folder in folders if folder.is_dir()]
         module.__file__ = f"<stand-in {spec.name}>"
-        module.__version__ = "99.0.0"
+        module.__version__ = _VERSION
         return module
 
     def exec_module(self, module: types.ModuleType) -> None:
         pass
 
 
-def stand_in(*roots: str) -> None:
-    """From here on, these modules and all below them are empty ones."""
-    sys.meta_path.insert(0, _Finder(roots))
+def _below(name: str, roots: Sequence[str]) -> bool:
+    return any(name == root or name.startswith(root + ".") for root in roots)
+
+
+def stand_in(*roots: str, keep: Sequence[str] = ()) -> None:
+    """From here on, these modules and all below them are empty ones, and the release of each is a high one.
+
+    What ``keep`` names, and what is below that, is real.
+    """
+    _KEPT.update(keep)
+    sys.meta_path.insert(0, _Finder(roots, keep))
+    version = importlib.metadata.version
+    importlib.metadata.version = lambda name: _VERSION if name in roots else version(name)
