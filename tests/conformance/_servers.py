@@ -79,6 +79,29 @@ _SGLANG = Recipe(
     advice="sglang",
 )
 
+_FASTVIDEO = Recipe(
+    name="fastvideo",
+    dialect="fastvideo",
+    model="wan",
+    can=words("made image seed fails refused lost_listed restart forgets cancel doctor"),
+    usual={"seconds": 4, "size": "832x480"},
+    saw={"width": 832, "height": 480, "num_frames": 96},
+    refused_extra={"num_inference_steps": "many"},
+    advice="fastvideo",
+)
+
+_XINFERENCE = Recipe(
+    name="xinference",
+    dialect="xinference",
+    model="wan",
+    can=words("made image extra fails lost_unlisted unknown_model doctor"),
+    usual={"seconds": 4, "size": "832x480"},
+    saw={"width": 832, "height": 480},
+    extra={"num_inference_steps": "7"},
+    extra_seen={"num_inference_steps": 7},
+    advice="xinference",
+)
+
 # What stands behind a proxy must be told apart from what stands before it by nothing but the proxy.
 _LITELLM = Recipe(
     name="litellm",
@@ -127,7 +150,8 @@ SERVERS = {
             [_VLLM_OMNI, replace(_VLLM_OMNI, dialect="")],
             bare=["vllm==0.30.0", "vllm-omni==0.30.0"],
             needs=[
-                "fastapi>=0.133,<0.137", *_WEB[1:], "pydantic-settings", "httpx", "regex", "pybase64", "typing_extensions", "uvloop",
+                "fastapi>=0.133,<0.137", *_WEB[1:], "pydantic-settings", "httpx", "regex", "pybase64",
+                "typing_extensions", "uvloop",
             ],
             arguments=["--key", KEY, "--model", "wan"],
         ),
@@ -138,6 +162,24 @@ SERVERS = {
             [_SGLANG, replace(_SGLANG, dialect="")],
             bare=["sglang==0.5.23"],
             needs=[*_WEB, "httpx", "orjson", "psutil"],
+            arguments=["--model", "wan"],
+        ),
+        ServerKind(
+            "fastvideo",
+            "fastvideo",
+            "0.2.1",
+            [_FASTVIDEO, replace(_FASTVIDEO, dialect="")],
+            bare=["fastvideo==0.2.1"],
+            needs=[*_WEB, "httpx", "orjson", "aiofiles"],
+            arguments=["--model", "wan"],
+        ),
+        ServerKind(
+            "xinference",
+            "xinference",
+            "4.1.0",
+            [_XINFERENCE, replace(_XINFERENCE, dialect="", can=words("doctor_elsewhere"))],
+            bare=["xinference==4.1.0"],
+            needs=[*_WEB, "httpx", "aiohttp", "anyio", "openai"],
             arguments=["--model", "wan"],
         ),
         ServerKind(

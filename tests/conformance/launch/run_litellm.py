@@ -1,4 +1,4 @@
-"""A LiteLLM proxy in front of another server, which answers below `--behind`. It must not repeat a create call itself."""
+"""A LiteLLM proxy in front of the server at `--behind`. It must not repeat a create call by itself."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def main() -> None:
     command = Path(sys.executable).with_name("litellm")
     os.environ.update(LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_TELEMETRY="False")
     options = ["--config", str(config), "--host", "127.0.0.1", "--port", str(asked.port), "--telemetry", "False"]
-    os.execv(command, [str(command), *options])  # noqa: S606 (it is our own child)
+    os.execv(command, [str(command), *options])
 
 
 if __name__ == "__main__":

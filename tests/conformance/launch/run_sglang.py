@@ -57,7 +57,7 @@ class Sampling(SimpleNamespace):
 
 def application(model: str) -> Any:
     server = SimpleNamespace(
-        model_path=model, served_model_name=model, input_save_path="uploads", output_path="outputs", enable_metrics=False,
+        model_path=model, served_model_name=model, input_save_path="uploads", output_path="outputs",
         pipeline_config=SimpleNamespace(
             supports_action_endpoint=lambda: False, supports_openpi_endpoint=lambda: False,
             task_type=SimpleNamespace(name="T2V"), dit_precision="bf16", vae_precision="bf16",

@@ -16,6 +16,7 @@ stand_in(
     "torch", "transformers", "xoscar", "aioprometheus", "sse_starlette", "opentelemetry", "peft", "huggingface_hub",
     "xinference",
     keep=(
+        "xinference._compat",
         "xinference.api.restful_api",
         "xinference.api.responses",
         "xinference.api.routers.models",
