@@ -28,9 +28,9 @@ from sora_core.errors import (
     SoraError,
     SubmissionUnknown,
 )
+from sora_core.ledger.row import Job
 from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Upload
-from sora_core.profiles import Profile
-from sora_core.rows import Job
+from sora_core.profiles.profiles import Profile
 
 needs = pytest.mark.needs
 PROFILE = "peer"
