@@ -17,7 +17,8 @@ from typing import Any
 
 from ..clock import Clock
 from ..errors import InvalidRequest, JobNotFound, QuotaExceeded
-from ..models import Destination, GenerationRequest, Snapshot, State
+from ..models import Destination, Snapshot, State
+from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .database import Database
 from .row import DELIVERED, FORGOTTEN, JOB_ID_PREFIX, SUBMITTING, SUCCEEDED, UNKNOWN, Job
@@ -54,7 +55,7 @@ class Ledger:
 
     def claim(
         self,
-        request: GenerationRequest,
+        request: Request,
         *,
         fingerprint: str,
         profile: str,
@@ -69,7 +70,7 @@ class Ledger:
             "fingerprint": fingerprint,
             "profile": profile,
             "provider": provider,
-            "request": json.dumps(request.facts(), ensure_ascii=True),
+            "request": json.dumps(facts(request), ensure_ascii=True),
             "operation": request.operation.value,
             "prompt": request.prompt.encode("utf-8", "replace").decode(),
             "model": request.model,
