@@ -14,6 +14,7 @@ import pytest
 from _clock import HastyClock
 from _peers import FELL_OVER, Peer
 from _recipes import KEY, WRONG_KEY, Recipe
+from _requests import request_of
 from _wire import Wire
 
 from sora_core import doctor
@@ -29,8 +30,9 @@ from sora_core.errors import (
     SubmissionUnknown,
 )
 from sora_core.ledger.row import Job
-from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Upload
+from sora_core.models import Delivery, Destination, Operation, Upload
 from sora_core.profiles.profiles import Profile
+from sora_core.requests.kinds import Request
 
 needs = pytest.mark.needs
 PROFILE = "peer"
@@ -70,8 +72,8 @@ class Case:
         }
         self.engine.profiles.add(Profile(name, **facts))
 
-    def request(self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, **facts: Any) -> GenerationRequest:
-        return GenerationRequest(operation, prompt, **{**self.recipe.usual, **facts})
+    def request(self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, **facts: Any) -> Request:
+        return request_of(operation, prompt, **{**self.recipe.usual, **facts})
 
     def make(
         self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = PROFILE, **facts: Any
