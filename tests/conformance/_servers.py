@@ -32,6 +32,11 @@ class ServerKind:
         return f"{self.package} {self.release}"
 
 
+def _by_default(recipe: Recipe) -> Recipe:
+    """With the default dialect, which has no place for a seed and sends one image."""
+    return replace(recipe, dialect="", can=recipe.can - {"seed", "images"})
+
+
 _AQUILES = Recipe(
     name="aquiles",
     model="ltx-2",
@@ -57,7 +62,9 @@ _VLLM_OMNI = Recipe(
     name="vllm-omni",
     dialect="vllm-omni",
     model="wan",
-    can=words("made image seed extra fails refused unknown_model wrong_key lost_listed restart forgets cancel doctor"),
+    can=words(
+        "made image images seed extra fails refused unknown_model wrong_key lost_listed restart forgets cancel doctor"
+    ),
     usual={"seconds": 4, "size": "832x480"},
     saw={"seconds": "4", "size": "832x480"},
     extra={"guidance_scale": "3.5"},
@@ -70,7 +77,7 @@ _SGLANG = Recipe(
     name="sglang",
     dialect="sglang",
     model="wan",
-    can=words("made image seed extra fails refused lost_listed restart forgets cancel doctor"),
+    can=words("made image seed extra fails refused lost_unlisted restart forgets cancel doctor"),  # no prompts in lists
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
     extra={"guidance_scale": "3.5"},
@@ -83,7 +90,7 @@ _FASTVIDEO = Recipe(
     name="fastvideo",
     dialect="fastvideo",
     model="wan",
-    can=words("made image seed fails refused lost_listed restart forgets cancel doctor"),
+    can=words("made image seed fails refused lost_unlisted restart forgets cancel doctor"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
     refused_extra={"num_inference_steps": "many"},
@@ -94,7 +101,7 @@ _XINFERENCE = Recipe(
     name="xinference",
     dialect="xinference",
     model="wan",
-    can=words("made image extra fails lost_unlisted unknown_model doctor"),
+    can=words("made image images extra fails lost_unlisted unknown_model doctor"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480},
     extra={"num_inference_steps": "7"},
@@ -147,7 +154,7 @@ SERVERS = {
             "vllm-omni",
             "vllm-omni",
             "0.30.0",
-            [_VLLM_OMNI, replace(_VLLM_OMNI, dialect="")],
+            [_VLLM_OMNI, _by_default(_VLLM_OMNI)],
             bare=["vllm==0.30.0", "vllm-omni==0.30.0"],
             needs=[
                 "fastapi>=0.133,<0.137", *_WEB[1:], "pydantic-settings", "httpx", "regex", "pybase64",
@@ -159,7 +166,7 @@ SERVERS = {
             "sglang",
             "sglang",
             "0.5.23",
-            [_SGLANG, replace(_SGLANG, dialect="")],
+            [_SGLANG, _by_default(_SGLANG)],
             bare=["sglang==0.5.23"],
             needs=[*_WEB, "httpx", "orjson", "psutil"],
             arguments=["--model", "wan"],
@@ -168,7 +175,7 @@ SERVERS = {
             "fastvideo",
             "fastvideo",
             "0.2.1",
-            [_FASTVIDEO, replace(_FASTVIDEO, dialect="")],
+            [_FASTVIDEO, _by_default(_FASTVIDEO)],
             bare=["fastvideo==0.2.1"],
             needs=[*_WEB, "httpx", "orjson", "aiofiles"],
             arguments=["--model", "wan"],
@@ -186,7 +193,7 @@ SERVERS = {
             "litellm",
             "litellm",
             "1.108.7",  # 1.82.7, 1.82.8 and 1.107.0 were published with malware in them
-            [_LITELLM, replace(_LITELLM, dialect="")],
+            [_LITELLM, _by_default(_LITELLM)],
             bare=[],
             needs=["litellm[proxy]==1.108.7"],
             arguments=["--key", KEY, "--model", "sora-2"],

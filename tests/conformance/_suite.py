@@ -134,6 +134,12 @@ class Conformance:
             case.make("it moves", Operation.IMAGE_TO_VIDEO, images=(picture,))
         assert case.asked["has_image"] is True
 
+    @needs("images")
+    def test_two_images_arrive(self, case: Case, picture: Upload) -> None:
+        with case.charging(1):
+            case.make("from one to the other", Operation.IMAGE_TO_VIDEO, images=(picture, picture))
+        assert case.asked["images"] == 2
+
     @needs("seed")
     def test_a_seed_arrives(self, case: Case) -> None:
         case.make("a seeded one", seed=4711)

@@ -26,6 +26,7 @@ stand_in(
         f"{_SERVED}.openai.utils",
         f"{_SERVED}.openai.video_api",
         "sglang.multimodal_gen.runtime.utils.common",
+        "sglang.multimodal_gen.runtime.utils.image_io",
         "sglang.srt.utils.json_response",
         "sglang.version",
     ),

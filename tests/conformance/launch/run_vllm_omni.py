@@ -47,6 +47,8 @@ def application(model: str, key: str) -> Any:
     from vllm_omni.entrypoints.openai import api_server, serving_video
     from vllm_omni.entrypoints.serve.utils.errors import _register_omni_exception_handlers
 
+    api_server.VIDEO_ABORT_TIMEOUT_S = 2.0
+
     class Video(serving_video.OmniOpenAIServingVideo):
         async def generate_video_bytes(self, request: Any, reference_id: str, **references: Any) -> Any:
             started = references.get("on_started")
