@@ -21,10 +21,12 @@ class Recipe:
     ``usual`` is what an ordinary request asks for besides its prompt, ``saw`` what the engine is then asked for.
     """
 
-    name: str  # of the server, and of its cassette together with the dialect
+    name: str  # of the server, and of its cassette together with the dialect and the variant
     can: frozenset[str]
     provider: str = "openai"
     dialect: str = ""
+    variant: str = ""  # where one dialect is tried in several ways
+    settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # the profile's extra
     path: str = "/v1"  # what follows the origin in the base URL
     auth: str = "bearer"
     model: str = ""
@@ -39,7 +41,7 @@ class Recipe:
 
     @property
     def title(self) -> str:
-        return f"{self.name}-{self.dialect or 'default'}"
+        return "-".join(filter(None, (self.name, self.dialect or "default", self.variant)))
 
 
 def words(text: str) -> frozenset[str]:

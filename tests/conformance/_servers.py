@@ -77,7 +77,9 @@ _SGLANG = Recipe(
     name="sglang",
     dialect="sglang",
     model="wan",
-    can=words("made image seed extra fails refused lost_unlisted restart forgets cancel doctor"),  # no prompts in lists
+    can=words(
+        "made image seed extra fails refused lost_unlisted restart forgets cancel doctor dead_worker"
+    ),  # no prompts in lists
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
     extra={"guidance_scale": "3.5"},
@@ -115,7 +117,7 @@ _LITELLM = Recipe(
     dialect="litellm",
     path="",
     model="clip",
-    can=words("made image lost_unlisted fails wrong_key restart doctor"),
+    can=words("made image lost_unlisted fails wrong_key restart doctor doctor_key"),
     usual={"seconds": 2, "size": "128x96"},
     saw={"seconds": 2, "size": "128x96"},
     advice="litellm",
@@ -141,7 +143,7 @@ SERVERS = {
             "dynamo",
             "ai-dynamo",
             "1.6.1",
-            [_DYNAMO, replace(_DYNAMO, dialect="", can=words("doctor unknown_form"), advice="dynamo")],
+            [_DYNAMO, replace(_DYNAMO, dialect="", can=words("other_form doctor"), advice="dynamo")],
             bare=["ai-dynamo==1.6.1", "ai-dynamo-runtime==1.6.1"],
             needs=[
                 "pydantic>=2.10.6,<=2.13.5", "uvloop", "aiohttp", "msgspec", "prometheus-client", "pyzmq", "tqdm",
@@ -154,7 +156,16 @@ SERVERS = {
             "vllm-omni",
             "vllm-omni",
             "0.30.0",
-            [_VLLM_OMNI, _by_default(_VLLM_OMNI)],
+            [
+                _VLLM_OMNI,
+                _by_default(_VLLM_OMNI),
+                replace(
+                    _VLLM_OMNI,
+                    variant="sync",
+                    settings={"sync": "true"},
+                    can=words("made image seed fails refused lost_unlisted wrong_key"),
+                ),
+            ],
             bare=["vllm==0.30.0", "vllm-omni==0.30.0"],
             needs=[
                 "fastapi>=0.133,<0.137", *_WEB[1:], "pydantic-settings", "httpx", "regex", "pybase64",

@@ -67,6 +67,7 @@ class Case:
             "auth": recipe.auth,
             "model": recipe.model,
             "key_env": "CONFORMANCE_KEY",
+            "extra": dict(recipe.settings),
             "poll_seconds": 0.05 if self.peer.hasty else 0.3,
             **settings,
         }
@@ -147,7 +148,7 @@ class Conformance:
 
     @needs("extra")
     def test_a_field_of_the_servers_own_arrives(self, case: Case) -> None:
-        case.add("extra", extra=dict(case.recipe.extra))
+        case.add("extra", extra={**case.recipe.settings, **case.recipe.extra})
         case.make("with a field of its own", profile="extra")
         asked = case.asked
         assert {name: asked.get(name) for name in case.recipe.extra_seen} == dict(case.recipe.extra_seen)
@@ -164,7 +165,7 @@ class Conformance:
 
     @needs("refused")
     def test_a_refusal_is_told_and_charges_nothing(self, case: Case) -> None:
-        case.add("refused", extra=dict(case.recipe.refused_extra))
+        case.add("refused", extra={**case.recipe.settings, **case.recipe.refused_extra})
         with case.charging(0):
             error = case.refused(lambda: case.make("what it does not make", profile="refused", **case.recipe.refused))
         assert case.recipe.refused_words in error.message
@@ -237,6 +238,37 @@ class Conformance:
             assert f'dialect = "{case.recipe.advice}"' in found["dialect"].detail, told
         elif case.recipe.advice:
             assert found["dialect"].ok, told
+
+    @needs("doctor_key")
+    def test_the_doctor_tells_a_wrong_key_and_advises_nothing_that_does_not_help(self, case: Case) -> None:
+        with case.charging(0):
+            worst = [finding for finding in doctor.examine(case.engine, "wrong-key") if finding.ok is False]
+        assert worst
+        assert isinstance(worst[0].error, AuthError), worst
+        assert "auth =" not in str(worst[0].error), worst
+
+    @needs("doctor_elsewhere")
+    def test_the_doctor_finds_the_dialect_of_a_server_whose_pages_are_elsewhere(self, case: Case) -> None:
+        with case.charging(0):
+            worst = [finding for finding in doctor.examine(case.engine, PROFILE) if finding.ok is False]
+        assert worst
+        assert f'dialect = "{case.recipe.advice}"' in str(worst[0].error), worst
+
+    @needs("other_form")
+    def test_a_form_that_the_server_does_not_take_is_told_with_the_dialect_to_try(self, case: Case) -> None:
+        with case.charging(0):
+            error = case.refused(lambda: case.make("in the wrong form"))
+        assert isinstance(error, RequestRejected), error
+        assert f'"{case.recipe.advice}"' in str(error)
+
+    @needs("dead_worker")
+    def test_a_dead_worker_is_told_as_that_and_not_waited_for(self, case: Case) -> None:
+        with case.charging(1):
+            assert isinstance(case.refused(lambda: case.make("the last one [dies]")), JobFailed)
+            error = case.refused(lambda: case.make("one too many"))
+        case.peer.restart()
+        assert isinstance(error, RequestRejected), error
+        assert "restart" in str(error).lower()
 
 
 def keys(patch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ _SERVED = "sglang.multimodal_gen.runtime.entrypoints"
 stand_in(
     "torch", "transformers", "diffusers", "huggingface_hub", "safetensors", "zmq", "numpy", "imageio", "sglang",
     keep=(
+        f"{_SERVED}.http_server",
         f"{_SERVED}.openai.common_api",
         f"{_SERVED}.openai.protocol",
         f"{_SERVED}.openai.storage",
@@ -58,7 +59,8 @@ class Sampling(SimpleNamespace):
 
 def application(model: str) -> Any:
     server = SimpleNamespace(
-        model_path=model, served_model_name=model, input_save_path="uploads", output_path="outputs",
+        model_path=model, served_model_name=model, enable_metrics=False,
+        input_save_path="uploads", output_path="outputs",
         pipeline_config=SimpleNamespace(
             supports_action_endpoint=lambda: False, supports_openpi_endpoint=lambda: False,
             task_type=SimpleNamespace(name="T2V"), dit_precision="bf16", vae_precision="bf16",
@@ -66,8 +68,18 @@ def application(model: str) -> Any:
         ),
         num_gpus=1, pipeline_class_name=None,
     )  # fmt: skip
-    from fastapi import FastAPI
+    from fastapi import APIRouter
+    from sglang.multimodal_gen.runtime import entrypoints
+    from sglang.multimodal_gen.runtime.entrypoints import http_server
     from sglang.multimodal_gen.runtime.entrypoints.openai import common_api, video_api
+
+    nothing_there = SimpleNamespace(router=APIRouter())
+    for other in ("image_api", "realtime_video_api", "weights_api", "rollout_api", "action_api", "openpi"):
+        setattr(http_server, other, nothing_there)
+    entrypoints.openai.mesh_api = nothing_there
+    http_server.fastapi_telemetry_disabled_kwargs = dict
+    http_server.lifespan = None
+    http_server.async_scheduler_client = client = SimpleNamespace(failure_reason=None)
 
     def sampled(request_id: str, asked: Any) -> Sampling:
         width, height = (int(side) for side in (asked.size or "832x480").split("x"))
@@ -79,11 +91,14 @@ def application(model: str) -> Any:
             guidance_scale=asked.guidance_scale, negative_prompt=asked.negative_prompt,
         )  # fmt: skip
 
-    async def generate(client: Any, batch: Any, **rest: Any) -> Any:
+    async def generate(scheduler: Any, batch: Any, **rest: Any) -> Any:
         asked = batch.sampling_params
         facts = {"width": asked.width, "height": asked.height, "seed": asked.seed, "num_frames": asked.num_frames}
         facts |= {"guidance_scale": asked.guidance_scale, "has_image": bool(asked.image_path)}
         await video_api.VIDEO_STORE.update_fields(asked.request_id, {"status": "in_progress", "progress": 10})
+        if "[dies]" in asked.prompt:  # as the scheduler's client says it
+            client.failure_reason = "Scheduler worker exited; restart the server."
+            raise RuntimeError(client.failure_reason)
         await asyncio.to_thread(engine.generate, asked.prompt, asked.output_file_path(), **facts)
         return [asked.output_file_path()], engine.Result(peak_memory_mb=0.0)
 
@@ -106,10 +121,7 @@ def application(model: str) -> Any:
     video_api._cleanup_video_request = nothing
     video_api.prepare_request = prepared
     video_api.extract_trace_headers = lambda headers: None
-    app = FastAPI()
-    app.include_router(common_api.router)
-    app.include_router(video_api.router)
-    return app
+    return http_server.create_app(server)
 
 
 def main() -> None:
