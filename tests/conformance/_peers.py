@@ -19,11 +19,24 @@ from _environment import python_of
 from _gateway import GatewayProcess
 from _recipes import KEY, WRONG_KEY, Recipe
 from _servers import ServerKind
-from _wire import Line, Tape, Wire
+from _wire import FELL_OVER, Line, Tape, Wire
 
 LAUNCH = Path(__file__).parent / "launch"
 SECRETS = {KEY: "@key", WRONG_KEY: "@wrong-key"}
-FELL_OVER = "the model fell over"  # as the stub engines say
+FATES: dict[str, tuple[dict[str, Any], ...]] = {
+    "fails": tuple({"on": on, "do": "fail", "code": "boom", "message": FELL_OVER} for on in ("create", "remix")),
+    "never ends": ({"on": "create", "do": "stuck"},),
+    "moderated": (
+        {"on": "create", "do": "status", "status": 400, "body": {"error": {"code": "content_policy_violation"}}},
+    ),
+    "no quota": ({"on": "create", "do": "status", "status": 429, "body": {"error": {"code": "insufficient_quota"}}},),
+    "invalid": (
+        {"on": "create", "do": "status", "status": 422, "body": {"detail": [{"loc": ["body", "n"], "msg": "bad"}]}},
+    ),
+    "busy": ({"on": "create", "do": "status", "status": 429, "headers": {"Retry-After": "0.1"}, "times": 2},),
+    "expired": ({"on": "content", "do": "expire"},),
+    "strange word": ({"on": "retrieve", "do": "status", "status": 200, "body": {"id": "x", "status": "levitating"}},),
+}
 _START_SECONDS = 180
 
 
@@ -37,6 +50,7 @@ class Peer(ABC):
     """``hasty``: nothing here takes time, so the client need not wait either."""
 
     hasty = False
+    poll_seconds = 0.3
     kind: ServerKind | None = None  # of a server of others
 
     @abstractmethod
@@ -47,11 +61,19 @@ class Peer(ABC):
     def journal(self) -> list[dict[str, Any]]:
         """What the engine was asked for since the test began, in order."""
 
+    def charges(self, wire: Wire) -> int:
+        """How many requests the server took so far."""
+        return wire.taken
+
     def restart(self) -> None:  # noqa: B027 (a cassette has nothing to restart)
         """The server is ended and started anew."""
 
     def order(self, fate: str) -> None:  # noqa: B027 (the stub engines read it in the prompt)
-        """What shall become of the next job: "fails"."""
+        """What shall become of the next job, or answer; see `FATES`."""
+
+    def break_answers(self, how: dict[str, Any]) -> None:
+        """What comes in place of the answers to the next two create calls, which the server does take."""
+        raise NotImplementedError
 
     def close(self) -> None:  # noqa: B027
         pass
@@ -113,8 +135,8 @@ class RealServer(Peer):
             yield line
 
     def order(self, fate: str) -> None:
-        if self._gateway and fate == "fails":
-            self._gateway.fault({"on": "create", "do": "fail", "message": FELL_OVER})
+        if self._gateway:
+            self._gateway.fault(*FATES[fate])
 
     def _entries(self) -> list[dict[str, Any]]:
         if self._gateway:
@@ -147,6 +169,7 @@ class Recorded(Peer):
     """A cassette in the place of its server."""
 
     hasty = True
+    poll_seconds = 0.05
 
     def __init__(self, cassette: Cassette, clip: bytes) -> None:
         self._cassette = cassette
@@ -164,6 +187,33 @@ class Recorded(Peer):
 
     def journal(self) -> list[dict[str, Any]]:
         return self._scenario.journal
+
+
+class PreviewGateway(Peer):
+    """Our own gateway, which keeps the books of what was charged."""
+
+    poll_seconds = 0.05
+
+    def __init__(self, gateway: GatewayProcess) -> None:
+        self._gateway = gateway
+
+    @contextlib.contextmanager
+    def line(self, scenario: str, secrets: Mapping[str, str]) -> Iterator[Wire]:
+        self._gateway.fault()
+        with Line(self._gateway.url, b"", secrets) as line:
+            yield line
+
+    def charges(self, wire: Wire) -> int:
+        return self._gateway.charges
+
+    def journal(self) -> list[dict[str, Any]]:
+        return list(self._gateway.stats()["jobs"])
+
+    def order(self, fate: str) -> None:
+        self._gateway.fault(*FATES[fate])
+
+    def break_answers(self, how: dict[str, Any]) -> None:
+        self._gateway.fault({"on": "create", "when": "after", "times": 2, **how})
 
 
 def cassette_path(folder: Path, recipe: Recipe) -> Path:

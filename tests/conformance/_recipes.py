@@ -37,6 +37,8 @@ class Recipe:
     refused: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # what the server says no to
     refused_extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     refused_words: str = ""
+    drawn_once: bool = False  # its videos are large, and drawn: all tests ask for the same one
+    wrong_key: str = "AuthError"  # how a refused key is told
     advice: str = ""  # the dialect that doctor shall name; "" none
 
     @property

@@ -39,8 +39,9 @@ def _by_default(recipe: Recipe) -> Recipe:
 
 _AQUILES = Recipe(
     name="aquiles",
+    dialect="aquiles",
     model="ltx-2",
-    can=words("made image fails refused wrong_key lost_listed restart forgets busy cancel doctor"),
+    can=words("made image fails wrong_key lost_listed restart forgets busy cancel doctor"),
     usual={"seconds": 4, "size": "1280x720"},
     saw={"seconds": "4"},
     refused={"size": "832x480"},
@@ -130,7 +131,7 @@ SERVERS = {
             "aquiles",
             "aquiles-image",
             "0.8.3",
-            [_AQUILES, replace(_AQUILES, dialect="aquiles")],
+            [replace(_AQUILES, can=_AQUILES.can | {"refused"}), replace(_AQUILES, dialect="")],
             bare=["aquiles-image==0.8.3"],
             needs=[
                 *_WEB, "pydantic-settings", "PyJWT", "aiofiles", "platformdirs", "rich", "huggingface_hub", "click",

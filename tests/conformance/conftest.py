@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from _cassette import FOLDER, Cassette, Scenario
 from _command import forget_settings
+from _gateway import GatewayProcess
 from _peers import SECRETS, Peer, cassette_path
-from _recipes import Recipe
+from _recipes import KEY, Recipe
 from _suite import Case, keys
 from _wire import Line
 
@@ -55,9 +56,16 @@ def peer(
     request: pytest.FixtureRequest, recipe: Recipe, clip: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Peer]:
     assert request.cls
-    peer = request.cls.peer(recipe, tmp_path_factory.mktemp(recipe.title), clip)
+    peer = request.cls.peer(recipe, tmp_path_factory.mktemp(recipe.title), clip, request)
     yield peer
     peer.close()
+
+
+@pytest.fixture(scope="module")
+def preview_gateway() -> Iterator[GatewayProcess]:
+    """One for all recipes, with the suite's key."""
+    with GatewayProcess(speed=200, key=KEY) as gateway:
+        yield gateway
 
 
 @pytest.fixture

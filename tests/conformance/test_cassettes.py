@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from _cassette import FOLDER, Cassette
 from _peers import Peer, Recorded, cassette_path
 from _recipes import Recipe
@@ -24,5 +25,5 @@ class TestCassettes(Conformance):
         return found is not None and found.outcome == "passed"
 
     @staticmethod
-    def peer(recipe: Recipe, folder: Path, clip: bytes) -> Peer:
+    def peer(recipe: Recipe, folder: Path, clip: bytes, request: pytest.FixtureRequest) -> Peer:
         return Recorded(Cassette.load(cassette_path(FOLDER, recipe)), clip)

@@ -31,7 +31,7 @@ class TestRealServers(Conformance):
         return True
 
     @staticmethod
-    def peer(recipe: Recipe, folder: Path, clip: bytes) -> Peer:
+    def peer(recipe: Recipe, folder: Path, clip: bytes, request: pytest.FixtureRequest) -> Peer:
         try:
             return RealServer(SERVERS[recipe.name], folder, clip)
         except NotInstalled as error:

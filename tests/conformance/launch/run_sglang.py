@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 import uuid
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,14 +70,13 @@ def application(model: str) -> Any:
         num_gpus=1, pipeline_class_name=None,
     )  # fmt: skip
     from fastapi import APIRouter
-    from sglang.multimodal_gen.runtime import entrypoints
     from sglang.multimodal_gen.runtime.entrypoints import http_server
     from sglang.multimodal_gen.runtime.entrypoints.openai import common_api, video_api
 
     nothing_there = SimpleNamespace(router=APIRouter())
     for other in ("image_api", "realtime_video_api", "weights_api", "rollout_api", "action_api", "openpi"):
         setattr(http_server, other, nothing_there)
-    entrypoints.openai.mesh_api = nothing_there
+    sys.modules[f"{_SERVED}.openai"].mesh_api = nothing_there
     http_server.fastapi_telemetry_disabled_kwargs = dict
     http_server.lifespan = None
     http_server.async_scheduler_client = client = SimpleNamespace(failure_reason=None)

@@ -40,7 +40,8 @@ class Model:
     async def flf_to_video(self, first_frame: Any, last_frame: Any, prompt: str, **asked: Any) -> bytes:
         return await self._made(prompt, 2, asked)
 
-    async def _made(self, prompt: str, images: int, asked: dict[str, Any]) -> bytes:
+    async def _made(self, prompts: str | list[str], images: int, asked: dict[str, Any]) -> bytes:
+        prompt = prompts if isinstance(prompts, str) else prompts[0]  # a form's arrives as a list
         shape = asked.pop("response_format", "b64_json")
         assert shape == "b64_json", "the other one is a path on the server's own disk"
         facts = {**asked, "images": images, "has_image": bool(images)}
