@@ -30,7 +30,7 @@ from .profiles.credentials import authorization
 from .profiles.profiles import AUTH_SCHEMES, Profile
 from .providers import PROVIDERS, Provider, provider_for
 from .providers._answers import normalize
-from .providers.openai.detection import PAGES, dialect_of, works_only_as_itself
+from .providers.openai.detection import PAGES, PROVEN, dialect_of, works_only_as_itself
 from .requests.kinds import VideoRequest
 from .transport import Call, Http, Reply
 from .transport.diagnosis import obstacle
@@ -39,10 +39,11 @@ from .transport.keys import FixedKeys
 from .transport.urls import bare_url
 
 NOWHERE = "sora-video-doctor"  # a page, and an id, that no server has
-_REPLY_BYTES = 2**21
+_REPLY_BYTES = 2**24  # LiteLLM's description of its own API has 2 MB,
+_READ_SECONDS = 90  # and it makes that when first asked, which took it 34 s
 _MOST_LOOKS = 48
 _BAD_GATEWAY = (502, 503, 504)
-_DIALECTS_OF_PLACE = ("localai",)  # the base URL alone does not lead to its pages
+_DIALECTS_OF_PLACE = ("localai", "xinference")  # the base URL alone does not lead to its pages
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class _Pages:
 
     async def _get(self, url: str) -> Reply:
         body = bytearray()
-        async with self._http.stream(Call("GET", url, Effect.READ, timeout=30)) as response:
+        async with self._http.stream(Call("GET", url, Effect.READ, timeout=_READ_SECONDS)) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > _REPLY_BYTES:
@@ -277,7 +278,12 @@ def _variants(profile: Profile) -> Iterator[Profile]:
     """Other ways to write the profile, the likeliest first: the address cut shorter, another provider."""
     parts = [part for part in urlsplit(profile.base_url).path.split("/") if part]
     origin = urljoin(profile.base_url, "/").rstrip("/")
-    kinds = [(profile.provider, profile.dialect), *((name, "") for name in PROVIDERS), ("openai", "localai")]
+    kinds = [
+        (profile.provider, profile.dialect),
+        *((name, "") for name in PROVIDERS),
+        ("openai", "localai"),
+        ("openai", "xinference"),
+    ]
     kinds += [("openai", "azure"), ("openai", "openrouter")]
     for length in range(len(parts), -1, -1):
         base = "/".join([origin, *parts[:length]])
@@ -316,7 +322,8 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
             continue
         finally:
             await other.aclose()
-        if reply.ok or not isinstance(connection.provider.judge(reply), (AuthError, ChallengePage)):
+        refused = isinstance(connection.provider.judge(reply), (AuthError, ChallengePage))
+        if not refused and reply.status < 500:  # who breaks at a key has not taken it
             return AuthError(
                 f'{error.message} The same key is taken when it is sent as auth = "{scheme}".',
                 fix=f'Set auth = "{scheme}" in the profile; nothing was charged.',
@@ -329,13 +336,18 @@ async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
     """Which family of servers it is, where that shows, and whether the profile says so."""
     base = connection.http.base_url
     root = re.sub(r"/v\d+$", "", base)
-    replies = {}
-    for name, url in {"/models": f"{base}/models", **{page: root + page for page in PAGES}}.items():
+    looks = {page: page for page in _pages(connection.provider)}  # seen already: their headers may tell
+    replies: dict[str, Reply] = {}
+    seen = ""
+    for name, url in {**looks, "/models": f"{base}/models", **{page: root + page for page in PAGES}}.items():
         try:
             replies[name] = await pages.at(url)
         except (NetworkError, BadResponse):
             continue
-    said, seen = connection.profile.dialect, dialect_of(base, replies)
+        seen = dialect_of(base, replies)
+        if seen:
+            break
+    said = connection.profile.dialect
     if not seen:
         return []
     if seen == said:
@@ -344,6 +356,8 @@ async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
     if works_only_as_itself(seen):
         error = ProfileError(f"The server looks like {seen}, which takes no other form of request.", fix=advice)
         return [Finding("dialect", False, advice, error)]
+    if seen not in PROVEN:
+        advice += " if the default does not serve it; that was read in its documents and not tried"
     return [Finding("dialect", None, advice + (f" (it says {said})" if said else ""))]
 
 

@@ -15,7 +15,8 @@ class Call:
     """One HTTP request. ``path`` is joined to the connection's base URL, or is a whole URL.
 
     Multipart is sent when ``form`` is set, with or without ``files``. ``timeout`` in seconds
-    is for the wait between bytes of the answer. ``anonymous`` calls carry no key, whoever they go to.
+    is for the wait between bytes of the answer. ``anonymous`` calls carry no key, whoever they go to. A ``patient``
+    one is made again for as long as the server is busy and somebody waits.
     """
 
     method: str
@@ -28,6 +29,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 60.0
     anonymous: bool = False
+    patient: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -146,7 +147,8 @@ class Http:
                     renewed = await self.keys.renewed(error, sent.auth)
                     if renewed:
                         kind, attempts = FailureKind.STALE, attempts + 1
-            decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=attempts)
+            most = sys.maxsize if call.patient and kind is FailureKind.BUSY else attempts
+            decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=most)
             if decision.action is Action.UNKNOWN:
                 raise SubmissionUnknown(
                     f"The request was sent and its answer was lost: {error.message}", code=error.code

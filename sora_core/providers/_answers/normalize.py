@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from ...models import Snapshot, State
 from ...transport import Reply
 from .refusals import SUCCESS_CODES, error_of, failure_of, job_error_class, job_failure, poll_after_of, retry_after_of
-from .values import dig, is_html, number_of, parse, text_of, time_of
+from .values import dig, is_html, loads, number_of, parse, text_of, time_of
 
 STATES: Mapping[str, State] = {
     **dict.fromkeys(
@@ -214,6 +214,7 @@ __all__ = [
     "is_html",
     "job_error_class",
     "job_failure",
+    "loads",
     "number_of",
     "parse",
     "poll_after_of",

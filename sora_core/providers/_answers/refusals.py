@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import datetime, timezone
 from typing import Any
@@ -81,7 +82,25 @@ def _failure(value: Any, depth: int = 0) -> Failure | None:
     inner = _failure(_embedded(message), depth + 1) if depth < 3 else None
     if inner:
         return Failure(inner.message, inner.code or code)
-    return Failure(redact(message[:2000]), code)
+    return Failure(redact(_plain(message)[:2000]), code)
+
+
+_ENTRY = re.compile(r"^\s*(\{'type': .*\})\s*$", re.MULTILINE)
+_POINT = re.compile(r"^(?P<where>[\w.]+)\n  (?P<what>.+?) \[type=.*\]$", re.MULTILINE)
+
+
+def _plain(message: str) -> str:
+    """A list of what is wrong with a request, which some servers show as Python would (vLLM) or with its debris."""
+    found = [_validation(_literal(entry)) for entry in _ENTRY.findall(message)]
+    found = found or [f"{point['where']}: {point['what']}" for point in _POINT.finditer(message)]
+    return "; ".join(filter(None, found)) or message
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def _message(raw: Any, depth: int) -> tuple[str | None, str | None]:
@@ -109,7 +128,7 @@ def _validation(item: Any) -> str:
     if not isinstance(item, dict):
         return ""
     loc = item.get("loc")
-    where = ".".join(str(part) for part in loc) if isinstance(loc, list) else ""
+    where = ".".join(str(part) for part in loc) if isinstance(loc, (list, tuple)) else text_of(loc) or ""
     return ": ".join(part for part in (where, text_of(item.get("msg")) or "") if part)
 
 
