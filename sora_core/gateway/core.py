@@ -16,7 +16,7 @@ from aiohttp import web
 from ..clock import Clock
 from ..models import State
 from .animatic import Animatic, shots_of_prompt
-from .books import Books, Fate, Job, Order
+from .books import BookedJob, Books, Fate, Order
 from .faults import FaultBox, Taken
 from .files import FileAnswer
 from .refusal import Refusal, invalid
@@ -26,14 +26,14 @@ STILLS = {"thumbnail": ("webp", "image/webp"), "spritesheet": ("jpg", "image/jpe
 
 
 @dataclass(frozen=True)
-class Call:
+class Incoming:
     """One request on its way to a protocol, with the faults that befall it."""
 
     request: web.Request
     taken: Taken
 
 
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+Handler = Callable[[Incoming], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Core:
             (credential or "").encode("utf-8", "surrogateescape"), self._key.encode()
         )
 
-    async def accept(self, call: Call, order: Order) -> Job:
+    async def accept(self, call: Incoming, order: Order) -> BookedJob:
         """Checks the image, enters the job in the books and starts to draw it. Raises Refusal."""
         image = None
         if order.image is not None:
@@ -104,20 +104,20 @@ class Core:
             self._let_go(old)
         return job
 
-    def find(self, job_id: str, protocol: str) -> Job | None:
+    def find(self, job_id: str, protocol: str) -> BookedJob | None:
         job = self.books.find(job_id)
         return job if job is not None and job.order.protocol == protocol else None
 
-    async def image_of(self, job: Job) -> bytes | None:
+    async def image_of(self, job: BookedJob) -> bytes | None:
         """The reference image that the job came with."""
         return None if job.image is None else await asyncio.to_thread(job.image.read_bytes)
 
-    def remove(self, job: Job) -> None:
+    def remove(self, job: BookedJob) -> None:
         """Stops the job if it still runs; it stays in the statistics and stays charged."""
         job.deleted = True
         self._let_go(job)
 
-    async def send(self, call: Call, job: Job, variant: str = "video") -> web.StreamResponse:
+    async def send(self, call: Incoming, job: BookedJob, variant: str = "video") -> web.StreamResponse:
         """The finished job's file. The caller has checked that it succeeded."""
         if job.render is None or self.books.progress(job).state is not State.SUCCEEDED:
             raise ValueError(f"job {job.id} has no file")
@@ -144,7 +144,7 @@ class Core:
         path.write_bytes(data)
         return path
 
-    def _let_go(self, job: Job) -> None:
+    def _let_go(self, job: BookedJob) -> None:
         if job.render is not None:
             self._studio.release(job.render)
             job.render = None

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from .animatic import Shot
+from .animatic import Segment
 from .refusal import Refusal, invalid
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
@@ -126,7 +126,7 @@ def size_of(fields: Fields, default: tuple[int, int]) -> tuple[int, int]:
     return sides
 
 
-def shots_of(fields: Fields) -> tuple[Shot, ...]:
+def shots_of(fields: Fields) -> tuple[Segment, ...]:
     """``[{"text": ..., "seconds": ...}]``, as JSON or, in a form, as JSON text."""
     value = fields.get("shots")
     if value is None or value == "":
@@ -141,7 +141,7 @@ def shots_of(fields: Fields) -> tuple[Shot, ...]:
     return tuple(_shot(entry, number) for number, entry in enumerate(value, 1))
 
 
-def _shot(entry: object, number: int) -> Shot:
+def _shot(entry: object, number: int) -> Segment:
     text, seconds = (entry.get("text"), entry.get("seconds")) if isinstance(entry, dict) else (None, None)
     try:
         length = math.nan if isinstance(seconds, bool) else float(seconds)  # type: ignore[arg-type]
@@ -149,7 +149,7 @@ def _shot(entry: object, number: int) -> Shot:
         length = math.nan
     if not isinstance(text, str) or not 0 < length <= 3600:
         raise invalid("shots", f"Invalid value for 'shots': shot {number} needs a text and a number of seconds.")
-    return Shot(text[:MAX_PROMPT_CHARS], length)
+    return Segment(text[:MAX_PROMPT_CHARS], length)
 
 
 def image_of(fields: Fields, name: str) -> bytes | None:

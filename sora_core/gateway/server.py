@@ -13,11 +13,11 @@ from aiohttp import web
 from ..clock import SystemClock
 from ..errors import InvalidRequest, StorageError
 from .core import Core
+from .deviations import wires
 from .dispatch import Dispatcher
 from .faults import FaultBox, FaultRule, parse_faults
 from .forms import MAX_BODY_BYTES
 from .listening import settle, stop_accepting
-from .wire import wires
 
 _SHUTDOWN_SECONDS = 0.5
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from gateway_desk import Desk
+from gateway_caller import Caller
 
 from sora_core.gateway import Gateway
 
@@ -28,7 +28,7 @@ REQUESTS = {
 
 @pytest.mark.parametrize("case", REQUESTS)
 async def test_a_client_that_resets_the_connection_leaves_no_traceback(
-    case: str, gateway: Gateway, desk: Desk, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    case: str, gateway: Gateway, caller: Caller, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
     where = urlsplit(gateway.url)
@@ -44,4 +44,4 @@ async def test_a_client_that_resets_the_connection_leaves_no_traceback(
     writer.transport.abort()
     await asyncio.sleep(0.6)  # the stream's next word is due by then
     assert [record.getMessage() for record in caplog.records] == []
-    assert (await desk.stats())["charges"] == (1 if "stream" in case else 0)
+    assert (await caller.stats())["charges"] == (1 if "stream" in case else 0)
