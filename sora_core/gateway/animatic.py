@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+MAX_SHOTS = 100
+
 _SHOT = re.compile(
     r"^[ \t]*Shot[ \t]+\d+[ \t]*:[ \t]*\r?\n"
     r"[ \t]*duration:[ \t]*(?P<seconds>\d+(?:\.\d+)?)[ \t]*s(?:ec(?:onds?)?)?[ \t]*\r?\n"

@@ -131,6 +131,12 @@ class Books:
         job = self._jobs.get(job_id)
         return None if job is None or job.deleted else job
 
+    def active(self) -> int:
+        """How many have not ended; at most all of them are looked at, and only when there are many."""
+        if len(self._jobs) <= MAX_JOBS:
+            return 0
+        return sum(not self.progress(job).state.terminal for job in self._jobs.values())
+
     def newest_first(self, protocol: str) -> list[BookedJob]:
         jobs = [job for job in self._jobs.values() if job.order.protocol == protocol and not job.deleted]
         return jobs[::-1]

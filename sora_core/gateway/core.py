@@ -15,12 +15,15 @@ from aiohttp import web
 
 from ..clock import Clock
 from ..models import State
-from .animatic import Animatic, shots_of_prompt
+from .animatic import MAX_SHOTS, Animatic, shots_of_prompt
 from .books import BookedJob, Books, Fate, Order
 from .faults import FaultBox, Taken
 from .files import FileAnswer
+from .forms import check_image_size
 from .refusal import Refusal, invalid
 from .studio import Studio
+
+MAX_ACTIVE = 2000  # jobs that have not ended: nothing takes them out of the books
 
 STILLS = {"thumbnail": ("webp", "image/webp"), "spritesheet": ("jpg", "image/jpeg")}
 
@@ -87,9 +90,15 @@ class Core:
         )
 
     async def accept(self, call: Incoming, order: Order) -> BookedJob:
-        """Checks the image, enters the job in the books and starts to draw it. Raises Refusal."""
+        """Checks the order, enters the job in the books and starts to draw it. Raises Refusal."""
+        if self.books.active() >= MAX_ACTIVE:
+            raise Refusal(429, f"{MAX_ACTIVE} jobs are unfinished; wait for some of them to end.", code="too_many_jobs")
+        animatic = _animatic(order)
+        if len(animatic.shots) > MAX_SHOTS:
+            raise invalid("prompt", f"Invalid 'prompt': {len(animatic.shots)} shots; {MAX_SHOTS} are the most.")
         image = None
         if order.image is not None:
+            check_image_size("input_reference", order.image)
             image = await asyncio.to_thread(self._keep_image, order.image)
             self._image_users[image] += 1
         fate = _fate(call.taken)
@@ -97,7 +106,7 @@ class Core:
             replace(order, image=None),
             image=image,
             fate=fate,
-            render=self._studio.order(_animatic(order)) if fate is None or fate.passes else None,
+            render=self._studio.order(animatic) if fate is None or fate.passes else None,
             idempotency_key=call.request.headers.get("Idempotency-Key"),
         )
         for old in self.books.oldest_superfluous():

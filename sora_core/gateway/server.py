@@ -17,6 +17,7 @@ from .deviations import wires
 from .dispatch import Dispatcher
 from .faults import FaultBox, FaultRule, parse_faults
 from .forms import MAX_BODY_BYTES
+from .hosts import only_named
 from .listening import settle, stop_accepting
 
 _SHUTDOWN_SECONDS = 0.5
@@ -25,8 +26,8 @@ _SHUTDOWN_SECONDS = 0.5
 class Gateway:
     """``async with`` is not needed: ``start``, then ``stop``, in the same event loop, whichever that is.
 
-    ``key`` must come with every request of a protocol, ``admin_key`` with those below ``/_gateway``; None asks
-    for none. ``speed`` divides the time that jobs take. Files go to ``workdir``, or to a temporary folder that
+    ``key`` must come with every request of a protocol, ``admin_key`` as Bearer with those below ``/_gateway``; None
+    asks for none. ``speed`` divides the time that jobs take. Files go to ``workdir``, or to a temporary folder that
     ``stop`` removes.
     """
 
@@ -76,7 +77,7 @@ class Gateway:
         core = self._core = Core(
             folder=self._folder(), clock=SystemClock(), speed=self._speed, faults=self._faults, key=self._key
         )
-        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[only_named({host})])
         dispatcher = Dispatcher(core)
         for wire in wires(core):
             dispatcher.mount(app, wire)
@@ -141,6 +142,8 @@ class Gateway:
 
     async def _set_faults(self, request: web.Request) -> web.Response:
         core = self._admin(request)
+        if request.content_type != "application/json":  # which no page of another site can send unasked
+            return web.json_response({"error": "Content-Type must be application/json"}, status=415)
         try:
             rules, seed = parse_faults(await request.read())
         except InvalidRequest as error:

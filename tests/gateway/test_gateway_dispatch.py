@@ -18,11 +18,12 @@ from sora_core.gateway import Gateway
 TALK = b'{"model": "sora2-landscape", "stream": true, "messages": [{"role": "user", "content": "a fox"}]}'
 # what the client has sent, and what it has read, when it resets the connection
 REQUESTS = {
-    "in the middle of its request": b"POST /openai/v1/videos HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    "in the middle of its request": b"POST /openai/v1/videos HTTP/1.1\r\n"
+    b"Host: 127.0.0.1\r\nContent-Type: application/json\r\n"
     b"Content-Length: 5000\r\n\r\n{",
-    "in the middle of a stream": b"POST /skyriff/v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+    "in the middle of a stream": b"POST /skyriff/v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(TALK), TALK),
-    "before the answer": b"GET /_gateway/stats HTTP/1.1\r\nHost: x\r\n\r\n",
+    "before the answer": b"GET /_gateway/stats HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
 }
 
 

@@ -13,6 +13,7 @@ from ...models import State
 from ..books import BookedJob
 from ..core import Core, Incoming, Route
 from ..forms import Fields, read_fields
+from ..recent import Recent
 from ..refusal import Refusal
 from ..wire.openai import STATUS, OpenAIWire
 from ._dialect import Dialect, FastApi, Invalid, inline_image, wrong_method
@@ -221,7 +222,7 @@ class LocalAI(Dialect):
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)
-        self._pictures: dict[str, bytes] = {}
+        self._pictures: Recent[bytes] = Recent()
 
     def routes(self) -> tuple[Route, ...]:
         return (

@@ -15,6 +15,7 @@ from ...models import State
 from ..books import BookedJob, Order
 from ..core import Core, Incoming, Route
 from ..forms import MAX_SEED, Fields, prompt_of, read_fields, size_of, text_of, whole_of
+from ..recent import Recent
 from ..refusal import Refusal, invalid
 
 NAMES = frozenset(("character", "retrieve_character", "picture", "chat"))
@@ -40,7 +41,7 @@ class BesideVideos:
     def __init__(self, core: Core, protocol: str) -> None:
         self._core = core
         self._protocol = protocol
-        self._characters: dict[str, dict[str, Any]] = {}
+        self._characters: Recent[dict[str, Any]] = Recent()
 
     def routes(self) -> tuple[Route, ...]:
         return (

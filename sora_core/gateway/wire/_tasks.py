@@ -14,6 +14,7 @@ from ...models import State
 from ..books import BookedJob, Order
 from ..core import Core, Incoming
 from ..forms import Fields, image_of, read_fields
+from ..recent import Recent
 from ..refusal import Refusal, invalid
 from ._base import BaseWire
 
@@ -173,8 +174,9 @@ class Lateness:
     """Counts the polls of finished jobs, for servers that say SUCCESS before they know the link."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+        self._seen: Recent[int] = Recent()
 
     def has_link(self, job: BookedJob) -> bool:
-        seen = self._seen[job.id] = self._seen.get(job.id, 0) + 1
+        seen = self._seen.get(job.id, 0) + 1
+        self._seen[job.id] = seen
         return seen > LATE_POLLS

@@ -12,6 +12,7 @@ from ...models import State
 from ..books import HARD_LIMIT_USD, BookedJob, Order
 from ..core import Core, Incoming, Route
 from ..forms import prompt_of
+from ..recent import Recent
 from ..refusal import Refusal, invalid
 from . import _tasks as tasks
 
@@ -37,7 +38,7 @@ class ShenmaWire(tasks.TaskWire):
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)
-        self._private: set[str] = set()
+        self._private: Recent[bool] = Recent()
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -79,7 +80,7 @@ class ShenmaWire(tasks.TaskWire):
         order = Order(PROTOCOL, prompt_of(fields), model, seconds, width, height, image=image)
         job = await self._core.accept(call, order)
         if private:
-            self._private.add(job.id)
+            self._private[job.id] = True
         return self._created(job)
 
     async def remix(self, call: Incoming) -> web.StreamResponse:

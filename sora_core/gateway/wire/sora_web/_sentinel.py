@@ -16,9 +16,9 @@ from aiohttp import web
 
 from ...core import Core, Incoming, Route
 from ...forms import Fields
+from ...recent import Recent
 from ...refusal import Refusal
 from ._dialect import Dialect
-from ._site import Recent
 from ._tokens import check_headers
 
 FLOW = "sora_2_create_task__auto"

@@ -11,7 +11,6 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TypeVar
 from urllib.parse import quote
 
 from aiohttp import web
@@ -20,28 +19,14 @@ from ....models import State
 from ...books import BookedJob, JobProgress
 from ...core import Core, Incoming
 from ...forms import Fields
+from ...recent import Recent
 from ...refusal import Refusal, invalid
 from .. import _tasks as tasks
 from ._dialect import PROTOCOL, Dialect
 from ._refusals import StorageRefusal
 
-_V = TypeVar("_V")
-_KEPT = 1000
 _KEPT_FILES = 64
 _TICK_SECONDS = 0.02
-
-
-class Recent(dict[str, _V]):
-    """Forgets the oldest beyond ``most``."""
-
-    def __init__(self, most: int = _KEPT) -> None:
-        super().__init__()
-        self._most = most
-
-    def __setitem__(self, name: str, value: _V) -> None:
-        super().__setitem__(name, value)
-        if len(self) > self._most:
-            del self[next(iter(self))]
 
 
 @dataclass

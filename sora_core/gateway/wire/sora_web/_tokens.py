@@ -13,11 +13,12 @@ from typing import Any
 from aiohttp import web
 
 from ...core import Core, Incoming, Route
+from ...recent import Recent
 from ...refusal import Refusal
 from .. import _tasks as tasks
 from ._dialect import Dialect
 from ._refusals import INVALIDATED, OAuthRefusal, unauthorized
-from ._site import Recent, iso, origin
+from ._site import iso, origin
 
 CLIENTS = {
     "app_LlGpXReQgckcGGUo2JrYvtJK": "com.openai.chat://auth0.openai.com/ios/com.openai.chat/callback",

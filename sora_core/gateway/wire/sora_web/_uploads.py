@@ -9,9 +9,10 @@ from typing import Any
 from aiohttp import web
 
 from ...core import Incoming, Route
-from ...forms import Fields, read_fields
+from ...forms import Fields, check_image_size, read_fields
+from ...recent import Recent
 from ...refusal import Refusal, invalid
-from ._site import Recent, Site
+from ._site import Site
 
 PICTURES = ("image/png", "image/jpeg", "image/webp")
 
@@ -66,6 +67,7 @@ async def form_of(call: Incoming, kinds: tuple[str, ...], *names: str) -> tuple[
 
 
 async def _check_picture(data: bytes) -> None:
+    check_image_size("file", data)
     from ...render.picture import load
 
     try:
