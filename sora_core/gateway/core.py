@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -17,12 +18,14 @@ from ..clock import Clock
 from ..models import State
 from .animatic import MAX_SHOTS, Animatic, shots_of_prompt
 from .books import BookedJob, Books, Fate, Order
+from .clips import DrawnClips
 from .faults import FaultBox, Taken
 from .files import FileAnswer
 from .forms import check_image_size
 from .refusal import Refusal, invalid
 from .studio import Studio
 
+CACHE_VARIABLE = "SORA_PREVIEW_CACHE"  # a folder: clips are drawn once, also for gateways to come
 MAX_ACTIVE = 2000  # jobs that have not ended: nothing takes them out of the books
 
 STILLS = {"thumbnail": ("webp", "image/webp"), "spritesheet": ("jpg", "image/jpeg")}
@@ -79,7 +82,8 @@ class Core:
         self.clock = clock
         self.books = Books(clock, speed)
         self.faults = faults
-        self._studio = Studio(folder, clock)
+        cache = os.environ.get(CACHE_VARIABLE, "").strip()
+        self._studio = Studio(folder, clock, DrawnClips(Path(cache)) if cache else None)
         self._image_users: Counter[Path] = Counter()
         self._still_lock = asyncio.Lock()
 
