@@ -10,7 +10,8 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Callable, Coroutine
+import weakref
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -70,6 +71,7 @@ class Engine:
         self._owner: Owner | None = None
         self._running_jobs: RunningJobs | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self._handles: weakref.WeakSet[Handle[Any]] = weakref.WeakSet()
 
     @property
     def ledger(self) -> Ledger:
@@ -356,12 +358,27 @@ class Engine:
             return self._parts
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> Handle[T]:
-        return Handle(self._spun().loop, work)
+        with self._lock:
+            handle = Handle(self._spun().loop, work)
+            self._handles.add(handle)
+            return handle
 
     async def _wind_down(self, parts: _Parts) -> None:
+        """Ends whatever is at work before its connections are closed: one that is opened later, nobody would close."""
+        for handle in list(self._handles):
+            await handle.end()
+        await _end(self._background)
         if self._running_jobs:
             await self._running_jobs.aclose()
-        await parts.connections.aclose()
+        await parts.connections.aclose()  # where the renewal of a token that has begun comes to its end
+        await _end(asyncio.all_tasks() - {asyncio.current_task()})
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    left = [task for task in tasks if task]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def _delivery(job: Job, worked: bool) -> Delivery:

@@ -9,15 +9,15 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_desk import SMALL, Desk
+from gateway_caller import SMALL, Caller
 from PIL import Image
 
 ROOT = "/openai/v1"
 
 
-async def clip(desk: Desk, seconds: int) -> bytes:
-    video = await desk.completed(seconds=str(seconds), size="64x64")
-    return (await desk.content(video["id"])).content
+async def clip(caller: Caller, seconds: int) -> bytes:
+    video = await caller.completed(seconds=str(seconds), size="64x64")
+    return (await caller.content(video["id"])).content
 
 
 async def character(http: httpx.AsyncClient, data: bytes, name: str = "Mia") -> httpx.Response:
@@ -32,29 +32,31 @@ def error(reply: httpx.Response) -> dict[str, Any]:
 
 
 async def test_a_character_is_made_of_a_clip_found_again_and_drawn_where_it_is_asked_for(
-    desk: Desk, http: httpx.AsyncClient
+    caller: Caller, http: httpx.AsyncClient
 ) -> None:
-    data = await clip(desk, 3)
-    before = (await desk.stats())["charges"]
+    data = await clip(caller, 3)
+    before = (await caller.stats())["charges"]
     made = (await character(http, data)).json()
     assert (made["object"], made["name"]) == ("character", "Mia")
     assert (await http.get(f"{ROOT}/videos/characters/{made['id']}")).json() == made
-    assert (await desk.stats())["charges"] == before + 1
+    assert (await caller.stats())["charges"] == before + 1
     named = [{"id": made["id"]}]
     reply = await http.post(f"{ROOT}/videos", json={**SMALL, "characters": named})
     assert reply.status_code == 200, reply.text
-    await desk.create(characters=json.dumps(named))
-    assert [job["cast"] for job in (await desk.stats())["jobs"][-2:]] == ["Mia", "Mia"]
+    await caller.create(characters=json.dumps(named))
+    assert [job["cast"] for job in (await caller.stats())["jobs"][-2:]] == ["Mia", "Mia"]
 
 
 @pytest.mark.parametrize("seconds", [1, 6])
-async def test_a_clip_of_another_length_makes_no_character(desk: Desk, http: httpx.AsyncClient, seconds: int) -> None:
-    data = await clip(desk, seconds)
-    before = (await desk.stats())["charges"]
+async def test_a_clip_of_another_length_makes_no_character(
+    caller: Caller, http: httpx.AsyncClient, seconds: int
+) -> None:
+    data = await clip(caller, seconds)
+    before = (await caller.stats())["charges"]
     reply = await character(http, data)
     assert reply.status_code == 400
     assert "2 to 4 seconds" in error(reply)["message"]
-    assert (await desk.stats())["charges"] == before
+    assert (await caller.stats())["charges"] == before
 
 
 WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
@@ -88,13 +90,13 @@ WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", WRONG)
 async def test_what_is_wrong_is_refused_by_name_and_costs_nothing(
-    desk: Desk, http: httpx.AsyncClient, case: str
+    caller: Caller, http: httpx.AsyncClient, case: str
 ) -> None:
     path, body, param = WRONG[case]
     reply = await http.post(ROOT + path, **body)
     assert reply.status_code == 400, reply.text
     assert error(reply)["param"] == param
-    assert (await desk.stats())["charges"] == 0
+    assert (await caller.stats())["charges"] == 0
 
 
 async def test_an_unknown_character_is_not_found(http: httpx.AsyncClient) -> None:
@@ -104,14 +106,14 @@ async def test_an_unknown_character_is_not_found(http: httpx.AsyncClient) -> Non
 
 @pytest.mark.parametrize(("size", "sides"), [("160x96", (160, 96)), ("auto", (1024, 1024))])
 async def test_a_picture_is_a_png_of_the_size_that_is_asked_for(
-    desk: Desk, http: httpx.AsyncClient, size: str, sides: tuple[int, int]
+    caller: Caller, http: httpx.AsyncClient, size: str, sides: tuple[int, int]
 ) -> None:
     reply = await http.post(f"{ROOT}/images/generations", json={"prompt": "a lighthouse", "size": size})
     (data,) = reply.json()["data"]
     with Image.open(io.BytesIO(base64.b64decode(data["b64_json"]))) as picture:
         assert (picture.format, picture.size) == ("PNG", sides)
         assert len(picture.convert("RGB").getcolors(2**20) or range(99)) > 20  # something is drawn on it
-    assert (await desk.stats())["charges"] == 1
+    assert (await caller.stats())["charges"] == 1
     assert (await http.get(f"{ROOT}/videos")).json()["data"] == []
 
 
@@ -121,7 +123,7 @@ def chat(system: str, prompt: str) -> dict[str, Any]:
 
 
 async def test_a_chat_writes_the_prompt_out_the_same_every_time_and_says_that_no_model_did(
-    desk: Desk, http: httpx.AsyncClient
+    caller: Caller, http: httpx.AsyncClient
 ) -> None:
     texts = []
     for system in ("in one sentence", "in one sentence", "about 80 words", "about 200 words, in 8 seconds"):
@@ -132,11 +134,11 @@ async def test_a_chat_writes_the_prompt_out_the_same_every_time_and_says_that_no
     assert len(texts[1]) < len(texts[2]) < len(texts[3])
     assert all(text.startswith("a cat. ") and "no model wrote them" in text for text in texts)
     assert "within 8 seconds" in texts[3]
-    assert (await desk.stats())["charges"] == 4
+    assert (await caller.stats())["charges"] == 4
 
 
-async def test_a_creation_that_fails_is_an_error_and_no_result(desk: Desk, http: httpx.AsyncClient) -> None:
-    await desk.faults({"on": "create", "do": "fail", "code": "moderation_blocked", "message": "No."})
+async def test_a_creation_that_fails_is_an_error_and_no_result(caller: Caller, http: httpx.AsyncClient) -> None:
+    await caller.faults({"on": "create", "do": "fail", "code": "moderation_blocked", "message": "No."})
     reply = await http.post(f"{ROOT}/images/generations", json={"prompt": "x", "size": "64x64"})
     assert (reply.status_code, error(reply)["code"]) == (400, "moderation_blocked")
 

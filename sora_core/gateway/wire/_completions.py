@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ..core import Call
+from ..core import Incoming
 from ..forms import Fields
 from ..refusal import Refusal, invalid
 
@@ -67,9 +67,13 @@ def error_of(refusal: Refusal) -> dict[str, Any]:
 class Stream:
     """An answer of chunks: `data: {…}` events up to `data: [DONE]`."""
 
-    def __init__(self, call: Call, call_id: str, model: str) -> None:
+    def __init__(self, call: Incoming, call_id: str, model: str) -> None:
         self._request = call.request
-        self._head = {"id": f"chatcmpl-{call_id}", "object": "chat.completion.chunk", "created": int(time.time())}
+        self._head = {
+            "id": f"chatcmpl-{call_id}",
+            "object": "chat.completion.chunk",
+            "created": int(time.time()),
+        }
         self._model = model
         self.response = web.StreamResponse(headers={"Cache-Control": "no-cache"})
         self.response.content_type = "text/event-stream"

@@ -1,20 +1,21 @@
-"""What the deviating servers of the OpenAI protocol share in the gateway."""
+"""What the servers that deviate from the OpenAI protocol share."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
+from typing import Any
 
 from aiohttp import web
 
 from ...models import State
-from ..books import Job, Progress
-from ..core import Call, Core, Route
+from ..books import BookedJob, JobProgress
+from ..core import Core, Incoming, Route
 from ..forms import Fields
 from ..refusal import Refusal
-from ._openai_more import NAMES, More
-from .openai import OpenAIWire
+from ..wire._beside_videos import NAMES, BesideVideos
+from ..wire.openai import OpenAIWire
 
 _TICK_SECONDS = 0.02
 
@@ -38,7 +39,7 @@ class Dialect(OpenAIWire):
     def __init__(self, core: Core) -> None:
         super().__init__(core)
         self.name = f"openai~{self.dialect}"
-        self._more = More(core, self.name)
+        self._beside = BesideVideos(core, self.name)
         prefix = f"/openai~{self.dialect}"
         self.mounts = (prefix + self.root, prefix) if self.root == "/v1" else (prefix + self.root,)
 
@@ -51,13 +52,13 @@ class Dialect(OpenAIWire):
     def without(self, *names: str) -> tuple[Route, ...]:
         return tuple(route for route in Dialect.routes(self) if route.name not in names)
 
-    async def openapi(self, call: Call) -> web.StreamResponse:
+    async def openapi(self, call: Incoming) -> web.StreamResponse:
         if not self.title:
             raise Refusal(404, "Not Found")
         paths: dict[str, object] = {f"/v1{route.path}": {} for route in self.routes()}
         return web.json_response({"openapi": "3.1.0", "info": {"title": self.title, "version": "1"}, "paths": paths})
 
-    async def end(self, job: Job) -> Progress:
+    async def end(self, job: BookedJob) -> JobProgress:
         """Waits for the job; the way of servers that answer with the video."""
         while True:
             progress = self._core.books.progress(job)
@@ -65,19 +66,18 @@ class Dialect(OpenAIWire):
                 return progress
             await asyncio.sleep(progress.poll_after or _TICK_SECONDS)
 
-    def state(self, job: Job) -> State:
+    def state(self, job: BookedJob) -> State:
         return self._core.books.progress(job).state
 
 
 class FastApi(Dialect):
     """Refusals as ``{"detail": ...}``."""
 
-    def refuse(self, refusal: Refusal) -> web.Response:
-        detail = refusal.detail if isinstance(refusal, Invalid) else refusal.message
-        return web.json_response({"detail": detail}, status=refusal.status, headers=refusal.headers)
+    def error(self, refusal: Refusal) -> Any:
+        return {"detail": refusal.detail if isinstance(refusal, Invalid) else refusal.message}
 
 
-async def wrong_method(call: Call) -> web.StreamResponse:
+async def wrong_method(call: Incoming) -> web.StreamResponse:
     raise Refusal(405, "Method Not Allowed")
 
 

@@ -12,9 +12,10 @@ from typing import Any
 from aiohttp import web
 
 from ...models import State
-from ..books import Job, Order
-from ..core import Call, Core, Route
+from ..books import BookedJob, Order
+from ..core import Core, Incoming, Route
 from ..forms import MAX_SEED, Fields, prompt_of, read_fields, size_of, text_of, whole_of
+from ..recent import Recent
 from ..refusal import Refusal, invalid
 
 NAMES = frozenset(("character", "retrieve_character", "picture", "chat"))
@@ -34,13 +35,13 @@ _ADDITIONS = (
 )
 
 
-class More:
+class BesideVideos:
     """Handlers of one wire; they charge once for each accepted creation, as those of videos do."""
 
     def __init__(self, core: Core, protocol: str) -> None:
         self._core = core
         self._protocol = protocol
-        self._characters: dict[str, dict[str, Any]] = {}
+        self._characters: Recent[dict[str, Any]] = Recent()
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -70,7 +71,7 @@ class More:
             raise invalid("characters", f"Invalid value for 'characters': there is no character {given!r:.80}.")
         return self._characters[given]
 
-    async def create_character(self, call: Call) -> web.StreamResponse:
+    async def create_character(self, call: Incoming) -> web.StreamResponse:
         fields = await read_fields(call.request)
         name, clip = text_of(fields, "name").strip(), fields.get("video")
         if not name or len(name) > _NAME_CHARS:
@@ -91,18 +92,18 @@ class More:
         self._characters[entry["id"]] = entry
         return web.json_response(entry)
 
-    async def retrieve_character(self, call: Call) -> web.StreamResponse:
+    async def retrieve_character(self, call: Incoming) -> web.StreamResponse:
         given = call.request.match_info["id"]
         if given not in self._characters:
             raise Refusal(404, f"Character with id '{given:.120}' not found.", code="character_not_found")
         return web.json_response(self._characters[given])
 
-    async def create_picture(self, call: Call) -> web.StreamResponse:
+    async def create_picture(self, call: Incoming) -> web.StreamResponse:
         job, picture = await self.picture(call)
         data = [{"b64_json": base64.b64encode(picture).decode("ascii"), "revised_prompt": job.order.prompt}]
         return web.json_response({"created": int(job.created_at), "data": data, "output_format": "png"})
 
-    async def picture(self, call: Call) -> tuple[Job, bytes]:
+    async def picture(self, call: Incoming) -> tuple[BookedJob, bytes]:
         """Draws what is asked for and gives it as a PNG."""
         from ..render import stills
 
@@ -128,7 +129,7 @@ class More:
             raise Refusal(500, "The picture is gone.", code="server_error")
         return job, await asyncio.to_thread(stills.picture, job.render.path)
 
-    async def chat(self, call: Call) -> web.StreamResponse:
+    async def chat(self, call: Incoming) -> web.StreamResponse:
         fields = await read_fields(call.request)
         model = text_of(fields, "model")
         if not model:
@@ -146,11 +147,11 @@ class More:
             }
         )
 
-    async def _made(self, call: Call, prompt: str, what: str) -> Job:
+    async def _made(self, call: Incoming, prompt: str, what: str) -> BookedJob:
         order = Order(f"{self._protocol}-{what}", prompt, model="", seconds=1, width=_SIDE, height=_SIDE)
         return await self._ended(await self._core.accept(call, order))
 
-    async def _ended(self, job: Job) -> Job:
+    async def _ended(self, job: BookedJob) -> BookedJob:
         """Waits for the job. Raises Refusal for one that fails."""
         while True:
             progress = self._core.books.progress(job)

@@ -61,7 +61,7 @@ def solved(seed: str, difficulty: str) -> str:
     raise AssertionError("not solved")
 
 
-class SoraDesk:
+class SoraWebCaller:
     """One account of one dialect, signed in with an access token."""
 
     def __init__(self, http: httpx.AsyncClient, mount: str = "/sora-web", access: str = ACCESS) -> None:

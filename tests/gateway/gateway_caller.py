@@ -10,7 +10,7 @@ import httpx
 SMALL = {"prompt": "a lighthouse in fog", "seconds": "1", "size": "128x96"}
 
 
-class Desk:
+class Caller:
     """The OpenAI protocol without a client library."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:

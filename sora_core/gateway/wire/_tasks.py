@@ -1,4 +1,4 @@
-"""What the JSON protocols of the relays share in the gateway: strict fields, ids, links, characters."""
+"""Tasks as relays keep them: strict JSON fields, ids and links of tasks, characters made of clips."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any, ClassVar
 from aiohttp import web
 
 from ...models import State
-from ..books import Job, Order
-from ..core import Call, Core
-from ..forms import Fields, bearer_key, image_of, read_fields
+from ..books import BookedJob, Order
+from ..core import Core, Incoming
+from ..forms import Fields, image_of, read_fields
+from ..recent import Recent
 from ..refusal import Refusal, invalid
+from ._base import BaseWire
 
 MODELS = ("sora-2", "sora-2-pro")
 DURATIONS = (10, 15, 25)
@@ -30,20 +32,17 @@ _CHARACTER_SIDE = 64  # a character is a job that draws a small picture nobody a
 _TIMESTAMPS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*,\s*(\d+(?:\.\d+)?)\s*")
 
 
-class RelayWire:
-    """What a relay's wire begins with: its protocol in one of the dialects, each mounted below a name of its own."""
+class TaskWire(BaseWire):
+    """A relay's protocol below its name; one that deviates has a ``dialect`` and lies below ``PROTOCOL~DIALECT``."""
 
     protocol: ClassVar[str]
+    dialect: ClassVar[str] = ""
     roots: ClassVar[tuple[str, ...]] = ("",)  # below that name
 
-    def __init__(self, core: Core, dialect: str = "") -> None:
-        self._core = core
-        self._dialect = dialect
-        self.name = f"{self.protocol}~{dialect}" if dialect else self.protocol
-        self.mounts: tuple[str, ...] = tuple(f"/{self.name}{root}" for root in self.roots)
-
-    def credential(self, request: web.Request) -> str | None:
-        return bearer_key(request)
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self.name = f"{self.protocol}~{self.dialect}" if self.dialect else self.protocol
+        self.mounts = tuple(f"/{self.name}{root}" for root in self.roots)
 
 
 async def read_json(request: web.Request) -> Fields:
@@ -110,23 +109,23 @@ def timestamps_of(fields: Mapping[str, Any]) -> tuple[float, float]:
     return start, end
 
 
-def task_id(job: Job) -> str:
+def task_id(job: BookedJob) -> str:
     """The job's id as these servers write it."""
     return str(uuid.UUID(job.id.removeprefix("video_")))
 
 
-def find(core: Core, given: str, protocol: str) -> Job | None:
+def find(core: Core, given: str, protocol: str) -> BookedJob | None:
     try:
         return core.find(f"video_{uuid.UUID(given).hex}", protocol)
     except ValueError:
         return None
 
 
-def link(call: Call, mount: str, job: Job) -> str:
+def link(call: Incoming, mount: str, job: BookedJob) -> str:
     return f"{call.request.scheme}://{call.request.host}{mount}/files/{task_id(job)}.mp4"
 
 
-async def send_file(core: Core, call: Call, protocol: str) -> web.StreamResponse:
+async def send_file(core: Core, call: Incoming, protocol: str) -> web.StreamResponse:
     """What a link of a finished job leads to."""
     job = find(core, call.request.match_info["id"], protocol)
     if job is None or core.books.progress(job).state is not State.SUCCEEDED:
@@ -134,7 +133,7 @@ async def send_file(core: Core, call: Call, protocol: str) -> web.StreamResponse
     return await core.send(call, job)
 
 
-async def enter_character(core: Core, call: Call, fields: Fields, protocol: str) -> Job:
+async def enter_character(core: Core, call: Incoming, fields: Fields, protocol: str) -> BookedJob:
     """Makes a character of a clip or of a finished job of the protocol, and charges for it."""
     start, end = timestamps_of(fields)
     url, task = fields.get("url"), fields.get("from_task")
@@ -160,7 +159,7 @@ def character_protocol(protocol: str) -> str:
     return f"{protocol}-character"
 
 
-def character(job: Job) -> dict[str, Any]:
+def character(job: BookedJob) -> dict[str, Any]:
     """The finished character, as the job's number and id make it."""
     name = f"{job.id[6:15]}.preview{job.number}"
     return {
@@ -175,8 +174,9 @@ class Lateness:
     """Counts the polls of finished jobs, for servers that say SUCCESS before they know the link."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
+        self._seen: Recent[int] = Recent()
 
-    def has_link(self, job: Job) -> bool:
-        seen = self._seen[job.id] = self._seen.get(job.id, 0) + 1
+    def has_link(self, job: BookedJob) -> bool:
+        seen = self._seen.get(job.id, 0) + 1
+        self._seen[job.id] = seen
         return seen > LATE_POLLS

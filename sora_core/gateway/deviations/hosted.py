@@ -10,12 +10,13 @@ from typing import Any
 from aiohttp import web
 
 from ...models import State
-from ..books import Job
-from ..core import Call, Core, Route
+from ..books import BookedJob
+from ..core import Core, Incoming, Route
 from ..forms import Fields, read_fields
+from ..recent import Recent
 from ..refusal import Refusal
-from ._openai_dialect import Dialect, FastApi, Invalid, inline_image, wrong_method
-from .openai import STATUS, OpenAIWire
+from ..wire.openai import STATUS, OpenAIWire
+from ._dialect import Dialect, FastApi, Invalid, inline_image, wrong_method
 
 _MAX_ACTIVE = 2  # of Aquiles
 
@@ -35,16 +36,15 @@ class VllmOmni(Dialect):
             *super().routes(),
         )
 
-    def refuse(self, refusal: Refusal) -> web.Response:
+    def error(self, refusal: Refusal) -> Any:
         if isinstance(refusal, Invalid):
-            return web.json_response({"detail": refusal.detail}, status=422)
+            return {"detail": refusal.detail}
         if refusal.status == 401:
-            return web.json_response({"error": "Unauthorized"}, status=401)
+            return {"error": "Unauthorized"}
         kind = {404: "Not Found", 409: "Conflict"}.get(refusal.status, "Bad Request")
-        error = {"message": refusal.message, "type": kind, "param": None, "code": refusal.status}
-        return web.json_response({"error": error}, status=refusal.status, headers=refusal.headers)
+        return {"error": {"message": refusal.message, "type": kind, "param": None, "code": refusal.status}}
 
-    async def read(self, call: Call) -> Fields:
+    async def read(self, call: Incoming) -> Fields:
         if call.request.content_type != "multipart/form-data":
             raise Invalid("prompt", "Field required", "missing")
         fields = await read_fields(call.request)
@@ -55,17 +55,17 @@ class VllmOmni(Dialect):
                 raise Refusal(400, f"Invalid image_reference JSON: {error}") from error
         return fields
 
-    async def sync(self, call: Call) -> web.StreamResponse:
+    async def sync(self, call: Incoming) -> web.StreamResponse:
         job = await self._enter(call)
         progress = await self.end(job)
         if progress.state is not State.SUCCEEDED:
             raise Refusal(500, f"Video generation failed: {progress.message}")
         return await self._core.send(call, job)
 
-    async def version(self, call: Call) -> web.StreamResponse:
+    async def version(self, call: Incoming) -> web.StreamResponse:
         return web.json_response({"version": "0.12.0"})
 
-    async def delete(self, call: Call) -> web.StreamResponse:
+    async def delete(self, call: Incoming) -> web.StreamResponse:
         job = self._find(call)
         was = self.state(job)
         self._core.remove(job)
@@ -73,7 +73,7 @@ class VllmOmni(Dialect):
             raise Refusal(409, "Cancellation in progress; retry to confirm that the job is gone.")
         return web.json_response({"id": job.id, "object": "video.deleted", "deleted": True})
 
-    async def content(self, call: Call) -> web.StreamResponse:
+    async def content(self, call: Incoming) -> web.StreamResponse:
         state = self.state(self._find(call))
         if state is State.FAILED:
             raise Refusal(422, "Video generation failed. Check job status for details.")
@@ -81,7 +81,7 @@ class VllmOmni(Dialect):
             raise Refusal(404, "Generation is still in-progress")
         return await super().content(call)
 
-    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
         video.pop("queue_position", None)
         error = {"code": 500, "message": video["error"]["message"]} if video["error"] else None
@@ -100,7 +100,7 @@ class SGLang(FastApi):
     def routes(self) -> tuple[Route, ...]:
         return (*super().routes(), Route("GET", "/cloud/{id}", "cloud", "content", self.cloud))
 
-    async def read(self, call: Call) -> Fields:
+    async def read(self, call: Incoming) -> Fields:
         fields = await read_fields(call.request)
         if call.request.content_type == "application/json":
             if not isinstance(fields.get("seconds", 4), int):
@@ -110,25 +110,25 @@ class SGLang(FastApi):
             fields["input_reference"] = fields.pop("reference_url", None)
         return fields
 
-    async def delete(self, call: Call) -> web.StreamResponse:
+    async def delete(self, call: Incoming) -> web.StreamResponse:
         video = self._as_json(call, self._find(call))
         await super().delete(call)
         return web.json_response({**video, "status": "deleted", "progress": 0})
 
-    async def content(self, call: Call) -> web.StreamResponse:
+    async def content(self, call: Incoming) -> web.StreamResponse:
         job = self._find(call)
         if self.state(job) is not State.SUCCEEDED:
             raise Refusal(404, "Generation is still in-progress")
         url = self._cloud_url(call, job)
         raise Refusal(400, f"Video has been uploaded to cloud storage. Please use the cloud URL: {url}")
 
-    async def cloud(self, call: Call) -> web.StreamResponse:
+    async def cloud(self, call: Incoming) -> web.StreamResponse:
         return await OpenAIWire.content(self, call)
 
-    def _cloud_url(self, call: Call, job: Job) -> str:
+    def _cloud_url(self, call: Incoming, job: BookedJob) -> str:
         return f"{call.request.scheme}://{call.request.host}{self.mounts[0]}/cloud/{job.id}?sig=a%2Bb"
 
-    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
         video.pop("queue_position", None)
         done, failed = video["status"] == "completed", video["status"] == "failed"
@@ -155,7 +155,7 @@ class TensorRT(FastApi):
     def routes(self) -> tuple[Route, ...]:
         return self.without("list")
 
-    async def read(self, call: Call) -> Fields:
+    async def read(self, call: Incoming) -> Fields:
         if call.request.content_type != "application/json":
             raise Invalid("prompt", "Field required", "missing")
         fields = await read_fields(call.request)
@@ -165,15 +165,15 @@ class TensorRT(FastApi):
         inline_image(fields, "input_reference")
         return fields
 
-    async def create(self, call: Call) -> web.StreamResponse:
+    async def create(self, call: Incoming) -> web.StreamResponse:
         return web.json_response(self._as_json(call, await self._enter(call)), status=202)
 
-    async def content(self, call: Call) -> web.StreamResponse:
+    async def content(self, call: Incoming) -> web.StreamResponse:
         if self.state(self._find(call)) is not State.SUCCEEDED:
             raise Refusal(400, "Video is not ready yet")
         return await super().content(call)
 
-    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
         error = video["error"]["message"] if video["error"] else None
         return {**video, "seconds": float(job.order.seconds), "fps": 24.0, "error": error}
@@ -194,19 +194,19 @@ class Aquiles(FastApi):
             return web.Response(status=302, headers={"Location": "/login"})
         return super().refuse(refusal)
 
-    async def read(self, call: Call) -> Fields:
+    async def read(self, call: Incoming) -> Fields:
         jobs = self._core.books.newest_first(self.name)
         if sum(not self.state(job).terminal for job in jobs) >= _MAX_ACTIVE:
             text = f"The limit of {_MAX_ACTIVE} concurrent tasks has been reached. Please wait for one to complete."
             raise Refusal(503, text)
         return await super().read(call)
 
-    async def content(self, call: Call) -> web.StreamResponse:
+    async def content(self, call: Incoming) -> web.StreamResponse:
         if self.state(self._find(call)) is not State.SUCCEEDED:
             raise Refusal(500, "Internal Server Error")
         return await super().content(call)
 
-    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
         video.pop("queue_position", None)
         running = video["status"] in ("queued", "in_progress")
@@ -222,7 +222,7 @@ class LocalAI(Dialect):
 
     def __init__(self, core: Core) -> None:
         super().__init__(core)
-        self._pictures: dict[str, bytes] = {}
+        self._pictures: Recent[bytes] = Recent()
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -235,7 +235,7 @@ class LocalAI(Dialect):
             Route("GET", "/swagger/doc.json", "openapi", "models", self.openapi),
         )
 
-    async def read(self, call: Call) -> Fields:
+    async def read(self, call: Incoming) -> Fields:
         fields = await read_fields(call.request)
         if call.request.content_type != "application/json" or not fields.get("model"):
             raise Refusal(400, "Bad Request")
@@ -245,7 +245,7 @@ class LocalAI(Dialect):
         fields["seconds"] = max(1, round(fields.pop("num_frames", 64) / (fields.pop("fps", 0) or 16)))
         return fields
 
-    async def create(self, call: Call) -> web.StreamResponse:
+    async def create(self, call: Incoming) -> web.StreamResponse:
         job = await self._enter(call)
         progress = await self.end(job)
         if progress.state is not State.SUCCEEDED:
@@ -253,13 +253,13 @@ class LocalAI(Dialect):
         path = f"{self.mounts[0]}/generated-videos/{job.id}"
         return web.json_response({"created": int(job.created_at), "id": job.id, "data": [{"url": path}]})
 
-    async def create_picture(self, call: Call) -> web.StreamResponse:
-        job, picture = await self._more.picture(call)
+    async def create_picture(self, call: Incoming) -> web.StreamResponse:
+        job, picture = await self._beside.picture(call)
         self._pictures[job.id] = picture
         path = f"{self.mounts[0]}/generated-images/{job.id}"
         return web.json_response({"created": int(job.created_at), "data": [{"url": path}]})
 
-    async def picture_content(self, call: Call) -> web.StreamResponse:
+    async def picture_content(self, call: Incoming) -> web.StreamResponse:
         picture = self._pictures.get(call.request.match_info["id"])
         if picture is None:
             raise Refusal(404, "Not Found")
@@ -280,10 +280,10 @@ class Dynamo(Dialect):
             Route("GET", "/health", "health", "models", self.health),
         )
 
-    async def health(self, call: Call) -> web.StreamResponse:
+    async def health(self, call: Incoming) -> web.StreamResponse:
         return web.json_response({"status": "healthy", "endpoints": ["dyn://x.backend.generate"], "instances": []})
 
-    async def read(self, call: Call) -> Fields:
+    async def read(self, call: Incoming) -> Fields:
         if call.request.content_type != "application/json":
             raise Refusal(415, "Expected request with `Content-Type: application/json`")
         fields = await read_fields(call.request)
@@ -291,7 +291,7 @@ class Dynamo(Dialect):
             raise Refusal(400, "Failed to deserialize the JSON body: model is required, seconds is an i32")
         return {**fields, **fields.pop("nvext", {})}
 
-    async def create(self, call: Call) -> web.StreamResponse:
+    async def create(self, call: Incoming) -> web.StreamResponse:
         job = await self._enter(call)
         progress = await self.end(job)
         done = progress.state is State.SUCCEEDED and job.render is not None
@@ -311,6 +311,6 @@ class Dynamo(Dialect):
         )
 
 
-async def _as_base64(job: Job) -> str:
+async def _as_base64(job: BookedJob) -> str:
     data = await asyncio.to_thread(job.render.path.read_bytes) if job.render else b""
     return base64.b64encode(data).decode()

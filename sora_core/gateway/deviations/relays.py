@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from aiohttp import web
 
 from ...models import State
-from ..books import Job
-from ..core import Call, Route
+from ..books import BookedJob
+from ..core import Incoming, Route
 from ..forms import Fields, read_fields
 from ..refusal import Refusal
-from ._openai_dialect import Dialect
-from .openai import STATUS, OpenAIWire
+from ..wire.openai import STATUS, OpenAIWire
+from ._dialect import Dialect
 
 
 class LiteLLM(Dialect):
@@ -28,16 +29,16 @@ class LiteLLM(Dialect):
     def routes(self) -> tuple[Route, ...]:
         return self.without("delete")
 
-    def refuse(self, refusal: Refusal) -> web.Response:
-        error = {"message": refusal.message, "type": "None", "param": "None", "code": str(refusal.status)}
-        headers = {**refusal.headers, "x-litellm-version": "1.82.6"}
-        return web.json_response({"error": error}, status=refusal.status, headers=headers)
+    error_headers: ClassVar[Mapping[str, str]] = {"x-litellm-version": "1.82.6"}
 
-    async def list_videos(self, call: Call) -> web.StreamResponse:
+    def error(self, refusal: Refusal) -> Any:
+        return {"error": {"message": refusal.message, "type": "None", "param": "None", "code": str(refusal.status)}}
+
+    async def list_videos(self, call: Incoming) -> web.StreamResponse:
         jobs = self._core.books.newest_first(self.name)
         return web.json_response({"object": "list", "data": [{"id": job.id, "status": None} for job in jobs]})
 
-    def _find(self, call: Call) -> Job:
+    def _find(self, call: Incoming) -> BookedJob:
         given = call.request.match_info["id"]
         try:
             inner = base64.b64decode(given.removeprefix("video_"), validate=True).decode()
@@ -48,7 +49,7 @@ class LiteLLM(Dialect):
             raise Refusal(404, f"Video '{given:.80}' not found")
         return job
 
-    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
         inner = f"litellm:custom_llm_provider:openai;model_id:{job.order.model};video_id:{job.id}"
         kept = {name: video[name] for name in ("object", "status", "error")}
@@ -67,27 +68,26 @@ class NewApi(Dialect):
         billing = [route for route in OpenAIWire.routes(self) if route.operation == "quota" or route.name == "remix"]
         return (*self.without("list", "delete"), *billing)
 
-    def refuse(self, refusal: Refusal) -> web.Response:
-        headers = {**refusal.headers, "X-Oneapi-Request-Id": "2026"}
-        if refusal.code == "task_not_exist":
-            body: dict[str, Any] = {"code": refusal.code, "message": refusal.message, "data": None}
-        else:
-            message = f"{refusal.message} (request id: 2026)"
-            body = {"error": {"message": message, "type": "new_api_error", "param": "", "code": refusal.code or ""}}
-        return web.json_response(body, status=refusal.status, headers=headers)
+    error_headers: ClassVar[Mapping[str, str]] = {"X-Oneapi-Request-Id": "2026"}
 
-    async def content(self, call: Call) -> web.StreamResponse:
+    def error(self, refusal: Refusal) -> Any:
+        if refusal.code == "task_not_exist":
+            return {"code": refusal.code, "message": refusal.message, "data": None}
+        message = f"{refusal.message} (request id: 2026)"
+        return {"error": {"message": message, "type": "new_api_error", "param": "", "code": refusal.code or ""}}
+
+    async def content(self, call: Incoming) -> web.StreamResponse:
         if self.state(self._find(call)) is not State.SUCCEEDED:
             raise Refusal(400, "Task is not completed yet, current status: IN_PROGRESS", code="invalid_request_error")
         return await super().content(call)
 
-    def _find(self, call: Call) -> Job:
+    def _find(self, call: Incoming) -> BookedJob:
         job = self._core.find(call.request.match_info["id"], self.name)
         if job is None:
             raise Refusal(400, "task_not_exist", code="task_not_exist")
         return job
 
-    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
         video.pop("queue_position", None)
         if video["status"] == "queued":
@@ -103,17 +103,13 @@ class Azure(Dialect):
     dialect = "azure"
     root = "/openai/v1"
     owner = "system"
+    error_headers: ClassVar[Mapping[str, str]] = {"apim-request-id": "0"}
 
     def routes(self) -> tuple[Route, ...]:
         return (*super().routes(), Route("POST", "/videos/{id}/remix", "remix", "remix", self.remix))
 
     def credential(self, request: web.Request) -> str | None:
         return request.headers.get("api-key")
-
-    def refuse(self, refusal: Refusal) -> web.Response:
-        response = super().refuse(refusal)
-        response.headers["apim-request-id"] = "0"
-        return response
 
 
 class OpenRouter(Dialect):
@@ -125,13 +121,13 @@ class OpenRouter(Dialect):
     def routes(self) -> tuple[Route, ...]:
         return (*self.without("list", "delete"), Route("GET", "/credits", "credits", "quota", self.credits))
 
-    async def credits(self, call: Call) -> web.StreamResponse:
+    async def credits(self, call: Incoming) -> web.StreamResponse:
         return web.json_response({"data": {"total_credits": 10, "total_usage": self._core.books.usage_cents / 100}})
 
-    async def models(self, call: Call) -> web.StreamResponse:
+    async def models(self, call: Incoming) -> web.StreamResponse:
         return web.json_response({"data": [{"id": "wan/video", "canonical_slug": "wan/video", "name": "Wan"}]})
 
-    async def read(self, call: Call) -> Fields:
+    async def read(self, call: Incoming) -> Fields:
         fields = await read_fields(call.request)
         if call.request.content_type != "application/json" or not fields.get("model") or "seconds" in fields:
             raise Refusal(400, "Invalid request: a JSON object with model, prompt and duration is expected")
@@ -142,10 +138,10 @@ class OpenRouter(Dialect):
             fields["input_reference"] = frames[0]["image_url"]["url"]
         return fields
 
-    async def create(self, call: Call) -> web.StreamResponse:
+    async def create(self, call: Incoming) -> web.StreamResponse:
         return web.json_response(self._as_json(call, await self._enter(call)), status=202)
 
-    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         progress = self._core.books.progress(job)
         path = f"{self.mounts[0]}/videos/{job.id}"
         words = {State.QUEUED: "pending", State.RUNNING: "in_progress"}
