@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
+import io
 import logging
 import os
 import threading
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+PICTURE_PX = 512  # longer side of a picture that is only to be looked at
 SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it
 FRAMES_SLOT, AUDIO_SLOT = 1, 2
 
@@ -91,9 +94,25 @@ class Reports:
 
 
 async def show_picture(picture: Any, text: str) -> None:
-    """A PIL picture and a text on the node, before there is progress to show."""
-    await ComfyAPI.Execution().set_progress(0.0, 100.0, preview_image=picture)
+    """A PIL picture and a text on the node, before there is progress to show.
+
+    Not as a preview: the page takes a preview for the node's clip once there was one, and shows neither.
+    """
+    await ComfyAPI.Execution().set_progress(0.0, 100.0)
+    source = await asyncio.to_thread(_data_url, picture)
+    server, context = PromptServer.instance, get_executing_context()
+    if server is not None and server.client_id and context is not None:
+        shown = {"node": context.node_id, "prompt_id": context.prompt_id, "picture": source, "text": text}
+        server.send_sync("sora_video.picture", shown, server.client_id)
     show_text(text)
+
+
+def _data_url(picture: Any) -> str:
+    small = picture.convert("RGB")
+    small.thumbnail((PICTURE_PX, PICTURE_PX))
+    held = io.BytesIO()
+    small.save(held, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode()
 
 
 def show_text(text: str) -> None:
@@ -103,21 +122,23 @@ def show_text(text: str) -> None:
         server.send_progress_text(text, context.node_id, server.client_id)
 
 
-def says_errors(execute: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-    """For a node's execute: what goes wrong is also said on the node.
-
-    Newer pages hide an exception's words behind a button.
-    """
+def ends_progress(execute: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+    """For a node's execute: an error ends the progress that is shown. Its words are said by the page."""
 
     @functools.wraps(execute)
     async def told(*args: Any, **kwargs: Any) -> T:
         try:
             return await execute(*args, **kwargs)
         except SoraError as error:
-            show_text(str(error))
+            show_text(failure(error))
             raise
 
     return told
+
+
+def failure(error: SoraError) -> str:
+    """The last progress of a run that failed."""
+    return "failed" + (f" · job {error.job_id}" if error.job_id else "")
 
 
 def went_unfinished(node_id: str) -> None:

@@ -97,7 +97,7 @@ def _shown(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def one_branch(execute: Execute) -> Execute:
-    """For the execute of a VideoNode: what goes wrong is said on the node, then ``on_error`` decides."""
+    """For the execute of a VideoNode: what goes wrong ends its progress, then ``on_error`` decides."""
 
     @functools.wraps(execute)
     async def decided(cls: type[VideoNode], *args: Any, **options: Any) -> io.NodeOutput:
@@ -111,7 +111,7 @@ def one_branch(execute: Execute) -> Execute:
 
 async def failed(cls: type[VideoNode], error: SoraError, options: dict[str, Any]) -> Result:
     """The blocked outputs where on_error says so; else raises the error."""
-    host.show_text(str(error))
+    host.show_text(host.failure(error))
     if options.get("on_error", "raise") != "block":
         # a failure in the very first step would make ComfyUI drop the others of the list instead of waiting for them
         await asyncio.sleep(host.SLICE_SECONDS)

@@ -79,7 +79,7 @@ class CreateCharacter(io.ComfyNode):
         return inputs.check_profile(profile)
 
     @classmethod
-    @host.says_errors
+    @host.ends_progress
     async def execute(
         cls, profile: str, name: str, start: float = 0.0, end: float = 3.0, **source: Any
     ) -> io.NodeOutput:
@@ -93,7 +93,7 @@ class CreateCharacter(io.ComfyNode):
             "username": made.username,
         }
         text = " · ".join(filter(None, (made.name, made.character_id, made.username and f"@{made.username}")))
-        host.show_text(text)
+        host.show_text("done")
         return io.NodeOutput(value, made.character_id, made.username, ui={"text": (text,)})
 
 

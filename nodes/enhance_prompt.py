@@ -52,10 +52,10 @@ class EnhancePrompt(io.ComfyNode):
         return inputs.check_profile(profile)
 
     @classmethod
-    @host.says_errors
+    @host.ends_progress
     async def execute(cls, prompt: str, profile: str, level: str = "medium", seconds: int = 0) -> io.NodeOutput:
         request = GenerationRequest(Operation.ENHANCE_PROMPT, prompt, seconds=seconds, expansion=level)
         reports = host.Reports()
         text = await host.wait_for(host.engine().enhance_prompt(request, profile, reports), reports)
-        host.show_text(text)
+        host.show_text("done")
         return io.NodeOutput(text, ui={"text": (text,)})

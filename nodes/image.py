@@ -58,7 +58,7 @@ class Image(io.ComfyNode):
         return inputs.check_profile(profile)
 
     @classmethod
-    @host.says_errors
+    @host.ends_progress
     async def execute(cls, prompt: str, profile: str, seed: int, image: Any = None, **options: Any) -> io.NodeOutput:
         request = inputs.request_from(Operation.IMAGE, profile, prompt, seed, **options)
         if image is not None:

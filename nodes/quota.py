@@ -40,7 +40,6 @@ class Quota(io.ComfyNode):
         return inputs.check_profile(profile)
 
     @classmethod
-    @host.says_errors
     async def execute(cls, profile: str) -> io.NodeOutput:
         quota = await host.wait_for(host.engine().quota(profile))
         values = (quota.remaining, quota.used, quota.total, quota.resets_in)
@@ -48,5 +47,4 @@ class Quota(io.ComfyNode):
         left = "?" if quota.remaining is None else f"{quota.remaining:g}"
         of = "" if quota.total is None else f" of {quota.total:g}"
         text = f"{left}{of} {quota.unit} left".strip()
-        host.show_text(text)
         return io.NodeOutput(remaining, used, total, quota.unit, resets_in, ui={"text": (text,)})

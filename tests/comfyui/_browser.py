@@ -30,9 +30,7 @@ _CONNECT = """([from, slot, to, name]) => {
   const target = app.graph.getNodeById(to)
   app.graph.getNodeById(from).connect(slot, target, target.inputs.findIndex((each) => each.name === name))
 }"""
-# a picture on the node: the canvas draws it, Nodes 2.0 has an element for it
-_PICTURE = """(id) => app.graph.getNodeById(id).imgs?.[0]?.naturalWidth
-  || [...document.querySelectorAll('img')].find((each) => each.src.startsWith('blob:'))?.naturalWidth"""
+_PICTURE = "() => [...document.querySelectorAll('.sora-result img')].some((each) => each.naturalWidth)"
 # jobs are quick here: what was shown for a moment counts
 _WATCH = """() => {
   window.sawTexts = []
@@ -79,8 +77,13 @@ class Tab(comfyui_page.Tab):
     def sockets(self, node: int) -> list[str]:
         return self.js("app.graph.getNodeById(x).inputs.filter((each) => !each.widget).map((each) => each.name)", node)
 
-    def wait_for_picture(self, node: int) -> None:
-        self.page.wait_for_function(_PICTURE, arg=node)
+    def wait_for_picture(self) -> None:
+        """Until a picture on its way to the server can be seen."""
+        self.page.wait_for_function(_PICTURE)
+
+    def results(self) -> Locator:
+        """The texts of results and errors on our nodes."""
+        return self.page.locator(".sora-result-text:visible")
 
     def watch_texts(self) -> None:
         self.page.evaluate(_WATCH)
