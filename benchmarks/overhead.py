@@ -70,7 +70,7 @@ def engine_runner(base_url: str, folder: Path) -> Callable[[str], None]:
     load_core()
     from sora_core.engine import Engine
     from sora_core.models import Destination, GenerationRequest, Operation
-    from sora_core.profiles import Profile
+    from sora_core.profiles.profiles import Profile
 
     engine = Engine(folder / "home")
     engine.profiles.add(Profile("bench", base_url=base_url, auth="none", dialect="preview"))

@@ -21,9 +21,10 @@ from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
 
-from ..sora_core.engine import Engine, Waiter
+from ..sora_core.engine import Engine, Handle
 from ..sora_core.errors import Interrupted, InvalidRequest, SoraError
-from ..sora_core.models import Destination, Progress
+from ..sora_core.jobs.progress import Progress
+from ..sora_core.models import Destination
 from ._comfy import ComfyAPI
 
 log = logging.getLogger(__name__)
@@ -163,23 +164,23 @@ def final_results_key(node_id: str) -> str:
     return f"{node_id} {_unfinished[node_id]}"
 
 
-async def wait_for(waiter: Waiter[T], reports: Reports | None = None) -> T:
-    """The waiter's result. An interrupt stops the waiting and raises ComfyUI's own exception.
+async def wait_for(handle: Handle[T], reports: Reports | None = None) -> T:
+    """The handle's result. An interrupt stops the waiting and raises ComfyUI's own exception.
 
     Polls instead of awaiting the future: the prompt's loop may be closed before the job is done.
     """
     try:
-        while not waiter.future.done():
+        while not handle.future.done():
             if interrupted():
                 raise model_management.InterruptProcessingException
             if reports:
                 await reports.show()
             await asyncio.sleep(SLICE_SECONDS)
     finally:
-        if not waiter.future.done():
-            waiter.abandon()
+        if not handle.future.done():
+            handle.abandon()
     try:
-        return waiter.result()
+        return handle.result()
     except Interrupted:
         raise model_management.InterruptProcessingException from None
 

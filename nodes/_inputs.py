@@ -7,10 +7,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ..sora_core.checks import ORIENTATIONS, QUALITIES
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.models import GenerationRequest, Operation
-from ..sora_core.profiles import PREVIEW
+from ..sora_core.profiles.profiles import PREVIEW
+from ..sora_core.requests.checks import ORIENTATIONS, QUALITIES
 from ._comfy import advanced, io
 from ._host import engine, has_ledger
 

@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..sora_core import rows
-from ..sora_core.engine import Waiter
+from ..sora_core.engine import Handle
 from ..sora_core.errors import InvalidRequest, SoraError
+from ..sora_core.ledger.row import DELIVERED, Job
 from ..sora_core.models import Delivery, GenerationRequest
-from ..sora_core.rows import Job
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import InputImpl, io
@@ -128,13 +127,13 @@ async def generate(
     reports = host.Reports()
     engine = host.engine()
     if options.get("wait", True):
-        waiter = engine.generate(request, profile, destination, reports)
+        handle = engine.generate(request, profile, destination, reports)
     else:
         job = await host.wait_for(engine.submit(request, profile, destination, reports), reports)
-        if job.state != rows.DELIVERED:
+        if job.state != DELIVERED:
             return one_output(_submitted(job, hidden))
-        waiter = engine.resume(job.job_id, profile, destination, reports)
-    return one_output(await deliver(waiter, reports, options, hidden, note=note))
+        handle = engine.resume(job.job_id, profile, destination, reports)
+    return one_output(await deliver(handle, reports, options, hidden, note=note))
 
 
 def _submitted(job: Job, hidden: Any) -> Result:
@@ -146,10 +145,10 @@ def _submitted(job: Job, hidden: Any) -> Result:
 
 
 async def deliver(
-    waiter: Waiter[Delivery], reports: host.Reports, options: dict[str, Any], hidden: Any, *, note: str = ""
+    handle: Handle[Delivery], reports: host.Reports, options: dict[str, Any], hidden: Any, *, note: str = ""
 ) -> Result:
     """Waits for the job and hands out its video, with frames and audio when they are wanted."""
-    delivery = await host.wait_for(waiter, reports)
+    delivery = await host.wait_for(handle, reports)
     host.gave_file(hidden.unique_id, delivery.path)
     if not delivery.fps:
         raise InvalidRequest(

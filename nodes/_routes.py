@@ -14,8 +14,8 @@ from aiohttp import web
 from server import PromptServer
 
 from ..sora_core.errors import InvalidRequest, SoraError
+from ..sora_core.ledger.row import Job
 from ..sora_core.models import Destination
-from ..sora_core.rows import Job
 from ._host import engine, has_ledger
 
 _STATUS = {2: 400, 3: 402, 4: 409, 5: 409, 6: 502}

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..sora_core.checks import check_operation, check_part
 from ..sora_core.errors import InvalidRequest, Unsupported
 from ..sora_core.media.cut import part_of_clip
 from ..sora_core.models import GenerationRequest, Operation, Upload
+from ..sora_core.requests.checks import check_operation, check_part
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..sora_core.checks import EXPANSIONS
 from ..sora_core.models import GenerationRequest, Operation
+from ..sora_core.requests.checks import EXPANSIONS
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known

@@ -64,7 +64,7 @@ class ResumeJob(VideoNode):
         try:
             destination = host.destination(options.get("filename_prefix", "video/sora"), cls.hidden)
             reports = host.Reports()
-            waiter = host.engine().resume(name, profile, destination, reports)
-            return await deliver(waiter, reports, options, cls.hidden)
+            handle = host.engine().resume(name, profile, destination, reports)
+            return await deliver(handle, reports, options, cls.hidden)
         except SoraError as error:
             return await failed(cls, error, options)

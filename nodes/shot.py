@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..sora_core.shots import MAX_SECONDS
+from ..sora_core.requests.shots import MAX_SECONDS
 from ._comfy import io, known
 from ._inputs import SHOT
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..sora_core.errors import InvalidRequest
 from ..sora_core.models import Operation, Shot
-from ..sora_core.shots import parse_script, shot_of
+from ..sora_core.requests.shots import parse_script, shot_of
 from . import _inputs as inputs
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs

@@ -13,8 +13,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from .clock import SystemClock
-from .connection import Connection
-from .credentials import authorization
+from .connections.connection import Connection
 from .engine import Engine
 from .errors import (
     AuthError,
@@ -27,13 +26,14 @@ from .errors import (
     SoraError,
 )
 from .models import Effect, GenerationRequest, Operation, Secret
-from .profiles import AUTH_SCHEMES, Profile
+from .profiles.credentials import authorization
+from .profiles.profiles import AUTH_SCHEMES, Profile
 from .providers import PROVIDERS, Provider, provider_for
-from .providers import _normalize as normalize
-from .providers._openai_signs import PAGES, dialect_of, works_only_as_itself
+from .providers._answers import normalize
+from .providers.openai.detection import PAGES, dialect_of, works_only_as_itself
 from .transport import Call, Http, Reply
+from .transport.diagnosis import environment_proxy, obstacle
 from .transport.keys import FixedKeys
-from .transport.reach import environment_proxy, obstacle
 from .transport.urls import bare_url
 
 NOWHERE = "sora-video-doctor"  # a page, and an id, that no server has
@@ -74,7 +74,7 @@ def examine(engine: Engine, profile_name: str) -> list[Finding]:
         return [*findings, Finding("server", False, error.message, error)]
 
 
-class _Eyes:
+class _Pages:
     """Looks at pages; at each only once, and at so many at most. One GET each, whatever comes back."""
 
     def __init__(self, http: Http, key: Secret) -> None:
@@ -94,7 +94,7 @@ class _Eyes:
         self._seen.clear()
 
     @property
-    def tired(self) -> bool:
+    def exhausted(self) -> bool:
         return len(self._seen) >= _MOST_LOOKS
 
     async def _get(self, url: str) -> Reply:
@@ -112,39 +112,39 @@ class _Eyes:
 
 
 async def _look(connection: Connection, key: Secret) -> list[Finding]:
-    eyes, profile, http = _Eyes(connection.http, key), connection.profile, connection.http
+    pages, profile, http = _Pages(connection.http, key), connection.profile, connection.http
     try:
-        server = await _server_with_a_key(connection, eyes)
+        server = await _server_with_a_key(connection, pages)
     except NetworkError as error:
         raise await _explained(error, http.base_url, connection.proxy.reveal()) from error
     except AuthError as error:
         raise await _wrong_key(error, connection, key) from error
     findings = [server, await _optional("models", _models(connection))]
     if profile.provider == "openai" and not profile.embedded:
-        findings += await _dialect(connection, eyes)
+        findings += await _dialect(connection, pages)
     return [*findings, await _optional("quota", _quota(connection))]
 
 
-async def _server_with_a_key(connection: Connection, eyes: _Eyes) -> Finding:
+async def _server_with_a_key(connection: Connection, pages: _Pages) -> Finding:
     """As every request does it: a key that has ended is renewed once, where that can be done."""
     try:
-        return await _server(connection, eyes)
+        return await _server(connection, pages)
     except AuthError as error:
         keys = connection.http.keys
         if not await keys.renewed(error, await keys.headers()):
             raise
-    eyes.forget()
-    return await _server(connection, eyes)
+    pages.forget()
+    return await _server(connection, pages)
 
 
-async def _server(connection: Connection, eyes: _Eyes) -> Finding:
+async def _server(connection: Connection, pages: _Pages) -> Finding:
     """Whether the protocol is spoken below the base URL. Raises what stands in the way."""
     provider, http = connection.provider, connection.http
-    nowhere = await eyes.at(NOWHERE)
+    nowhere = await pages.at(NOWHERE)
     _refuse_strangers(provider, nowhere)
     worst: Reply | None = None
     for path in _pages(provider):
-        reply = await eyes.at(path)
+        reply = await pages.at(path)
         _refuse_strangers(provider, reply)
         if not _is_there(reply, nowhere):
             continue
@@ -154,7 +154,7 @@ async def _server(connection: Connection, eyes: _Eyes) -> Finding:
     if worst:
         _check_proxy(worst, connection)
         raise provider.judge(worst)
-    raise await _misplaced(connection, eyes, nowhere)
+    raise await _misplaced(connection, pages, nowhere)
 
 
 def _pages(provider: Provider) -> Iterator[str]:
@@ -223,7 +223,7 @@ def _jobs_listed(provider: Provider, reply: Reply) -> str:
     return f"; its list shows {len(jobs)} jobs"
 
 
-async def _misplaced(connection: Connection, eyes: _Eyes, nowhere: Reply) -> SoraError:
+async def _misplaced(connection: Connection, pages: _Pages, nowhere: Reply) -> SoraError:
     """The error for an address where the protocol is not spoken, with the place where it is, if that is found."""
     profile, base = connection.profile, bare_url(connection.http.base_url)
     if nowhere.status == 400:  # as TLS ports answer to plain http
@@ -233,7 +233,7 @@ async def _misplaced(connection: Connection, eyes: _Eyes, nowhere: Reply) -> Sor
     what = f"is no address of the {profile.provider} protocol: its pages are not there (HTTP {nowhere.status})"
     if normalize.is_html(nowhere.body) or nowhere.ok:
         what = "answers with a web page, not with an API"
-    found = await _elsewhere(profile, eyes)
+    found = await _elsewhere(profile, pages)
     if found:
         said = [f'{name} = "{value}"' for name, value in found.items()]
         return ProfileError(
@@ -249,16 +249,16 @@ async def _misplaced(connection: Connection, eyes: _Eyes, nowhere: Reply) -> Sor
     )
 
 
-async def _elsewhere(profile: Profile, eyes: _Eyes) -> dict[str, str]:
+async def _elsewhere(profile: Profile, pages: _Pages) -> dict[str, str]:
     """Settings under which this host does answer; {} when none is found."""
     for variant in _variants(profile):
         try:
             provider = provider_for(variant)
             base = provider.base_url()
             for path in _pages(provider):
-                if eyes.tired:
+                if pages.exhausted:
                     return {}
-                reply, nowhere = await eyes.at(_under(base, path)), await eyes.at(_under(base, NOWHERE))
+                reply, nowhere = await pages.at(_under(base, path)), await pages.at(_under(base, NOWHERE))
                 if reply.status < 500 and _is_there(reply, nowhere):
                     named = {"dialect": variant.dialect} if variant.dialect in _DIALECTS_OF_PLACE else {}
                     return {"provider": variant.provider, "base_url": base, **named}
@@ -309,7 +309,7 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
             proxy=connection.proxy.reveal() or None,
         )
         try:
-            reply = await _Eyes(other, key).at(page)
+            reply = await _Pages(other, key).at(page)
         except SoraError:
             continue
         finally:
@@ -323,14 +323,14 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
     return error
 
 
-async def _dialect(connection: Connection, eyes: _Eyes) -> Sequence[Finding]:
+async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
     """Which family of servers it is, where that shows, and whether the profile says so."""
     base = connection.http.base_url
     root = re.sub(r"/v\d+$", "", base)
     replies = {}
     for name, url in {"/models": f"{base}/models", **{page: root + page for page in PAGES}}.items():
         try:
-            replies[name] = await eyes.at(url)
+            replies[name] = await pages.at(url)
         except (NetworkError, BadResponse):
             continue
     said, seen = connection.profile.dialect, dialect_of(base, replies)

@@ -1,7 +1,7 @@
 """The engine: one daemon thread with one event loop that owns every connection and every job.
 
 ComfyUI runs each prompt in a fresh event loop and cancels what is left in it at the end. Nothing
-that must outlive a prompt lives there: nodes hold a `Waiter`, the job itself runs here.
+that must outlive a prompt lives there: nodes hold a `Handle`, the job itself runs here.
 """
 
 from __future__ import annotations
@@ -15,34 +15,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from . import rows
-from .checks import check_part, picture_size, resolve
 from .clock import Clock, SystemClock
-from .connection import Connection, Connections
-from .credentials import Credentials
+from .connections.connection import Connection, Connections
 from .errors import InvalidRequest, JobError, JobNotFound, SoraError, Unsupported
-from .flights import Flights, Watch
-from .home import state_dir
-from .ledger import Ledger
-from .library import check_name
+from .files.home import state_dir
+from .jobs.handle import Handle
+from .jobs.running import RunningJobs, Watch
+from .ledger.characters import check_name
+from .ledger.ledger import Ledger
+from .ledger.owners import Owner
+from .ledger.row import CANCELED, DELIVERED, FORGOTTEN, JOB_ID_PREFIX, UNKNOWN, Job
 from .media.files import check_destination
 from .media.images import ImageNeeds
-from .models import (
-    Capabilities,
-    Character,
-    Delivery,
-    Destination,
-    GenerationRequest,
-    Operation,
-    Quota,
-    Snapshot,
-    State,
-)
-from .owners import Owner
-from .profiles import Profiles
+from .models import Capabilities, Character, Delivery, Destination, GenerationRequest, Operation, Quota, Snapshot, State
+from .profiles.credentials import Credentials
+from .profiles.profiles import Profiles
 from .providers import provider_for
-from .rows import Job
-from .waiter import Waiter
+from .requests.checks import check_part, picture_size, resolve
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +59,7 @@ class Engine:
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
         self._owner: Owner | None = None
-        self._flights: Flights | None = None
+        self._running_jobs: RunningJobs | None = None
         self._background: set[asyncio.Task[None]] = set()
 
     @property
@@ -94,11 +83,11 @@ class Engine:
 
     def generate(
         self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
-    ) -> Waiter[Delivery]:
+    ) -> Handle[Delivery]:
         """A video or picture, paid once however often it is asked for. ``watch`` is called in the engine's thread."""
         return self._wait(self._generate(request, profile, destination, watch))
 
-    def submit(self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch) -> Waiter[Job]:
+    def submit(self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch) -> Handle[Job]:
         """As generate, but done when the server's id is on the disk. The job goes on; resume collects it."""
 
         async def run() -> Job:
@@ -107,14 +96,14 @@ class Engine:
 
         return self._wait(run())
 
-    def take_up(self) -> Waiter[int]:
+    def take_up(self) -> Handle[int]:
         """Goes on, in the background, with every job that a dead process left unfinished; how many there are."""
         return self._wait(self._take_up())
 
     def name_remote(self, name: str, remote_id: str) -> Job:
         """Tells the ledger which remote job an unknown submission made. Raises InvalidRequest."""
         job, remote_id = self.ledger.find(name.strip()), remote_id.strip()
-        if job.state != rows.UNKNOWN or not remote_id:
+        if job.state != UNKNOWN or not remote_id:
             raise InvalidRequest(f"Job {job.job_id} is {job.state}; only an unknown one can be given a remote id.")
         if remote_id in self.ledger.remote_ids(job.profile):
             other = self.ledger.find(remote_id, job.profile)
@@ -122,15 +111,15 @@ class Engine:
         self.ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id))
         return self.ledger.get(job.job_id)
 
-    def resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Waiter[Delivery]:
+    def resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """Collects a job by our id or, with its profile, by the server's. Never submits."""
         return self._wait(self._resume(name.strip(), profile, destination, watch))
 
-    def create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Waiter[Character]:
+    def create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Handle[Character]:
         """Makes a character and puts it into the library as ``name`` (empty: as the server calls it)."""
         return self._wait(self._create_character(request, profile, name.strip(), watch))
 
-    def enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> Waiter[str]:
+    def enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> Handle[str]:
         """A better prompt in the server's words. The same request is paid once; its answer is in the ledger."""
         return self._wait(self._enhance_prompt(request, profile, watch))
 
@@ -140,7 +129,7 @@ class Engine:
         try:
             job = self._own_first(name, profile)
         except JobNotFound:
-            if name.startswith(rows.JOB_ID_PREFIX):
+            if name.startswith(JOB_ID_PREFIX):
                 raise
             return name
         if job.profile != profile:
@@ -151,11 +140,11 @@ class Engine:
             raise InvalidRequest(f"Job {job.job_id} is {job.state}: there is no video yet.")
         return job.remote_id
 
-    def cancel(self, name: str) -> Waiter[Job]:
+    def cancel(self, name: str) -> Handle[Job]:
         """Cancels at the provider where the protocol can. Raises Unsupported, JobNotFound, InvalidRequest."""
         return self._wait(self._cancel(name.strip()))
 
-    def quota(self, profile: str) -> Waiter[Quota]:
+    def quota(self, profile: str) -> Handle[Quota]:
         """What the account has left. A free read. Raises Unsupported where the protocol has none."""
 
         async def read(connection: Connection) -> Quota:
@@ -163,7 +152,7 @@ class Engine:
 
         return self.ask(profile, read)
 
-    def ask(self, profile: str, read: Callable[[Connection], Coroutine[Any, Any, T]]) -> Waiter[T]:
+    def ask(self, profile: str, read: Callable[[Connection], Coroutine[Any, Any, T]]) -> Handle[T]:
         """Runs free reads over a profile's connection in the engine's loop."""
 
         async def run() -> T:
@@ -184,7 +173,7 @@ class Engine:
             self._owner.close()
         if self._ledger:
             self._ledger.close()
-        self._owner, self._ledger, self._flights = None, None, None
+        self._owner, self._ledger, self._running_jobs = None, None, None
 
     async def _generate(
         self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
@@ -207,7 +196,7 @@ class Engine:
             start=request.start,
             end=request.end,
         )
-        return self.ledger.library.add(character)
+        return self.ledger.characters.add(character)
 
     async def _enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> str:
         job, _ = await self._run(request, profile, Destination(self.home), watch)
@@ -227,7 +216,7 @@ class Engine:
         try:
             connection = await self._connections.get(job.profile)
             done, _ = await self._joined().join(
-                job.fingerprint, connection, lambda flight: flight.resume(job), lambda progress: None, unseen=True
+                job.fingerprint, connection, lambda run: run.resume(job), lambda progress: None, unseen=True
             )
         except SoraError as error:
             log.warning("job %s was taken up, but: %s", job.job_id, error.message)
@@ -244,7 +233,7 @@ class Engine:
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
         connection = await self._connections.get(profile)
-        cast = tuple(self.ledger.library.pick(profile, name) for name in request.characters)
+        cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
         resolved = connection.provider.settle(resolve(replace(request, cast=cast), connection.can, profile))
         check_part(resolved, self._length_of_source(resolved, profile))
         fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=profile)
@@ -252,7 +241,7 @@ class Engine:
         return await self._joined().join(
             fingerprint,
             connection,
-            lambda flight: flight.generate(resolved, fingerprint, destination),
+            lambda run: run.generate(resolved, fingerprint, destination),
             watch,
             until_submitted=until_submitted,
         )
@@ -273,7 +262,7 @@ class Engine:
             made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
             raise InvalidRequest(f"Job {job.job_id} made no file, but {made}; run its request again to collect it.")
         joined = self._joined()
-        return _delivery(*await joined.join(job.fingerprint, connection, lambda flight: flight.resume(job), watch))
+        return _delivery(*await joined.join(job.fingerprint, connection, lambda run: run.resume(job), watch))
 
     def _own_first(self, name: str, profile: str) -> Job:
         """Another profile may lead to the same server, and know the same remote id."""
@@ -285,7 +274,7 @@ class Engine:
     def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
         if not name:
             raise InvalidRequest("The job id is empty; `sora-video jobs` lists the known ones.")
-        is_ours = name.startswith(rows.JOB_ID_PREFIX)
+        is_ours = name.startswith(JOB_ID_PREFIX)
         try:
             job = self.ledger.find(name, None if is_ours else profile)
         except JobNotFound:
@@ -296,7 +285,7 @@ class Engine:
             return self.ledger.adopt_remote(
                 profile=known.name, provider=known.provider, remote_id=name, destination=destination
             )
-        if job.state == rows.FORGOTTEN:
+        if job.state == FORGOTTEN:
             raise InvalidRequest(f"Job {job.job_id} was forgotten; it can only be run anew.")
         if destination.exact and str(destination.exact) != job.planned_path:
             check_destination(destination)
@@ -305,7 +294,7 @@ class Engine:
 
     async def _cancel(self, name: str) -> Job:
         job = self.ledger.find(name)
-        if job.over or job.state == rows.DELIVERED:
+        if job.over or job.state == DELIVERED:
             raise InvalidRequest(f"Job {job.job_id} is {job.state} already; there is nothing to cancel.")
         if not job.remote_id:
             raise Unsupported(
@@ -322,7 +311,7 @@ class Engine:
             )
         await connection.provider.cancel(connection.http, job.remote_id)
         reason = "canceled by the user; what the server had done by then may stay billed"
-        self.ledger.record_over(job.job_id, rows.CANCELED, reason, "JobCanceled")
+        self.ledger.record_over(job.job_id, CANCELED, reason, "JobCanceled")
         return self.ledger.get(job.job_id)
 
     async def _is_done(self, job: Job, connection: Connection) -> bool:
@@ -333,12 +322,12 @@ class Engine:
             return False
         return snapshot.state is State.SUCCEEDED
 
-    def _joined(self) -> Flights:
+    def _joined(self) -> RunningJobs:
         with self._lock:
-            if self._flights is None:
+            if self._running_jobs is None:
                 self._owner = Owner(self.home)
-                self._flights = Flights(self.ledger, self._owner, self._clock)
-            return self._flights
+                self._running_jobs = RunningJobs(self.ledger, self._owner, self._clock)
+            return self._running_jobs
 
     @property
     def _connections(self) -> Connections:
@@ -355,12 +344,12 @@ class Engine:
                 )
             return self._parts
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> Waiter[T]:
-        return Waiter(self._spun().loop, work)
+    def _wait(self, work: Coroutine[Any, Any, T]) -> Handle[T]:
+        return Handle(self._spun().loop, work)
 
     async def _wind_down(self, parts: _Parts) -> None:
-        if self._flights:
-            await self._flights.aclose()
+        if self._running_jobs:
+            await self._running_jobs.aclose()
         await parts.connections.aclose()
 
 
@@ -378,4 +367,4 @@ def _delivery(job: Job, worked: bool) -> Delivery:
     )
 
 
-__all__ = ["Engine", "Waiter", "Watch"]
+__all__ = ["Engine", "Handle", "Watch"]

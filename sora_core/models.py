@@ -307,35 +307,3 @@ class Delivery:
     height: int
     fps: float
     reused: bool = False  # an earlier job's file, free
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a watcher is told. Times in seconds; ``percent`` is the provider's own word or None."""
-
-    stage: str  # preparing, waiting, submitting, looking up, queued, running, downloading, saving, done
-    job_id: str = ""
-    remote_id: str = ""
-    percent: float | None = None
-    queue_position: int | None = None
-    elapsed: float = 0.0
-    remaining: float | None = None
-    note: str = ""
-
-    def __str__(self) -> str:
-        parts = [self.stage + (f" (position {self.queue_position})" if self.queue_position else "")]
-        if self.percent is not None:
-            parts.append(f"{self.percent:.0f}%")
-        if self.elapsed >= 1:
-            parts.append(f"{_minutes(self.elapsed)} elapsed")
-        if self.remaining is not None:
-            parts.append(f"about {_minutes(self.remaining)} left")
-        parts += [self.note] if self.note else []
-        parts += [f"job {self.job_id}"] if self.job_id else []
-        parts += [f"remote id {self.remote_id}"] if self.remote_id else []
-        return " · ".join(parts)
-
-
-def _minutes(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02}" if whole >= 60 else f"{whole} s"

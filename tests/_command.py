@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from sora_core.clock import SystemClock
-from sora_core.ledger import Ledger
-from sora_core.profiles import Profile, Profiles
+from sora_core.ledger.ledger import Ledger
+from sora_core.profiles.profiles import Profile, Profiles
 
 ROOT = Path(__file__).resolve().parent.parent
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

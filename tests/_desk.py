@@ -13,8 +13,9 @@ from _gateway import GatewayProcess
 
 from sora_core.engine import Engine
 from sora_core.errors import JobFailed, SoraError
-from sora_core.models import Character, Delivery, Destination, GenerationRequest, Operation, Progress
-from sora_core.profiles import Profile
+from sora_core.jobs.progress import Progress
+from sora_core.models import Character, Delivery, Destination, GenerationRequest, Operation
+from sora_core.profiles.profiles import Profile
 
 LIGHT = "a lighthouse"  # told apart by seeds, of which most protocols know nothing: drawn once
 LOST: tuple[dict[str, Any], ...] = (  # what may come in the place of an answer

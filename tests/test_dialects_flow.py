@@ -21,8 +21,8 @@ from sora_core.errors import (
     Unsupported,
 )
 from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Shot, Upload
-from sora_core.profiles import Profile
-from sora_core.providers._openai_dialects import DIALECTS
+from sora_core.profiles.profiles import Profile
+from sora_core.providers.openai.dialects import DIALECTS
 
 pytestmark = pytest.mark.usefixtures("no_faults")
 KEY = "dialect-key-51c2"
@@ -216,15 +216,15 @@ def test_a_running_job_is_canceled_on_the_server(name: str, desk: Desk) -> None:
     seconds = 1 if name != "azure" else 4
     request = GenerationRequest(Operation.TEXT_TO_VIDEO, f"cancel, {name}", seconds=seconds, size=_size(name))
     seen: list[str] = []
-    waiter = desk.engine.generate(
+    handle = desk.engine.generate(
         request, name, Destination(desk.out), lambda progress: seen.append(progress.remote_id) if progress else None
     )
     while not any(seen):
-        assert not waiter.future.done()
+        assert not handle.future.done()
     desk.engine.cancel(next(filter(None, seen))).result(20)
     assert desk.last["status"] == "canceled"
     with pytest.raises(SoraError):
-        waiter.result(20)
+        handle.result(20)
 
 
 def test_the_server_that_is_busy_is_waited_for(desk: Desk) -> None:
@@ -237,7 +237,7 @@ def test_the_server_that_is_busy_is_waited_for(desk: Desk) -> None:
             desk.engine.generate(request, "aquiles", Destination(desk.out), lambda progress: None)
             for request in requests
         ]
-        assert all(waiter.result(60).path.is_file() for waiter in waiters)
+        assert all(handle.result(60).path.is_file() for handle in waiters)
     assert desk.gateway.stats()["requests"]["openai~aquiles.create"] >= 4
 
 

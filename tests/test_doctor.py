@@ -17,8 +17,8 @@ from _server import Server, refused_port, reply
 
 from sora_core.doctor import Finding, examine
 from sora_core.engine import Engine
-from sora_core.profiles import Profile
-from sora_core.providers._openai_signs import dialect_of
+from sora_core.profiles.profiles import Profile
+from sora_core.providers.openai.detection import dialect_of
 from sora_core.transport import Reply
 
 KEY = "doctor-key-77aa"

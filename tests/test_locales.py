@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sora_core.checks import ORIENTATIONS, QUALITIES
+from sora_core.requests.checks import ORIENTATIONS, QUALITIES
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACT = json.loads((ROOT / "tests" / "golden" / "contract.json").read_text("utf-8"))

@@ -12,11 +12,12 @@ from urllib.parse import urljoin
 import pytest
 from PIL import Image
 
-from sora_core.connection import Connection
+from sora_core.connections.connection import Connection
 from sora_core.engine import Engine
 from sora_core.errors import InvalidRequest, Unsupported
+from sora_core.jobs.progress import Progress
 from sora_core.media.cut import part_of_clip
-from sora_core.models import Delivery, Destination, Effect, GenerationRequest, Operation, Progress, Shot, Upload
+from sora_core.models import Delivery, Destination, Effect, GenerationRequest, Operation, Shot, Upload
 from sora_core.transport import Call
 
 SMALL = {"seconds": 2, "size": "64x64"}

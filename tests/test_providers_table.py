@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sora_core.providers import PROVIDERS
-from sora_core.providers._openai_dialects import DIALECTS
+from sora_core.providers.openai.dialects import DIALECTS
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -20,7 +20,7 @@ from _gateway import GatewayProcess
 import sora_core
 from sora_core import cli, errors
 from sora_core.models import Effect
-from sora_core.profiles import AUTH_SCHEMES, Profile, Profiles
+from sora_core.profiles.profiles import AUTH_SCHEMES, Profile, Profiles
 from sora_core.providers import PROVIDERS
 from sora_core.transport.retry import ATTEMPTS, Action, FailureKind, decide
 

@@ -13,7 +13,7 @@ from _command import Command
 from _desk import LIGHT, Desk, open_desk
 from PIL import Image
 
-from sora_core.connection import Connection
+from sora_core.connections.connection import Connection
 from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
@@ -151,8 +151,8 @@ class TestSentinel:
 class TestTokens:
     def read(self, desk: Desk, profile: str, count: int) -> None:
         """So many jobs at once that all want a token."""
-        for waiter in [desk.engine.quota(profile) for _ in range(count)]:
-            assert waiter.result(30).remaining
+        for handle in [desk.engine.quota(profile) for _ in range(count)]:
+            assert handle.result(30).remaining
 
     def test_one_refresh_serves_all_who_wait_and_a_rotated_token_goes_on(self, desk):
         before = desk.asked("oauth")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from ..connection import Connection
+from ..connections.connection import Connection
 from ..engine import Engine
 from ..errors import Unsupported
 from ..providers.sora_web import SoraWeb, account

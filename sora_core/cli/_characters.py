@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ..checks import check_operation
-from ..connection import Connection
+from ..connections.connection import Connection
 from ..engine import Engine
 from ..errors import InvalidRequest, Unsupported
 from ..models import GenerationRequest, Operation, Upload
+from ..requests.checks import check_operation
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 
@@ -82,7 +82,7 @@ def _clip(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload | None,
 
 
 def _list(engine: Engine, arguments: argparse.Namespace) -> int:
-    characters = engine.ledger.library.all()
+    characters = engine.ledger.characters.all()
     if arguments.json:
         show_json([asdict(each) for each in characters])
         return 0
@@ -92,7 +92,7 @@ def _list(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _rename(engine: Engine, arguments: argparse.Namespace) -> int:
-    library, new_name = engine.ledger.library, arguments.new_name.strip()
+    library, new_name = engine.ledger.characters, arguments.new_name.strip()
     character = library.pick(arguments.profile, arguments.name)
     library.rename(character, new_name)
     say(f"The character '{character.name}' is called '{new_name}' now.")
@@ -100,14 +100,14 @@ def _rename(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _delete(engine: Engine, arguments: argparse.Namespace) -> int:
-    character = engine.ledger.library.pick(arguments.profile, arguments.name)
+    character = engine.ledger.characters.pick(arguments.profile, arguments.name)
     if arguments.remote:
 
         async def off(connection: Connection) -> None:
             await connection.provider.delete_character(connection.http, character.character_id)
 
         wait(engine.ask(arguments.profile, off))
-    engine.ledger.library.delete(character)
+    engine.ledger.characters.delete(character)
     where = " and off the server" if arguments.remote else "; on the server it stays"
     say(f"The character '{character.name}' is out of the library{where}.")
     return 0

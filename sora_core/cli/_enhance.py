@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..checks import EXPANSIONS
 from ..engine import Engine
 from ..models import GenerationRequest, Operation
-from ..profiles import PREVIEW
+from ..profiles.profiles import PREVIEW
+from ..requests.checks import EXPANSIONS
 from ._terminal import ProgressLine, show, show_json, wait
 
 

@@ -9,14 +9,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import rows
-from ..checks import ORIENTATIONS, QUALITIES
-from ..engine import Engine, Waiter
+from ..engine import Engine, Handle
 from ..errors import InvalidRequest, JobNotFound, StorageError
-from ..home import output_dir
+from ..files.home import output_dir
+from ..ledger.row import SUBMITTING
 from ..models import Delivery, Destination, GenerationRequest, Operation, Upload
-from ..profiles import PREVIEW
-from ..shots import parse_shot
+from ..profiles.profiles import PREVIEW
+from ..requests.checks import ORIENTATIONS, QUALITIES
+from ..requests.shots import parse_shot
 from ._script import shots_in
 from ._terminal import ProgressLine, say, show, show_json, wait
 
@@ -39,16 +39,16 @@ def add(commands: Any, command: Any) -> None:
 def _generate(engine: Engine, arguments: argparse.Namespace) -> int:
     request = _request(engine, arguments)
     progress = ProgressLine()
-    waiter = engine.generate(request, arguments.profile, destination(arguments.out), progress)
-    return deliver(engine, waiter, progress, arguments)
+    handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
+    return deliver(engine, handle, progress, arguments)
 
 
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
     if arguments.remote_id:
         engine.name_remote(arguments.job, arguments.remote_id)
     progress = ProgressLine()
-    waiter = engine.resume(arguments.job, arguments.profile, destination(arguments.out), progress)
-    return deliver(engine, waiter, progress, arguments)
+    handle = engine.resume(arguments.job, arguments.profile, destination(arguments.out), progress)
+    return deliver(engine, handle, progress, arguments)
 
 
 def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -63,8 +63,8 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
         source_id="" if is_url else engine.source_id(source, arguments.profile),
     )
     progress = ProgressLine()
-    waiter = engine.generate(request, arguments.profile, destination(arguments.out), progress)
-    return deliver(engine, waiter, progress, arguments)
+    handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
+    return deliver(engine, handle, progress, arguments)
 
 
 def _request(engine: Engine, arguments: argparse.Namespace) -> GenerationRequest:
@@ -131,11 +131,11 @@ def destination(out: str | None) -> Destination:
     return Destination(path.parent, path.stem, exact=path)
 
 
-def deliver(engine: Engine, waiter: Waiter[Delivery], progress: ProgressLine, arguments: argparse.Namespace) -> int:
+def deliver(engine: Engine, handle: Handle[Delivery], progress: ProgressLine, arguments: argparse.Namespace) -> int:
     try:
-        delivery = wait(waiter)
+        delivery = wait(handle)
     except KeyboardInterrupt:
-        waiter.abandon()
+        handle.abandon()
         _let_submission_finish(engine, progress.job_id)
         raise
     finally:
@@ -171,7 +171,7 @@ def _let_submission_finish(engine: Engine, job_id: str) -> None:
             job = engine.ledger.get(job_id)
         except JobNotFound:
             return
-        if job.state != rows.SUBMITTING or job.sent_at is None:
+        if job.state != SUBMITTING or job.sent_at is None:
             if job.remote_id:
                 say(f"Job {job_id} goes on; `sora-video resume {job_id}` collects it for free.")
             return

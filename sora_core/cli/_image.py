@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from ..checks import ORIENTATIONS, QUALITIES
 from ..engine import Engine
 from ..models import GenerationRequest, Operation
-from ..profiles import PREVIEW
+from ..profiles.profiles import PREVIEW
+from ..requests.checks import ORIENTATIONS, QUALITIES
 from ._generate import add_output, deliver, destination, images
 from ._terminal import ProgressLine
 
@@ -39,5 +39,5 @@ def _image(engine: Engine, arguments: argparse.Namespace) -> int:
         images=images(engine, arguments),
     )
     progress = ProgressLine()
-    waiter = engine.generate(request, arguments.profile, destination(arguments.out), progress)
-    return deliver(engine, waiter, progress, arguments)
+    handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
+    return deliver(engine, handle, progress, arguments)

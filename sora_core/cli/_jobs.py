@@ -7,11 +7,10 @@ import time
 from dataclasses import asdict
 from typing import Any
 
-from .. import rows
 from ..clock import SystemClock
 from ..engine import Engine
-from ..rows import Job
-from ..salvage import set_aside
+from ..ledger.recovery import set_aside
+from ..ledger.row import DELIVERED, UNKNOWN, Job
 from ._terminal import say, show, show_json, wait
 
 
@@ -58,14 +57,14 @@ def _job_facts(job: Job) -> dict[str, Any]:
 
 
 def _hint(job: Job) -> str:
-    if job.state == rows.UNKNOWN:
+    if job.state == UNKNOWN:
         return (
             f"{job.error} Run the request again to look it up. It was not accepted: `sora-video forget {job.job_id}`, "
             f"then run again. Here is its id: `sora-video resume {job.job_id} --remote-id ID`."
         )
     if job.over:
         return job.error or ""
-    return "" if job.state == rows.DELIVERED else f"`sora-video resume {job.job_id}` collects it for free."
+    return "" if job.state == DELIVERED else f"`sora-video resume {job.job_id}` collects it for free."
 
 
 def _cancel(engine: Engine, arguments: argparse.Namespace) -> int:

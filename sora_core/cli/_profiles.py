@@ -12,7 +12,7 @@ from typing import Any
 from ..doctor import examine
 from ..engine import Engine
 from ..errors import InvalidRequest
-from ..profiles import AUTH_SCHEMES, Profile
+from ..profiles.profiles import AUTH_SCHEMES, Profile
 from ..providers import PROVIDERS, provider_for
 from ..transport.urls import is_local
 from ._terminal import say, show, show_json, wait

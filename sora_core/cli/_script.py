@@ -10,7 +10,7 @@ from typing import Any
 from ..engine import Engine
 from ..errors import InvalidRequest
 from ..models import Shot
-from ..shots import format_script, parse_script, script_to_json
+from ..requests.shots import format_script, parse_script, script_to_json
 from ._terminal import show
 
 

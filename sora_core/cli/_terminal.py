@@ -9,8 +9,8 @@ import sys
 import time
 from typing import Any, TextIO, TypeVar
 
-from ..engine import Waiter
-from ..models import Progress
+from ..engine import Handle
+from ..jobs.progress import Progress
 
 T = TypeVar("T")
 
@@ -60,12 +60,12 @@ class ProgressLine:
             sys.stderr.write("\r\x1b[K")
 
 
-def wait(waiter: Waiter[T]) -> T:
+def wait(handle: Handle[T]) -> T:
     """The result. Raises the error tree, KeyboardInterrupt."""
     # in slices: a blocked wait would not notice Ctrl-C on every platform
     while True:
         try:
-            return waiter.result(0.2)
+            return handle.result(0.2)
         except concurrent.futures.TimeoutError:
-            if waiter.future.done():
+            if handle.future.done():
                 raise

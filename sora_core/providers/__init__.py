@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..errors import ProfileError
-from ..profiles import Profile
+from ..profiles.profiles import Profile
+from ._answers.normalize import job_error_class
 from ._base import HTML_ANSWER, Attempt, Provider
-from ._normalize import job_error_class
 from .apiyi import ApiYi
 from .newapi import NewApi
 from .openai import OpenAI

@@ -13,11 +13,11 @@ from typing import ClassVar
 
 from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
 from ..models import Capabilities, GenerationRequest, Operation, Quota, Snapshot, State
-from ..profiles import Profile
-from ..shots import as_prompt
+from ..profiles.profiles import Profile
+from ..profiles.tokens import TokenStore
+from ..requests.shots import as_prompt
 from ..transport import Call, Http, Reply
-from ..vault import Vault
-from . import _normalize as normalize
+from ._answers import normalize
 
 HTML_ANSWER = "html_answer"  # the code of a SubmissionUnknown whose answer was a web page
 
@@ -64,7 +64,7 @@ class Provider(ABC):
         named = self.profile.extra.get("parse_url", "").strip()
         return (named,) if named else ()
 
-    def opened(self, http: Http, vault: Vault) -> None:  # noqa: B027 (most protocols have nothing to do here)
+    def opened(self, http: Http, token_store: TokenStore) -> None:  # noqa: B027 (most protocols have nothing to do here)
         """Told once, when a connection is opened: where a protocol that makes its key of another one begins to."""
 
     def settle(self, request: GenerationRequest) -> GenerationRequest:

@@ -19,8 +19,7 @@ from ..errors import ModerationRejected, RequestRejected, SubmissionUnknown
 from ..models import Failure, Snapshot, State, Upload
 from ..transport import Call, Http
 from ..transport.redact import redact
-from . import _normalize as normalize
-from . import _prose as prose
+from ._answers import normalize, prose
 from ._base import HTML_ANSWER, Attempt
 
 ANSWER_SECONDS = 1800.0  # between bytes: plain answers, and silent streams, come when the video is done

@@ -15,11 +15,11 @@ from urllib.parse import urljoin, urlsplit
 
 from ..errors import BadResponse, InvalidRequest, ProfileError, SoraError
 from ..models import Effect, Secret
-from ..profiles import Profile
+from ..profiles.profiles import Profile
 from ..transport import Call, Http
 from ..transport.redact import redact
 from ..transport.urls import is_local
-from . import _normalize as normalize
+from ._answers import normalize
 from ._ended import refuse_ended
 
 SETTINGS = frozenset(("parse_url", "parse_token_env"))
@@ -92,7 +92,7 @@ async def download_link(http: Http, service: ParseService, share_url: str) -> st
     try:
         reply = await http.send(call)
     except SoraError as error:
-        error.message = redact(error.message, [service.token.reveal()])  # some servers repeat what they refuse
+        error.text = redact(error.message, [service.token.reveal()])  # some servers repeat what they refuse
         raise
     link = normalize.text_of(normalize.dig(normalize.parse(reply.body), "download_link"))
     if not link or not link.startswith(("http://", "https://", "/")):

@@ -9,11 +9,11 @@ from typing import Any
 
 from ..errors import InvalidRequest, ProfileError, Unsupported
 from ..models import Character, GenerationRequest, Snapshot, State
-from ..profiles import Profile
-from ..shots import as_prompt
-from . import _normalize as normalize
+from ..profiles.profiles import Profile
+from ..requests.shots import as_prompt
+from ._answers import normalize
 from ._chat import data_uri
-from ._openai_dialects import typed
+from .openai.dialects import typed
 
 _FLAGS = {**dict.fromkeys(("true", "1", "yes", "on"), True), **dict.fromkeys(("false", "0", "no", "off"), False)}
 _CHARACTER_PLACES = ("", "data", "character", "characters", "result", "data.character", "data.characters")

@@ -23,8 +23,8 @@ from ..models import Capabilities, Character, Effect, GenerationRequest, Operati
 from ..transport import Call, Http, Reply
 from ..transport.urls import is_local, origin
 from . import _chat as chat
-from . import _normalize as normalize
 from . import _relay as relay
+from ._answers import normalize
 from ._base import Attempt, Provider
 
 MODEL = "sora-2"

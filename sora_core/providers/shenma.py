@@ -16,8 +16,8 @@ from urllib.parse import quote
 from ..errors import BadResponse, JobNotFound, RequestRejected, SoraError, Unsupported
 from ..models import Capabilities, Effect, Failure, GenerationRequest, Operation, Quota, Snapshot, State
 from ..transport import Call, Http, Reply
-from . import _normalize as normalize
 from . import _relay as relay
+from ._answers import normalize
 from ._base import Provider
 
 MODEL, PRO_MODEL = "sora-2", "sora-2-pro"

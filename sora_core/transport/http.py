@@ -64,7 +64,7 @@ class Http:
         self._judge = judge
         self._clock = clock
         self._secrets: list[str] = []
-        self._doors: dict[str, Http] = {}
+        self._proxied: dict[str, Http] = {}
         local = is_local(base_url)
         options: dict[str, Any] = {
             "proxy": proxy or None,
@@ -78,18 +78,18 @@ class Http:
         # no one could tell whether the request was read.
         self._fresh = httpx.AsyncClient(**options, limits=httpx.Limits(max_keepalive_connections=0))
 
-    def door(self, proxy: str) -> Http:
+    def through_proxy(self, proxy: str) -> Http:
         """The same servers without the key and through another proxy ("": none); closed with this one."""
-        if proxy not in self._doors:
-            door = Http(self.base_url, judge=self._judge, clock=self._clock, proxy=proxy or None, never=self._never)
-            door._named = self._named
-            self._doors[proxy] = door
-        return self._doors[proxy]
+        if proxy not in self._proxied:
+            other = Http(self.base_url, judge=self._judge, clock=self._clock, proxy=proxy or None, never=self._never)
+            other._named = self._named
+            self._proxied[proxy] = other
+        return self._proxied[proxy]
 
     async def aclose(self) -> None:
         await self.keys.aclose()
-        for door in self._doors.values():
-            await door.aclose()
+        for other in self._proxied.values():
+            await other.aclose()
         await self._pooled.aclose()
         await self._fresh.aclose()
 

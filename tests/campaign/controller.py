@@ -21,7 +21,7 @@ from campaign.plan import Order, Settings, base_path, draw_faults, draw_orders, 
 from campaign.proxy import Proxy
 from campaign.verdict import Verdict, compare
 from campaign.worker import CLOCK_JUMP, ended
-from sora_core.profiles import Profiles
+from sora_core.profiles.profiles import Profiles
 from sora_core.providers import PROVIDERS
 
 KEY = "campaign-key-7d1e"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sora_core.models import GenerationRequest, Operation, SizeRange
-from sora_core.profiles import Profile
+from sora_core.profiles.profiles import Profile
 from sora_core.providers import PROVIDERS, provider_for
 
 MAIN = "openai"

@@ -10,7 +10,7 @@ import pytest
 
 from campaign.verdict import compare
 from sora_core.clock import SystemClock
-from sora_core.ledger import Ledger
+from sora_core.ledger.ledger import Ledger
 from sora_core.media import files
 from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
 

@@ -13,7 +13,7 @@ from typing import Any
 import av
 
 from sora_core.clock import SystemClock
-from sora_core.ledger import Job, Ledger
+from sora_core.ledger.ledger import Job, Ledger
 
 
 @dataclass

@@ -77,15 +77,15 @@ class Worker:
     def _once(self, order: Order) -> str:
         metadata = {"workflow": {"prompt": order.prompt}} if order.profile == MAIN else None
         destination = Destination(self._output, "clip", metadata=metadata)
-        waiter = self._engine.generate(request_of(order), order.profile, destination, lambda progress: None)
+        handle = self._engine.generate(request_of(order), order.profile, destination, lambda progress: None)
         try:
-            delivery = waiter.result(self._patience)
+            delivery = handle.result(self._patience)
         except SoraError as error:
             return error.kind
         except concurrent.futures.TimeoutError:
-            waiter.abandon()
+            handle.abandon()
             with contextlib.suppress(Interrupted, SoraError):
-                waiter.result(10)
+                handle.result(10)
             return _GAVE_UP
         return "reused" if delivery.reused else "delivered"
 

@@ -18,18 +18,10 @@ from _clips import scene, write_clip
 from _clock import FakeClock
 from aiohttp import web
 
-from sora_core.errors import (
-    AuthError,
-    InvalidRequest,
-    JobNotFound,
-    MediaError,
-    ServiceError,
-    SoraError,
-    StorageError,
-)
+from sora_core.errors import AuthError, InvalidRequest, JobNotFound, MediaError, ServiceError, SoraError, StorageError
 from sora_core.media import files
 from sora_core.models import Destination, Effect
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.transport import Call, Http
 
 MIB = 2**20

@@ -14,14 +14,7 @@ import torch
 from PIL import Image
 
 from sora_core.errors import InvalidRequest
-from sora_core.media.images import (
-    FITS,
-    ImageNeeds,
-    Reference,
-    references_from_tensor,
-    upload_from_file,
-    within_limit,
-)
+from sora_core.media.images import FITS, ImageNeeds, Reference, references_from_tensor, upload_from_file, within_limit
 from sora_core.models import GenerationRequest, Operation, Upload
 
 

@@ -15,13 +15,7 @@ from PIL import Image
 from sora_core.errors import MediaError
 from sora_core.media import files
 from sora_core.media.kind import PICTURE
-from sora_core.media.picture import (
-    embed_text,
-    has_picture_credentials,
-    picture_size,
-    picture_tensor,
-    sniff_picture,
-)
+from sora_core.media.picture import embed_text, has_picture_credentials, picture_size, picture_tensor, sniff_picture
 from sora_core.models import Destination
 
 METADATA = {"prompt": {"1": {"class_type": "猫"}}, "workflow": {"nodes": []}, "note": "猫"}

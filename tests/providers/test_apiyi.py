@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from sora_core.checks import resolve
 from sora_core.errors import (
     AuthError,
     InvalidRequest,
@@ -21,9 +20,10 @@ from sora_core.errors import (
     Unsupported,
 )
 from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
-from sora_core.profiles import Profile
+from sora_core.profiles.profiles import Profile
 from sora_core.providers import job_error_class
 from sora_core.providers.apiyi import ApiYi
+from sora_core.requests.checks import resolve
 from sora_core.transport import Reply
 
 BASE = "https://relay.example/v1"

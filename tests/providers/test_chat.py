@@ -9,15 +9,11 @@ from typing import Any
 
 import pytest
 
-from sora_core.errors import (
-    ModerationRejected,
-    NetworkError,
-    RequestRejected,
-    SubmissionUnknown,
-)
+from sora_core.errors import ModerationRejected, NetworkError, RequestRejected, SubmissionUnknown
 from sora_core.models import Effect, Failure, State, Upload
-from sora_core.providers import HTML_ANSWER, Attempt, _prose, job_error_class
+from sora_core.providers import HTML_ANSWER, Attempt, job_error_class
 from sora_core.providers import _chat as chat
+from sora_core.providers._answers import prose
 from sora_core.providers._chat import Answer, Reader
 from sora_core.transport import Call, Reply
 
@@ -437,6 +433,6 @@ def test_messages_are_a_text_or_parts_with_images():
 
 def test_a_long_prose_is_read_in_reasonable_time():
     text = "line of prose 123\n" * 20_000
-    assert _prose.link_in(text, base_url=BASE, sent="", ended=True) is None
-    assert _prose.task_in(text, sent="", ended=True) is None
-    assert _prose.failure_in(text) is None
+    assert prose.link_in(text, base_url=BASE, sent="", ended=True) is None
+    assert prose.task_in(text, sent="", ended=True) is None
+    assert prose.failure_in(text) is None

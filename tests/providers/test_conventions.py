@@ -16,7 +16,7 @@ import pytest
 from sora_core import providers
 from sora_core.errors import ProfileError
 from sora_core.models import Capabilities, Operation
-from sora_core.profiles import Profile
+from sora_core.profiles.profiles import Profile
 from sora_core.providers import PROVIDERS, Provider, provider_for
 
 FOLDER = Path(providers.__file__).parent

@@ -10,7 +10,6 @@ import pytest
 from _clock import FakeClock
 from _server import RESET, Server, cut, reply
 
-from sora_core.checks import resolve
 from sora_core.errors import (
     BadResponse,
     InputError,
@@ -22,10 +21,11 @@ from sora_core.errors import (
     Unsupported,
 )
 from sora_core.models import Character, Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
-from sora_core.profiles import Profile
+from sora_core.profiles.profiles import Profile
 from sora_core.providers import Attempt
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.providers.newapi import NewApi
+from sora_core.requests.checks import resolve
 from sora_core.transport import Http, Reply
 
 BASE = "https://newapi.example"

@@ -10,7 +10,7 @@ import pytest
 from sora_core import errors
 from sora_core.errors import SoraError
 from sora_core.models import State
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.transport import Reply
 
 BASE = "https://relay.example/v1"

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from sora_core.errors import SoraError
 from sora_core.models import State
-from sora_core.profiles import Profile
-from sora_core.providers import _normalize as normalize
-from sora_core.providers import _refusals as refusals
+from sora_core.profiles.profiles import Profile
+from sora_core.providers._answers import normalize, refusals
 from sora_core.providers.openai import OpenAI
 from sora_core.transport import Reply
 

@@ -9,18 +9,11 @@ import pytest
 from _clock import FakeClock
 from _server import Server, reply
 
-from sora_core.errors import (
-    BadResponse,
-    JobNotFound,
-    ProfileError,
-    SoraError,
-    SubmissionUnknown,
-    Unsupported,
-)
+from sora_core.errors import BadResponse, JobNotFound, ProfileError, SoraError, SubmissionUnknown, Unsupported
 from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
-from sora_core.profiles import PREVIEW_PROFILE, Profile
+from sora_core.profiles.profiles import PREVIEW_PROFILE, Profile
 from sora_core.providers import Attempt
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.providers.openai import DIALECTS, OpenAI
 from sora_core.transport import Http, Reply
 

@@ -19,7 +19,7 @@ from sora_core.errors import (
     Unsupported,
 )
 from sora_core.models import Effect, GenerationRequest, Operation, State, Upload
-from sora_core.profiles import Profile
+from sora_core.profiles.profiles import Profile
 from sora_core.providers.openai import DIALECTS, OpenAI
 from sora_core.transport import Reply
 

@@ -12,9 +12,9 @@ from PIL import Image
 
 from sora_core.errors import InvalidRequest, SubmissionUnknown, Unsupported
 from sora_core.models import Character, Effect, GenerationRequest, Operation, Snapshot, State, Upload
-from sora_core.profiles import PREVIEW_PROFILE, Profile
-from sora_core.providers import _openai_more as more
+from sora_core.profiles.profiles import PREVIEW_PROFILE, Profile
 from sora_core.providers.openai import DIALECTS, OpenAI
+from sora_core.providers.openai import extras as more
 from sora_core.transport import Reply
 
 BASE = "https://relay.example/v1"

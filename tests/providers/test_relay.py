@@ -6,7 +6,7 @@ import pytest
 
 from sora_core.errors import InvalidRequest, ProfileError
 from sora_core.models import Character, GenerationRequest, Operation, Shot, Snapshot, State
-from sora_core.profiles import Profile
+from sora_core.profiles.profiles import Profile
 from sora_core.providers import _relay as relay
 
 MIA = Character("p", "mia", "ch_1", username="df4c.kitten")

@@ -12,13 +12,13 @@ import pytest
 from _clock import FakeClock
 from _server import Server, reply
 
-from sora_core.checks import resolve
 from sora_core.errors import BadResponse, InputError, ModerationRejected, ProfileError, SubmissionUnknown, Unsupported
 from sora_core.models import Character, Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
-from sora_core.profiles import Profile
+from sora_core.profiles.profiles import Profile
 from sora_core.providers import HTML_ANSWER, Attempt
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.providers.shenma import REVIEWS, Shenma
+from sora_core.requests.checks import resolve
 from sora_core.transport import Http, Reply
 
 BASE = "https://relay.example"

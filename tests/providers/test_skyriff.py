@@ -9,19 +9,12 @@ from typing import Any
 
 import pytest
 
-from sora_core.checks import resolve
-from sora_core.errors import (
-    InvalidRequest,
-    JobNotFound,
-    ProfileError,
-    RequestRejected,
-    SubmissionUnknown,
-    Unsupported,
-)
+from sora_core.errors import InvalidRequest, JobNotFound, ProfileError, RequestRejected, SubmissionUnknown, Unsupported
 from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
-from sora_core.profiles import Profile
-from sora_core.providers._skyriff_models import MODELS
+from sora_core.profiles.profiles import Profile
 from sora_core.providers.skyriff import SkyRiff
+from sora_core.providers.skyriff.models import MODELS
+from sora_core.requests.checks import resolve
 from sora_core.transport import Reply
 
 BASE = "https://relay.example/v1"

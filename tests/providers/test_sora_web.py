@@ -12,9 +12,9 @@ import pytest
 from sora_core import errors
 from sora_core.errors import InvalidRequest, ProfileError, SubmissionUnknown, Unsupported
 from sora_core.models import Character, GenerationRequest, Operation, Shot, State, Upload
-from sora_core.profiles import Profile
-from sora_core.providers import _normalize as normalize
+from sora_core.profiles.profiles import Profile
 from sora_core.providers import provider_for
+from sora_core.providers._answers import normalize
 from sora_core.providers.sora_web import account, characters, posts, tasks
 from sora_core.providers.sora_web.catalog import CLIPS, MODELS, PICTURES, PROMPTS, STYLES
 from sora_core.providers.sora_web.errors import CODES

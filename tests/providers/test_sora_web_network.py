@@ -16,13 +16,13 @@ import pytest
 from _clock import FakeClock
 from _server import Request, Server, reply
 
-from sora_core.credentials import Credentials, tokens_path
 from sora_core.doctor import examine
 from sora_core.engine import Engine
 from sora_core.errors import AuthError, Interrupted, ProfileError, SoraError, StorageError
 from sora_core.models import Destination, GenerationRequest, Operation, Quota
-from sora_core.profiles import Profile
-from sora_core.vault import Vault
+from sora_core.profiles.credentials import Credentials, tokens_path
+from sora_core.profiles.profiles import Profile
+from sora_core.profiles.tokens import TokenStore
 
 NAMED = ("home.test", "backend.test", "session.test", "oauth.test", "sentinel.test")
 POST = "s_690d100857248191b679e6de12db840e"
@@ -133,8 +133,8 @@ async def quota(engine: Engine) -> Quota:
 
 async def make(engine: Engine, folder: Path) -> Any:
     request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat")
-    waiter = engine.generate(request, "web", Destination(folder), lambda progress: None)
-    return await asyncio.wrap_future(waiter.future)
+    handle = engine.generate(request, "web", Destination(folder), lambda progress: None)
+    return await asyncio.wrap_future(handle.future)
 
 
 @pytest.mark.parametrize("link", ["http://home.test/files/a.mp4", "https://videos.openai.com/a.mp4"])
@@ -171,8 +171,8 @@ async def test_nothing_is_sent_to_a_host_that_the_profile_does_not_name(site, en
 class TestTokens:
     async def test_a_rotated_token_is_on_the_disk_before_anything_else_is_asked(self, site, engine):
         profile = add(engine, site.server.url)
-        vault, seen = Vault(Credentials(engine.home), profile), []
-        site.on_read = lambda: seen.append(vault.kept()["refresh"])
+        token_store, seen = TokenStore(Credentials(engine.home), profile), []
+        site.on_read = lambda: seen.append(token_store.kept()["refresh"])
         await asyncio.gather(*(quota(engine) for _ in range(8)))
         assert seen == ["rotated-1"] * 8
         assert site.refreshes == [GIVEN]
@@ -223,13 +223,13 @@ class TestTokens:
     async def test_a_renewal_that_has_begun_is_not_lost_by_whoever_stops_waiting(self, site, engine, how):
         add(engine, site.server.url)
         site.refresh_seconds = 0.3
-        waiter = engine.quota("web")
+        handle = engine.quota("web")
         while not site.refreshes:
             await asyncio.sleep(0.01)
         if how == "interrupted":
-            waiter.abandon()
+            handle.abandon()
             with pytest.raises(Interrupted):
-                await asyncio.wrap_future(waiter.future)
+                await asyncio.wrap_future(handle.future)
         else:
             await asyncio.to_thread(engine.close)
         await quota(engine)
@@ -239,7 +239,7 @@ class TestTokens:
         profile = add(engine, site.server.url)
         await quota(engine)
         engine.credentials.delete("web")
-        assert Vault(engine.credentials, profile).kept() == {}
+        assert TokenStore(engine.credentials, profile).kept() == {}
 
     async def test_a_session_token_goes_into_the_cookie_and_nowhere_else(self, site, engine, monkeypatch):
         monkeypatch.setenv("WEB_KEY", "sess-abcdef123456")
@@ -291,9 +291,9 @@ class TestPostsWithoutALink:
         extra = {"parse_url": f"{site.server.url}/parse", "parse_token_env": "PARSE_TOKEN"}
         add(engine, site.server.url, extra=extra)
         request = GenerationRequest(Operation.CLEAN_LINK, "", source_id="gen_1")
-        waiter = engine.generate(request, "web", Destination(folder), lambda progress: None)
+        handle = engine.generate(request, "web", Destination(folder), lambda progress: None)
         with pytest.raises(SoraError) as caught:  # there is no file behind the link
-            await asyncio.wrap_future(waiter.future)
+            await asyncio.wrap_future(handle.future)
         return str(caught.value)
 
     def steps(self, site: Site) -> list[str]:

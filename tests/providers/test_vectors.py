@@ -18,9 +18,9 @@ from sora_core import errors
 from sora_core.errors import BadResponse
 from sora_core.media.container import sniff
 from sora_core.models import Character, Effect, GenerationRequest, Operation, Secret, Snapshot, State
-from sora_core.profiles import Profile
+from sora_core.profiles.profiles import Profile
 from sora_core.providers import HTML_ANSWER, Attempt, Provider
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.providers._relay import prompt_text
 from sora_core.providers.apiyi import ApiYi
 from sora_core.providers.newapi import NewApi

@@ -9,7 +9,7 @@ import pytest
 from _clock import FakeClock
 
 from sora_core.models import Secret
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.transport import Http
 
 KEY = "hunter2-is-my-password"

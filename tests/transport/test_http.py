@@ -25,7 +25,7 @@ from sora_core.errors import (
     SubmissionUnknown,
 )
 from sora_core.models import Effect, Upload
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.transport import Call, Http
 from sora_core.transport.retry import ATTEMPTS, LONGEST_WAIT_SECONDS
 

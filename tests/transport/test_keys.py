@@ -12,7 +12,7 @@ from _server import CLOSE, Server, reply
 
 from sora_core.errors import AuthError, BadResponse, SoraError, SubmissionUnknown
 from sora_core.models import Effect, Secret
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.transport import Call, Http
 from sora_core.transport.retry import ATTEMPTS
 
@@ -123,8 +123,8 @@ async def test_what_all_requests_say_is_said_to_the_server_alone():
 async def test_a_door_is_the_same_server_without_the_key():
     async with Server(OK) as server:
         http = connect(server.url)
-        assert http.door("") is http.door("")
-        await http.door("").send(READ)
+        assert http.through_proxy("") is http.through_proxy("")
+        await http.through_proxy("").send(READ)
         await http.aclose()
         assert "authorization" not in server.requests[0].headers
 

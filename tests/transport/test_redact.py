@@ -11,7 +11,7 @@ from _clock import FakeClock
 from _server import Server, reply
 
 from sora_core.models import Effect
-from sora_core.providers import _normalize as normalize
+from sora_core.providers._answers import normalize
 from sora_core.transport import Call, Http
 from sora_core.transport.redact import redact
 

@@ -10,18 +10,7 @@ from aiohttp import web
 from ...models import State
 from ..books import HARD_LIMIT_USD, Job, Order
 from ..core import STILLS, Call, Core, Route
-from ..forms import (
-    MAX_SEED,
-    Fields,
-    bearer_key,
-    image_of,
-    prompt_of,
-    read_fields,
-    shots_of,
-    size_of,
-    text_of,
-    whole_of,
-)
+from ..forms import MAX_SEED, Fields, bearer_key, image_of, prompt_of, read_fields, shots_of, size_of, text_of, whole_of
 from ..refusal import Refusal, invalid
 from ._openai_more import More
 

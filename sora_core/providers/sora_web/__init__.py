@@ -15,22 +15,15 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cached_property
 
-from ...errors import (
-    JobNotFound,
-    ProfileError,
-    RequestRejected,
-    SoraError,
-    SubmissionUnknown,
-    Unsupported,
-)
+from ...errors import JobNotFound, ProfileError, RequestRejected, SoraError, SubmissionUnknown, Unsupported
 from ...models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
-from ...profiles import Profile, is_proxy
+from ...profiles.profiles import Profile, is_proxy
+from ...profiles.tokens import TokenStore
 from ...transport import Call, Http, Reply
 from ...transport.retry import ATTEMPTS
-from ...vault import Vault
-from .. import _normalize as normalize
 from .. import _parse_service as parsing
 from .. import _relay as relay
+from .._answers import normalize
 from .._base import HTML_ANSWER, Attempt, Provider
 from .._ended import ENDED_HOSTS
 from .._parse_service import parse_service
@@ -113,24 +106,24 @@ class SoraWeb(Provider):
     def named_urls(self) -> tuple[str, ...]:
         return self._addresses.named
 
-    def opened(self, http: Http, vault: Vault) -> None:
+    def opened(self, http: Http, token_store: TokenStore) -> None:
         """Takes over the keys of the connection and says who it is. Raises ProfileError, StorageError."""
         found = self._addresses
-        device = identity.uuid4_of(f"{vault.device_id()} {self.profile.name}")
+        device = identity.uuid4_of(f"{token_store.device_id()} {self.profile.name}")
         self._identity = identity.identity_of(self.profile, device)
-        self._sentinel_proxy = self._proxy_of_sentinel(vault)
+        self._sentinel_proxy = self._proxy_of_sentinel(token_store)
         home = addresses.origin_of(found.home)
         http.headers = {**self._identity.headers(), "origin": home, "referer": f"{home}/"}
         if self.profile.auth != "none":
             client = tokens.client_of(self.profile)
-            http.keys = tokens.Keyring(http, vault, found, self._identity, client=client)
+            http.keys = tokens.Keyring(http, token_store, found, self._identity, client=client)
 
-    def _proxy_of_sentinel(self, vault: Vault) -> str:
+    def _proxy_of_sentinel(self, token_store: TokenStore) -> str:
         """Independent of the profile's and of everyone's."""
         extra = self.profile.extra
         variable, url = extra.get("sentinel_proxy_env", "").strip(), extra.get("sentinel_proxy", "").strip()
         if variable:
-            return vault.credentials.proxy_named(variable, self.profile.name).reveal()
+            return token_store.credentials.proxy_named(variable, self.profile.name).reveal()
         if url and (not is_proxy(url) or "@" in url):
             raise ProfileError(
                 f"Profile '{self.profile.name}': sentinel_proxy is no address of a proxy, or holds a user or password; "
@@ -202,15 +195,15 @@ class SoraWeb(Provider):
 
     async def _protected(self, http: Http, call: Call, attempt: Attempt) -> Reply:
         """With a proof of work. One that the server no longer takes proves that nothing was done; there is one more."""
-        door = http.door(self._sentinel_proxy)
-        proof = await sentinel.sentinel_headers(door, self._addresses, self._identity)
+        prover = http.through_proxy(self._sentinel_proxy)
+        proof = await sentinel.sentinel_headers(prover, self._addresses, self._identity)
         try:
             return await self._send(http, replace(call, headers=proof), attempt)
         except RequestRejected as error:
             if error.code != "sentinel_block":
                 raise
             attempt.on_refused()
-        proof = await sentinel.sentinel_headers(door, self._addresses, self._identity)
+        proof = await sentinel.sentinel_headers(prover, self._addresses, self._identity)
         return await self._send(http, replace(call, headers=proof), attempt)
 
     def accepted(self, reply: Reply) -> Snapshot:
@@ -231,7 +224,7 @@ class SoraWeb(Provider):
         try:
             reply = await self._protected(http, posts.encode_publish(generation), attempt)
         except SubmissionUnknown as error:
-            error.message += " The clip may be public now: look at the account's posts on the server."
+            error.text = f"{error.message} The clip may be public now: look at the account's posts on the server."
             raise
         post_id, link = posts.post_of(reply)
         attempt.on_remote_id(posts.PREFIX + post_id)

@@ -9,7 +9,7 @@ from typing import Any
 from ...errors import BadResponse, RequestRejected, SoraError, SubmissionUnknown
 from ...models import Effect, Quota
 from ...transport import Call, Http, Reply
-from .. import _normalize as normalize
+from .._answers import normalize
 
 _NAMES = "/project_y/profile/username"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from ...profiles import Profile
+from ...profiles.profiles import Profile
 from .._parse_service import check_address, parse_url_of
 
 _PATHS = {

@@ -24,10 +24,10 @@ from ...errors import (
     Unsupported,
 )
 from ...models import Effect, GenerationRequest, Snapshot, State, Upload
-from ...profiles import Profile
+from ...profiles.profiles import Profile
 from ...transport import Call, Http
-from .. import _normalize as normalize
 from .. import _relay as relay
+from .._answers import normalize
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import AuthError, ModerationRejected, RequestRejected, SoraError
 from ...transport import Reply
-from .. import _normalize as normalize
+from .._answers import normalize
 
 # code -> (class where the shared rules do not know it, fix, fix in Chinese)
 CODES: dict[str, tuple[type[SoraError] | None, str, str]] = {

@@ -12,7 +12,7 @@ from email.utils import format_datetime
 from typing import Any
 
 from ...errors import ProfileError
-from ...profiles import Profile
+from ...profiles.profiles import Profile
 
 SETTINGS = frozenset(("user_agent", "language"))
 USER_AGENT = (

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 from ...errors import BadResponse, JobNotFound, NotReady
 from ...models import Snapshot, State
 from ...transport import Http
-from .. import _normalize as normalize
+from .._answers import normalize
 from . import tasks
 
 LOOKS_FOR_A_LINK = 120  # at a draft that has none yet, before its job is left for later

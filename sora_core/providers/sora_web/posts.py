@@ -12,19 +12,11 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from ...errors import (
-    AccountError,
-    InvalidRequest,
-    JobError,
-    JobNotFound,
-    RequestRejected,
-    SoraError,
-    SubmissionUnknown,
-)
+from ...errors import AccountError, InvalidRequest, JobError, JobNotFound, RequestRejected, SoraError, SubmissionUnknown
 from ...models import Effect, Failure, Snapshot, State
 from ...transport import Call, Http, Reply
-from .. import _normalize as normalize
 from .. import _parse_service as parsing
+from .._answers import normalize
 from .._parse_service import ParseService
 
 log = logging.getLogger(__name__)
@@ -107,7 +99,7 @@ async def taken_back(http: Http, post_id: str, *, attempts: int = 5) -> None:
     except JobNotFound:
         return
     except SoraError as error:
-        error.message = f"The post {post_id} is still public, it could not be deleted: {error.message}"
+        error.text = f"The post {post_id} is still public, it could not be deleted: {error.message}"
         if isinstance(error, (AccountError, JobError)):
             error.fix = (
                 f"Delete the post {post_id} on the server, then `sora-video resume JOB`; the deletion is tried again."

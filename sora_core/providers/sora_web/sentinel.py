@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import BadResponse, Overloaded
 from ...models import Effect
 from ...transport import Call, Http
-from .. import _normalize as normalize
+from .._answers import normalize
 from .addresses import Addresses, origin_of
 from .identity import Identity
 from .pow import check_difficulty, solve

@@ -13,7 +13,7 @@ from typing import Any
 from ...errors import BadResponse
 from ...models import Effect, Failure, Snapshot, State
 from ...transport import Call
-from .. import _normalize as normalize
+from .._answers import normalize
 
 PENDING = "/nf/pending/v2"
 DRAFTS = "/project_y/profile/drafts"

@@ -17,12 +17,12 @@ from typing import Any
 
 from ...errors import AuthError, BadResponse, JobNotFound, ProfileError, RequestRejected, SoraError, StorageError
 from ...models import Effect, Secret
-from ...profiles import Profile
+from ...profiles.profiles import Profile
+from ...profiles.tokens import TokenStore
 from ...transport import Call, Http
 from ...transport.redact import redact
 from ...transport.urls import bare_url
-from ...vault import Vault
-from .. import _normalize as normalize
+from .._answers import normalize
 from .addresses import Addresses, origin_of
 from .identity import Identity
 
@@ -66,7 +66,7 @@ class Keyring:
     def __init__(
         self,
         http: Http,
-        vault: Vault,
+        token_store: TokenStore,
         addresses: Addresses,
         identity: Identity,
         *,
@@ -74,7 +74,7 @@ class Keyring:
         now: Callable[[], float] = time.time,
     ) -> None:
         self._http = http
-        self._vault = vault
+        self._token_store = token_store
         self._addresses = addresses
         self._identity = identity
         self._client = client
@@ -86,7 +86,7 @@ class Keyring:
 
     async def headers(self) -> Mapping[str, Secret]:
         """Raises AuthError, or what the network says, when there is no access token to be had."""
-        given = self._vault.given().reveal()
+        given = self._token_store.given().reveal()
         if not given or given.startswith("eyJ"):
             return _bearer(given)
         await self._see_to_it(given, "")
@@ -96,7 +96,7 @@ class Keyring:
         """After a refusal that says that the token has ended: whether there is another one by now."""
         if not isinstance(error, AuthError) or error.code not in RENEWABLE:
             return False
-        given = self._vault.given().reveal()
+        given = self._token_store.given().reveal()
         before = used["authorization"].reveal() if "authorization" in used else ""
         if not given or given.startswith("eyJ"):
             raise _ended(error, given)
@@ -119,9 +119,9 @@ class Keyring:
     async def _one_at_a_time(self, given: str, ended: str) -> None:
         async with self._lock:
             if not self._is_good(self._tokens, ended):
-                async with self._vault.alone():
+                async with self._token_store.alone():
                     if self._is_saved:
-                        self._tokens = self._vault.kept() or self._tokens  # another process may have been faster
+                        self._tokens = self._token_store.kept() or self._tokens  # another process may have been faster
                     if not self._is_good(self._tokens, ended):
                         await self._renew(given)
                     self._save()
@@ -140,11 +140,11 @@ class Keyring:
         if self._is_saved:
             return
         try:
-            self._vault.keep(self._tokens)
+            self._token_store.keep(self._tokens)
         except StorageError as error:
             raise StorageError(
-                f"{error.message} The token of profile '{self._vault.profile.name}' was renewed, and the new one must "
-                "be on the disk before it is used."
+                f"{error.message} The token of profile '{self._token_store.profile.name}' was renewed, and the new one "
+                "must be on the disk before it is used."
             ) from error
         self._is_saved = True
 
@@ -156,7 +156,7 @@ class Keyring:
         try:
             answer = await self._from_refresh(refresh)
         except (AuthError, RequestRejected) as error:
-            kept = self._vault.kept()
+            kept = self._token_store.kept()
             if kept.get("refresh", refresh) == refresh:
                 raise _refused(error) from None
             self._tokens = kept  # another process has rotated it meanwhile, on a disk that has no locks
@@ -223,7 +223,7 @@ class Keyring:
                 fix_zh="base_url 应为服务器根地址；若令牌接口在别处，请在 extra 中设置 session_url 或 oauth_url。",
             ) from None
         except SoraError as error:
-            error.message = redact(error.message, [token])
+            error.text = redact(error.message, [token])
             raise
 
 

@@ -7,7 +7,7 @@ import asyncio
 from ...errors import BadResponse
 from ...models import Effect, Upload
 from ...transport import Call, Http
-from .. import _normalize as normalize
+from .._answers import normalize
 
 
 class Uploads:

@@ -1,0 +1,1 @@
+"""Profiles in use: provider, HTTP, limits."""

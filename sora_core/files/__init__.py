@@ -1,0 +1,1 @@
+"""Where state and files go, and locks between processes."""

@@ -1,0 +1,1 @@
+"""One job from claim to file, the jobs that run, and those who wait for them."""

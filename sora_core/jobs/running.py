@@ -1,0 +1,148 @@
+"""The jobs that run in this process: whoever asks for the same video joins the same one."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from ..clock import Clock
+from ..connections.connection import Connection
+from ..errors import SoraError
+from ..ledger.ledger import Ledger
+from ..ledger.owners import Owner
+from ..ledger.row import Job
+from .progress import Progress, ProgressReporter
+from .run import JobRun
+
+log = logging.getLogger(__name__)
+
+Watch = Callable[[Progress], None]
+
+
+async def _resume(run: JobRun, job: Job) -> Job:
+    return await run.resume(job)
+
+
+class _Running:
+    def __init__(self) -> None:
+        self.watches: list[Watch] = []
+        self.last: Progress | None = None
+        self.run: JobRun
+        self.task: asyncio.Task[Job]
+
+    def tell(self, progress: Progress) -> None:
+        self.last = progress
+        for watch in list(self.watches):
+            watch(progress)
+
+    def stop_if_left(self) -> None:
+        """Only while nothing is sent: what may be paid is seen through."""
+        if not self.watches:
+            self.task.cancel()
+
+
+class RunningJobs:
+    """Lives in the engine's loop."""
+
+    def __init__(self, ledger: Ledger, owner: Owner, clock: Clock) -> None:
+        self._ledger = ledger
+        self._owner = owner
+        self._clock = clock
+        self._running: dict[str, _Running] = {}
+        self._unseen: dict[str, SoraError] = {}  # paid jobs that failed, and nobody has been told
+
+    def is_alive(self, owner: str | None) -> bool:
+        """Whether a living process, this one too, works on that owner's rows."""
+        return self._owner.alive(owner)
+
+    async def join(
+        self,
+        fingerprint: str,
+        connection: Connection,
+        begin: Callable[[JobRun], Coroutine[Any, Any, Job]],
+        watch: Watch,
+        *,
+        until_submitted: bool = False,
+        unseen: bool = False,
+    ) -> tuple[Job, bool]:
+        """The finished row, and whether it took any work; ``begin`` starts the run when there is none.
+
+        With ``until_submitted`` the row as soon as the server's id is on the disk. A handle that is
+        canceled leaves. The run goes on unless nothing was sent yet and nobody else waits for it.
+        ``unseen`` is for one that no user watches: a failure is still to be told.
+        """
+        running = self._running.get(fingerprint) or self._start(fingerprint, connection, begin)
+        running.watches.append(watch)
+        if running.last:
+            watch(running.last)
+        try:
+            if until_submitted:
+                submitted = asyncio.ensure_future(running.run.submitted.wait())
+                await asyncio.wait({running.task, submitted}, return_when=asyncio.FIRST_COMPLETED)
+                submitted.cancel()
+                if not running.task.done():
+                    return self._ledger.get(running.run.job_id), running.run.worked
+            return await asyncio.shield(running.task), running.run.worked
+        except SoraError:
+            if not unseen:
+                self._unseen.pop(fingerprint, None)
+            raise
+        finally:
+            running.watches.remove(watch)
+            if not running.run.committed:
+                running.stop_if_left()
+
+    def tell_unseen_failure(self, fingerprint: str) -> None:
+        """Raises, once, how the last job of the request failed while nobody waited: the next one may be paid again."""
+        failure = self._unseen.pop(fingerprint, None)
+        if failure:
+            raise failure
+
+    def _start(
+        self, fingerprint: str, connection: Connection, begin: Callable[[JobRun], Coroutine[Any, Any, Job]]
+    ) -> _Running:
+        running = _Running()
+        report = ProgressReporter(self._clock, running.tell)
+        running.run = JobRun(
+            connection,
+            ledger=self._ledger,
+            owner=self._owner,
+            clock=self._clock,
+            report=report,
+            adopt_orphans=lambda: self._adopt_orphans(connection),
+            stop_if_left=running.stop_if_left,
+        )
+        running.task = asyncio.get_running_loop().create_task(begin(running.run))
+        self._running[fingerprint] = running
+
+        def ended(task: asyncio.Task[Job]) -> None:
+            del self._running[fingerprint]
+            error = None if task.cancelled() else task.exception()
+            if isinstance(error, SoraError) and running.run.failed:
+                self._unseen[fingerprint] = error
+            if error and not running.watches:
+                log.warning(
+                    "job %s ended while nobody waited for it: %s",
+                    running.run.job_id,
+                    getattr(error, "message", error),
+                )
+
+        running.task.add_done_callback(ended)
+        return running
+
+    def _adopt_orphans(self, connection: Connection) -> None:
+        """Takes up the profile's submitted jobs that a dead process left."""
+        for job in self._ledger.unfinished():
+            is_orphan = job.remote_id and not self._owner.alive(job.owner)
+            if is_orphan and job.profile == connection.profile.name and job.fingerprint not in self._running:
+                self._start(job.fingerprint, connection, functools.partial(_resume, job=job))
+
+    async def aclose(self) -> None:
+        """Stops every walk where it is; the rows say how to go on."""
+        tasks = [running.task for running in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,1 @@
+"""Every paid job in SQLite, on disk before it is paid."""

@@ -1,0 +1,74 @@
+"""The character library, in the ledger's file: who was made once, picked by name ever after."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+
+from ..clock import Clock
+from ..errors import InvalidRequest
+from ..models import Character
+from .database import Database
+
+_FIELDS = tuple(each.name for each in fields(Character))
+
+
+class CharacterLibrary:
+    """Characters, each tied to the profile that made it. Thread safe."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._file = database
+        self._clock = clock
+
+    def all(self) -> list[Character]:
+        """By profile and name."""
+        with self._file.read() as db:
+            rows = db.execute("SELECT * FROM characters ORDER BY profile, name").fetchall()
+        return [Character(**{name: row[name] for name in _FIELDS}) for row in rows]
+
+    def pick(self, profile: str, name: str) -> Character:
+        """The one of that name, also as "@name". Raises InvalidRequest, naming its owner or the ones there are."""
+        characters = self.all()
+        fitting = [each for each in characters if each.name == name.strip().removeprefix("@")]
+        for each in fitting:
+            if each.profile == profile:
+                return each
+        if fitting:
+            owners = ", ".join(f"'{each.profile}'" for each in fitting)
+            raise InvalidRequest(f"The character '{name}' belongs to profile {owners}, not to '{profile}'.")
+        known = ", ".join(each.name for each in characters if each.profile == profile) or "none yet"
+        raise InvalidRequest(f"Profile '{profile}' has no character '{name}'; there are: {known}.")
+
+    def add(self, character: Character) -> Character:
+        """The character under its name, numbered when another one has it: a paid one is never written over."""
+        names = {each.name: each.character_id for each in self.all() if each.profile == character.profile}
+        wanted = (character.name, *(f"{character.name} {number}" for number in range(2, len(names) + 3)))
+        free = next(name for name in wanted if names.get(name, character.character_id) == character.character_id)
+        named = replace(character, name=free)
+        self._save(named)
+        return named
+
+    def rename(self, character: Character, name: str) -> None:
+        """Raises InvalidRequest for a name that cannot be or is taken."""
+        check_name(name)
+        if not name:
+            raise InvalidRequest("The new name of the character is empty.")
+        if any(each.name == name and each.profile == character.profile for each in self.all()):
+            raise InvalidRequest(f"Profile '{character.profile}' has a character '{name}' already.")
+        self._save(replace(character, name=name))
+        self.delete(character)
+
+    def delete(self, character: Character) -> None:
+        """Takes it out of the library, not off the server."""
+        with self._file.change() as db:
+            db.execute("DELETE FROM characters WHERE profile = ? AND name = ?", (character.profile, character.name))
+
+    def _save(self, character: Character) -> None:
+        row = (*(getattr(character, name) for name in _FIELDS), self._clock.now())
+        with self._file.change() as db:
+            db.execute("INSERT OR REPLACE INTO characters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def check_name(name: str) -> None:
+    """Raises InvalidRequest for a name that could not be written into a list of characters; empty is none."""
+    if "," in name or name.startswith("@"):
+        raise InvalidRequest(f"'{name}' is no name for a character: it holds a comma or begins with @.")

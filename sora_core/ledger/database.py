@@ -1,0 +1,121 @@
+"""The file below the ledger: SQLite opened so that a commit survives a power cut, safe with several processes."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..errors import StorageError
+from ..files.home import make_private_dir
+from .schema import MIGRATIONS
+
+
+def newer_ledger(path: Path) -> StorageError:
+    """The refusal of a file whose tables this version does not know."""
+    return StorageError(
+        f"The ledger {path} was written by a newer version of this pack.",
+        fix="Update the pack, or point SORA_HOME to another folder.",
+        fix_zh="请更新本插件，或用 SORA_HOME 指向另一个目录。",
+    )
+
+
+class Database:
+    """One open `jobs.sqlite`, its tables as this version knows them. Thread safe."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        with self._translated():
+            make_private_dir(path.parent)
+            # made for its owner before SQLite opens it: the files beside it take the same rights
+            self.path.touch(mode=0o600, exist_ok=True)
+            if self.path.stat().st_size == 0 and _size(Path(f"{self.path}-wal")):
+                raise sqlite3.DatabaseError("it is empty, but its log is not")  # SQLite would drop the log
+            self._connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+            try:
+                self._connection.row_factory = sqlite3.Row
+                self._use_wal()
+                # FULL: a commit survives a power cut, which WAL alone does not promise
+                self._connection.execute("PRAGMA synchronous=FULL")
+                self._migrate()
+            except BaseException:
+                self._connection.close()  # an open file could not be moved away on Windows
+                raise
+
+    def _use_wal(self) -> None:
+        """SQLite does not wait for another process that is just changing the mode, so we do."""
+        for wait in (*[0.05] * 200, None):
+            try:
+                if self._connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    self._connection.execute("PRAGMA journal_mode=WAL")
+                return
+            except sqlite3.OperationalError as error:
+                if wait is None or "locked" not in str(error):
+                    raise
+                time.sleep(wait)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise _unusable(self.path, error) from error
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sqlite3.Connection]:
+        """Raises StorageError."""
+        with self._lock, self._translated():
+            yield self._connection
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[sqlite3.Connection]:
+        """All of it or nothing; on disk at the end. Raises StorageError."""
+        with self._lock, self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    def _migrate(self) -> None:
+        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if version > len(MIGRATIONS):
+            raise newer_ledger(self.path)
+        if version == len(MIGRATIONS):
+            return
+        with self.change() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
+            for number, script in enumerate(MIGRATIONS[version:], version + 1):
+                for statement in script.split(";"):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {number}")
+
+
+def _unusable(path: Path, error: sqlite3.Error | OSError) -> StorageError:
+    message = f"The ledger {path} cannot be used: {error}. Without it nothing is submitted."
+    if type(error) is sqlite3.DatabaseError:  # "malformed", "not a database"; the subclasses are other troubles
+        return StorageError(
+            message,
+            fix="The file is damaged. `sora-video jobs --set-aside` keeps it beside a new ledger, which knows of its "
+            "jobs what can still be read.",
+            fix_zh="账本文件已损坏。运行 sora-video jobs --set-aside 可将其保留在旁，并用仍可读取的任务建立新账本。",
+        )
+    return StorageError(
+        message,
+        fix="Free disk space, make the folder writable, or close the program that locks it.",
+        fix_zh="请清理磁盘、修正目录权限，或关闭占用账本的程序。没有账本就不会提交任务。",
+    )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

@@ -1,0 +1,74 @@
+"""The ledger's tables, and how they came to be what they are."""
+
+from __future__ import annotations
+
+# Appended to, never edited: each runs once, in order, in one transaction with its version number.
+MIGRATIONS = (
+    # 1: sent_at tells a crash before the first byte left (free to submit) from one after it
+    # (unknown); planned_path is written before the rename so that a crash between the rename and
+    # the last commit finds its file again.
+    """
+    CREATE TABLE jobs (
+        job_id TEXT PRIMARY KEY,
+        fingerprint TEXT NOT NULL,
+        profile TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        request TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        model TEXT NOT NULL,
+        seconds INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        owner TEXT,
+        idempotency_key TEXT NOT NULL,
+        remote_id TEXT,
+        progress REAL,
+        url TEXT,
+        error TEXT,
+        error_kind TEXT,
+        folder TEXT NOT NULL,
+        stem TEXT NOT NULL,
+        exact_path TEXT,
+        metadata TEXT,
+        part_validator TEXT,
+        planned_path TEXT,
+        path TEXT,
+        sha256 TEXT,
+        bytes INTEGER,
+        width INTEGER,
+        height INTEGER,
+        fps REAL,
+        duration REAL,
+        created_at REAL NOT NULL,
+        sent_at REAL,
+        submitted_at REAL,
+        finished_at REAL,
+        delivered_at REAL,
+        updated_at REAL NOT NULL
+    );
+    CREATE UNIQUE INDEX claim ON jobs (fingerprint) WHERE state NOT IN ('failed', 'canceled', 'forgotten');
+    CREATE INDEX by_remote_id ON jobs (profile, remote_id);
+    CREATE INDEX by_age ON jobs (created_at);
+    """,
+    # 2: jobs that make no video keep what they made in result; characters are the user's library.
+    """
+    ALTER TABLE jobs ADD COLUMN operation TEXT NOT NULL DEFAULT 'text_to_video';
+    ALTER TABLE jobs ADD COLUMN result TEXT;
+    CREATE TABLE characters (
+        profile TEXT NOT NULL,
+        name TEXT NOT NULL,
+        character_id TEXT NOT NULL,
+        username TEXT NOT NULL,
+        source_url TEXT NOT NULL,
+        start REAL NOT NULL,
+        "end" REAL NOT NULL,
+        created_at REAL NOT NULL,
+        PRIMARY KEY (profile, name)
+    )
+    """,
+    # 3: slot is set while a job counts against its profile's jobs at once; pace holds the moment
+    # from which a profile may send its next request. Both hold over all processes of the folder.
+    """
+    ALTER TABLE jobs ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE pace (profile TEXT PRIMARY KEY, next_free REAL NOT NULL, written_at REAL NOT NULL)
+    """,
+)

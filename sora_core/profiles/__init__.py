@@ -1,0 +1,1 @@
+"""The user's named connections, and their keys."""

@@ -1,0 +1,302 @@
+"""Profiles: the user's named connections, in a `profiles.toml` that is edited by hand or by command.
+
+    [profiles.my-server]
+    provider = "openai"
+    base_url = "http://127.0.0.1:8000/v1"
+    auth = "none"
+
+The file holds no secret. `preview` always exists; SORA_BASE_URL makes one named `env`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from ..errors import InvalidRequest, ProfileError, StorageError
+from ..files.home import make_private_dir, write_private
+from ..transport.urls import bare_url, is_local
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+_PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+AUTH_SCHEMES = ("bearer", "raw", "api-key", "none")
+PREVIEW = "preview"
+ENV = "env"
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One connection. ``poll_seconds`` 0, ``requests_per_minute`` 0 and ``max_jobs`` 0: the provider's own."""
+
+    name: str
+    provider: str = "openai"
+    base_url: str = ""
+    auth: str = "bearer"
+    key_env: str = ""
+    proxy: str = ""
+    proxy_env: str = ""  # the environment variable that holds one with a password; goes before proxy
+    requests_per_minute: int = 0
+    max_jobs: int = 0
+    poll_seconds: float = 0.0
+    dialect: str = ""
+    model: str = ""
+    allow_http: bool = False
+    max_submissions_per_day: int = 0  # 0: no limit
+    min_quota: float = 0.0  # submissions stop when less is left, in the unit of the provider's quota
+    extra: Mapping[str, str] = field(default_factory=dict)
+    embedded: bool = field(default=False, repr=False)  # the preview gateway: no URL of its own
+
+    def check(self) -> None:
+        """Raises ProfileError for a value that cannot work, naming what is allowed."""
+        if self.embedded:
+            return
+        where = f"Profile '{self.name}'"
+        if self.auth not in AUTH_SCHEMES:
+            raise ProfileError(f"{where}: auth '{self.auth}' is not known; allowed: {', '.join(AUTH_SCHEMES)}.")
+        for name in ("requests_per_minute", "max_jobs", "poll_seconds", "max_submissions_per_day", "min_quota"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ProfileError(f"{where}: {name} must be a number from 0 on.")
+        parts, proxy = _split(self.base_url), _split(self.proxy)
+        if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+            raise ProfileError(
+                f"{where}: base_url '{bare_url(self.base_url) if parts else self.base_url}' is not the address of a "
+                "server; it looks like https://relay.example/v1 or http://127.0.0.1:8000/v1."
+            )
+        if self.proxy and not is_proxy(self.proxy):
+            raise ProfileError(
+                f"{where}: the proxy is not the address of one; it looks like http://127.0.0.1:7890 or "
+                "socks5://127.0.0.1:1080."
+            )
+        if parts.username or parts.password or (proxy and (proxy.username or proxy.password)):
+            raise ProfileError(
+                f"{where}: base_url and proxy must not hold a user or password; profiles.toml holds no secrets. "
+                "A proxy that wants them goes into an environment variable, which proxy_env names."
+            )
+        if parts.scheme == "http" and not is_local(self.base_url) and not self.allow_http:
+            raise ProfileError(
+                f"{where}: plain http to '{parts.hostname}' would send the key and the prompts readable to anyone on "
+                "the way. Use https, or say allow_http = true (--allow-http) if that network is yours."
+            )
+
+
+PREVIEW_PROFILE = Profile(name=PREVIEW, provider="openai", auth="bearer", dialect="preview", embedded=True)
+_FIELDS = {each.name: each for each in fields(Profile) if each.name not in ("name", "embedded")}
+_TYPES: dict[str, tuple[type, ...]] = {
+    "requests_per_minute": (int,),
+    "max_jobs": (int,),
+    "poll_seconds": (int, float),
+    "max_submissions_per_day": (int,),
+    "min_quota": (int, float),
+    "allow_http": (bool,),
+    "extra": (dict,),
+}
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of a URL with a host; None for what is none."""
+    try:
+        parts = urlsplit(url.strip())
+        return parts if parts.hostname and parts.port != 0 else None
+    except ValueError:
+        return None
+
+
+def is_proxy(url: str) -> bool:
+    """Whether it is the address of a proxy that can be used."""
+    parts = _split(url)
+    return parts is not None and parts.scheme in _PROXY_SCHEMES
+
+
+class Profiles:
+    """Reads and writes `profiles.toml`; the file is read again when it changed. Thread safe."""
+
+    def __init__(self, home: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.path = home / "profiles.toml"
+        self._environ = os.environ if environ is None else environ
+        self._lock = threading.Lock()
+        self._cached: tuple[tuple[int, int] | None, dict[str, Profile]] = (None, {})
+
+    def all(self) -> dict[str, Profile]:
+        """Every profile by name, `preview` first. Raises ProfileError naming file, line and key."""
+        found = {PREVIEW: PREVIEW_PROFILE, **self._from_file()}
+        from_env = self._from_environ()
+        return {**found, ENV: from_env} if from_env else found
+
+    def names(self) -> list[str]:
+        """The names for a widget; only the built-in ones while the file cannot be read."""
+        try:
+            return list(self.all())
+        except (ProfileError, StorageError):
+            return [PREVIEW, *([ENV] if self._from_environ() else [])]
+
+    def get(self, name: str) -> Profile:
+        """The profile, checked. Raises ProfileError; for every name while the file is damaged."""
+        known = self.all()
+        if name not in known:
+            raise ProfileError(
+                f"There is no profile '{name}'; there are: {', '.join(known)}.",
+                fix="Add it with `sora-video profiles add NAME --provider openai --base-url URL`, or use 'preview'.",
+                fix_zh="可用 sora-video profiles add 添加，或使用 preview。",
+            )
+        known[name].check()
+        return known[name]
+
+    def add(self, profile: Profile) -> None:
+        """Appends the profile; what is in the file, comments too, stays as it is."""
+        if not _NAME.fullmatch(profile.name):
+            raise InvalidRequest(
+                f"'{profile.name}' is no name for a profile: letters, digits, '.', '_' and '-', up to 64 characters."
+            )
+        if profile.name in (PREVIEW, ENV):
+            raise InvalidRequest(f"The name '{profile.name}' is taken by a built-in profile.")
+        profile.check()
+        with self._lock:
+            text = self._text()
+            if profile.name in self._parse(text):
+                raise InvalidRequest(f"There is a profile '{profile.name}' already; remove it first.")
+            separator = "\n" if text and not text.endswith("\n\n") else ""
+            self._write(text + ("" if text.endswith("\n") or not text else "\n") + separator + _toml(profile))
+
+    def remove(self, name: str) -> None:
+        """Takes the profile's tables out of the file. Raises ProfileError when there is none."""
+        with self._lock:
+            text = self._text()
+            if name not in self._parse(text):
+                raise ProfileError(f"{self.path} has no profile '{name}'.")
+            kept = _without(text, name)
+            if name in self._parse(kept):
+                raise ProfileError(f"{self.path} writes profile '{name}' in a form that only a hand can remove.")
+            self._write(kept)
+
+    def _from_file(self) -> dict[str, Profile]:
+        with self._lock:
+            try:
+                stat = self.path.stat()
+            except FileNotFoundError:
+                return {}
+            except OSError as error:
+                raise StorageError(f"{self.path} cannot be read: {error.strerror}.") from error
+            stamp = (stat.st_mtime_ns, stat.st_size)
+            if self._cached[0] != stamp:
+                self._cached = (stamp, self._parse(self._text()))
+            return self._cached[1]
+
+    def _from_environ(self) -> Profile | None:
+        base_url = self._environ.get("SORA_BASE_URL", "").strip()
+        if not base_url:
+            return None
+        key = bool(self._environ.get("SORA_API_KEY", "").strip())
+        return Profile(
+            name=ENV,
+            provider=self._environ.get("SORA_PROVIDER", "").strip() or "openai",
+            base_url=base_url,
+            auth="bearer" if key or not is_local(base_url) else "none",
+            key_env="SORA_API_KEY",
+        )
+
+    def _text(self) -> str:
+        try:
+            with self.path.open(encoding="utf-8", newline="") as stream:  # line ends stay as they are
+                return stream.read()
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProfileError(f"{self.path} cannot be read: {error}.") from error
+
+    def _write(self, text: str) -> None:
+        try:
+            make_private_dir(self.path.parent)
+            write_private(self.path, text.encode("utf-8"))
+        except OSError as error:
+            raise StorageError(f"{self.path} cannot be written: {error.strerror}.") from error
+
+    def _parse(self, text: str) -> dict[str, Profile]:
+        try:
+            document = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+        except tomllib.TOMLDecodeError as error:
+            raise ProfileError(
+                f"{self.path} is not valid TOML: {error}.",
+                fix="Mend that line by hand; nothing was overwritten and nothing was sent.",
+                fix_zh="请手动修正该行；文件未被改写，也未发送任何请求。",
+            ) from error
+        tables = document.get("profiles", {})
+        if not isinstance(tables, dict) or set(document) - {"profiles"}:
+            extra = ", ".join(sorted(set(document) - {"profiles"})) or "profiles"
+            raise ProfileError(f"{self.path}: expected only tables [profiles.NAME], found '{extra}'.")
+        return {name: self._profile(name, table) for name, table in tables.items()}
+
+    def _profile(self, name: str, table: Any) -> Profile:
+        where = f"{self.path}, [profiles.{name}]"
+        if not isinstance(table, dict):
+            raise ProfileError(f"{where} must be a table.")
+        if name in (PREVIEW, ENV) or not _NAME.fullmatch(name):
+            raise ProfileError(f"{where}: this name cannot be used; pick another.")
+        for key, value in table.items():
+            if key not in _FIELDS:
+                raise ProfileError(f"{where}: '{key}' is not known; allowed: {', '.join(_FIELDS)}.")
+            wanted = _TYPES.get(key, (str,))
+            if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
+                raise ProfileError(f"{where}: '{key}' must be of type {wanted[0].__name__}.")
+        for key, value in table.get("extra", {}).items():
+            if not isinstance(value, (str, int, float, list, dict)):
+                raise ProfileError(f"{where}: extra '{key}' must be text, a number, true or false, or a list of such.")
+        extra = {key: _plain(value) for key, value in table.get("extra", {}).items()}
+        return Profile(name=name, **{**table, "extra": extra})
+
+
+def _plain(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, default=str)
+
+
+def _toml(profile: Profile) -> str:
+    """The profile as TOML tables; defaults are left out. JSON strings are valid TOML strings."""
+    default = Profile(name=profile.name)
+    lines = [f"[profiles.{_key(profile.name)}]"]
+    for name in _FIELDS:
+        value = getattr(profile, name)
+        if name == "extra" or (value == getattr(default, name) and name not in ("provider", "base_url", "auth")):
+            continue
+        lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+    if profile.extra:
+        lines += ["", f"[profiles.{_key(profile.name)}.extra]"]
+        lines += [f"{_key(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in profile.extra.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
+
+
+def _without(text: str, name: str) -> str:
+    """The text without the profile's own tables, from their header to the next one."""
+    spelled = "|".join(re.escape(form) for form in {name, json.dumps(name), f"'{name}'"})
+    own = re.compile(rf"\s*\[\s*profiles\s*\.\s*(?:{spelled})\s*(?:\.[^\]]*)?\]")
+    kept: list[str] = []
+    skipping, pending = False, list[str]()  # what stands right above a header may belong to that header
+    for line in text.splitlines(keepends=True):
+        if line.lstrip().startswith("["):
+            was_skipping, skipping = skipping, bool(own.match(line))
+            kept += pending if not (was_skipping and skipping) else []
+            pending = []
+        elif skipping:
+            is_remark = not line.strip() or line.lstrip().startswith("#")
+            pending = [*pending, line] if is_remark else []
+            continue
+        if not skipping:
+            kept.append(line)
+    kept += pending
+    return "".join(kept)

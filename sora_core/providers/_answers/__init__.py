@@ -1,0 +1,1 @@
+"""What servers' answers say, however they say it."""

@@ -1,0 +1,227 @@
+"""What a server says went wrong, and which error of ours that is. Pure and tolerant: nothing here raises."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+from ...errors import (
+    AuthError,
+    BadResponse,
+    ChallengePage,
+    JobNotFound,
+    ModerationRejected,
+    NotReady,
+    Overloaded,
+    QuotaExceeded,
+    RateLimited,
+    RequestRejected,
+    ServerError,
+    SoraError,
+)
+from ...models import Failure
+from ...transport import Reply
+from ...transport.redact import redact
+from .values import dig, is_absent, is_html, loads, number_of, parse, text_of
+
+ERROR_KEYS = (
+    "error",
+    "data.error",
+    "detail",
+    "error_message",
+    "fail_reason",
+    "failure_reason",
+    "reason_str",
+    "data.fail_reason",
+    "message",
+    "msg",
+)
+SUCCESS_CODES = frozenset(("0", "200", "success", "ok"))  # of an envelope: no errors
+
+
+def failure_of(reply: Reply) -> Failure:
+    """What the server says went wrong, in its own words, with its own code."""
+    value = parse(reply.body)
+    failure = _failure(value)
+    if failure:
+        return failure
+    if is_html(reply.body):
+        return Failure(f"HTTP {reply.status}: the server answered with a web page (HTML), not with the API")
+    text = re.sub(r"<[^>]+>", " ", reply.body[:2000].decode("utf-8", errors="replace"))
+    return Failure(redact(f"HTTP {reply.status} {' '.join(text.split())[:200]}".strip()))
+
+
+def job_failure(value: Any) -> Failure | None:
+    """Why a job failed, from the job's own description."""
+    return _failure(value)
+
+
+def _failure(value: Any, depth: int = 0) -> Failure | None:
+    """First message in the tree; JSON inside a string is opened, the innermost code wins."""
+    if not isinstance(value, dict) or depth > 6:
+        return None
+    message, code = None, None
+    for key in ERROR_KEYS:
+        message, code = _message(dig(value, key), depth)
+        if message:
+            break
+    code = code or _code(value.get("code")) or _code(value.get("type"))
+    if not message:
+        return Failure(code, code) if code else None
+    inner = _failure(_embedded(message), depth + 1) if depth < 3 else None
+    if inner:
+        return Failure(inner.message, inner.code or code)
+    return Failure(redact(message[:2000]), code)
+
+
+def _message(raw: Any, depth: int) -> tuple[str | None, str | None]:
+    if isinstance(raw, str):
+        text = raw.strip()
+        is_link = text.startswith(("http://", "https://")) and " " not in text
+        return (None, None) if is_absent(text) or is_link else (text, None)
+    if isinstance(raw, list):
+        return "; ".join(filter(None, map(_validation, raw))) or None, None
+    if isinstance(raw, dict):
+        code = _code(raw.get("code")) or _code(raw.get("type"))
+        for key in ("message", "message_zh", "msg"):
+            text = text_of(raw.get(key)) or ""
+            if text:
+                return text, code
+        nested = _failure(raw, depth + 1)
+        return (nested.message, nested.code or code) if nested else (code, code)
+    return None, None
+
+
+def _validation(item: Any) -> str:
+    """One entry of FastAPI's error list: where and what."""
+    if isinstance(item, str):
+        return item
+    if not isinstance(item, dict):
+        return ""
+    loc = item.get("loc")
+    where = ".".join(str(part) for part in loc) if isinstance(loc, list) else ""
+    return ": ".join(part for part in (where, text_of(item.get("msg")) or "") if part)
+
+
+def _code(raw: Any) -> str | None:
+    code = text_of(raw)
+    return None if code is None or code.lower() in SUCCESS_CODES else redact(code[:200])
+
+
+def _embedded(text: str) -> Any:
+    start = text.find("{")
+    return loads(text[start:]) if start >= 0 else None
+
+
+_QUOTA = re.compile(
+    r"insufficient_(user_)?quota|insufficient_credits|insufficient_balance|rate_limit_exhausted|额度不足|余额不足|欠费"
+)
+_MODERATION = re.compile(
+    r"content[ _-]?polic(?:y|ies)|violat\w* (?:\w+ ){0,3}usage polic(?:y|ies)|safety[ _-]?(?:system|filter)"
+    r"|content[ _-]?violation|sensitive[ _-]?content|moderation|_review_failed|guardrail|违规|审核",
+    re.IGNORECASE,
+)
+_OVERLOADED = re.compile(
+    r"heavy_load|too_many_concurrent|负载已饱和|limit of \d+ concurrent|overloaded|at capacity", re.IGNORECASE
+)
+_NOT_FOUND = re.compile(r"task_not_exist|task_not_found|video_not_found|not[ _]exist", re.IGNORECASE)
+_NOT_READY = re.compile(
+    r"not completed yet|still in[- ]progress|not (yet )?(ready|completed|available)|task_not_completed|尚未完成",
+    re.IGNORECASE,
+)
+
+
+def error_of(reply: Reply, *, provider: str) -> SoraError:
+    """The exception that a reply which is not 2xx stands for."""
+    failure = failure_of(reply)
+    kind = _error_class(reply, failure)
+    return kind(
+        f"The server answered HTTP {reply.status}: {failure.message}",
+        provider=provider,
+        code=failure.code,
+        retry_after=retry_after_of(reply),
+    )
+
+
+def job_error_class(failure: Failure) -> type[SoraError] | None:
+    """The class of a failed job's reason, where the words tell."""
+    return _class_by_words(f"{failure.code or ''} {failure.message}")
+
+
+def _class_by_words(words: str) -> type[SoraError] | None:
+    if _OVERLOADED.search(words):
+        return Overloaded  # before quota: a saturated server is often mislabelled insufficient_quota
+    if _QUOTA.search(words):
+        return QuotaExceeded
+    if _MODERATION.search(words):
+        return ModerationRejected
+    return None
+
+
+def _error_class(reply: Reply, failure: Failure) -> type[SoraError]:
+    status = reply.status
+    if _is_challenge(reply):
+        return ChallengePage
+    if status == 401:
+        return AuthError
+    if status == 402:
+        return QuotaExceeded
+    words = f"{failure.code or ''} {failure.message}"
+    # Whatever a broken server says, it proves nothing about what it did before it broke.
+    by_words = None if status >= 500 and status != 503 else _class_by_words(words)
+    return by_words or _class_by_status(status, words, is_html(reply.body))
+
+
+def _class_by_status(status: int, words: str, html: bool) -> type[SoraError]:
+    if status == 429:
+        return RateLimited
+    if status == 503:
+        return Overloaded
+    if status >= 500:
+        return ServerError
+    if _NOT_READY.search(words):
+        return NotReady
+    if status in (408, 409, 425):
+        return ServerError  # passing, and no proof of what was done
+    if status in (404, 410) or _NOT_FOUND.search(words):
+        return BadResponse if html else JobNotFound
+    if 300 <= status < 400:
+        return BadResponse
+    return AuthError if status == 403 else RequestRejected
+
+
+def _is_challenge(reply: Reply) -> bool:
+    if reply.headers.get("cf-mitigated", "").lower() == "challenge":
+        return True
+    return is_html(reply.body) and b"Just a moment" in reply.body[:4096]
+
+
+def retry_after_of(reply: Reply) -> float | None:
+    """Seconds that the server wants us to wait before the next try; None when it does not say."""
+    millis = number_of(reply.headers.get("retry-after-ms"))
+    raw = reply.headers.get("retry-after", "")
+    seconds = millis / 1000 if millis is not None else number_of(raw)
+    if seconds is None and raw:
+        seconds = _http_date_delta(raw, reply.headers.get("date", ""))
+    if seconds is None and not reply.ok:
+        seconds = number_of(dig(parse(reply.body), "rate_limit_and_credit_balance.access_resets_in_seconds"))
+    return seconds if seconds is not None and seconds > 0 else None
+
+
+def _http_date_delta(raw: str, date: str) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    try:
+        base = parsedate_to_datetime(date) if date else datetime.now(timezone.utc)
+        return (parsedate_to_datetime(raw) - base).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def poll_after_of(reply: Reply) -> float | None:
+    """The server's own hint for the next poll, in seconds."""
+    millis = number_of(reply.headers.get("openai-poll-after-ms"))
+    if millis is not None and millis > 0:
+        return millis / 1000
+    return retry_after_of(reply)

@@ -1,0 +1,288 @@
+"""The OpenAI Videos protocol: `POST /v1/videos`, the one that relays and self-hosted servers speak.
+
+Source: openai-python `resources/videos.py` and `types/video*.py`. How servers differ from it is in `_normalize`
+(what they answer, shared) and in the table of `_openai_dialects` (what they take). Two settings in the profile's
+`extra` are not fields of the request: `timeout` (seconds, for the create call) and, for vllm-omni, `sync`; those of
+characters, pictures and prompts, which are made at once, stand in `_openai_more`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from urllib.parse import quote, urlsplit
+
+from ...errors import (
+    AuthError,
+    BadResponse,
+    InvalidRequest,
+    JobFailed,
+    JobNotFound,
+    NotReady,
+    ProfileError,
+    RequestRejected,
+    ServerError,
+    SoraError,
+    SubmissionUnknown,
+    Unsupported,
+)
+from ...media.container import sniff
+from ...models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
+from ...transport import Call, Http, Reply
+from .._answers import normalize
+from .._base import Attempt, Provider
+from .._ended import is_ended
+from . import extras as more
+from .dialects import DIALECTS, JSON, Dialect, Fields, as_form, typed
+
+ENDED_ON = date(2026, 9, 24)
+
+CREATE_SECONDS = 180.0
+SYNCHRONOUS_SECONDS = 900.0  # a server that answers with the video may be silent for minutes
+
+
+class OpenAI(Provider):
+    """Any server below a `/v1/videos`."""
+
+    name = "openai"
+
+    @property
+    def dialect(self) -> Dialect:
+        """The facts of the server that the profile names. Raises ProfileError."""
+        try:
+            return DIALECTS[self.profile.dialect]
+        except KeyError:
+            known = ", ".join(name for name in DIALECTS if name)
+            raise ProfileError(
+                f"Profile '{self.profile.name}' names the dialect '{self.profile.dialect}', which the openai "
+                f"provider does not know; allowed: {known}, or leave it out."
+            ) from None
+
+    @property
+    def synchronous(self) -> bool:
+        """Whether the create call answers with the video itself."""
+        wanted = self.profile.extra.get("sync", "").strip().lower() in ("true", "1", "yes")
+        return self.dialect.synchronous or (wanted and bool(self.dialect.sync_create))
+
+    def capabilities(self) -> Capabilities:
+        can = self.dialect.can
+        can = replace(can, operations=can.operations | more.added(self.profile, self.dialect))
+        return replace(can, can_list=False, can_cancel=False) if self.synchronous else can
+
+    def base_url(self) -> str:
+        url = self.profile.base_url.strip().rstrip("/")
+        host = (urlsplit(url).hostname or "").lower().rstrip(".")
+        if is_ended(host):
+            raise ProfileError(
+                f"OpenAI ended its Videos API on {ENDED_ON.isoformat()}, so '{host}' makes no videos any more. "
+                "Use a server of your own or a relay that speaks the same protocol, or the profile 'preview'."
+            )
+        dialect = self.dialect
+        url = url.removesuffix(dialect.create)
+        if not dialect.root:
+            return re.sub(r"/v\d+$", "", url)
+        if re.search(r"/v\d+$", url):
+            return url
+        first, _, rest = dialect.root.rpartition("/")
+        return f"{url}/{rest}" if first and url.endswith(first) else url + dialect.root
+
+    def settle(self, request: GenerationRequest) -> GenerationRequest:
+        dialect, extra = self.dialect, self._extra()
+        if request.operation in more.OPERATIONS:
+            return more.settle(request, self.profile, dialect)
+        model = request.model or self.profile.model
+        if dialect.needs_model and not model and request.operation is not Operation.REMIX:
+            raise InvalidRequest(
+                f"Profile '{self.profile.name}' needs the name of a model; `sora-video doctor {self.profile.name}` "
+                "lists them. Name one in the request or as `model` in the profile."
+            )
+        if request.operation is Operation.REMIX and request.cast:
+            raise Unsupported("A remix keeps the characters of its source; this protocol adds none to it. Leave them.")
+        unknown = sorted(set(extra) - dialect.known) if dialect.known else []
+        if unknown:
+            raise Unsupported(
+                f"Profile '{self.profile.name}' adds the fields {', '.join(unknown)}, which its server refuses; "
+                f"allowed in extra: {', '.join(sorted(dialect.known))}."
+            )
+        return replace(request, model=model)
+
+    def encode_submit(self, request: GenerationRequest) -> Call:
+        given = normalize.number_of(self.profile.extra.get("timeout")) or 0.0
+        if request.operation in more.OPERATIONS:
+            return more.encode(request, self.dialect, max(given, 0.0))
+        timeout = given if given > 0 else SYNCHRONOUS_SECONDS if self.synchronous else CREATE_SECONDS
+        dialect, fields = self.dialect, self._fields(request)
+        if request.operation is Operation.REMIX:
+            path = f"/videos/{quote(request.source_id, safe='')}/remix"
+            return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
+        path = dialect.sync_create if self.synchronous and dialect.sync_create else dialect.create
+        reference = request.image_url
+        if dialect.inline and request.images:
+            reference = dialect.inline(request.images[0])
+        placed = dialect.place(reference) if dialect.place and reference else {}
+        files = () if dialect.inline else tuple(("input_reference", image) for image in request.images)
+        fields = dialect.finish({**fields, **placed})
+        as_json = dialect.body == JSON or "characters" in fields or (placed and not dialect.sync_create)
+        if as_json and not files:
+            return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
+        # Otherwise multipart, also without a file, as the official client sends it: some servers read nothing else.
+        return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=files, timeout=timeout)
+
+    def _fields(self, request: GenerationRequest) -> Fields:
+        """The body without the image. What the request says goes before what the profile adds."""
+        dialect, takes = self.dialect, self.dialect.can.fields
+        seconds = request.seconds if dialect.whole_seconds else str(request.seconds)
+        own = {
+            "prompt": self.sent_prompt(request),
+            "model": request.model or self.profile.model,
+            "seconds": seconds if request.seconds else "",
+            "size": request.size,
+            "seed": (request.seed if dialect.body == JSON else str(request.seed)) if "seed" in takes else "",
+            "negative_prompt": request.negative_prompt,
+            "style": request.style,
+            "shots": _shots_json(request) if "shots" in takes else "",
+            **more.cast_fields(request),
+        }
+        extra = {name: typed(value) if dialect.body == JSON else value for name, value in self._extra().items()}
+        return {**extra, **{name: value for name, value in own.items() if value != ""}}
+
+    def _extra(self) -> dict[str, str]:
+        settings = {"timeout", *more.SETTINGS, *(["sync"] if self.dialect.sync_create else [])}
+        return {name: value for name, value in self.profile.extra.items() if name not in settings}
+
+    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+        if request.operation not in more.OPERATIONS:
+            return await super().submit(http, request, attempt)
+        if request.operation is Operation.CLEAN_LINK:  # costs nothing, so nothing is marked as sent
+            share_url = more.share_url_of(request, http.base_url)
+            return await more.clean_link(http, share_url, self.profile, self.dialect)
+        call = attempt.marked(self.encode_submit(request))
+        reply = await http.send(call, on_sent=attempt.on_sent, on_refused=attempt.on_refused)
+        return more.accepted(request.operation, reply, http.base_url)
+
+    def accepted(self, reply: Reply) -> Snapshot:
+        """Also the answer that is the video, or holds it."""
+        media = more.media_of(reply, sniff)
+        if media:
+            described = normalize.snapshot_of(reply, base_url=self.base_url())
+            return replace(described or Snapshot(State.SUCCEEDED), state=State.SUCCEEDED, url=None, media=media)
+        snapshot = super().accepted(reply)
+        over = snapshot.state in (State.FAILED, State.CANCELED)
+        if self.synchronous and not snapshot.url and not over:
+            raise SubmissionUnknown("The server answered, but without the video, and it cannot be asked again.")
+        return snapshot
+
+    def judge(self, reply: Reply) -> SoraError:
+        error = super().judge(reply)
+        if not isinstance(error, RequestRejected):
+            return error
+        if "No connected db" in error.message:  # LiteLLM's word for any key but its own, where it has no database
+            return AuthError(error.message, provider=self.name, code=error.code)
+        if "cloud storage" in error.message:
+            return NotReady(error.message, provider=self.name)  # the job itself names the address by now
+        if reply.status == 422 and "generation failed" in error.message:
+            return JobFailed(error.message, provider=self.name, code=error.code)
+        return error
+
+    async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:
+        if more.is_share_url(remote_id):
+            return await more.clean_link(http, remote_id, self.profile, self.dialect)
+        if remote_id:
+            return await super().fetch(http, remote_id, attempts=attempts)
+        gone = "The server answered with the result itself; it has no job that could be asked for again."
+        if self.dialect.can.free:
+            raise JobNotFound(gone, provider=self.name)
+        fix = "If the file is lost, `sora-video forget JOB` frees the request; running it again is paid anew."
+        fix_zh = "若文件已丢失，可用 sora-video forget JOB 释放该请求；再次运行将重新扣费。"
+        raise Unsupported(gone, fix=fix, fix_zh=fix_zh)
+
+    def encode_fetch(self, remote_id: str) -> Call:
+        if self.synchronous:
+            raise Unsupported("This server answers with the video itself; it has no jobs that could be asked for.")
+        return Call("GET", f"/videos/{quote(remote_id, safe='')}", Effect.READ, timeout=30)
+
+    def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
+        if snapshot.url:
+            return Call("GET", snapshot.url, Effect.READ, anonymous=more.is_share_url(remote_id))
+        if not remote_id or self.synchronous:
+            raise JobNotFound("The server named neither a link nor an id for the result.", provider=self.name)
+        path = f"/videos/{quote(remote_id, safe='')}/content"
+        return Call("GET", path, Effect.READ, headers={"accept": "application/binary"})
+
+    def encode_cancel(self, remote_id: str) -> Call:
+        if not self.capabilities().can_cancel:
+            raise Unsupported(f"The server of profile '{self.profile.name}' has no way to cancel a job.")
+        return Call("DELETE", f"/videos/{quote(remote_id, safe='')}", Effect.IDEMPOTENT)
+
+    async def cancel(self, http: Http, remote_id: str) -> None:
+        try:
+            await super().cancel(http, remote_id)
+        except (RequestRejected, NotReady, ServerError) as error:
+            if not re.search(r"HTTP 409.*(cancel|not yet available)", error.message, re.IGNORECASE):
+                raise  # otherwise it is being canceled already
+
+    def lists(self, operation: Operation) -> bool:
+        return operation not in more.OPERATIONS
+
+    def encode_list(self, after: str | None) -> Call:
+        if not self.capabilities().can_list:
+            raise Unsupported(f"The server of profile '{self.profile.name}' has no list of jobs to rely on.")
+        query = {"limit": "100", "order": "desc", **({"after": after} if after else {})}
+        return Call("GET", "/videos", Effect.READ, query=query, timeout=30)
+
+    def decode_list(self, reply: Reply) -> tuple[list[Snapshot], str | None]:
+        page = normalize.parse(reply.body)
+        if not isinstance(page, dict) or not isinstance(page.get("data"), list):
+            raise BadResponse(f"The server's list of videos is not one: {normalize.failure_of(reply).message}")
+        jobs = [self.decode(Reply(200, {}, json.dumps(item).encode(), reply.url)) for item in page["data"]]
+        last = normalize.text_of(page.get("last_id")) or (jobs[-1].remote_id if jobs else None)
+        return jobs, last if page.get("has_more") is True else None
+
+    async def quota(self, http: Http) -> Quota:
+        """The billing pages that one-api and new-api relays have, or OpenRouter's; other servers have none."""
+        if not self.capabilities().has_quota:
+            raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read.")
+        try:
+            if self.profile.dialect == "openrouter":
+                return _credits((await http.send(_read("/credits"))).body)
+            limits = normalize.parse((await http.send(_read("/dashboard/billing/subscription"))).body)
+            usage = normalize.parse((await http.send(_read("/dashboard/billing/usage"))).body)
+        except (JobNotFound, RequestRejected, BadResponse) as error:
+            raise Unsupported(
+                f"The server of profile '{self.profile.name}' has no quota to read; its operator's page may."
+            ) from error
+        total = normalize.number_of(normalize.dig(limits, "hard_limit_usd"))
+        cents = normalize.number_of(normalize.dig(usage, "total_usage"))
+        if total is None and cents is None:
+            raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read; its page says none.")
+        quota = _quota(total, None if cents is None else cents / 100)
+        return replace(quota, unit="preview") if self.dialect.can.free else quota  # play money
+
+    async def models(self, http: Http) -> list[str]:
+        listing = normalize.parse((await http.send(_read(self.dialect.models))).body)
+        entries = normalize.dig(listing, "data")
+        if not isinstance(entries, list):
+            raise BadResponse("The server's list of models is not one.")
+        return [name for name in (normalize.text_of(normalize.dig(entry, "id")) for entry in entries) if name]
+
+
+def _read(path: str) -> Call:
+    return Call("GET", path, Effect.READ, timeout=30)
+
+
+def _quota(total: float | None, used: float | None) -> Quota:
+    remaining = None if total is None or used is None else total - used
+    return Quota(remaining=remaining, used=used, total=total, unit="USD")
+
+
+def _credits(body: bytes) -> Quota:
+    value = normalize.parse(body)
+    total, used = (normalize.number_of(normalize.dig(value, f"data.total_{name}")) for name in ("credits", "usage"))
+    return _quota(total, used)
+
+
+def _shots_json(request: GenerationRequest) -> str:
+    shots = [{"text": shot.text, "seconds": shot.seconds} for shot in request.shots]
+    return json.dumps(shots, ensure_ascii=False) if shots else ""

@@ -1,0 +1,312 @@
+"""What the servers below a `/v1/videos` make of the protocol, as a table of facts.
+
+Read off the servers' own sources and documentation: vLLM-Omni `entrypoints/openai/protocol/videos.py`, SGLang
+`multimodal_gen/runtime/entrypoints/openai`, TensorRT-LLM `visual_gen` serving, LiteLLM `proxy/video_endpoints`,
+new-api `relay/channel/task/sora`, Aquiles-Image `main.py`, LocalAI `endpoints/localai/video.go`, Dynamo
+`protocols/openai/videos.rs`, and the pages of Azure and OpenRouter.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ...models import Capabilities, Operation, SizeRange, Upload, parse_size
+
+Fields = dict[str, Any]
+
+FORM, JSON = "form", "json"
+LOCALAI_FPS = 16
+CLIP_BYTES = 32 * 2**20
+
+_REMIXING = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX))
+_MAKING = _REMIXING - {Operation.REMIX}
+_OPEN_SIZES = {
+    ("landscape", "standard"): "1280x720",
+    ("portrait", "standard"): "720x1280",
+    ("square", "standard"): "720x720",
+    ("landscape", "hd"): "1920x1080",
+    ("portrait", "hd"): "1080x1920",
+    ("square", "hd"): "1080x1080",
+}
+_OPENAI_SIZES = {
+    ("landscape", "standard"): "1280x720",
+    ("portrait", "standard"): "720x1280",
+    ("landscape", "hd"): "1792x1024",
+    ("portrait", "hd"): "1024x1792",
+}
+# What Wan, Hunyuan and LTX, the models that people host themselves, were trained for.
+_HOSTED_SIZES = {
+    ("landscape", "standard"): "832x480",
+    ("portrait", "standard"): "480x832",
+    ("square", "standard"): "624x624",
+    ("landscape", "hd"): "1280x720",
+    ("portrait", "hd"): "720x1280",
+    ("square", "hd"): "960x960",
+}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How one family of servers takes a request.
+
+    ``place`` puts the address of an image, or its data, into the body; ``finish`` gives the body its last shape.
+    A server that is ``synchronous`` answers with the video and knows of no job afterwards.
+    """
+
+    quirk: str  # for the table in the documents
+    can: Capabilities
+    root: str = "/v1"  # what follows a bare address
+    create: str = "/videos"
+    models: str = "/models"
+    body: str = FORM
+    whole_seconds: bool = False  # a JSON number, not text
+    synchronous: bool = False
+    sync_create: str = ""  # where the server answers with the video, when the profile wants that
+    needs_model: bool = False
+    known: frozenset[str] = frozenset()  # the only fields that a profile may add; empty: any
+    inline: Callable[[Upload], str] | None = None  # an image as text; None: it is sent as a file
+    place: Callable[[str], Fields] | None = None
+    finish: Callable[[Fields], Fields] = lambda fields: fields
+    picture: Callable[[Fields], Fields] = lambda fields: fields  # as `finish`, for a picture
+    text_model: str = ""  # writes better prompts when the profile names none
+    parse_path: str = ""  # of the server's own parse service, from its origin; a job is shared as /p/ID
+
+
+def typed(text: str) -> Any:
+    """The value that a setting's text stands for in JSON: 24, 0.5, true, an object; else the text itself."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return text if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def as_form(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
+
+
+def _base64(image: Upload) -> str:
+    return b64encode(image.data).decode("ascii")
+
+
+def _data_uri(image: Upload) -> str:
+    return f"data:{image.media_type};base64,{_base64(image)}"
+
+
+def _as(name: str) -> Callable[[str], Fields]:
+    return lambda reference: {name: reference}
+
+
+def _frame_image(reference: str) -> Fields:
+    return {
+        "frame_images": [{"type": "image_url", "image_url": {"url": reference}, "frame_type": "first_frame"}],
+    }
+
+
+_NVEXT = frozenset(("fps", "num_frames", "negative_prompt", "num_inference_steps", "guidance_scale", "seed"))
+
+
+def _nvext(fields: Fields) -> Fields:
+    """NVIDIA's own fields go into a block of their own."""
+    own = {name: value for name, value in fields.items() if name in _NVEXT}
+    rest = {"response_format": "b64_json", **{name: value for name, value in fields.items() if name not in _NVEXT}}
+    return {**rest, "nvext": {**own, **rest.get("nvext", {})}} if own else rest
+
+
+def _frames(fields: Fields) -> Fields:
+    """LocalAI knows sides and frames, not size and seconds. Its models want a multiple of frames and one more."""
+    rest = {name: value for name, value in fields.items() if name not in ("size", "seconds")}
+    sides = parse_size(fields.get("size", ""))
+    if sides:
+        rest = {"width": sides[0], "height": sides[1], **rest}
+    if "seconds" in fields:
+        rest.setdefault("fps", LOCALAI_FPS)
+        rest.setdefault("num_frames", round(fields["seconds"] * rest["fps"]) + 1)
+    return rest
+
+
+def _both_prompts(fields: Fields) -> Fields:
+    """LocalAI's pictures have both prompts in one, with a bar between."""
+    negative = fields.pop("negative_prompt", "")
+    return {**fields, "prompt": f"{fields['prompt']}|{negative}"} if negative else fields
+
+
+def _duration(fields: Fields) -> Fields:
+    return {"duration" if name == "seconds" else name: value for name, value in fields.items()}
+
+
+_OPEN = Capabilities(
+    operations=_REMIXING,
+    seconds=range(1, 61),
+    sizes=SizeRange(64, 4096),
+    size_for=_OPEN_SIZES,
+    default_seconds=4,
+    poll_seconds=2.0,
+    can_list=True,
+    can_cancel=True,
+    has_quota=True,
+)
+_PICTURE_SIZES = {
+    ("landscape", "standard"): "1536x1024",
+    ("portrait", "standard"): "1024x1536",
+    ("square", "standard"): "1024x1024",
+}
+
+
+def _with_pictures(can: Capabilities) -> Capabilities:
+    """Servers that have `POST /images/generations` too; which sizes, is their model's to say."""
+    return replace(
+        can,
+        operations=can.operations | {Operation.IMAGE},
+        picture_sizes=SizeRange(64, 4096),
+        picture_size_for=_PICTURE_SIZES,
+    )
+
+
+_OPENAI = replace(
+    _OPEN,
+    seconds=(4, 8, 12, 16, 20),
+    sizes=(*_OPENAI_SIZES.values(), "1920x1080", "1080x1920"),
+    size_for=_OPENAI_SIZES,
+    poll_seconds=5.0,
+    has_quota=False,
+)
+_HOSTED = replace(
+    _OPEN,
+    operations=_MAKING,
+    sizes=SizeRange(64, 4096),
+    size_for=_HOSTED_SIZES,
+    fields=frozenset(("negative_prompt", "seed")),
+    has_quota=False,
+)
+_ANSWERS_WITH_VIDEO = replace(_HOSTED, can_list=False, can_cancel=False)
+_TENSORRT_FIELDS = frozenset(
+    "n response_format format output_format width height num_frames fps num_inference_steps guidance_scale "
+    "max_sequence_length user extra_params".split()
+)
+
+DIALECTS: dict[str, Dialect] = {
+    "": Dialect(
+        "The default: takes what most servers take and leaves finer limits to the server.", _with_pictures(_OPEN)
+    ),
+    "openai": Dialect(
+        "Holds to the limits that OpenAI documented; the address of an image goes out as JSON.",
+        replace(
+            _OPENAI,
+            operations=_REMIXING | {Operation.CREATE_CHARACTER},
+            image_forms=frozenset(("file", "url")),
+            fields=frozenset(("characters",)),
+            clip_bytes_limit=CLIP_BYTES,
+        ),
+        place=lambda reference: {"input_reference": {"image_url": reference}},
+    ),
+    "preview": Dialect(
+        "The built-in gateway: free, and takes shots, style and seed.",
+        replace(
+            _OPEN,
+            operations=_REMIXING | {Operation.CREATE_CHARACTER, Operation.IMAGE},
+            sizes=SizeRange(64, 2048),
+            fields=frozenset(("characters", "negative_prompt", "seed", "shots", "style")),
+            clip_bytes_limit=CLIP_BYTES,
+            poll_seconds=0.5,
+            free=True,
+        ),
+        text_model="preview",
+        parse_path="/sora-web",
+    ),
+    "vllm-omni": Dialect(
+        'Multipart only; `sync = "true"` waits for the video in the create call; 409 on cancel means canceling.',
+        _with_pictures(replace(_HOSTED, image_forms=frozenset(("file", "url")))),
+        sync_create="/videos/sync",
+        place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
+    ),
+    "sglang": Dialect(
+        "JSON with whole seconds; a job stays queued until it is done; results may lie at a cloud address.",
+        replace(_HOSTED, image_forms=frozenset(("file", "url"))),
+        body=JSON,
+        whole_seconds=True,
+        place=_as("reference_url"),
+    ),
+    "tensorrt-llm": Dialect(
+        "Strict JSON: a field that the server does not know is never sent; answers 202.",
+        replace(_HOSTED, seconds=range(1, 17), image_forms=frozenset(("data",)), can_list=False),
+        body=JSON,
+        whole_seconds=True,
+        known=_TENSORRT_FIELDS,
+        inline=_base64,
+        place=_as("input_reference"),
+    ),
+    "litellm": Dialect(
+        # A remix's id names no model, so the proxy cannot find its server again: paid for and out of reach.
+        "A proxy: ids are opaque, most fields may be null, its list and the ids of its remixes are not relied on.",
+        _with_pictures(replace(_OPEN, operations=_MAKING, can_list=False, can_cancel=False, has_quota=False)),
+        needs_model=True,
+    ),
+    "new-api": Dialect(
+        "A relay: a new job may be `unknown`, the link is in the metadata, an unknown job is HTTP 400.",
+        _with_pictures(replace(_OPEN, image_forms=frozenset(("file", "url")), can_list=False, can_cancel=False)),
+        needs_model=True,
+        place=_as("input_reference"),
+    ),
+    "aquiles": Dialect(
+        "Refuses work with 503 while it is busy (waited out); a missing key redirects to its login page.",
+        replace(_HOSTED, fields=frozenset(), can_list=False, can_cancel=False),
+    ),
+    "azure": Dialect(
+        'Lives below `/openai/v1`; its key goes in the header api-key (`auth = "api-key"`).',
+        replace(_OPENAI, seconds=(4, 8, 12), sizes=("1280x720", "720x1280", "1792x1024", "1024x1792")),
+        root="/openai/v1",
+        needs_model=True,
+    ),
+    "localai": Dialect(
+        "`POST /video` answers with the video's address; sides and frames instead of size and seconds.",
+        _with_pictures(replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset(("data", "url")))),
+        root="",
+        create="/video",
+        models="/v1/models",
+        body=JSON,
+        whole_seconds=True,
+        synchronous=True,
+        needs_model=True,
+        inline=_base64,
+        place=_as("start_image"),
+        finish=_frames,
+        picture=_both_prompts,
+    ),
+    "dynamo": Dialect(
+        "The create call answers with the video; seed and negative prompt go into its `nvext` block.",
+        replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset(("data", "url"))),
+        body=JSON,
+        whole_seconds=True,
+        synchronous=True,
+        needs_model=True,
+        inline=_data_uri,
+        place=_as("input_reference"),
+        finish=_nvext,
+    ),
+    "openrouter": Dialect(
+        "JSON with `duration`; answers 202; results are fetched with the key.",
+        replace(
+            _HOSTED,
+            size_for={pair: size for pair, size in _OPEN_SIZES.items() if pair[0] != "square"},
+            fields=frozenset(("seed",)),
+            image_forms=frozenset(("data", "url")),
+            poll_seconds=10.0,
+            can_list=False,
+            can_cancel=False,
+            has_quota=True,
+        ),
+        root="/api/v1",
+        body=JSON,
+        whole_seconds=True,
+        needs_model=True,
+        inline=_data_uri,
+        place=_frame_image,
+        finish=_duration,
+    ),
+}

@@ -1,0 +1,222 @@
+"""What servers of the OpenAI protocol do beside making videos: characters, pictures and better prompts.
+
+Source: openai-python `resources/videos.py` (create_character), `resources/images.py` and
+`resources/chat/completions`. Settings in the profile's `extra` that are read here and not sent as fields:
+`image_model` and `enhance_model` (the profile's own model makes videos), and those of a parse service, which finds
+the clean link of a shared post. Pictures are answered at once, as base64 or as an address.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote, urljoin
+
+from ...errors import InvalidRequest, SubmissionUnknown, Unsupported
+from ...media.picture import sniff_picture
+from ...models import Effect, GenerationRequest, Operation, Secret, Snapshot, State
+from ...profiles.profiles import Profile
+from ...transport import Call, Http, Reply
+from .._answers import normalize
+from .._parse_service import SETTINGS as PARSE_SETTINGS
+from .._parse_service import ParseService, download_link, parse_service
+from .dialects import Dialect, Fields
+
+OPERATIONS = frozenset(
+    (Operation.CREATE_CHARACTER, Operation.IMAGE, Operation.ENHANCE_PROMPT, Operation.CLEAN_LINK)
+)  # none of them is in the server's list of videos
+SETTINGS = frozenset(("image_model", "enhance_model")) | PARSE_SETTINGS
+CLIP_SECONDS = (2.0, 4.0)  # of a clip that shows a character, as OpenAI's guide has it
+
+_SECONDS_TO_ANSWER = 300.0
+_ROOM = {
+    "short": "one or two sentences",
+    "medium": "one paragraph of about 80 words",
+    "long": "about 200 words, moment by moment",
+}
+_THOUGHTS = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+
+
+def added(profile: Profile, dialect: Dialect) -> frozenset[Operation]:
+    """What the profile's settings add to the operations of its dialect."""
+    made_possible = {
+        Operation.ENHANCE_PROMPT: text_model(profile, dialect),
+        Operation.CLEAN_LINK: profile.extra.get("parse_url", "").strip() or dialect.parse_path,
+    }
+    return frozenset(operation for operation, setting in made_possible.items() if setting)
+
+
+def text_model(profile: Profile, dialect: Dialect) -> str:
+    return profile.extra.get("enhance_model", "").strip() or dialect.text_model
+
+
+def settle(request: GenerationRequest, profile: Profile, dialect: Dialect) -> GenerationRequest:
+    """The model of a picture or a text is never the profile's, which makes videos. Raises Unsupported."""
+    if request.operation is Operation.IMAGE:
+        return _settle_picture(request, profile, dialect)
+    if request.operation is Operation.ENHANCE_PROMPT:
+        return replace(request, model=request.model or text_model(profile, dialect))
+    if request.operation is Operation.CREATE_CHARACTER:
+        _check_clip(request, profile)
+    elif not request.source_id and not request.source_url:
+        raise InvalidRequest("A clean link needs its clip: the address of a shared post, or a job.")
+    elif request.source_id and not dialect.parse_path:
+        raise Unsupported(
+            f"Profile '{profile.name}' finds the clean link of a shared post by its address, not of a job; "
+            "give the address of the post (https://…)."
+        )
+    return replace(request, model="")
+
+
+def _settle_picture(request: GenerationRequest, profile: Profile, dialect: Dialect) -> GenerationRequest:
+    model = request.model or profile.extra.get("image_model", "").strip()
+    if dialect.needs_model and not model:
+        raise InvalidRequest(
+            f"Profile '{profile.name}' needs the name of a model that makes pictures; "
+            "name one in the request or as `image_model` in the profile's extra."
+        )
+    if request.cast:
+        raise Unsupported(f"Profile '{profile.name}' has no place for characters in a picture; leave them away.")
+    return replace(request, model=model)
+
+
+def _check_clip(request: GenerationRequest, profile: Profile) -> None:
+    if request.clip is None:
+        raise Unsupported(
+            f"Profile '{profile.name}' makes a character from an uploaded clip only, not from an address or a job; "
+            "give the clip itself (video, --video)."
+        )
+    low, high = CLIP_SECONDS
+    seconds = round(request.end - request.start, 3)
+    if not low <= seconds <= high:
+        raise Unsupported(
+            f"The clip of the character is {seconds:g} s long; profile '{profile.name}' takes {low:g} to {high:g} s."
+        )
+
+
+def cast_fields(request: GenerationRequest) -> Fields:
+    """How a create names its characters."""
+    return {"characters": [{"id": each.character_id} for each in request.cast]} if request.cast else {}
+
+
+def encode(request: GenerationRequest, dialect: Dialect, timeout: float | None) -> Call:
+    """The one call that charges for a character, a picture or a prompt."""
+    patience = timeout or _SECONDS_TO_ANSWER
+    if request.operation is Operation.CREATE_CHARACTER:
+        name = request.prompt or f"character-{request.clip.sha256[:8]}" if request.clip else ""
+        files = (("video", request.clip),) if request.clip else ()
+        return Call("POST", "/videos/characters", Effect.CHARGE, form={"name": name}, files=files, timeout=patience)
+    root = dialect.models.removesuffix("/models")
+    if request.operation is Operation.IMAGE:
+        body = dialect.picture(_picture_fields(request, dialect))
+        return Call("POST", f"{root}/images/generations", Effect.CHARGE, json=body, timeout=patience)
+    messages = [{"role": "system", "content": instruction(request)}, {"role": "user", "content": request.prompt}]
+    body = {"model": request.model, "messages": messages}
+    return Call("POST", f"{root}/chat/completions", Effect.CHARGE, json=body, timeout=patience)
+
+
+def _picture_fields(request: GenerationRequest, dialect: Dialect) -> Fields:
+    own = {
+        "prompt": request.prompt,
+        "model": request.model,
+        "size": request.size,
+        "seed": request.seed if "seed" in dialect.can.fields else "",
+        "negative_prompt": request.negative_prompt,
+        "style": request.style,
+    }
+    return {name: value for name, value in own.items() if value != ""}
+
+
+def instruction(request: GenerationRequest) -> str:
+    """What a text model is told to do with a prompt."""
+    length = f" What it describes must fit in {request.seconds} seconds." if request.seconds else ""
+    return (
+        f"Rewrite the user's prompt for a text-to-video model in {_ROOM[request.expansion]}, in the language of the "
+        "prompt: subject, action, setting, light, camera. Keep every fact, name and @mention of it, and add nothing "
+        f"that contradicts it.{length} Answer with the new prompt alone."
+    )
+
+
+def accepted(operation: Operation, reply: Reply, base_url: str) -> Snapshot:
+    """What a 2xx answer to `encode` holds. Raises SubmissionUnknown when it holds nothing that was asked for."""
+    value = normalize.parse(reply.body)
+    if operation is Operation.IMAGE:
+        return _picture(reply, value, base_url)
+    if operation is Operation.ENHANCE_PROMPT:
+        text = _text(value)
+        if text:
+            return Snapshot(State.SUCCEEDED, result={"prompt": text})
+        raise SubmissionUnknown("The server took the request, but its answer holds no prompt.")
+    character_id = normalize.text_of(normalize.dig(value, "id"))
+    if not character_id:
+        raise SubmissionUnknown("The server took the clip, but its answer names no character.")
+    name = normalize.text_of(normalize.dig(value, "name"))
+    made = {"id": character_id, **({"username": name} if name else {})}
+    return Snapshot(State.SUCCEEDED, remote_id=character_id, result=made)
+
+
+async def clean_link(http: Http, share_url: str, profile: Profile, dialect: Dialect) -> Snapshot:
+    """What the parse service says of a shared post. The post's address stands for the job: it can be asked again."""
+    service = parse_service(profile) or await _own_parse_service(http, dialect)
+    return Snapshot(State.SUCCEEDED, remote_id=share_url, url=await download_link(http, service, share_url))
+
+
+async def _own_parse_service(http: Http, dialect: Dialect) -> ParseService:
+    """The server's own: its token is the key that the server gets anyway."""
+    keys = await http.keys.headers()
+    token = next(iter(keys.values()), Secret("")).reveal().removeprefix("Bearer ")
+    return ParseService(urljoin(http.base_url, dialect.parse_path), Secret(token))
+
+
+def is_share_url(remote_id: str) -> bool:
+    """Whether a job is a clean link: its link comes from the parse service and takes no key."""
+    return remote_id.startswith(("http://", "https://"))
+
+
+def share_url_of(request: GenerationRequest, base_url: str) -> str:
+    return request.source_url or urljoin(base_url, f"/p/{quote(request.source_id, safe='')}")
+
+
+def _picture(reply: Reply, value: Any, base_url: str) -> Snapshot:
+    media = media_of(reply, sniff_picture)
+    if media:
+        return Snapshot(State.SUCCEEDED, media=media)
+    data = normalize.dig(value, "data")
+    link = normalize.dig(data[0] if isinstance(data, list) and data else value, "url")
+    if isinstance(link, str) and link.startswith(("http://", "https://", "/")):
+        return Snapshot(State.SUCCEEDED, url=urljoin(base_url, link))
+    raise SubmissionUnknown("The server took the request, but its answer holds no picture.")
+
+
+def _text(value: Any) -> str:
+    """The answer of a text model, without what it thought aloud before."""
+    choices = normalize.dig(value, "choices")
+    content = normalize.dig(choices[0] if isinstance(choices, list) and choices else None, "message.content")
+    if isinstance(content, list):
+        parts = (normalize.dig(part, "text") for part in content)
+        content = "".join(part for part in parts if isinstance(part, str))
+    return _THOUGHTS.sub("", content).strip() if isinstance(content, str) else ""
+
+
+def media_of(reply: Reply, sniff: Callable[[bytes], str | None]) -> bytes | None:
+    """The file that an answer is or holds as base64, of the kind that ``sniff`` knows; None where it holds none."""
+    if sniff(reply.body[:64]):
+        return reply.body
+    value = normalize.parse(reply.body)
+    first = normalize.dig(value, "data")
+    if isinstance(first, list):
+        first = first[0] if first else None
+    links = [normalize.dig(each, "url") for each in (value, first)]
+    inline = [link.partition(",")[2] for link in links if isinstance(link, str) and link.startswith("data:")]
+    for text in (normalize.dig(first, "b64_json"), normalize.dig(value, "b64_json"), *inline):
+        try:
+            media = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
+        except (binascii.Error, ValueError):
+            continue
+        if sniff(media[:64]):
+            return media
+    return None

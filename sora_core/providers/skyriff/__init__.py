@@ -1,0 +1,187 @@
+"""The SkyRiff relay: `POST /v1/videos` with everything in the model's name, and a chat form.
+
+Source: SkyRiff Sora2 API document v1.0 (2024-12-22). Peculiar to it:
+
+- A model's name carries orientation, length and definition. It is chosen from the request; a model that is
+  named wins, and then the other facts come from its name.
+- Text and `image_url` go as JSON, a file as multipart. A failed job has no error field. `progress` 100 proves
+  nothing. The link is `video_url`; `/content` is slow and only used without one.
+- A storyboard is written out in the prompt; the document has no other place for it.
+- Dialect "chat": `POST /v1/chat/completions`, streamed unless the profile's extra says `stream = false`.
+- Clean links are chat calls, never streamed: of a post by its address, or the one that the relay picks of the
+  account's drafts (source "drafts"). The latter hands the account's access token to the relay. The token is
+  read from the environment variable that the profile's extra `drafts_token_env` names; the ledger and the
+  fingerprint know a hash of it, and nothing prints it.
+  The drafts move on while the request stays the same: a new take (seed) asks for the one of today.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import replace
+from typing import Any
+from urllib.parse import quote
+
+from ...errors import InvalidRequest, JobNotFound, ProfileError, SoraError, Unsupported
+from ...models import Capabilities, Effect, Failure, GenerationRequest, Operation, Secret, Snapshot, State
+from ...transport import Call, Http, Reply
+from .. import _chat as chat
+from .. import _relay as relay
+from .._base import Attempt, Provider
+from .models import CHAT_MODELS, MODELS, SIZES, chosen, settled
+
+POST_MODEL, DRAFTS_MODEL = "sora_url", "sora-drafts-url"
+DIALECTS = ("", "chat")
+OPERATIONS = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.CLEAN_LINK))
+SETTINGS = ("drafts_token_env", "stream")
+DRAFTS = "drafts"
+NO_REASON = "this service gives no reason; its reviews of prompt, image and result refuse a job even late"
+
+
+class SkyRiff(Provider):
+    """A relay of the SkyRiff family, or its chat form."""
+
+    name = "skyriff"
+
+    def capabilities(self) -> Capabilities:
+        relay.check_dialect(self.profile, DIALECTS)
+        known = [MODELS[model] for model in self._models]
+        return Capabilities(
+            operations=OPERATIONS,
+            seconds=tuple(sorted({facts.seconds for facts in known})),
+            sizes=tuple(SIZES.values()),
+            # none is asked for: the model's name says it, and a size that the user names is told apart
+            size_for={(facts.orientation, facts.quality): "" for facts in known},
+            models=self._models,
+            image_forms=frozenset(("url", "data") if self._is_chat else ("file", "url")),
+            poll_seconds=5.0,
+            deadline_seconds=2 * 60.0 * max(facts.minutes for facts in MODELS.values()),
+        )
+
+    @property
+    def _is_chat(self) -> bool:
+        return self.profile.dialect == "chat"
+
+    @property
+    def _models(self) -> tuple[str, ...]:
+        return CHAT_MODELS if self._is_chat else tuple(MODELS)
+
+    def base_url(self) -> str:
+        url = self.profile.base_url.strip().rstrip("/")
+        root = url.removesuffix("/videos").removesuffix("/chat/completions").rstrip("/")
+        return root if re.search(r"/v\d+$", root) else root + "/v1"
+
+    def settle(self, request: GenerationRequest) -> GenerationRequest:
+        """Picks the model, or takes the facts from the one that is named."""
+        if request.operation is Operation.CLEAN_LINK:
+            return self._settle_source(request)
+        named = request.model or self.profile.model
+        if named and named not in self._models:
+            raise Unsupported(
+                f"Profile '{self.profile.name}' has no model '{named}'; allowed: {', '.join(self._models)}."
+            )
+        return settled(request, named or chosen(request, self._models))
+
+    def _settle_source(self, request: GenerationRequest) -> GenerationRequest:
+        if request.source_url:
+            address = request.source_url.strip()
+            if not re.fullmatch(r"https?://\S+", address):
+                raise InvalidRequest(f"'{address[:80]}' is no address of a post; it looks like https://…/p/s_….")
+            return replace(request, source_url=address, source_id="", model=POST_MODEL)
+        if request.source_id not in ("", DRAFTS):
+            raise Unsupported(
+                "The skyriff protocol finds the clean link of a post by its address, or the one that it picks of the "
+                f"account's drafts (source '{DRAFTS}'); it cannot be asked for '{request.source_id[:80]}'."
+            )
+        return replace(request, source_id=_known_by(self._drafts_token()), model=DRAFTS_MODEL)
+
+    def _drafts_token(self) -> Secret:
+        variable = self.profile.extra.get("drafts_token_env", "")
+        token = os.environ.get(variable, "").strip() if variable else ""
+        if not token:
+            raise ProfileError(
+                f"Profile '{self.profile.name}' has no account token for its drafts"
+                + (f": the environment variable {variable} is empty." if variable else "."),
+                fix="Name the variable that holds the accessToken of your session (`--extra drafts_token_env=VAR`); "
+                "the relay gets to see that token. Or give the address of a post.",
+                fix_zh="请用 --extra drafts_token_env=变量名 指定保存 accessToken 的环境变量（中转方会看到它），"
+                "或改用作品地址。",
+            )
+        if not re.fullmatch(r"[\w.~+/=-]+", token, re.ASCII):
+            raise ProfileError(f"The environment variable {variable} holds no token; put the bare accessToken there.")
+        return Secret(token)
+
+    def encode_submit(self, request: GenerationRequest) -> Call:
+        if request.operation is Operation.CLEAN_LINK:
+            content = request.source_url or self._token_for(request).reveal()
+            return _talk({"model": request.model, "stream": False, "messages": chat.messages(content)})
+        extra = relay.extra_fields(self.profile, settings=SETTINGS)
+        own: dict[str, Any] = {"model": request.model}
+        if self._is_chat:
+            stream = relay.flag(self.profile, "stream") is not False
+            messages = chat.messages(relay.prompt_text(request), relay.images(request))
+            return _talk({**extra, **own, "stream": stream, "messages": messages})
+        own["prompt"] = relay.prompt_text(request)
+        if not request.images:
+            own |= {"image_url": request.image_url} if request.image_url else {}
+            return Call("POST", "/videos", Effect.CHARGE, json={**extra, **own}, timeout=180)
+        texts = {name: text for name, text in self.profile.extra.items() if name not in SETTINGS}
+        form = {**texts, **own, "seconds": str(request.seconds), **({"size": request.size} if request.size else {})}
+        files = tuple(("input_reference", image) for image in request.images)
+        return Call("POST", "/videos", Effect.CHARGE, form=form, files=files, timeout=180)
+
+    def _token_for(self, request: GenerationRequest) -> Secret:
+        token = self._drafts_token()
+        if request.source_id != _known_by(token):
+            raise ProfileError("The account token changed while the request was waiting; run it again.")
+        return token
+
+    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+        """Charges once; a chat answer is read as it comes."""
+        if not self._is_chat and request.operation is not Operation.CLEAN_LINK:
+            return await super().submit(http, request, attempt)
+        sent = "\n".join((relay.prompt_text(request), request.image_url, request.source_url))
+        reader = chat.Reader(
+            attempt.tell, attempt.on_remote_id, sent=sent, base_url=self.base_url(), secrets=self._secrets()
+        )
+        return chat.snapshot_of(await chat.converse(http, self.encode_submit(request), attempt, reader))
+
+    def _secrets(self) -> tuple[str, ...]:
+        token = os.environ.get(self.profile.extra.get("drafts_token_env", ""), "").strip()
+        return (token,) if token else ()
+
+    def judge(self, reply: Reply) -> SoraError:
+        """The error without the account token in it: a server may repeat what it refuses."""
+        body = reply.body
+        for token in self._secrets():
+            body = body.replace(token.encode("utf-8", "replace"), b"***")
+        return super().judge(replace(reply, body=body))
+
+    def encode_fetch(self, remote_id: str) -> Call:
+        if not remote_id:
+            raise JobNotFound("The answer was a link and named no job; there is nothing to ask for again.")
+        return Call("GET", f"/videos/{quote(remote_id, safe='')}", Effect.READ, timeout=30)
+
+    def decode(self, reply: Reply) -> Snapshot:
+        snapshot = super().decode(reply)
+        if snapshot.state is State.FAILED and snapshot.failure is None:
+            return replace(snapshot, failure=Failure(NO_REASON))
+        return snapshot
+
+    def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
+        if snapshot.url:
+            return Call("GET", snapshot.url, Effect.READ)
+        if not remote_id:
+            raise JobNotFound("The server named neither a link nor an id for the result.", provider=self.name)
+        return Call("GET", f"/videos/{quote(remote_id, safe='')}/content", Effect.READ, timeout=180)
+
+
+def _talk(body: dict[str, Any]) -> Call:
+    return Call("POST", "/chat/completions", Effect.CHARGE, json=body, timeout=chat.ANSWER_SECONDS)
+
+
+def _known_by(token: Secret) -> str:
+    """What the ledger and the fingerprint know the drafts of an account by."""
+    return f"{DRAFTS}:{hashlib.sha256(token.reveal().encode()).hexdigest()[:16]}"

@@ -1,0 +1,1 @@
+"""What may be asked, checked before anything is sent."""

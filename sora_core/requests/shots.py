@@ -1,0 +1,134 @@
+"""The text forms of a storyboard's shots: a script to read and write, JSON, and the prompt of a server. Pure.
+
+    # a comment
+    [5s] a door opens
+    3.5s: rain on a window,
+    seen from inside
+
+A line without a length goes on with the shot before it; blank lines are skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from ..errors import InvalidRequest, Unsupported
+from ..models import Shot
+
+MAX_SECONDS = 3600.0  # of one shot
+_HEAD = re.compile(r"\s*\[?\s*(\d+(?:\.\d+)?)\s*s\s*(?:\]|:|：)\s*(.*)", re.DOTALL | re.IGNORECASE)
+# What was meant as a length and is none: "[5] a door", "[-1s] a door", "[5 sec] a door", "5 sec: a door"
+_UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?|秒)"
+_ODD_HEAD = re.compile(rf"\s*(?:\[\s*[-+]?[\d.,]+\s*{_UNIT}?\s*\]|[-+]?[\d.,]+\s*{_UNIT}\s*[:：])", re.IGNORECASE)
+_HOW = "write '[5s] what it shows' or '5s: what it shows'"
+
+
+def parse_shot(line: str) -> Shot:
+    """ "[5s] text" or "5s: text" -> Shot. Raises InvalidRequest."""
+    match = _HEAD.fullmatch(line)
+    if not match or not match[2].strip() or not 0 < float(match[1]) <= MAX_SECONDS:
+        raise InvalidRequest(f"'{line.strip()[:80]}' is no shot; {_HOW}.")
+    return Shot(text=match[2].strip(), seconds=float(match[1]))
+
+
+def parse_script(text: str) -> tuple[Shot, ...]:
+    """A script, or the same as JSON -> shots; empty for an empty one. Raises InvalidRequest, naming the line."""
+    if re.match(r"\s*\[\s*[{\]]", text):
+        return script_from_json(text)
+    shots: list[tuple[int, list[str]]] = []  # number of its first line, lines
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        if _HEAD.fullmatch(line):
+            shots.append((number, [line]))
+        elif not shots or _ODD_HEAD.match(line):
+            raise InvalidRequest(f"Line {number} of the script, '{line.strip()[:80]}', begins no shot; {_HOW}.")
+        else:
+            shots[-1][1].append(line.strip())
+    return tuple(_shot_of_lines(number, lines) for number, lines in shots)
+
+
+def format_script(shots: Sequence[Shot]) -> str:
+    """The script that parse_script reads as these shots. Raises InvalidRequest where only JSON can say it."""
+    for number, shot in enumerate(shots, 1):
+        script = _script_of(shot)
+        if _read_again(script) != (shot,):
+            raise InvalidRequest(
+                f"The lines of shot {number} would be read differently in a script (blank lines, comments or lengths "
+                "among them); write it as JSON."
+            )
+    return "".join(_script_of(shot) for shot in shots)
+
+
+def script_from_json(text: str) -> tuple[Shot, ...]:
+    """`[{"text": ..., "seconds": ...}]` -> shots. Raises InvalidRequest, naming the entry."""
+    try:
+        entries = json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest(f"The storyboard looks like JSON, but is not: {error}.") from error
+    if not isinstance(entries, list):
+        raise InvalidRequest('A storyboard as JSON is a list: [{"text": "a door opens", "seconds": 5}].')
+    return tuple(shot_of(entry, number) for number, entry in enumerate(entries, 1))
+
+
+def script_to_json(shots: Sequence[Shot]) -> str:
+    return json.dumps([asdict(shot) for shot in shots], ensure_ascii=False, indent=1)
+
+
+def as_prompt(shots: Sequence[Shot], prompt: str) -> str:
+    """What a server without a field for shots is sent: the shots written out, and what the prompt says of them all.
+
+    The form that Sora's own page sends; without a prompt, as its relays write it, only the shots.
+    """
+    if not shots:
+        return prompt
+    scenes = "\n\n".join(
+        f"Shot {number}:\nduration: {shot.seconds:g}sec\nScene: {shot.text}" for number, shot in enumerate(shots, 1)
+    )
+    return f"current timeline:\n{scenes}\n\ninstructions:\n{prompt}" if prompt else scenes
+
+
+def shot_of(value: Any, number: int) -> Shot:
+    """A plain value, as sockets and JSON carry it -> Shot. Raises InvalidRequest, Unsupported for an image."""
+    if not isinstance(value, Mapping):
+        raise InvalidRequest(f"Shot {number} is no shot; it has a text and its seconds.")
+    if value.get("image"):
+        raise Unsupported(
+            f"Shot {number} has an image of its own; no profile takes an image for a single shot so far. "
+            "Disconnect it, or start the video from one image with Sora Image to Video."
+        )
+    unknown = sorted(str(name) for name in set(value) - {"text", "seconds", "image"})
+    if unknown:
+        raise InvalidRequest(f"Shot {number} has '{unknown[0]}', which no shot has; allowed: text, seconds.")
+    text, seconds = value.get("text"), value.get("seconds")
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidRequest(f"Shot {number} has no text; write what it shows.")
+    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
+    if not is_number or not 0 < (seconds or 0) <= MAX_SECONDS:
+        raise InvalidRequest(f"Shot {number} needs its seconds: a number above 0, up to {MAX_SECONDS:g}.")
+    return Shot(text=text.strip(), seconds=float(seconds or 0))
+
+
+def _shot_of_lines(number: int, lines: Sequence[str]) -> Shot:
+    text = "\n".join(lines)
+    try:
+        return parse_shot(text)
+    except InvalidRequest as error:
+        raise InvalidRequest(f"Line {number} of the script: {error.message}") from error
+
+
+def _script_of(shot: Shot) -> str:
+    seconds = format(Decimal(repr(float(shot.seconds))), "f")  # in full, never with an exponent
+    return f"[{seconds.removesuffix('.0')}s] {shot.text}\n"
+
+
+def _read_again(script: str) -> tuple[Shot, ...]:
+    try:
+        return parse_script(script)
+    except InvalidRequest:
+        return ()
