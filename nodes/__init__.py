@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ._comfy import ComfyExtension, io
-from ._host import resolve_auto_frames_when_queued, take_up_unfinished_jobs
+from ._engine import take_up_unfinished_jobs
+from ._queueing import resolve_auto_frames_when_queued
 from ._routes import add_routes
 from .create_character import CreateCharacter
 from .enhance_prompt import EnhancePrompt

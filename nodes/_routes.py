@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from server import PromptServer
 
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.ledger.row import Job
 from ..sora_core.models import Destination
-from ._host import engine, has_ledger
+from . import _host as host
+from ._engine import engine, has_ledger
 
 _STATUS = {2: 400, 3: 402, 4: 409, 5: 409, 6: 502}
 _JOB_FIELDS = (
@@ -29,16 +29,13 @@ Body = dict[str, Any]
 
 def add_routes() -> None:
     """Called while the pack loads, before the server starts."""
-    if PromptServer.instance is None:
-        return
-    routes = PromptServer.instance.routes
-    routes.get("/sora_video/profiles")(_read(_profiles))
-    routes.get("/sora_video/jobs")(_read(_jobs))
-    routes.post("/sora_video/profiles/key")(_effect(_set_key))
-    routes.delete("/sora_video/profiles/key")(_effect(_delete_key))
-    routes.post("/sora_video/jobs/cancel")(_effect(_cancel))
-    routes.post("/sora_video/jobs/forget")(_effect(_forget))
-    routes.post("/sora_video/jobs/remote_id")(_effect(_name_remote))
+    host.add_route("GET", "/sora_video/profiles", _read(_profiles))
+    host.add_route("GET", "/sora_video/jobs", _read(_jobs))
+    host.add_route("POST", "/sora_video/profiles/key", _effect(_set_key))
+    host.add_route("DELETE", "/sora_video/profiles/key", _effect(_delete_key))
+    host.add_route("POST", "/sora_video/jobs/cancel", _effect(_cancel))
+    host.add_route("POST", "/sora_video/jobs/forget", _effect(_forget))
+    host.add_route("POST", "/sora_video/jobs/remote_id", _effect(_name_remote))
 
 
 def _profiles() -> Any:
