@@ -87,3 +87,8 @@ def save_path(filename_prefix: str) -> tuple[Path, str]:
 def embeds_metadata() -> bool:
     """Whether the user lets the workflow be embedded in files."""
     return not args.disable_metadata
+
+
+def settings_file() -> Path:
+    """Where ComfyUI keeps what is set in the page, of its only user."""
+    return Path(folder_paths.get_user_directory()) / "default" / "comfy.settings.json"

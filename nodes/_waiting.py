@@ -6,6 +6,7 @@ import asyncio
 import base64
 import functools
 import io
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ from ._comfy import ComfyAPI
 from ._host import show_text
 
 T = TypeVar("T")
+
+_waited_for: deque[str] = deque(maxlen=1000)  # ids of jobs whose end a node has seen
 
 PICTURE_PX = 512  # longer side of a picture that is only to be looked at
 SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it
@@ -31,6 +34,11 @@ class Reports:
 
     def __call__(self, progress: Progress) -> None:
         self._latest = progress
+
+    @property
+    def job_id(self) -> str:
+        """Of the job that is waited for; empty before it has one."""
+        return self._latest.job_id if self._latest else ""
 
     async def show(self) -> None:
         """Bar and text on the node; must run in the node's own context."""
@@ -96,6 +104,8 @@ async def wait_for(handle: Handle[T], reports: Reports | None = None) -> T:
     finally:
         if not handle.future.done():
             handle.abandon()
+        elif reports and reports.job_id:
+            _waited_for.append(reports.job_id)
     try:
         return handle.result()
     except Interrupted:
@@ -108,3 +118,8 @@ async def in_thread(work: Callable[[], T]) -> T:
         return await asyncio.to_thread(work)
     except Interrupted:
         raise host.Interrupt from None
+
+
+def was_waited_for(job_id: str) -> bool:
+    """Whether a node has handed out how the job ended."""
+    return job_id in _waited_for

@@ -10,12 +10,13 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from .clock import Clock, SystemClock
+from .connections import editing
 from .connections.connection import Connection, Connections
 from .errors import InvalidRequest, JobError, JobNotFound, SoraError, Unsupported
 from .files.home import state_dir
@@ -29,7 +30,7 @@ from .media.files import check_destination
 from .media.images import ImageNeeds
 from .models import Capabilities, Character, Delivery, Destination, GenerationRequest, Operation, Quota, Snapshot, State
 from .profiles.credentials import Credentials
-from .profiles.profiles import Profiles
+from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
 from .requests.checks import check_part, picture_size, resolve
 
@@ -110,6 +111,14 @@ class Engine:
             raise InvalidRequest(f"'{remote_id}' is the remote id of job {other.job_id} already.")
         self.ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id))
         return self.ledger.get(job.job_id)
+
+    def edit_profile(self, name: str, changes: Mapping[str, Any], *, new_name: str = "") -> Profile:
+        """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
+        with self._lock:
+            profile = editing.edit(self.profiles, self.credentials, name, changes, new_name=new_name)
+            if profile.name != name and (self.home / "jobs.sqlite").is_file():
+                self.ledger.rename_profile(name, profile.name)
+        return profile
 
     def resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """Collects a job by our id or, with its profile, by the server's. Never submits."""
@@ -236,7 +245,7 @@ class Engine:
         cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
         resolved = connection.provider.settle(resolve(replace(request, cast=cast), connection.can, profile))
         check_part(resolved, self._length_of_source(resolved, profile))
-        fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=profile)
+        fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=connection.profile.identity)
         self._joined().tell_unseen_failure(fingerprint)
         return await self._joined().join(
             fingerprint,
