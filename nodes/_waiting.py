@@ -6,6 +6,7 @@ import asyncio
 import base64
 import functools
 import io
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from ._host import show_text
 T = TypeVar("T")
 
 _waited_for: deque[str] = deque(maxlen=1000)  # ids of jobs whose end a node has seen
+_waiting: weakref.WeakSet[Reports] = weakref.WeakSet()
 
 PICTURE_PX = 512  # longer side of a picture that is only to be looked at
 SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it
@@ -31,6 +33,7 @@ class Reports:
     def __init__(self) -> None:
         self._latest: Progress | None = None
         self._shown: Progress | None = None
+        _waiting.add(self)
 
     def __call__(self, progress: Progress) -> None:
         self._latest = progress
@@ -121,5 +124,5 @@ async def in_thread(work: Callable[[], T]) -> T:
 
 
 def was_waited_for(job_id: str) -> bool:
-    """Whether a node has handed out how the job ended."""
-    return job_id in _waited_for
+    """Whether a node waits for the job, or has handed out how it ended."""
+    return job_id in _waited_for or any(each.job_id == job_id for each in tuple(_waiting))

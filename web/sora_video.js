@@ -1,7 +1,11 @@
 /** What the pack adds to the page; each feature is a module beside this one. The nodes work without any of it. */
 import { app } from '../../scripts/app.js'
 import { addStyle } from './dom.js'
+import { jobsTab } from './jobs_tab.js'
 import { nodeResult } from './node_result.js'
+import { profilesSettings } from './profiles.js'
+import { loadWords } from './words.js'
 
 addStyle()
-for (const feature of [nodeResult]) app.registerExtension(feature)
+app.registerExtension({ name: 'SoraVideo.Words', init: loadWords })
+for (const feature of [nodeResult, jobsTab, profilesSettings]) app.registerExtension(feature)

@@ -147,9 +147,10 @@ def last_frame(asked: Asked) -> Any:
     from ._pictures import save_last_frame
 
     job = _known(asked.only("job_id").job_id())
-    target = host.input_folder() / "sora_video" / f"{job.job_id}_last_frame.png"
+    # not in a folder below: the page takes what Load Image does not list for missing
+    target = host.input_folder() / f"sora_{job.job_id}.png"
     save_last_frame(_file_of(job), target)
-    return {"filename": target.name, "subfolder": "sora_video", "type": "input"}
+    return {"filename": target.name, "subfolder": "", "type": "input"}
 
 
 def facts(job: JobSummary) -> dict[str, Any]:
