@@ -20,6 +20,7 @@ from typing import Any
 import aiohttp
 import requests
 
+OURS = {"X-Sora-Video": "en"}  # what our routes want of whoever changes something
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("__init__.py", "nodes", "sora_core", "web", "locales", "example_workflows", "pyproject.toml")
 
@@ -185,7 +186,10 @@ class ComfyUI:
         return told
 
     def post(self, path: str, body: Any = None) -> requests.Response:
-        return requests.post(self.url + path, json=body, timeout=60)
+        return requests.post(self.url + path, json=body, headers=OURS, timeout=60)
+
+    def delete(self, path: str, body: Any = None) -> requests.Response:
+        return requests.delete(self.url + path, json=body, headers=OURS, timeout=60)
 
     def get(self, path: str) -> requests.Response:
         return requests.get(self.url + path, timeout=60)

@@ -4,8 +4,9 @@ import { addStyle } from './dom.js'
 import { jobsTab } from './jobs_tab.js'
 import { nodeResult } from './node_result.js'
 import { profilesSettings } from './profiles.js'
+import { timeline } from './timeline.js'
 import { loadWords } from './words.js'
 
 addStyle()
 app.registerExtension({ name: 'SoraVideo.Words', init: loadWords })
-for (const feature of [nodeResult, jobsTab, profilesSettings]) app.registerExtension(feature)
+for (const feature of [nodeResult, jobsTab, profilesSettings, timeline]) app.registerExtension(feature)
