@@ -25,7 +25,7 @@ export class JobCard {
     this.buttons = el('div', { class: 'sora-job-buttons', role: 'group', 'aria-label': say('jobs.actions') })
     const head = el('div', { class: 'sora-job-head' }, this.state, this.age)
     const body = el('div', { class: 'sora-job-body' }, head, this.bar, this.prompt, this.facts, this.error, this.buttons)
-    this.element = el('article', { class: 'sora-job', role: 'listitem' }, this.media, body)
+    this.element = el('div', { class: 'sora-job', role: 'listitem' }, this.media, body)
     this.update(job)
   }
 

@@ -64,7 +64,15 @@ class Timeline {
     const seen = JSON.stringify([this.widget('script').value, this.widget('profile').value, this.isWritten])
     if (seen === this.seen) return
     this.seen = seen
+    this.makeRoom()
     this.draw()
+  }
+
+  /** Older pages give the node no more room for what comes after its own inputs. */
+  makeRoom() {
+    const [width, height] = this.node.size
+    const needed = this.node.computeSize()[1]
+    if (height < needed) this.node.setSize([width, needed])
   }
 
   draw() {
@@ -134,7 +142,6 @@ class Timeline {
         role: 'option',
         tabindex: isSelected ? 0 : -1,
         'aria-selected': String(isSelected),
-        'aria-label': label,
         title: label,
         style: `flex-grow: ${seconds}`,
         onpointerdown: (event) => this.drag(event, at),

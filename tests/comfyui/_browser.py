@@ -112,7 +112,7 @@ class Tab(comfyui_page.Tab):
 
     def card(self, prompt: str) -> Locator:
         """The job with this prompt in the tab."""
-        return self.page.locator(".sora-job").filter(has_text=prompt)
+        return self.page.locator(".sora-job", has=self.page.locator(f".sora-job-prompt:text-is('{prompt}')"))
 
     def open_profiles(self) -> Locator:
         """Our section of ComfyUI's settings."""

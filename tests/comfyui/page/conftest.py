@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from comfyui._host import Stage, Stages
 from comfyui_front_ends import page_hosts
+from comfyui_page import PATIENCE_MS
+from playwright.sync_api import expect
 
 HOSTS = page_hosts()
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def _params() -> list[object]:

@@ -211,7 +211,7 @@ def test_ten_thousand_jobs_are_shown_a_page_at_a_time(tab: Tab, stage: Stage) ->
         jobs = tab.open_jobs()
         expect(jobs.locator(".sora-job").first).to_be_visible()
         assert jobs.locator(".sora-job").count() <= 80
-        jobs.evaluate("(it) => it.scrollTo(0, it.scrollHeight)")
+        jobs.locator(".sora-jobs-end").scroll_into_view_if_needed()
         tab.page.wait_for_function("() => document.querySelectorAll('.sora-job').length > 80")
     finally:
         ledger.execute("DELETE FROM jobs WHERE fingerprint LIKE 'many%'")
