@@ -11,12 +11,13 @@ import json
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from .clock import Clock, SystemClock
+from .connections import editing
 from .connections.connection import Connection, Connections
 from .errors import InvalidRequest, JobError, JobNotFound, SoraError, Unsupported
 from .files.home import state_dir
@@ -30,7 +31,7 @@ from .media.images import ImageNeeds
 from .media.placing import check_destination
 from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Snapshot, State
 from .profiles.credentials import Credentials
-from .profiles.profiles import Profiles
+from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
 from .requests.checks import check_part, picture_size
 from .requests.kinds import (
@@ -119,6 +120,14 @@ class Engine:
             raise InvalidRequest(f"'{remote_id}' is the remote id of job {other.job_id} already.")
         self.ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id))
         return self.ledger.get(job.job_id)
+
+    def edit_profile(self, name: str, changes: Mapping[str, Any], *, new_name: str = "") -> Profile:
+        """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
+        with self._lock:
+            profile = editing.edit(self.profiles, self.credentials, name, changes, new_name=new_name)
+            if profile.name != name and (self.home / "jobs.sqlite").is_file():
+                self.ledger.rename_profile(name, profile.name)
+        return profile
 
     def resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """Collects a job by our id or, with its profile, by the server's. Never submits."""
@@ -247,7 +256,7 @@ class Engine:
         if isinstance(prepared, CharacterRequest):
             length = self._length_of_source(prepared, profile)
             check_part(prepared.start, prepared.end, connection.can, profile, length)
-        identity = fingerprint(prepared, provider=connection.provider.name, profile=profile)
+        identity = fingerprint(prepared, provider=connection.provider.name, profile=connection.profile.identity)
         self._joined().tell_unseen_failure(identity)
         return await self._joined().join(
             identity,

@@ -104,7 +104,7 @@ class TestReadme:
         assert set(re.findall(pattern, read(name))) == used
 
     def test_lists_the_routes_that_are_served(self, name):
-        served = re.findall(r'routes\.(\w+)\("(/sora_video/[\w/]+)"\)', read("nodes/_routes.py"))
+        served = re.findall(r'add_route\("(\w+)", "(/sora_video/[\w/]+)"', read("nodes/_routes.py"))
         listed = re.findall(r"^\| `([A-Z]+) (/sora_video/[\w/]+)`", read(name), flags=re.MULTILINE)
         assert sorted(listed) == sorted((method.upper(), path) for method, path in served)
 

@@ -21,6 +21,7 @@ from ..models import Destination, Snapshot, State
 from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .database import Database
+from .pages import JobPages
 from .row import DELIVERED, FORGOTTEN, JOB_ID_PREFIX, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 
 DAY_SECONDS = 86_400.0
@@ -45,6 +46,7 @@ class Ledger:
         self._clock = clock
         self._file = Database(home / "jobs.sqlite")
         self.characters = CharacterLibrary(self._file, clock)
+        self.pages = JobPages(self._file)
 
     @property
     def path(self) -> Path:
@@ -380,6 +382,12 @@ class Ledger:
                 (limit,),
             ).fetchall()
         return [Job(**row) for row in rows]
+
+    def rename_profile(self, name: str, new_name: str) -> None:
+        """The jobs and characters of the profile follow its name; not those that the new name had before."""
+        with self._file.change() as db:
+            db.execute("UPDATE jobs SET profile = ? WHERE profile = ?", (new_name, name))
+            db.execute("UPDATE OR IGNORE characters SET profile = ? WHERE profile = ?", (new_name, name))
 
     def remote_ids(self, profile: str) -> frozenset[str]:
         """Every remote id that a submission of ours is known by.

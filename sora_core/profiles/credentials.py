@@ -124,6 +124,15 @@ class Credentials:
             self._write(keys)
             return True
 
+    def rename(self, name: str, new_name: str) -> None:
+        """A renamed profile's key, if one is stored, gets its new label. What was made of the key is forgotten."""
+        with self._lock:
+            keys = self._read()
+            sealed = keys.pop(name, None)
+            if sealed is not None:
+                self._write({**keys, new_name: self._seal(new_name, self._stored(name, sealed))})
+            tokens_path(self.home, name).unlink(missing_ok=True)
+
     def _seal(self, label: str, text: str) -> str:
         from Crypto.Cipher import AES
 
