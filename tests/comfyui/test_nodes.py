@@ -163,7 +163,7 @@ def test_an_interrupt_is_noticed_within_a_second_and_the_paid_job_is_collected_l
     began = time.monotonic()
     stage.comfy.post("/interrupt", {"prompt_id": prompt_id})
     entry = stage.comfy.wait(prompt_id)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < patience(1.0)
     assert error_of(entry)["kind"] == "execution_interrupted"
     outputs = outputs_of(stage.comfy.run({"1": node}))
     assert Path(outputs["1"]["text"][0]).is_file()
