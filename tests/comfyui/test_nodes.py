@@ -10,6 +10,7 @@ from typing import Any
 import av
 import pytest
 from comfyui._host import KEY, Refused, Stage, error_of, outputs_of
+from comfyui_process import patience
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "contract.json"
