@@ -10,6 +10,7 @@ from typing import Any
 import av
 import pytest
 from comfyui._host import KEY, Refused, Stage, error_of, outputs_of
+from comfyui_process import patience
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "contract.json"
@@ -163,7 +164,7 @@ def test_an_interrupt_is_noticed_within_a_second_and_the_paid_job_is_collected_l
     began = time.monotonic()
     stage.comfy.post("/interrupt", {"prompt_id": prompt_id})
     entry = stage.comfy.wait(prompt_id)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < patience(1.0)
     assert error_of(entry)["kind"] == "execution_interrupted"
     outputs = outputs_of(stage.comfy.run({"1": node}))
     assert Path(outputs["1"]["text"][0]).is_file()
@@ -267,18 +268,6 @@ def test_the_workflow_is_embedded_and_no_secret_is_in_anything_that_was_written(
     sidecar = json.loads(path.with_suffix(".json").read_text("utf-8"))
     assert sidecar["prompt"] == "embedded"
     assert sidecar["seed"] == 13
-
-
-def test_a_key_can_be_written_by_route_and_never_read(stage: Stage) -> None:
-    secret = "route-key-6d0e1f"
-    stored = stage.comfy.post("/sora_video/profiles/key", {"profile": "keyless", "key": secret})
-    assert stored.json() == {"profile": "keyless", "key": "store"}
-    for path in ("/sora_video/profiles", "/sora_video/jobs"):
-        reply = stage.comfy.get(path)
-        assert reply.ok
-        assert secret not in reply.text
-    plain = stage.comfy.post("/sora_video/jobs/forget")
-    assert plain.status_code == 415
 
 
 def _until(true: Any, timeout: float = 30) -> None:

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sora_core.errors import MediaError
-from sora_core.media import files
+from sora_core.media import placing
 from sora_core.media.kind import PICTURE
 from sora_core.media.picture import embed_text, has_picture_credentials, picture_size, picture_tensor, sniff_picture
 from sora_core.models import Destination
@@ -104,7 +104,7 @@ class TestEmbedding:
 
 def place(part: Path, metadata: object = METADATA) -> Path:
     destination = Destination(part.parent, "sora", metadata=metadata)
-    return files.place(part, destination, planned=None, plan=lambda *_: None, kind=PICTURE)
+    return placing.place(part, destination, planned=None, plan=lambda *_: None, kind=PICTURE)
 
 
 class TestPlacing:
@@ -122,13 +122,19 @@ class TestPlacing:
         part.write_bytes(signed(form))
         assert place(part).read_bytes() == signed(form)
 
-    @pytest.mark.parametrize("data", [b"<html>", b"", encoded("PNG")[:60]], ids=["a page", "nothing", "a piece"])
-    def test_refuses_what_is_no_picture_and_lets_it_be_fetched_afresh(self, data, tmp_path):
+    @pytest.mark.parametrize("data", [b"<html>", b""], ids=["a page", "nothing"])
+    def test_refuses_what_is_no_picture_and_leaves_it(self, data, tmp_path):
         part = tmp_path / ".job_1.part"
         part.write_bytes(data)
         with pytest.raises(MediaError):
             place(part)
-        assert list(tmp_path.iterdir()) == []
+        assert list(tmp_path.iterdir()) == [part]
+
+    def test_a_piece_of_a_picture_is_none(self, tmp_path):
+        part = tmp_path / ".job_1.part"
+        part.write_bytes(encoded("PNG")[:60])
+        with pytest.raises(MediaError):
+            PICTURE.probe(part)
 
 
 def test_the_tensor_is_the_picture(tmp_path):
