@@ -6,27 +6,48 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..sora_core.errors import InvalidRequest, SoraError
-from ..sora_core.models import GenerationRequest, Operation
+from ..sora_core.models import Operation
+from ..sora_core.requests.kinds import PictureRequest, RemixRequest, VideoRequest
 from ._engine import engine
 
 
-def request_from(
-    operation: Operation, profile: str, prompt: str = "", seed: int = 0, **options: Any
-) -> GenerationRequest:
+def video_request(operation: Operation, profile: str, prompt: str, seed: int, **options: Any) -> VideoRequest:
     """Widgets -> request. Pure; unknown options belong to the delivery and are left alone."""
-    return GenerationRequest(
-        operation=operation,
-        prompt=prompt,
-        seed=seed,
-        model=options.get("model", ""),
+    return VideoRequest(
+        operation,
+        prompt,
         orientation=options.get("orientation", "landscape"),
-        seconds=options.get("seconds", 0),
         quality=options.get("quality", "standard"),
-        size=options.get("size", ""),
-        negative_prompt=options.get("negative_prompt", "").strip(),
-        style=options.get("style", "").strip(),
-        characters=_characters(options.get("characters", ""), options.get("character"), profile),
+        seconds=options.get("seconds", 0),
+        seed=seed,
+        **_words(options, profile),
     )
+
+
+def remix_request(profile: str, prompt: str, seed: int, source_id: str, **options: Any) -> RemixRequest:
+    """As video_request; what is left out is as in the source."""
+    return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, **_words(options, profile))
+
+
+def picture_request(profile: str, prompt: str, seed: int, **options: Any) -> PictureRequest:
+    """As video_request; a picture has no length."""
+    return PictureRequest(
+        prompt,
+        orientation=options.get("orientation", "landscape"),
+        quality=options.get("quality", "standard"),
+        seed=seed,
+        **_words(options, profile),
+    )
+
+
+def _words(options: Mapping[str, Any], profile: str) -> dict[str, Any]:
+    return {
+        "model": options.get("model", ""),
+        "size": options.get("size", ""),
+        "negative_prompt": options.get("negative_prompt", "").strip(),
+        "style": options.get("style", "").strip(),
+        "characters": _characters(options.get("characters", ""), options.get("character"), profile),
+    }
 
 
 def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:

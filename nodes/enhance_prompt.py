@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..sora_core.models import GenerationRequest, Operation
 from ..sora_core.requests.checks import EXPANSIONS
+from ..sora_core.requests.kinds import PromptRequest
 from . import _host as host
 from . import _widgets as widgets
 from ._comfy import io, known
@@ -57,7 +57,7 @@ class EnhancePrompt(io.ComfyNode):
     @classmethod
     @ends_progress
     async def execute(cls, prompt: str, profile: str, level: str = "medium", seconds: int = 0) -> io.NodeOutput:
-        request = GenerationRequest(Operation.ENHANCE_PROMPT, prompt, seconds=seconds, expansion=level)
+        request = PromptRequest(prompt, seconds=seconds, expansion=level)
         reports = Reports()
         text = await wait_for(engine().enhance_prompt(request, profile, reports), reports)
         host.show_text("done")

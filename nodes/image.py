@@ -6,14 +6,13 @@ import functools
 from typing import Any
 
 from ..sora_core.media.picture import picture_tensor
-from ..sora_core.models import Operation
 from . import _host as host
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
 from ._references import with_images
-from ._requests import check_profile, request_from
+from ._requests import check_profile, picture_request
 from ._waiting import Reports, ends_progress, in_thread, wait_for
 
 PREFIX = "image/sora"
@@ -64,7 +63,7 @@ class Image(io.ComfyNode):
     @classmethod
     @ends_progress
     async def execute(cls, prompt: str, profile: str, seed: int, image: Any = None, **options: Any) -> io.NodeOutput:
-        request = request_from(Operation.IMAGE, profile, prompt, seed, **options)
+        request = picture_request(profile, prompt, seed, **options)
         if image is not None:
             request, _ = await with_images(request, profile, image, "crop")
         destination = destination_of(options.get("filename_prefix", PREFIX), cls.hidden)

@@ -11,7 +11,7 @@ from . import _widgets as widgets
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._references import with_images
-from ._requests import request_from
+from ._requests import video_request
 
 
 class Image2Video(VideoNode):
@@ -62,8 +62,8 @@ class Image2Video(VideoNode):
     async def execute(
         cls, prompt: str, profile: str, seed: int, image: Any = None, image_url: str = "", **options: Any
     ) -> io.NodeOutput:
-        request = request_from(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
-        request = replace(request, image_url=image_url.strip())
+        request = video_request(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
+        request = replace(request, image_urls=tuple(image_url.split()))
         note = ""
         if image is not None:
             request, note = await with_images(request, profile, image, options.get("fit", "crop"))

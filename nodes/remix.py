@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from ..sora_core.models import Operation
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._engine import engine
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._requests import request_from
+from ._requests import remix_request
 
 
 class Remix(VideoNode):
@@ -45,6 +43,5 @@ class Remix(VideoNode):
     @classmethod
     @one_branch
     async def execute(cls, prompt: str, profile: str, seed: int, source_job: str, **options: Any) -> io.NodeOutput:
-        request = request_from(Operation.REMIX, profile, prompt, seed, **options)
-        request = replace(request, source_id=engine().source_id(source_job, profile))
+        request = remix_request(profile, prompt, seed, engine().source_id(source_job, profile), **options)
         return await generate(request, profile, options, cls.hidden)

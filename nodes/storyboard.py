@@ -13,7 +13,7 @@ from ..sora_core.requests.shots import parse_script, shot_of
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._requests import check_profile, request_from
+from ._requests import check_profile, video_request
 
 MAX_SHOTS = 50
 
@@ -79,7 +79,7 @@ class Storyboard(VideoNode):
         cls, script: str, prompt: str, profile: str, seed: int, shots: Any = None, **options: Any
     ) -> io.NodeOutput:
         _check_count(cls.hidden)
-        request = request_from(Operation.STORYBOARD, profile, prompt, seed, **options)
+        request = video_request(Operation.STORYBOARD, profile, prompt, seed, **options)
         return await generate(replace(request, shots=_shots(script, shots)), profile, options, cls.hidden)
 
 

@@ -8,7 +8,7 @@ from ..sora_core.models import Operation
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._requests import request_from
+from ._requests import video_request
 
 
 class Text2Video(VideoNode):
@@ -38,5 +38,5 @@ class Text2Video(VideoNode):
     @classmethod
     @one_branch
     async def execute(cls, prompt: str, profile: str, seed: int, **options: Any) -> io.NodeOutput:
-        request = request_from(Operation.TEXT_TO_VIDEO, profile, prompt, seed, **options)
+        request = video_request(Operation.TEXT_TO_VIDEO, profile, prompt, seed, **options)
         return await generate(request, profile, options, cls.hidden)

@@ -25,22 +25,25 @@ from .errors import (
     QuotaExceeded,
     SoraError,
 )
-from .models import Effect, GenerationRequest, Operation, Secret
+from .models import Effect, Operation, Secret
 from .profiles.credentials import authorization
 from .profiles.profiles import AUTH_SCHEMES, Profile
 from .providers import PROVIDERS, Provider, provider_for
 from .providers._answers import normalize
-from .providers.openai.detection import PAGES, dialect_of, works_only_as_itself
+from .providers.openai.detection import PAGES, PROVEN, dialect_of, works_only_as_itself
+from .requests.kinds import VideoRequest
 from .transport import Call, Http, Reply
-from .transport.diagnosis import environment_proxy, obstacle
+from .transport.diagnosis import obstacle
+from .transport.environment import proxy_for
 from .transport.keys import FixedKeys
 from .transport.urls import bare_url
 
 NOWHERE = "sora-video-doctor"  # a page, and an id, that no server has
-_REPLY_BYTES = 2**21
+_REPLY_BYTES = 2**24  # LiteLLM's description of its own API has 2 MB,
+_READ_SECONDS = 90  # and it makes that when first asked, which took it 34 s
 _MOST_LOOKS = 48
 _BAD_GATEWAY = (502, 503, 504)
-_DIALECTS_OF_PLACE = ("localai",)  # the base URL alone does not lead to its pages
+_DIALECTS_OF_PLACE = ("localai", "xinference")  # the base URL alone does not lead to its pages
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class _Pages:
 
     async def _get(self, url: str) -> Reply:
         body = bytearray()
-        async with self._http.stream(Call("GET", url, Effect.READ, timeout=30)) as response:
+        async with self._http.stream(Call("GET", url, Effect.READ, timeout=_READ_SECONDS)) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > _REPLY_BYTES:
@@ -171,7 +174,7 @@ async def _server(connection: Connection, pages: _Pages) -> Finding:
 
 def _pages(provider: Provider) -> Iterator[str]:
     """The protocol's pages that a GET can do no harm to; one that is made for POST says so, and so is there."""
-    example = GenerationRequest(Operation.TEXT_TO_VIDEO, "?", model="?", seconds=0)
+    example = VideoRequest(Operation.TEXT_TO_VIDEO, "?", model="?", seconds=0)
     if provider.capabilities().can_list:
         yield provider.encode_list(None).path
     can = provider.capabilities()
@@ -206,7 +209,7 @@ def _refuse_strangers(provider: Provider, reply: Reply) -> None:
 
 
 def _check_proxy(reply: Reply, connection: Connection) -> None:
-    proxy = connection.proxy.reveal() or environment_proxy(connection.http.base_url)
+    proxy = connection.proxy.reveal() or proxy_for(connection.http.base_url)
     if proxy and reply.status in _BAD_GATEWAY:
         raise NetworkError(
             f"The answer is HTTP {reply.status}, perhaps of the proxy {bare_url(proxy)} on the way, not of the server.",
@@ -288,7 +291,12 @@ def _variants(profile: Profile) -> Iterator[Profile]:
     """Other ways to write the profile, the likeliest first: the address cut shorter, another provider."""
     parts = [part for part in urlsplit(profile.base_url).path.split("/") if part]
     origin = urljoin(profile.base_url, "/").rstrip("/")
-    kinds = [(profile.provider, profile.dialect), *((name, "") for name in PROVIDERS), ("openai", "localai")]
+    kinds = [
+        (profile.provider, profile.dialect),
+        *((name, "") for name in PROVIDERS),
+        ("openai", "localai"),
+        ("openai", "xinference"),
+    ]
     kinds += [("openai", "azure"), ("openai", "openrouter")]
     for length in range(len(parts), -1, -1):
         base = "/".join([origin, *parts[:length]])
@@ -331,7 +339,8 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
             continue
         finally:
             await other.aclose()
-        if reply.ok or not isinstance(connection.provider.judge(reply), (AuthError, ChallengePage)):
+        refused = isinstance(connection.provider.judge(reply), (AuthError, ChallengePage))
+        if not refused and reply.status < 500:  # who breaks at a key has not taken it
             return AuthError(
                 f'{error.message} The same key is taken when it is sent as auth = "{scheme}".',
                 fix=f'Set auth = "{scheme}" in the profile; nothing was charged.',
@@ -345,13 +354,18 @@ async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
     """Which family of servers it is, where that shows, and whether the profile says so."""
     base = connection.http.base_url
     root = re.sub(r"/v\d+$", "", base)
-    replies = {}
-    for name, url in {"/models": f"{base}/models", **{page: root + page for page in PAGES}}.items():
+    looks = {page: page for page in _pages(connection.provider)}  # seen already: their headers may tell
+    replies: dict[str, Reply] = {}
+    seen = ""
+    for name, url in {**looks, "/models": f"{base}/models", **{page: root + page for page in PAGES}}.items():
         try:
             replies[name] = await pages.at(url)
         except (NetworkError, BadResponse):
             continue
-    said, seen = connection.profile.dialect, dialect_of(base, replies)
+        seen = dialect_of(base, replies)
+        if seen:
+            break
+    said = connection.profile.dialect
     if not seen:
         return []
     if seen == said:
@@ -360,8 +374,11 @@ async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
     if works_only_as_itself(seen):
         error = ProfileError(f"The server looks like {seen}, which takes no other form of request.", fix=advice)
         return [Finding("dialect", False, advice, error, {"dialect": seen})]
+    if seen not in PROVEN:
+        advice += " if the default does not serve it; that was read in its documents and not tried"
     told = advice + (f" (it says {said})" if said else "")
-    return [Finding("dialect", None, told, advice={"dialect": seen})]
+    # one press applies what a run of ours has proved, nothing else
+    return [Finding("dialect", None, told, advice={"dialect": seen} if seen in PROVEN else {})]
 
 
 async def _models(connection: Connection) -> str:
