@@ -23,11 +23,7 @@ def test_lists_the_routes_that_are_served():
 
 
 def test_every_effect_wants_a_json_body_and_the_header_and_no_read_does():
-    offenders = [
-        f"{method} {path}"
-        for path, method, each in OPERATIONS
-        if (method != "get") is not _is_effect(each)
-    ]
+    offenders = [f"{method} {path}" for path, method, each in OPERATIONS if (method != "get") is not _is_effect(each)]
     assert offenders == []
 
 

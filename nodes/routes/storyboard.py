@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...sora_core.connections.describing import seconds_of
 from ...sora_core.models import Operation
 from ...sora_core.requests.shots import parse_script
 from .._engine import engine
 from ._asked import Asked
-from .profiles import seconds_of
 
 
 def check(asked: Asked) -> Any:
