@@ -92,8 +92,8 @@ def failure(error: SoraError) -> str:
     return "failed" + (f" · job {error.job_id}" if error.job_id else "")
 
 
-async def wait_for(handle: Handle[T], reports: Reports | None = None) -> T:
-    """The handle's result. An interrupt stops the waiting and raises ComfyUI's own exception.
+async def wait_for(handle: Handle[T], reports: Reports | None = None, *, to_the_end: bool = True) -> T:
+    """The handle's result; without ``to_the_end`` it is not yet how the job ended. An interrupt stops the waiting and raises ComfyUI's own exception.
 
     Polls instead of awaiting the future: the prompt's loop may be closed before the job is done.
     """
@@ -107,7 +107,7 @@ async def wait_for(handle: Handle[T], reports: Reports | None = None) -> T:
     finally:
         if not handle.future.done():
             handle.abandon()
-        elif reports and reports.job_id:
+        elif to_the_end and reports and reports.job_id:
             _waited_for.append(reports.job_id)
     try:
         return handle.result()

@@ -73,7 +73,7 @@ def protocols() -> dict[str, Any]:
 def usual_auth(settings: Mapping[str, Any]) -> str:
     """How a key is sent when nobody said."""
     provider, url = settings.get("provider", "openai"), settings.get("base_url", "")
-    if provider not in PROVIDERS or not isinstance(url, str):
+    if not isinstance(provider, str) or provider not in PROVIDERS or not isinstance(url, str):
         return "bearer"  # what is wrong with them is told by whoever checks them
     return default_auth(provider, has_key=bool(settings.get("key_env")), is_local=is_local(url))
 
