@@ -93,8 +93,9 @@ def failure(error: SoraError) -> str:
 
 
 async def wait_for(handle: Handle[T], reports: Reports | None = None, *, to_the_end: bool = True) -> T:
-    """The handle's result; without ``to_the_end`` it is not yet how the job ended. An interrupt stops the waiting and raises ComfyUI's own exception.
+    """The handle's result. An interrupt stops the waiting and raises ComfyUI's own exception.
 
+    Without ``to_the_end`` the result is not yet how the job ended.
     Polls instead of awaiting the future: the prompt's loop may be closed before the job is done.
     """
     try:
