@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..sora_core.errors import InvalidRequest, Unsupported
+from ..sora_core.errors import InvalidRequest
 from ..sora_core.media.cut import part_of_clip
-from ..sora_core.models import GenerationRequest, Operation, Upload
-from ..sora_core.requests.checks import check_operation, check_part
+from ..sora_core.models import ClipForm, Operation, Upload
+from ..sora_core.requests.checks import check_clip_form, check_operation, check_part
+from ..sora_core.requests.kinds import CharacterRequest
 from . import _host as host
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
+from ._engine import engine
+from ._requests import check_profile
+from ._waiting import Reports, ends_progress, in_thread, wait_for
 
 
 class CreateCharacter(io.ComfyNode):
@@ -27,7 +30,7 @@ class CreateCharacter(io.ComfyNode):
             description="Makes a character from 1 to 3 seconds of a clip and keeps it in the library of its profile, "
             "where the generating nodes find it by name. Only of people who agreed. The same request is paid once.",
             inputs=[
-                inputs.profile_input(),
+                widgets.profile_input(),
                 io.String.Input(
                     "name",
                     default="",
@@ -66,7 +69,7 @@ class CreateCharacter(io.ComfyNode):
                 ),
             ],
             outputs=[
-                inputs.CHARACTER.Output("character", tooltip="For the character input of the generating nodes."),
+                widgets.CHARACTER.Output("character", tooltip="For the character input of the generating nodes."),
                 io.String.Output("character_id", tooltip="The server's id of the character."),
                 io.String.Output("username", tooltip="What prompts call it, where the protocol has that; else empty."),
             ],
@@ -76,16 +79,16 @@ class CreateCharacter(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
+        return check_profile(profile)
 
     @classmethod
-    @host.says_errors
+    @ends_progress
     async def execute(
         cls, profile: str, name: str, start: float = 0.0, end: float = 3.0, **source: Any
     ) -> io.NodeOutput:
         request = await _request(profile, start, end, **source)
-        reports = host.Reports()
-        made = await host.wait_for(host.engine().create_character(request, profile, name, reports), reports)
+        reports = Reports()
+        made = await wait_for(engine().create_character(request, profile, name, reports), reports)
         value = {
             "profile": made.profile,
             "name": made.name,
@@ -93,15 +96,15 @@ class CreateCharacter(io.ComfyNode):
             "username": made.username,
         }
         text = " · ".join(filter(None, (made.name, made.character_id, made.username and f"@{made.username}")))
-        host.show_text(text)
+        host.show_text("done")
         return io.NodeOutput(value, made.character_id, made.username, ui={"text": (text,)})
 
 
 async def _request(
     profile: str, start: float, end: float, video: Any = None, video_url: str = "", source_job: str = ""
-) -> GenerationRequest:
+) -> CharacterRequest:
     """Raises InvalidRequest unless there is exactly one source, Unsupported for one that the profile cannot take."""
-    can = host.engine().capabilities(profile)
+    can = engine().capabilities(profile)
     check_operation(Operation.CREATE_CHARACTER, can, profile)
     url, job = video_url.strip(), source_job.strip()
     given = [label for label, value in (("video", video), ("video_url", url), ("source_job", job)) if value]
@@ -110,19 +113,14 @@ async def _request(
             "A character is made from one clip: video, video_url or source_job; "
             f"given {'are ' + ' and '.join(given) if given else 'is none'}."
         )
-    request = replace(inputs.request_from(Operation.CREATE_CHARACTER, profile), start=start, end=end)
     if url:
-        return replace(request, source_url=url)
+        return CharacterRequest(source_url=url, start=start, end=end)
     if job:
-        return replace(request, source_id=host.engine().source_id(job, profile))
-    if not can.clip_bytes_limit:
-        raise Unsupported(
-            f"Profile '{profile}' takes no upload of a clip, only its address (video_url) or a finished job of its own "
-            "(source_job: connect job_id of the node that made the clip)."
-        )
-    check_part(request, None)
-    clip = await host.in_thread(functools.partial(_cut, video, start, end, can.clip_bytes_limit))
-    return replace(request, clip=clip, start=0.0, end=end - start)
+        return CharacterRequest(source_id=engine().source_id(job, profile), start=start, end=end)
+    check_clip_form(ClipForm.FILE, can, profile)
+    check_part(start, end, can, profile)
+    clip = await in_thread(functools.partial(_cut, video, start, end, can.clip_bytes_limit))
+    return CharacterRequest(clip=clip, start=0.0, end=end - start)
 
 
 def _cut(video: Any, start: float, end: float, bytes_limit: int) -> Upload:

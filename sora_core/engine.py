@@ -11,12 +11,13 @@ import json
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from .clock import Clock, SystemClock
+from .connections import editing
 from .connections.connection import Connection, Connections
 from .errors import InvalidRequest, JobError, JobNotFound, SoraError, Unsupported
 from .files.home import state_dir
@@ -26,13 +27,22 @@ from .ledger.characters import check_name
 from .ledger.ledger import Ledger
 from .ledger.owners import Owner
 from .ledger.row import CANCELED, DELIVERED, FORGOTTEN, JOB_ID_PREFIX, UNKNOWN, Job
-from .media.files import check_destination
 from .media.images import ImageNeeds
-from .models import Capabilities, Character, Delivery, Destination, GenerationRequest, Operation, Quota, Snapshot, State
+from .media.placing import check_destination
+from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Snapshot, State
 from .profiles.credentials import Credentials
-from .profiles.profiles import Profiles
+from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
-from .requests.checks import check_part, picture_size, resolve
+from .requests.checks import check_part, picture_size
+from .requests.kinds import (
+    CharacterRequest,
+    PictureRequest,
+    PromptRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
+    fingerprint,
+)
 
 log = logging.getLogger(__name__)
 
@@ -76,20 +86,18 @@ class Engine:
         """What the profile can do; no network. Raises ProfileError."""
         return provider_for(self.profiles.get(profile)).capabilities()
 
-    def image_needs(self, request: GenerationRequest, profile: str, images: int) -> ImageNeeds:
+    def image_needs(self, request: VideoRequest | PictureRequest, profile: str, images: int) -> ImageNeeds:
         """How that many reference images of the request are to be encoded; no network. Raises as generate does."""
         provider = provider_for(self.profiles.get(profile))
-        can = provider.capabilities()
-        settled = provider.settle(resolve(request, can, profile, images_to_come=images))
-        return ImageNeeds(*picture_size(settled), can.image_bytes_limit)
+        prepared = provider.prepared(request, images_to_come=images)
+        assert isinstance(prepared, (VideoRequest, PictureRequest))
+        return ImageNeeds(*picture_size(prepared), provider.capabilities().image_bytes_limit)
 
-    def generate(
-        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
-    ) -> Handle[Delivery]:
+    def generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """A video or picture, paid once however often it is asked for. ``watch`` is called in the engine's thread."""
         return self._wait(self._generate(request, profile, destination, watch))
 
-    def submit(self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch) -> Handle[Job]:
+    def submit(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Job]:
         """As generate, but done when the server's id is on the disk. The job goes on; resume collects it."""
 
         async def run() -> Job:
@@ -113,15 +121,23 @@ class Engine:
         self.ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id))
         return self.ledger.get(job.job_id)
 
+    def edit_profile(self, name: str, changes: Mapping[str, Any], *, new_name: str = "") -> Profile:
+        """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
+        with self._lock:
+            profile = editing.edit(self.profiles, self.credentials, name, changes, new_name=new_name)
+            if profile.name != name and (self.home / "jobs.sqlite").is_file():
+                self.ledger.rename_profile(name, profile.name)
+        return profile
+
     def resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """Collects a job by our id or, with its profile, by the server's. Never submits."""
         return self._wait(self._resume(name.strip(), profile, destination, watch))
 
-    def create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Handle[Character]:
+    def create_character(self, request: CharacterRequest, profile: str, name: str, watch: Watch) -> Handle[Character]:
         """Makes a character and puts it into the library as ``name`` (empty: as the server calls it)."""
         return self._wait(self._create_character(request, profile, name.strip(), watch))
 
-    def enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> Handle[str]:
+    def enhance_prompt(self, request: PromptRequest, profile: str, watch: Watch) -> Handle[str]:
         """A better prompt in the server's words. The same request is paid once; its answer is in the ledger."""
         return self._wait(self._enhance_prompt(request, profile, watch))
 
@@ -177,15 +193,13 @@ class Engine:
             self._ledger.close()
         self._owner, self._ledger, self._running_jobs = None, None, None
 
-    async def _generate(
-        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
-    ) -> Delivery:
+    async def _generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Delivery:
         return _delivery(*await self._run(request, profile, destination, watch))
 
-    async def _create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Character:
+    async def _create_character(self, request: CharacterRequest, profile: str, name: str, watch: Watch) -> Character:
         check_name(name)
         if request.clip:
-            request = replace(request, prompt=name)  # protocols that take a clip ask for a name with it
+            request = replace(request, name=name)  # protocols that take a clip ask for a name with it
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         made = json.loads(job.result or "{}")
         character_id = made.get("id") or job.remote_id or ""
@@ -200,7 +214,7 @@ class Engine:
         )
         return self.ledger.characters.add(character)
 
-    async def _enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> str:
+    async def _enhance_prompt(self, request: PromptRequest, profile: str, watch: Watch) -> str:
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         return str(json.loads(job.result or "{}").get("prompt", ""))
 
@@ -227,7 +241,7 @@ class Engine:
 
     async def _run(
         self,
-        request: GenerationRequest,
+        request: Request,
         profile: str,
         destination: Destination,
         watch: Watch,
@@ -235,22 +249,26 @@ class Engine:
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
         connection = await self._connections.get(profile)
-        cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
-        resolved = connection.provider.settle(resolve(replace(request, cast=cast), connection.can, profile))
-        check_part(resolved, self._length_of_source(resolved, profile))
-        fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=profile)
-        self._joined().tell_unseen_failure(fingerprint)
+        if isinstance(request, (VideoRequest, RemixRequest, PictureRequest)):
+            cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
+            request = replace(request, cast=cast)
+        prepared = connection.provider.prepared(request)
+        if isinstance(prepared, CharacterRequest):
+            length = self._length_of_source(prepared, profile)
+            check_part(prepared.start, prepared.end, connection.can, profile, length)
+        identity = fingerprint(prepared, provider=connection.provider.name, profile=connection.profile.identity)
+        self._joined().tell_unseen_failure(identity)
         return await self._joined().join(
-            fingerprint,
+            identity,
             connection,
-            lambda run: run.generate(resolved, fingerprint, destination),
+            lambda run: run.generate(prepared, identity, destination),
             watch,
             until_submitted=until_submitted,
         )
 
-    def _length_of_source(self, request: GenerationRequest, profile: str) -> float | None:
+    def _length_of_source(self, request: CharacterRequest, profile: str) -> float | None:
         """Seconds of the clip that a character is made from; None when it is not ours."""
-        if request.operation is not Operation.CREATE_CHARACTER or not request.source_id:
+        if not request.source_id:
             return None
         try:
             return self.ledger.find(request.source_id, profile).duration
@@ -264,7 +282,9 @@ class Engine:
             made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
             raise InvalidRequest(f"Job {job.job_id} made no file, but {made}; run its request again to collect it.")
         joined = self._joined()
-        return _delivery(*await joined.join(job.fingerprint, connection, lambda run: run.resume(job), watch))
+        return _delivery(
+            *await joined.join(job.fingerprint, connection, lambda run: run.resume(job, destination), watch)
+        )
 
     def _own_first(self, name: str, profile: str) -> Job:
         """Another profile may lead to the same server, and know the same remote id."""

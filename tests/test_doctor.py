@@ -356,6 +356,12 @@ SIGNS = {
     "a host that is only spelled alike": ("https://notopenrouter.ai/v1", {}, ""),
     "a header": ("https://x.example", {"/models": ({}, {"x-oneapi-request-id": "1"})}, "new-api"),
     "the owner of the models": ("http://x", {"/models": ({"data": [{"owned_by": "sglang"}]}, {})}, "sglang"),
+    "a header beside the list of models": (
+        "http://x",
+        {"/videos": ({}, {"x-litellm-version": "1"}), "/models": ({"data": [{"owned_by": "openai"}]}, {})},
+        "litellm",
+    ),
+    "its owner's name": ("http://x", {"/models": ({"data": [{"owned_by": "fastvideo"}]}, {})}, "fastvideo"),
     "a title": ("http://x", {"/openapi.json": ({"info": {"title": "LiteLLM API"}}, {})}, "litellm"),
     "a path": ("http://x", {"/openapi.json": ({"paths": {"/v1/videos/sync": {}}}, {})}, "vllm-omni"),
     "nothing": ("http://x", {"/models": ({"data": [{"owned_by": "me"}]}, {})}, ""),

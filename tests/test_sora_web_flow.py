@@ -25,8 +25,9 @@ from sora_core.errors import (
     RequestRejected,
     SubmissionUnknown,
 )
-from sora_core.models import Delivery, GenerationRequest, Operation, Shot, Upload
+from sora_core.models import Delivery, Operation, Shot, Upload
 from sora_core.providers.sora_web import lookup, tasks
+from sora_core.requests.kinds import PromptRequest
 
 pytestmark = pytest.mark.usefixtures("no_faults")
 KEY = "web-key-77aa41"
@@ -95,7 +96,7 @@ def test_a_picture_comes_from_text_and_from_another_picture(desk, picture, profi
 
 @pytest.mark.parametrize("profile", ["web", "document"])
 def test_a_better_prompt_is_paid_once(desk, profile):
-    request = GenerationRequest(Operation.ENHANCE_PROMPT, "a cat", expansion="long")
+    request = PromptRequest("a cat", expansion="long")
     with desk.charging(1):
         texts = {desk.engine.enhance_prompt(request, profile, lambda progress: None).result(30) for _ in range(2)}
         assert len(texts) == 1
@@ -370,6 +371,19 @@ class TestCleanLinks:
         assert post_id in caught.value.fix
         desk.gateway.fault()
         assert self.clean(desk, seed=2, source_id=source.remote_id).path.is_file()
+        assert desk.asked("publish") == posts + 1
+
+    @pytest.mark.parametrize("profile", ["web", "parsing"])
+    def test_a_link_that_was_read_survives_a_failed_deletion_and_the_process(self, desk, source, profile):
+        """The server tells it once, in the answer to the post, or the parse service as long as the post is there."""
+        made = source if profile == "web" else desk.make(LIGHT, profile=profile)
+        desk.gateway.fault({"on": "delete", "do": "refuse", "status": 403, "code": "forbidden", "times": None})
+        posts = desk.asked("publish")
+        with pytest.raises(AuthError):
+            self.clean(desk, profile, seed=5, source_id=made.remote_id)
+        desk.engine.close()  # what it had in memory is gone
+        desk.gateway.fault({"on": "parse", "do": "refuse", "status": 404, "code": "not_found", "times": None})
+        assert self.clean(desk, profile, seed=5, source_id=made.remote_id).path.is_file()
         assert desk.asked("publish") == posts + 1
 
     def test_a_lost_answer_leads_to_no_second_post(self, desk, source):

@@ -11,8 +11,9 @@ import pytest
 from campaign.verdict import compare
 from sora_core.clock import SystemClock
 from sora_core.ledger.ledger import Ledger
-from sora_core.media import files
-from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.media import placing
+from sora_core.models import Destination, Operation, Snapshot, State
+from sora_core.requests.kinds import VideoRequest
 
 PROMPT = "a paper boat"
 
@@ -22,7 +23,7 @@ class Client:
         self.home, self.output = folder / "home", folder / "out"
         self.output.mkdir()
         self.ledger = Ledger(self.home, SystemClock())
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, PROMPT)
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, PROMPT)
         self.job = self.ledger.claim(
             request, fingerprint="v1:a", profile="p", provider="openai", owner="me",
             destination=Destination(self.output),
@@ -36,7 +37,7 @@ class Client:
         self.submitted()
         path = self.output / "clip_00001_.mp4"
         shutil.copyfile(video, path)
-        self.ledger.record_plan(self.job.job_id, path, files.sha256_of(path), path.stat().st_size)
+        self.ledger.record_plan(self.job.job_id, path, placing.sha256_of(path), path.stat().st_size)
         self.ledger.record_delivered(self.job.job_id, width=64, height=64, fps=24.0, duration=1.0)
         path.with_suffix(".json").write_text("{}")
         return path

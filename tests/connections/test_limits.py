@@ -11,7 +11,8 @@ from _clock import FakeClock
 from sora_core.connections.limits import Limits
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import FAILED, Job
-from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.models import Destination, Operation, Snapshot, State
+from sora_core.requests.kinds import VideoRequest
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def limits(ledgers, clock):
 def claim(ledger: Ledger, clock: FakeClock, name: str, profile: str = "p") -> Job:
     clock.advance(0.001)
     return ledger.claim(
-        GenerationRequest(Operation.TEXT_TO_VIDEO, name),
+        VideoRequest(Operation.TEXT_TO_VIDEO, name),
         fingerprint=f"v1:{profile}:{name}",
         profile=profile,
         provider="openai",

@@ -14,7 +14,7 @@ import pytest
 from sora_core.files import home
 
 PACK = Path(home.__file__).resolve().parents[2]
-ASK = "from sora_core import home; print(home.state_dir()); print(home.output_dir()); print(home.comfyui_dir())"
+ASK = "from sora_core.files import home; print(home.state_dir()); print(home.output_dir()); print(home.comfyui_dir())"
 
 
 def ask(pack: Path, cwd: Path, **environ: str) -> list[str]:
@@ -37,9 +37,9 @@ def comfyui(tmp_path):
     """A ComfyUI with the pack's core in its custom_nodes."""
     root = tmp_path / "ComfyUI"
     core = root / "custom_nodes" / "some-name" / "sora_core"
-    core.mkdir(parents=True)
+    (core / "files").mkdir(parents=True)
     (root / "main.py").write_text("")
-    for name in ("__init__.py", "home.py"):
+    for name in ("__init__.py", "files/__init__.py", "files/home.py"):
         shutil.copy(PACK / "sora_core" / name, core / name)
     return root
 

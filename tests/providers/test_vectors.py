@@ -17,7 +17,7 @@ from _server import Server, reply
 from sora_core import errors
 from sora_core.errors import BadResponse
 from sora_core.media.container import sniff
-from sora_core.models import Character, Effect, GenerationRequest, Operation, Secret, Snapshot, State
+from sora_core.models import Character, Effect, Operation, Secret, Snapshot, State
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import HTML_ANSWER, Attempt, Provider
 from sora_core.providers._answers import normalize
@@ -27,6 +27,7 @@ from sora_core.providers.newapi import NewApi
 from sora_core.providers.openai import OpenAI
 from sora_core.providers.shenma import Shenma
 from sora_core.providers.skyriff import SkyRiff
+from sora_core.requests.kinds import CharacterRequest, CleanLinkRequest, Request, VideoRequest
 from sora_core.transport import Http, Reply
 from sora_core.transport.http import _failure_kind
 from sora_core.transport.retry import Action, decide
@@ -43,6 +44,7 @@ SPEAKERS: dict[str, tuple[type[Provider], str]] = {
     "aquiles": (OpenAI, "aquiles"),
     "chat-video": (SkyRiff, "chat"),
     "dynamo": (OpenAI, "dynamo"),
+    "fastvideo": (OpenAI, "fastvideo"),
     "litellm": (OpenAI, "litellm"),
     "native-tasks": (NewApi, ""),
     "new-api-task": (NewApi, "generic"),
@@ -85,6 +87,8 @@ def _way_of(vector: dict[str, Any]) -> str:
         return "refusal"
     if status >= 300:
         return "redirect"
+    if isinstance(vector["response"].get("body", {}).get("data"), list) and vector["request"]["method"] == "GET":
+        return "list"
     whole = ("/chat/completions", "/characters", "/sync")
     return "submission" if vector["request"]["path"].endswith(whole) else "job"
 
@@ -109,9 +113,10 @@ def _speaker(vector: dict[str, Any], base_url: str = "", **extra: str) -> Provid
 def test_every_vector_is_read():
     ways = [_way_of(_load(path)) for path in VECTORS.glob("*.json")]
     assert {way: ways.count(way) for way in sorted(set(ways) - {"elsewhere"})} == {
-        "job": 22,
+        "job": 26,
+        "list": 2,
         "redirect": 1,
-        "refusal": 8,
+        "refusal": 15,
         "submission": 5,
     }
 
@@ -137,16 +142,25 @@ def test_a_recorded_answer_about_a_job(vector):
         assert expect["error_message_contains"] in snapshot.failure.message
         assert snapshot.failure.code == expect["error_code"]
         if "error_class" in expect:
-            assert normalize.job_error_class(snapshot.failure) is CLASSES[expect["error_class"]]
+            told = normalize.job_error_class(snapshot.failure) or errors.JobFailed
+            assert told is CLASSES[expect["error_class"]]
     else:
         assert snapshot.failure is None
+
+
+@pytest.mark.parametrize("vector", _cases("list"))
+def test_a_recorded_list_of_jobs(vector):
+    jobs, after = _speaker(vector).decode_list(_reply(vector))
+    assert [job.remote_id for job in jobs] == [each["id"] for each in vector["response"]["body"]["data"]]
+    assert after is None
 
 
 @pytest.mark.parametrize("vector", _cases("refusal"))
 def test_a_recorded_refusal(vector):
     reply, expect = _reply(vector), vector["expect"]
-    error = _speaker(vector).judge(reply)
-    assert type(error) is CLASSES[expect["error_class"]]
+    waits = vector["request"]["path"].endswith("/sync")
+    error = _speaker(vector, **({"sync": "true"} if waits else {})).judge(reply)
+    assert error.kind == CLASSES[expect["error_class"]].__name__
     for text in expect.get("error_message_contains_all", [expect["error_message_contains"] or ""]):
         assert text in error.message
     if expect["error_code"] is not None:
@@ -188,7 +202,7 @@ async def _line(vector: dict[str, Any], **extra: str) -> AsyncIterator[tuple[Pro
             await http.aclose()
 
 
-async def _submitted(vector: dict[str, Any], request: GenerationRequest, **extra: str) -> Snapshot:
+async def _submitted(vector: dict[str, Any], request: Request, **extra: str) -> Snapshot:
     async with _line(vector, **extra) as (provider, http):
         settled = provider.settle(request)
         call = provider.encode_submit(settled)
@@ -206,14 +220,14 @@ def _recorded(name: str) -> dict[str, Any]:
 async def test_the_recorded_links_of_a_clean_rendition():
     vector = _recorded("skyriff_chat_links")
     post = vector["request"]["json"]["messages"][0]["content"]
-    made = await _submitted(vector, GenerationRequest(Operation.CLEAN_LINK, "", source_url=post))
+    made = await _submitted(vector, CleanLinkRequest(source_url=post))
     expect = vector["expect"]
     assert (made.state, made.url, made.remote_id) == (State.SUCCEEDED, expect["url"], expect["job_id"])
 
 
 async def test_a_recorded_error_in_a_stream_of_http_200():
     vector = _recorded("sora2api_sse_error_inside_200")
-    made = await _submitted(vector, GenerationRequest(Operation.TEXT_TO_VIDEO, "x", seconds=10))
+    made = await _submitted(vector, VideoRequest(Operation.TEXT_TO_VIDEO, "x", seconds=10))
     assert made.state is State.FAILED
     assert made.failure
     assert vector["expect"]["error_message_contains"] in made.failure.message
@@ -222,14 +236,12 @@ async def test_a_recorded_error_in_a_stream_of_http_200():
 
 async def test_a_recorded_answer_that_is_the_video():
     vector = _recorded("vllmomni_sync_returns_bytes")
-    made = await _submitted(vector, GenerationRequest(Operation.TEXT_TO_VIDEO, "x", seconds=2), sync="true")
+    made = await _submitted(vector, VideoRequest(Operation.TEXT_TO_VIDEO, "x", seconds=2), sync="true")
     assert (made.state, made.media) == (State.SUCCEEDED, base64.b64decode(vector["response"]["body_base64"]))
     assert sniff(made.media) == vector["expect"]["bytes_sniff"]
 
 
-CHARACTER = GenerationRequest(
-    Operation.CREATE_CHARACTER, "", source_url="https://cdn.example.net/c.mp4", start=1.0, end=3.0
-)
+CHARACTER = CharacterRequest(source_url="https://cdn.example.net/c.mp4", start=1.0, end=3.0)
 
 
 async def test_a_recorded_character_and_how_a_prompt_mentions_it():
@@ -239,7 +251,7 @@ async def test_a_recorded_character_and_how_a_prompt_mentions_it():
     assert made.result
     assert made.result["username"] == expect["character_username"]
     cast = (Character("p", "anna", made.result["id"], made.result["username"]),)
-    said = prompt_text(GenerationRequest(Operation.TEXT_TO_VIDEO, "anna", cast=cast))
+    said = prompt_text(VideoRequest(Operation.TEXT_TO_VIDEO, "anna", cast=cast))
     assert said == expect["prompt_reference"]
 
 

@@ -11,16 +11,16 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...models import Capabilities, Operation, SizeRange, Upload, parse_size
+from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
 
 Fields = dict[str, Any]
 
 FORM, JSON = "form", "json"
-LOCALAI_FPS = 16
+LOCALAI_FPS = XINFERENCE_FPS = 16
 CLIP_BYTES = 32 * 2**20
 
 _REMIXING = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX))
@@ -71,8 +71,15 @@ class Dialect:
     known: frozenset[str] = frozenset()  # the only fields that a profile may add; empty: any
     inline: Callable[[Upload], str] | None = None  # an image as text; None: it is sent as a file
     place: Callable[[str], Fields] | None = None
+    several: Callable[[Sequence[str]], Fields] | None = None  # as `place`, for more than one: addresses, data URIs
+    # by the number of image files: where the request goes, and the names of the parts
+    files: Mapping[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     finish: Callable[[Fields], Fields] = lambda fields: fields
     picture: Callable[[Fields], Fields] = lambda fields: fields  # as `finish`, for a picture
+    hosted: bool = False  # one's own machine: where it is busy, one waits
+    states_failure: str | None = (
+        None  # with a 500: how a server that answers with the video says that its work has failed
+    )
     text_model: str = ""  # writes better prompts when the profile names none
     parse_path: str = ""  # of the server's own parse service, from its origin; a job is shared as /p/ID
 
@@ -94,7 +101,7 @@ def _base64(image: Upload) -> str:
     return b64encode(image.data).decode("ascii")
 
 
-def _data_uri(image: Upload) -> str:
+def data_uri(image: Upload) -> str:
     return f"data:{image.media_type};base64,{_base64(image)}"
 
 
@@ -136,12 +143,32 @@ def _both_prompts(fields: Fields) -> Fields:
     return {**fields, "prompt": f"{fields['prompt']}|{negative}"} if negative else fields
 
 
+def _image_references(references: Sequence[str]) -> Fields:
+    return {"image_reference": json.dumps([{"image_url": reference} for reference in references])}
+
+
+_XINFERENCE = ("model", "prompt", "negative_prompt")
+
+
+def _kwargs(fields: Fields) -> Fields:
+    """What Xinference hands on to the model stands in one field, as JSON. Its models want frames, and one more."""
+    rest = {name: value for name, value in fields.items() if name not in (*_XINFERENCE, "size", "seconds")}
+    sides = parse_size(fields.get("size", ""))
+    if sides:
+        rest = {"width": sides[0], "height": sides[1], **rest}
+    if "seconds" in fields:
+        rest.setdefault("fps", XINFERENCE_FPS)
+        rest.setdefault("num_frames", round(int(fields["seconds"]) * rest["fps"]) + 1)
+    return {**{name: fields[name] for name in _XINFERENCE if name in fields}, "kwargs": json.dumps(rest)}
+
+
 def _duration(fields: Fields) -> Fields:
     return {"duration" if name == "seconds" else name: value for name, value in fields.items()}
 
 
 _OPEN = Capabilities(
     operations=_REMIXING,
+    remix_fields=frozenset((Field.MODEL, Field.SECONDS)),
     seconds=range(1, 61),
     sizes=SizeRange(64, 4096),
     size_for=_OPEN_SIZES,
@@ -181,7 +208,7 @@ _HOSTED = replace(
     operations=_MAKING,
     sizes=SizeRange(64, 4096),
     size_for=_HOSTED_SIZES,
-    fields=frozenset(("negative_prompt", "seed")),
+    fields=frozenset((Field.NEGATIVE_PROMPT, Field.SEED)),
     has_quota=False,
 )
 _ANSWERS_WITH_VIDEO = replace(_HOSTED, can_list=False, can_cancel=False)
@@ -189,6 +216,12 @@ _TENSORRT_FIELDS = frozenset(
     "n response_format format output_format width height num_frames fps num_inference_steps guidance_scale "
     "max_sequence_length user extra_params".split()
 )
+
+_FROM_A_CLIP: dict[str, Any] = {
+    "clip_forms": frozenset((ClipForm.FILE,)),
+    "clip_bytes_limit": CLIP_BYTES,
+    "clip_seconds": (2.0, 4.0),  # as OpenAI's guide has it
+}
 
 DIALECTS: dict[str, Dialect] = {
     "": Dialect(
@@ -199,9 +232,9 @@ DIALECTS: dict[str, Dialect] = {
         replace(
             _OPENAI,
             operations=_REMIXING | {Operation.CREATE_CHARACTER},
-            image_forms=frozenset(("file", "url")),
-            fields=frozenset(("characters",)),
-            clip_bytes_limit=CLIP_BYTES,
+            image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
+            fields=frozenset((Field.CHARACTERS,)),
+            **_FROM_A_CLIP,
         ),
         place=lambda reference: {"input_reference": {"image_url": reference}},
     ),
@@ -211,8 +244,8 @@ DIALECTS: dict[str, Dialect] = {
             _OPEN,
             operations=_REMIXING | {Operation.CREATE_CHARACTER, Operation.IMAGE},
             sizes=SizeRange(64, 2048),
-            fields=frozenset(("characters", "negative_prompt", "seed", "shots", "style")),
-            clip_bytes_limit=CLIP_BYTES,
+            fields=frozenset((Field.CHARACTERS, Field.NEGATIVE_PROMPT, Field.SEED, Field.SHOTS, Field.STYLE)),
+            **_FROM_A_CLIP,
             poll_seconds=0.5,
             free=True,
         ),
@@ -220,21 +253,26 @@ DIALECTS: dict[str, Dialect] = {
         parse_path="/sora-web",
     ),
     "vllm-omni": Dialect(
-        'Multipart only; `sync = "true"` waits for the video in the create call; 409 on cancel means canceling.',
-        _with_pictures(replace(_HOSTED, image_forms=frozenset(("file", "url")))),
+        'Multipart only; `sync = "true"` waits for the video in the create call; a failed job answers with HTTP 500.',
+        _with_pictures(replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), image_limit=8)),
+        hosted=True,
         sync_create="/videos/sync",
+        states_failure=r"^Video generation failed: ",
+        several=_image_references,
         place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
     ),
     "sglang": Dialect(
-        "JSON with whole seconds; a job stays queued until it is done; results may lie at a cloud address.",
-        replace(_HOSTED, image_forms=frozenset(("file", "url"))),
+        "JSON with whole seconds; deleting a job does not stop its work; results may lie at a cloud address.",
+        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL))),
+        hosted=True,
         body=JSON,
         whole_seconds=True,
         place=_as("reference_url"),
     ),
     "tensorrt-llm": Dialect(
         "Strict JSON: a field that the server does not know is never sent; answers 202.",
-        replace(_HOSTED, seconds=range(1, 17), image_forms=frozenset(("data",)), can_list=False),
+        replace(_HOSTED, seconds=range(1, 17), image_forms=frozenset((ImageForm.DATA,)), can_list=False),
+        hosted=True,
         body=JSON,
         whole_seconds=True,
         known=_TENSORRT_FIELDS,
@@ -249,13 +287,44 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "new-api": Dialect(
         "A relay: a new job may be `unknown`, the link is in the metadata, an unknown job is HTTP 400.",
-        _with_pictures(replace(_OPEN, image_forms=frozenset(("file", "url")), can_list=False, can_cancel=False)),
+        _with_pictures(
+            replace(_OPEN, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), can_list=False, can_cancel=False)
+        ),
         needs_model=True,
         place=_as("input_reference"),
     ),
+    "fastvideo": Dialect(
+        "A form whose own seed is always the same, so one is sent; its list does not say whether there is more.",
+        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL))),
+        hosted=True,
+        place=_as("reference_url"),
+    ),
     "aquiles": Dialect(
-        "Refuses work with 503 while it is busy (waited out); a missing key redirects to its login page.",
-        replace(_HOSTED, fields=frozenset(), can_list=False, can_cancel=False),
+        "Four sizes; one job at once, without a queue: where somebody else's runs, it is waited for.",
+        replace(_HOSTED, fields=frozenset(), sizes=tuple(_OPENAI_SIZES.values()), size_for=_OPENAI_SIZES, max_jobs=1),
+        hosted=True,
+    ),
+    "xinference": Dialect(
+        "`POST /v1/video/generations` answers with the video; two images are its first and its last frame.",
+        replace(_ANSWERS_WITH_VIDEO, image_limit=2),
+        create="/video/generations",
+        hosted=True,
+        body=JSON,
+        whole_seconds=True,
+        synchronous=True,
+        needs_model=True,
+        states_failure="",  # the route's own `except` is the only one that answers so
+        files={
+            1: ("/video/generations/image", ("image",)),
+            2: ("/video/generations/flf", ("first_frame", "last_frame")),
+        },
+        finish=_kwargs,
+    ),
+    "aihubmix": Dialect(
+        "A relay: JSON; which seconds and sizes there are, is up to the model; no list.",
+        replace(_OPEN, operations=_MAKING, can_list=False, has_quota=False),
+        body=JSON,
+        needs_model=True,
     ),
     "azure": Dialect(
         'Lives below `/openai/v1`; its key goes in the header api-key (`auth = "api-key"`).',
@@ -265,8 +334,9 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "localai": Dialect(
         "`POST /video` answers with the video's address; sides and frames instead of size and seconds.",
-        _with_pictures(replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset(("data", "url")))),
+        _with_pictures(replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL)))),
         root="",
+        hosted=True,
         create="/video",
         models="/v1/models",
         body=JSON,
@@ -280,12 +350,13 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "dynamo": Dialect(
         "The create call answers with the video; seed and negative prompt go into its `nvext` block.",
-        replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset(("data", "url"))),
+        replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL))),
+        hosted=True,
         body=JSON,
         whole_seconds=True,
         synchronous=True,
         needs_model=True,
-        inline=_data_uri,
+        inline=data_uri,
         place=_as("input_reference"),
         finish=_nvext,
     ),
@@ -294,8 +365,8 @@ DIALECTS: dict[str, Dialect] = {
         replace(
             _HOSTED,
             size_for={pair: size for pair, size in _OPEN_SIZES.items() if pair[0] != "square"},
-            fields=frozenset(("seed",)),
-            image_forms=frozenset(("data", "url")),
+            fields=frozenset((Field.SEED,)),
+            image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
             poll_seconds=10.0,
             can_list=False,
             can_cancel=False,
@@ -305,7 +376,7 @@ DIALECTS: dict[str, Dialect] = {
         body=JSON,
         whole_seconds=True,
         needs_model=True,
-        inline=_data_uri,
+        inline=data_uri,
         place=_frame_image,
         finish=_duration,
     ),

@@ -15,6 +15,9 @@ from comfyui_process import version_of
 from playwright.sync_api import Browser, expect
 
 EXAMPLE = "Sora - Text to Video"
+PLAYS_SECONDS = """(seconds) => [...document.querySelectorAll('video')]
+  .some((each) => each.readyState >= 2 && Math.abs(each.duration - seconds) < 0.2)"""
+SAVED = "app.graph.serialize().nodes.map((node) => node.widgets_values)"
 TAKES = iter(range(1000, 2000))  # seeds that no other test has used
 
 pytestmark = [
@@ -147,11 +150,71 @@ def test_the_fitted_image_is_shown_on_the_node_while_its_video_is_made(tab: Tab)
     tab.connect(picture, 0, made, "image")
     tab.watch_texts()
     tab.press_run()
-    tab.wait_for_picture(made)
+    tab.wait_for_picture()
     assert tab.page.locator("video").count() == 0
     assert tab.wait_for_player()[1] == pytest.approx(40, abs=0.1)
     assert any("running · " in text for text in tab.seen_texts())
     assert tab.alerts().count() == 0
+
+
+def test_a_video_from_an_image_is_played_also_when_the_node_has_played_one_before(tab: Tab) -> None:
+    tab.clear()
+    picture = tab.add("EmptyImage", width=640, height=640, color=0x3366CC)
+    made = tab.add("SoraVideo_Image2Video", profile="own", size="320x180", prompt="x", seed=next(TAKES))
+    tab.connect(picture, 0, made, "image")
+    for seconds in (2, 3):
+        tab.js(
+            "void (app.graph.getNodeById(x[0]).widgets.find((it) => it.name === 'seconds').value = x[1])",
+            [made, seconds],
+        )
+        tab.press_run()
+        tab.page.wait_for_function(PLAYS_SECONDS, arg=seconds)
+    assert tab.page.locator(".sora-result img:visible").count() == 0
+    assert tab.page.get_by_text("failed to load").count() == 0
+
+
+def test_what_a_run_says_stays_on_the_node_when_the_run_has_ended(tab: Tab, stage: Stage) -> None:
+    tab.clear()
+    made = {"profile": "own", "seed": next(TAKES), "size": "64x64"}
+    tab.add("SoraVideo_Text2Video", **made, prompt="waited for", seconds=1)
+    tab.add("SoraVideo_Text2Video", **made, prompt="not waited for", seconds=1, wait=False)
+    tab.add("SoraVideo_Quota", profile="own")
+    tab.add("SoraVideo_EnhancePrompt", profile="own", prompt=f"a door {made['seed']}")
+    tab.see_all()
+    entry = tab.run()
+    tab.page.wait_for_timeout(500)  # the page takes progress away when the run has ended
+    said = "\n".join(tab.results().all_inner_texts())
+    outputs = entry["outputs"]
+    for text in [line for output in outputs.values() for line in output.get("text", []) if line]:
+        assert text in said
+
+
+def test_an_error_stays_on_its_node_until_the_next_result(tab: Tab) -> None:
+    tab.set(seed=next(TAKES), seconds=61)
+    tab.press_run()
+    expect(tab.results()).to_contain_text("whole seconds from 1 to 60")
+    tab.set(seconds=1)
+    tab.press_run()
+    tab.wait_for_player()
+    expect(tab.results()).to_contain_text("job_")
+    expect(tab.results()).not_to_contain_text("whole seconds")
+
+
+def test_what_a_run_says_is_no_part_of_the_workflow(tab: Tab) -> None:
+    tab.set(seed=next(TAKES), seconds=1)
+    before = tab.js(SAVED)
+    tab.press_run()
+    tab.wait_for_player()
+    expect(tab.results()).to_contain_text("job_")
+    assert tab.js(SAVED) == before
+
+
+def test_a_node_inside_a_subgraph_says_its_result_too(tab: Tab) -> None:
+    tab.set(profile="own", seed=next(TAKES), seconds=1, size="64x64")
+    tab.js("void app.canvas.graph.convertToSubgraph(new Set([app.graph.nodes.find((node) => node.type === x)]))", NODE)
+    tab.run()
+    tab.js("void app.canvas.setGraph(app.graph.nodes.find((node) => node.subgraph).subgraph)")
+    expect(tab.results()).to_contain_text("job_")
 
 
 def test_no_key_is_in_the_page_nor_in_what_the_page_is_given(tab: Tab, stage: Stage) -> None:

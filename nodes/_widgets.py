@@ -1,25 +1,17 @@
-"""Inputs that the generating nodes share, and how they become a request."""
+"""Inputs that the generating nodes share."""
 
 from __future__ import annotations
 
-import re
-import time
-from collections.abc import Mapping
-from typing import Any
-
-from ..sora_core.errors import InvalidRequest, SoraError
-from ..sora_core.models import GenerationRequest, Operation
 from ..sora_core.profiles.profiles import PREVIEW
 from ..sora_core.requests.checks import ORIENTATIONS, QUALITIES
 from ._comfy import advanced, io
-from ._host import engine, has_ledger
+from ._engine import engine
+from ._picks import NO_PICK, recent_jobs
 
 SHOT = io.Custom("SORAVIDEO_SHOT")
 CHARACTER = io.Custom("SORAVIDEO_CHARACTER")
 FRAMES = ("auto", "decode", "skip")
 ON_ERROR = ("raise", "block")
-NO_PICK = "as job_id says"
-MOST_RECENT = 30
 MAX_SEED = 2**53 - 1  # the largest whole number that survives the browser's JSON
 
 
@@ -203,90 +195,8 @@ def recent_input() -> io.Input:
     """Choices from the ledger, newest first; the id comes before the first separator."""
     return io.Combo.Input(
         "recent",
-        options=[NO_PICK, *_recent_jobs()],
+        options=[NO_PICK, *recent_jobs()],
         default=NO_PICK,
         optional=True,
         tooltip="A job from the ledger instead of job_id, newest first. Press R in the browser to read them anew.",
     )
-
-
-def _recent_jobs() -> list[str]:
-    if not has_ledger():
-        return []
-    try:
-        jobs = engine().ledger.collectable(MOST_RECENT)
-    except SoraError:  # what is wrong with the ledger is said by whoever uses it; the node must load
-        return []
-    return [
-        " · ".join((each.job_id, time.strftime("%Y-%m-%d %H:%M", time.localtime(each.created_at)), each.profile))
-        + (f" · {' '.join(each.prompt.split())[:40]}" if each.prompt.strip() else "")
-        for each in jobs
-    ]
-
-
-def job_names(written: str, picked: str) -> list[str]:
-    """Ids from the text, separated by lines or commas, or the one that was picked. Raises InvalidRequest."""
-    names = list(dict.fromkeys(re.findall(r"[^\s,，]+", written)))
-    pick = "" if picked == NO_PICK else picked.split(" · ")[0].strip()
-    if pick and names not in ([], [pick]):
-        raise InvalidRequest(
-            f"job_id and recent name different jobs, {', '.join(names)} and {pick}; which one is meant is not said.",
-            fix=f"Clear job_id, or set recent to '{NO_PICK}'.",
-            fix_zh=f"请清空 job_id，或将 recent 设为“{NO_PICK}”。",
-        )
-    if not names and not pick:
-        raise InvalidRequest("The job id is empty; pick a job in recent, or take an id from `sora-video jobs`.")
-    return names or [pick]
-
-
-def request_from(
-    operation: Operation, profile: str, prompt: str = "", seed: int = 0, **options: Any
-) -> GenerationRequest:
-    """Widgets -> request. Pure; unknown options belong to the delivery and are left alone."""
-    return GenerationRequest(
-        operation=operation,
-        prompt=prompt,
-        seed=seed,
-        model=options.get("model", ""),
-        orientation=options.get("orientation", "landscape"),
-        seconds=options.get("seconds", 0),
-        quality=options.get("quality", "standard"),
-        size=options.get("size", ""),
-        negative_prompt=options.get("negative_prompt", "").strip(),
-        style=options.get("style", "").strip(),
-        characters=_characters(options.get("characters", ""), options.get("character"), profile),
-    )
-
-
-def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
-    """Names without repetition. Raises InvalidRequest for a connected character of another profile."""
-    written = (name.strip().removeprefix("@").strip() for name in names.split(","))
-    found = [name for name in written if name]
-    if connected is not None:
-        if not isinstance(connected, Mapping) or not {"name", "profile"} <= set(connected):
-            raise InvalidRequest("What is connected to character is none; Sora Create Character makes them.")
-        if connected["profile"] != profile:
-            raise InvalidRequest(
-                f"The character '{connected['name']}' belongs to profile '{connected['profile']}', not to '{profile}'."
-            )
-        found.append(str(connected["name"]))
-    return tuple(dict.fromkeys(found))
-
-
-def source_of(name: str, profile: str) -> dict[str, str]:
-    """The request's source_url or source_id, from an address, our job id or the server's. Raises InvalidRequest."""
-    source = name.strip()
-    if source.startswith(("http://", "https://")):
-        return {"source_url": source}
-    return {"source_id": engine().source_id(source, profile)}
-
-
-def check_profile(name: str | None) -> bool | str:
-    """For validate_inputs: True, or why the profile cannot be used. None: it comes over a link."""
-    if name is None:
-        return True
-    try:
-        engine().profiles.get(name)
-    except SoraError as error:
-        return str(error)
-    return True
