@@ -151,7 +151,11 @@ def _shot(entry: object, number: int) -> Segment:
         length = math.nan
     if not isinstance(text, str) or not 0 < length <= 3600:
         raise invalid("shots", f"Invalid value for 'shots': shot {number} needs a text and a number of seconds.")
-    return Segment(text[:MAX_PROMPT_CHARS], length, image_of(given, "image"))
+    try:
+        image = image_of(given, "image")
+    except Refusal as refusal:
+        raise invalid("shots", f"Invalid value for 'shots': shot {number}: {refusal.message}") from refusal
+    return Segment(text[:MAX_PROMPT_CHARS], length, image)
 
 
 def image_of(fields: Fields, name: str) -> bytes | None:
