@@ -56,6 +56,7 @@ class Cassette:
     server: str
     release: str
     dialect: str
+    variant: str = ""
     recorded: str = ""
     scenarios: dict[str, Scenario] = field(default_factory=dict)
 

@@ -352,6 +352,16 @@ class Conformance:
         assert "restart" in str(error).lower()
 
 
+def tests_for(recipe: Recipe) -> frozenset[str]:
+    """The names of the suite's tests that apply to the recipe."""
+    found = set()
+    for name, test in vars(Conformance).items():
+        wanted = [mark.args[0] for mark in getattr(test, "pytestmark", ()) if mark.name == "needs"]
+        if wanted and wanted[0] in recipe.can:
+            found.add(name.removeprefix("test_"))
+    return frozenset(found)
+
+
 def keys(patch: pytest.MonkeyPatch) -> None:
     patch.setenv("CONFORMANCE_KEY", KEY)
     patch.setenv("WRONG_KEY", WRONG_KEY)
