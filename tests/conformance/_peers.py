@@ -26,13 +26,18 @@ SECRETS = {KEY: "@key", WRONG_KEY: "@wrong-key"}
 FATES: dict[str, tuple[dict[str, Any], ...]] = {
     "fails": tuple({"on": on, "do": "fail", "code": "boom", "message": FELL_OVER} for on in ("create", "remix")),
     "never ends": ({"on": "create", "do": "stuck"},),
-    "moderated": (
-        {"on": "create", "do": "status", "status": 400, "body": {"error": {"code": "content_policy_violation"}}},
-    ),
-    "no quota": ({"on": "create", "do": "status", "status": 429, "body": {"error": {"code": "insufficient_quota"}}},),
-    "invalid": (
-        {"on": "create", "do": "status", "status": 422, "body": {"detail": [{"loc": ["body", "n"], "msg": "bad"}]}},
-    ),
+    **{
+        name: ({"on": "create", "do": "status", "status": status, "body": body},)
+        for name, (status, body) in {
+            "no quota": (429, {"error": {"code": "insufficient_quota", "message": "no"}}),
+            "no quota, in words": (403, {"error": {"message": "用户额度不足"}}),
+            "moderated": (400, {"error": {"code": "content_policy_violation"}}),
+            "moderated, in words": (400, {"error": {"message": "提示词违规"}}),
+            "moderated, within": (400, {"code": "x", "message": '{"error":{"code":"moderation_blocked"}}'}),
+            "refused": (400, {"error": {"message": "no such thing"}}),
+            "invalid": (422, {"detail": [{"loc": ["body", "n"], "msg": "bad"}]}),
+        }.items()
+    },
     "busy": ({"on": "create", "do": "status", "status": 429, "headers": {"Retry-After": "0.1"}, "times": 2},),
     "expired": ({"on": "content", "do": "expire"},),
     "strange word": ({"on": "retrieve", "do": "status", "status": 200, "body": {"id": "x", "status": "levitating"}},),
