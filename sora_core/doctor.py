@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -33,7 +33,8 @@ from .providers._answers import normalize
 from .providers.openai.detection import PAGES, PROVEN, dialect_of, works_only_as_itself
 from .requests.kinds import VideoRequest
 from .transport import Call, Http, Reply
-from .transport.diagnosis import environment_proxy, obstacle
+from .transport.diagnosis import obstacle
+from .transport.environment import proxy_for
 from .transport.keys import FixedKeys
 from .transport.urls import bare_url
 
@@ -47,33 +48,44 @@ _DIALECTS_OF_PLACE = ("localai", "xinference")  # the base URL alone does not le
 
 @dataclass(frozen=True)
 class Finding:
-    """One check. ``ok`` None: could not be told, which is no failure."""
+    """One check. ``ok`` None: could not be told, which is no failure. ``advice`` are settings that would mend it."""
 
     check: str
     ok: bool | None
     detail: str
     error: SoraError | None = None
+    advice: Mapping[str, str] = field(default_factory=dict)
 
 
-def examine(engine: Engine, profile_name: str) -> list[Finding]:
-    """Profile, key, server, models, dialect and quota, until the first failure that hides the rest."""
+Tell = Callable[[Finding], None]
+
+
+def examine(engine: Engine, profile_name: str, tell: Tell = lambda finding: None) -> list[Finding]:
+    """Profile, key, server, models, dialect and quota, until the first failure that hides the rest.
+
+    ``tell`` is given each finding when it is there, those of the server in the engine's thread.
+    """
+    findings: list[Finding] = []
+
+    def found(finding: Finding) -> None:
+        findings.append(finding)
+        tell(finding)
+
+    check = "profile"
     try:
         profile = engine.profiles.get(profile_name)
         provider_for(profile).capabilities()
-    except SoraError as error:
-        return [Finding("profile", False, error.message, error)]
-    address = "the built-in gateway on this machine" if profile.embedded else profile.base_url
-    findings = [Finding("profile", True, f"provider {profile.provider}, {address}")]
-    try:
+        address = "the built-in gateway on this machine" if profile.embedded else profile.base_url
+        found(Finding(check, True, f"provider {profile.provider}, {address}"))
+        check = "key"
         source = engine.credentials.source(profile)
         key = Secret("") if profile.embedded else engine.credentials.get(profile)
-        findings.append(Finding("key", True, source))
+        found(Finding(check, True, source))
+        check = "server"
+        engine.ask(profile_name, lambda connection: _look(connection, key, found)).result()
     except SoraError as error:
-        return [*findings, Finding("key", False, error.message, error)]
-    try:
-        return findings + engine.ask(profile_name, lambda connection: _look(connection, key)).result()
-    except SoraError as error:
-        return [*findings, Finding("server", False, error.message, error)]
+        found(Finding(check, False, error.message, error, error.values.get("advice", {})))
+    return findings
 
 
 class _Pages:
@@ -113,18 +125,19 @@ class _Pages:
             return Reply(response.status_code, headers, bytes(body), url)
 
 
-async def _look(connection: Connection, key: Secret) -> list[Finding]:
+async def _look(connection: Connection, key: Secret, found: Tell) -> None:
     pages, profile, http = _Pages(connection.http, key), connection.profile, connection.http
     try:
-        server = await _server_with_a_key(connection, pages)
+        found(await _server_with_a_key(connection, pages))
     except NetworkError as error:
         raise await _explained(error, http.base_url, connection.proxy.reveal()) from error
     except AuthError as error:
         raise await _wrong_key(error, connection, key) from error
-    findings = [server, await _optional("models", _models(connection))]
+    found(await _optional("models", _models(connection)))
     if profile.provider == "openai" and not profile.embedded:
-        findings += await _dialect(connection, pages)
-    return [*findings, await _optional("quota", _quota(connection))]
+        for finding in await _dialect(connection, pages):
+            found(finding)
+    found(await _optional("quota", _quota(connection)))
 
 
 async def _server_with_a_key(connection: Connection, pages: _Pages) -> Finding:
@@ -196,7 +209,7 @@ def _refuse_strangers(provider: Provider, reply: Reply) -> None:
 
 
 def _check_proxy(reply: Reply, connection: Connection) -> None:
-    proxy = connection.proxy.reveal() or environment_proxy(connection.http.base_url)
+    proxy = connection.proxy.reveal() or proxy_for(connection.http.base_url)
     if proxy and reply.status in _BAD_GATEWAY:
         raise NetworkError(
             f"The answer is HTTP {reply.status}, perhaps of the proxy {bare_url(proxy)} on the way, not of the server.",
@@ -242,6 +255,7 @@ async def _misplaced(connection: Connection, pages: _Pages, nowhere: Reply) -> S
             f"{base} {what}.",
             fix=f"Something that fits answers with {', '.join(said)}: change the profile to that.",
             fix_zh=f"以下设置有相符的响应：{'，'.join(said)}；请据此修改配置。",
+            advice=found,
         )
     return ProfileError(
         f"{base} {what}.",
@@ -301,7 +315,11 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
     """The error, with the way of sending the key that the server does take, if there is one."""
     profile, http = connection.profile, connection.http
     if profile.auth == "none":
-        return AuthError(error.message, fix='The server wants a key: set auth = "bearer" and give the profile one.')
+        return AuthError(
+            error.message,
+            fix='The server wants a key: set auth = "bearer" and give the profile one.',
+            advice={"auth": "bearer"},
+        )
     if not isinstance(http.keys, FixedKeys):
         return error  # the key itself is never sent there, only what was made of it
     page = next(_pages(connection.provider))
@@ -327,6 +345,7 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
                 f'{error.message} The same key is taken when it is sent as auth = "{scheme}".',
                 fix=f'Set auth = "{scheme}" in the profile; nothing was charged.',
                 fix_zh=f'请在配置中设置 auth = "{scheme}"；未扣费。',
+                advice={"auth": scheme},
             )
     return error
 
@@ -354,10 +373,12 @@ async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
     advice = f'the server looks like {seen}: say dialect = "{seen}" in the profile'
     if works_only_as_itself(seen):
         error = ProfileError(f"The server looks like {seen}, which takes no other form of request.", fix=advice)
-        return [Finding("dialect", False, advice, error)]
+        return [Finding("dialect", False, advice, error, {"dialect": seen})]
     if seen not in PROVEN:
         advice += " if the default does not serve it; that was read in its documents and not tried"
-    return [Finding("dialect", None, advice + (f" (it says {said})" if said else ""))]
+    told = advice + (f" (it says {said})" if said else "")
+    # one press applies what a run of ours has proved, nothing else
+    return [Finding("dialect", None, told, advice={"dialect": seen} if seen in PROVEN else {})]
 
 
 async def _models(connection: Connection) -> str:

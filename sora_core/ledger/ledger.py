@@ -21,6 +21,7 @@ from ..models import Destination, Snapshot, State
 from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .database import Database
+from .pages import JobPages
 from .row import DELIVERED, FORGOTTEN, JOB_ID_PREFIX, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 
 DAY_SECONDS = 86_400.0
@@ -45,6 +46,7 @@ class Ledger:
         self._clock = clock
         self._file = Database(home / "jobs.sqlite")
         self.characters = CharacterLibrary(self._file, clock)
+        self.pages = JobPages(self._file)
 
     @property
     def path(self) -> Path:
@@ -245,7 +247,7 @@ class Ledger:
         changes: dict[str, Any] = {"state": _live_state(snapshot)}
         if snapshot.progress is not None:
             changes["progress"] = snapshot.progress
-        if snapshot.state is State.SUCCEEDED:
+        if snapshot.url or snapshot.state is State.SUCCEEDED:
             changes.update(url=snapshot.url)
         self._update(job_id, unless_over=True, **changes)
         if snapshot.state is State.SUCCEEDED:
@@ -265,6 +267,16 @@ class Ledger:
     def record_part(self, job_id: str, validator: str | None) -> None:
         """The ETag or date that the partial file belongs to, for If-Range."""
         self._update(job_id, part_validator=validator)
+
+    def record_destination(self, job_id: str, destination: Destination) -> None:
+        """The file goes there from now on; the name that was planned is given up."""
+        self._update(
+            job_id,
+            folder=str(destination.folder),
+            stem=destination.stem,
+            exact_path=str(destination.exact) if destination.exact else None,
+            planned_path=None,
+        )
 
     def record_plan(self, job_id: str, path: Path, sha256: str, size: int) -> None:
         self._update(job_id, planned_path=str(path), sha256=sha256, bytes=size)
@@ -370,6 +382,12 @@ class Ledger:
                 (limit,),
             ).fetchall()
         return [Job(**row) for row in rows]
+
+    def rename_profile(self, name: str, new_name: str) -> None:
+        """The jobs and characters of the profile follow its name; not those that the new name had before."""
+        with self._file.change() as db:
+            db.execute("UPDATE jobs SET profile = ? WHERE profile = ?", (new_name, name))
+            db.execute("UPDATE OR IGNORE characters SET profile = ? WHERE profile = ?", (new_name, name))
 
     def remote_ids(self, profile: str) -> frozenset[str]:
         """Every remote id that a submission of ours is known by.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..models import Effect, Upload
+from .spool import Filed
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,16 @@ class Call:
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer. Header names are in lower case."""
+    """A whole answer. Header names are in lower case.
+
+    ``file`` is set when the answer is or holds a file too large for the memory; ``body`` is what is around it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     url: str
+    file: Filed | None = None
 
     @property
     def ok(self) -> bool:

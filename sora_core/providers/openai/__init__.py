@@ -33,6 +33,7 @@ from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, S
 from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
 from ...transport import Call, Http, Reply
 from .._answers import normalize
+from .._answers.results import media_of
 from .._base import Attempt, Provider
 from .._ended import is_ended
 from . import extras as more
@@ -177,8 +178,7 @@ class OpenAI(Provider):
         if isinstance(request, CleanLinkRequest):  # costs nothing, so nothing is marked as sent
             share_url = more.share_url_of(request, http.base_url)
             return await more.clean_link(http, share_url, self.profile, self.dialect)
-        call = attempt.marked(self.encode_submit(request))
-        reply = await http.send(call, on_sent=attempt.on_sent, on_refused=attempt.on_refused)
+        reply = await attempt.send(http, self.encode_submit(request))
         return more.accepted(request.operation, reply, http.base_url)
 
     def _patient(self, attempt: Attempt) -> Attempt:
@@ -194,7 +194,7 @@ class OpenAI(Provider):
 
     def accepted(self, reply: Reply) -> Snapshot:
         """Also the answer that is the video, or holds it."""
-        media = more.media_of(reply, sniff)
+        media = media_of(reply, sniff)
         if media:
             described = normalize.snapshot_of(reply, base_url=self.base_url())
             return replace(described or Snapshot(State.SUCCEEDED), state=State.SUCCEEDED, url=None, media=media)
