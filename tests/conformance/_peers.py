@@ -18,7 +18,7 @@ from _cassette import Cassette, Scenario
 from _environment import python_of
 from _gateway import GatewayProcess
 from _recipes import KEY, WRONG_KEY, Recipe
-from _servers import ServerKind
+from _servers import SERVERS, ServerKind
 from _wire import FELL_OVER, Line, Tape, Wire
 
 LAUNCH = Path(__file__).parent / "launch"
@@ -92,7 +92,10 @@ class RealServer(Peer):
         self._folder = folder
         self._clip = clip
         self._gateway = GatewayProcess(speed=40, key=KEY) if kind.behind == "gateway" else None
-        self._behind = self._gateway.openai if self._gateway else ""
+        self._server = (
+            RealServer(SERVERS[kind.behind], _made(folder / "behind"), clip) if kind.behind in SERVERS else None
+        )
+        self._behind = self._gateway.openai if self._gateway else f"{self._server.url}/v1" if self._server else ""
         self._port = free_port()
         self._journal = folder / "journal.jsonl"
         self._journal.touch()
@@ -113,7 +116,7 @@ class RealServer(Peer):
             "XDG_DATA_HOME": str(self._folder), "DYN_FILE_KV": str(self._folder / "kv"), "HF_HUB_OFFLINE": "1",
             "HOME": str(self._folder), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **self.kind.env,
         }  # fmt: skip
-        script = LAUNCH / f"run_{self.kind.name.replace('-', '_')}.py"
+        script = LAUNCH / f"run_{(self.kind.script or self.kind.name).replace('-', '_')}.py"
         command = [self._python, script, "--port", str(self._port), *self.kind.arguments]
         command += ["--behind", self._behind] if self._behind else []
         with self._log.open("ab") as log:
@@ -146,6 +149,8 @@ class RealServer(Peer):
     def _entries(self) -> list[dict[str, Any]]:
         if self._gateway:
             return list(self._gateway.stats()["jobs"])
+        if self._server:
+            return self._server._entries()
         return [json.loads(line) for line in self._journal.read_text("utf-8").splitlines()]
 
     def journal(self) -> list[dict[str, Any]]:
@@ -159,6 +164,8 @@ class RealServer(Peer):
         self._stop()
         if self._gateway:
             self._gateway.stop()
+        if self._server:
+            self._server.close()
 
     def _stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -168,6 +175,11 @@ class RealServer(Peer):
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, 9)
             self._process.wait(10)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 class Recorded(Peer):
