@@ -76,8 +76,7 @@ def _cancel(body: Body) -> Any:
 
 def _forget(body: Body) -> Any:
     job = engine().ledger.find(_text(body, "job_id"))
-    engine().ledger.forget(job.job_id)
-    return _facts(engine().ledger.get(job.job_id))
+    return _facts(engine().ledger.forget(job))
 
 
 def _name_remote(body: Body) -> Any:

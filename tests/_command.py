@@ -28,7 +28,7 @@ _KILLABLE = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
 from sora_core.cli import main
-from sora_core.ledger import Ledger
+from sora_core.ledger.ledger import Ledger
 from sora_core.media import files
 name, when = {point!r}
 owner = Ledger if hasattr(Ledger, name) else files

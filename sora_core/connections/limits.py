@@ -23,7 +23,7 @@ class Limits:
 
     async def slot(self, job_id: str, *, alive: Callable[[str | None], bool], on_wait: Callable[[], None]) -> None:
         """Waits until the job may be submitted, in the order of arrival. The ledger frees it when the job ends."""
-        while self.max_jobs and not self.ledger.take_slot(job_id, self.max_jobs, alive):
+        while self.max_jobs and not self.ledger.turns.take_slot(job_id, self.max_jobs, alive):
             on_wait()
             await self.clock.sleep(LOOK_SECONDS)
 
@@ -33,7 +33,7 @@ class Limits:
             return
         spacing = 60.0 / self.requests_per_minute
         while True:
-            wait = self.ledger.reserve(self.profile, spacing, ahead=ahead)
+            wait = self.ledger.turns.reserve(self.profile, spacing, ahead=ahead)
             if wait > 0:
                 await self.clock.sleep(wait)
             if ahead or wait <= 0:

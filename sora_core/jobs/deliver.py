@@ -59,14 +59,14 @@ async def deliver(
             part,
             clock=clock,
             validator=None if job.part_validator == WHOLE else job.part_validator,
-            on_validator=lambda value: ledger.record_part(job.job_id, value),
+            on_validator=lambda value: ledger.record_part(job.job_id, value, owner=job.owner or ""),
             on_bytes=lambda done, total: report.bytes(job, done, total),
             kind=_kind(job),
         ).run(source)
     report.say("saving", job)
 
     def plan(path: Path, sha256: str, size: int) -> None:
-        ledger.record_plan(job.job_id, path, sha256, size)
+        ledger.record_plan(job.job_id, path, sha256, size, owner=job.owner or "")
 
     path = await asyncio.to_thread(files.place, part, destination, planned=job.planned_path, plan=plan, kind=_kind(job))
     await record_delivered(ledger.get(job.job_id), path, ledger, clock)
@@ -75,15 +75,15 @@ async def deliver(
 def keep_media(job: Job, media: bytes, ledger: Ledger) -> None:
     """The bytes that a synchronous server answered with, on the disk: they cannot be asked for again."""
     files.write_part(files.part_path(_destination(job).folder, job.job_id), media, _kind(job))
-    ledger.record_part(job.job_id, WHOLE)
+    ledger.record_part(job.job_id, WHOLE, owner=job.owner or "")
 
 
 def recover_media(job: Job, ledger: Ledger) -> bool:
     """Whether the answer of a submission that no row tells of is on the disk: nothing else makes a part that early."""
     if not files.part_path(_destination(job).folder, job.job_id).exists():
         return False
-    ledger.record_part(job.job_id, WHOLE)
-    ledger.record_submitted(job.job_id, Snapshot(State.SUCCEEDED))
+    ledger.record_part(job.job_id, WHOLE, owner=job.owner or "")
+    ledger.record_submitted(job.job_id, Snapshot(State.SUCCEEDED), owner=job.owner or "")
     return True
 
 
@@ -99,7 +99,7 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
         await asyncio.to_thread(files.write_sidecar, path, _provenance(done))
     except StorageError as error:  # the file is safe, and that is what was paid for
         log.warning("%s", error.message)
-    ledger.record_delivered(job.job_id, width=width, height=height, fps=fps, duration=duration)
+    ledger.record_delivered(job.job_id, width=width, height=height, fps=fps, duration=duration, owner=job.owner or "")
 
 
 def delivered_is_intact(job: Job) -> bool:
@@ -110,7 +110,7 @@ def delivered_is_intact(job: Job) -> bool:
 
 def planned_file_is_there(job: Job) -> bool:
     """Whether a crash came between the rename and the last commit."""
-    return files.is_intact(job.planned_path, size=job.bytes, sha256=job.sha256)
+    return files.is_intact(job.planned_path, size=job.planned_bytes, sha256=job.planned_sha256)
 
 
 def _kind(job: Job) -> Kind:
@@ -144,8 +144,8 @@ def _provenance(job: Job) -> dict[str, object]:
         "prompt": job.prompt,
         "seed": request.get("seed"),
         "request": request,
-        "sha256": job.sha256,
-        "bytes": job.bytes,
+        "sha256": job.planned_sha256,
+        "bytes": job.planned_bytes,
         "width": job.width,
         "height": job.height,
         "fps": job.fps,

@@ -117,7 +117,7 @@ class Follower:
         if may_come_back and not self._connection.can.free:
             return
         reason = f"The server no longer knows this job: {error.message}"
-        self._ledger.record_over(job.job_id, FAILED, reason, error.kind)
+        self._ledger.record_over(job.job_id, FAILED, reason, error.kind, owner=job.owner or "")
         again = f"sora-video resume {job.job_id}"
         raise JobNotFound(
             reason,
@@ -139,11 +139,11 @@ class Follower:
         self._report.observed(snapshot)
         if snapshot.state in (State.FAILED, State.CANCELED):
             error = _job_error(snapshot)
-            self._ledger.record_over(job.job_id, snapshot.state.value, error.message, error.kind)
+            self._ledger.record_over(job.job_id, snapshot.state.value, error.message, error.kind, owner=job.owner or "")
             raise error
         observed = replace(snapshot, progress=self._report.percent)
         if (observed.state, observed.progress) != self._recorded:
-            self._ledger.record_snapshot(job.job_id, observed)
+            self._ledger.record_snapshot(job.job_id, observed, owner=job.owner or "")
             self._recorded = (observed.state, observed.progress)
 
 

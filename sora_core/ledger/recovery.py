@@ -21,15 +21,16 @@ from ..errors import InvalidRequest, StorageError
 from ..models import Character
 from .database import newer_ledger
 from .ledger import Ledger
-from .row import SUBMITTING, UNKNOWN, Job
+from .row import COLUMNS, SUBMITTING, UNKNOWN
 from .schema import MIGRATIONS
 
 _COMPANIONS = ("-wal", "-shm")  # what SQLite keeps beside the file
 _LOCK_BYTES = (0x40000002, 510)  # where SQLite holds its lock while a ledger is open: offset, length
 _MOST_PROBED = 100_000  # rows that are asked for one by one
 _TABLES = {
-    "jobs": tuple(each.name for each in fields(Job)),
+    "jobs": COLUMNS,
     "characters": (*(each.name for each in fields(Character)), "created_at"),
+    "meta": ("name", "value"),
 }
 
 
@@ -116,6 +117,8 @@ def _rebuild(copy: Path, home: Path, clock: Clock) -> tuple[int, int]:
             for table, columns in _TABLES.items():
                 found = (_mended(row, columns) for row in _readable(old, table))
                 counts.append(sum(_insert(new, table, row) for row in found))
+        # without its key, what rows say of accounts means nothing
+        new.execute("UPDATE jobs SET account = '' WHERE NOT EXISTS (SELECT 1 FROM meta WHERE name = 'account_key')")
         new.commit()
         new.execute("PRAGMA journal_mode=DELETE")  # one file, which one rename puts in its place
     return counts[0], counts[1]
@@ -145,6 +148,7 @@ def _mended(row: sqlite3.Row, columns: tuple[str, ...]) -> dict[str, Any]:
     values = {name: row[name] for name in columns if name in row.keys()}  # noqa: SIM118 (a Row holds values)
     if "owner" in values:
         values |= {"owner": None, "slot": 0}
+        values |= {f"planned_{name}": values.get(f"planned_{name}") or values[name] for name in ("sha256", "bytes")}
     if values.get("state") == SUBMITTING:
         reason = "the ledger was damaged, and it may have been sent."
         sent_at = values["sent_at"] or values["created_at"]

@@ -71,4 +71,23 @@ MIGRATIONS = (
     ALTER TABLE jobs ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE pace (profile TEXT PRIMARY KEY, next_free REAL NOT NULL, written_at REAL NOT NULL)
     """,
+    # 4: a row knows where it was made (origin of the server, keyed hash of the account), what came in place of
+    # an answer, and whether somebody was told how it ended. What is planned does not write over what is
+    # delivered. A remote job has one row that paid for it: rows that were adopted have no key, and a clean
+    # link names the post that it was made of. Rows are asked for by key; meta holds the ledger's own words.
+    """
+    ALTER TABLE jobs ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN account TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN answer TEXT;
+    ALTER TABLE jobs ADD COLUMN untold INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN planned_sha256 TEXT;
+    ALTER TABLE jobs ADD COLUMN planned_bytes INTEGER;
+    UPDATE jobs SET planned_sha256 = sha256, planned_bytes = bytes WHERE planned_path IS NOT NULL;
+    CREATE UNIQUE INDEX paid_once ON jobs (origin, remote_id)
+        WHERE origin != '' AND remote_id != '' AND idempotency_key != '' AND operation != 'clean_link';
+    CREATE INDEX by_fingerprint ON jobs (fingerprint);
+    DROP INDEX by_remote_id;
+    CREATE INDEX by_remote_id ON jobs (remote_id);
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)
+    """,
 )

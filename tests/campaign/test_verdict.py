@@ -11,6 +11,7 @@ import pytest
 from campaign.verdict import compare
 from sora_core.clock import SystemClock
 from sora_core.ledger.ledger import Ledger
+from sora_core.ledger.row import Place
 from sora_core.media import files
 from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
 
@@ -24,20 +25,20 @@ class Desk:
         self.ledger = Ledger(self.home, SystemClock())
         request = GenerationRequest(Operation.TEXT_TO_VIDEO, PROMPT)
         self.job = self.ledger.claim(
-            request, fingerprint="v1:a", profile="p", provider="openai", owner="me",
+            request, fingerprint="v1:a", profile="p", place=Place("openai"), owner="me",
             destination=Destination(self.output),
         )  # fmt: skip
-        self.ledger.mark_sent(self.job.job_id)
+        self.ledger.mark_sent(self.job.job_id, owner="me")
 
     def submitted(self, remote_id: str = "video_1") -> None:
-        self.ledger.record_submitted(self.job.job_id, Snapshot(State.QUEUED, remote_id))
+        self.ledger.record_submitted(self.job.job_id, Snapshot(State.QUEUED, remote_id), owner="me")
 
     def delivered(self, video: Path) -> Path:
         self.submitted()
         path = self.output / "clip_00001_.mp4"
         shutil.copyfile(video, path)
-        self.ledger.record_plan(self.job.job_id, path, files.sha256_of(path), path.stat().st_size)
-        self.ledger.record_delivered(self.job.job_id, width=64, height=64, fps=24.0, duration=1.0)
+        self.ledger.record_plan(self.job.job_id, path, files.sha256_of(path), path.stat().st_size, owner="me")
+        self.ledger.record_delivered(self.job.job_id, width=64, height=64, fps=24.0, duration=1.0, owner="me")
         path.with_suffix(".json").write_text("{}")
         return path
 
@@ -79,17 +80,17 @@ def test_two_charges_are_seen(desk, video):
 
 def test_a_charge_after_a_failed_job_is_no_second_one(desk, video):
     desk.submitted("video_0")
-    desk.ledger.record_over(desk.job.job_id, "failed", "no", "JobFailed")
+    desk.ledger.record_over(desk.job.job_id, "failed", "no", "JobFailed", owner="me")
     assert desk.verdict(entry("video_0", "failed")) == {}
 
 
 def test_a_charge_that_no_row_names_is_lost(desk):
-    desk.ledger.record_over(desk.job.job_id, "failed", "refused", "RequestRejected")
+    desk.ledger.record_over(desk.job.job_id, "failed", "refused", "RequestRejected", owner="me")
     assert set(desk.verdict(entry())) == {"lost", "without an end"}
 
 
 def test_an_unknown_row_names_its_charge(desk):
-    desk.ledger.record_unknown(desk.job.job_id, "lost")
+    desk.ledger.record_unknown(desk.job.job_id, "lost", owner="me")
     desk.ledger.release(desk.job.job_id, "me")
     assert desk.verdict(entry()) == {}
 

@@ -10,7 +10,7 @@ from _clock import FakeClock
 
 from sora_core.connections.limits import Limits
 from sora_core.ledger.ledger import Ledger
-from sora_core.ledger.row import FAILED, Job
+from sora_core.ledger.row import FAILED, Job, Place
 from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
 
 
@@ -42,7 +42,7 @@ def claim(ledger: Ledger, clock: FakeClock, name: str, profile: str = "p") -> Jo
         GenerationRequest(Operation.TEXT_TO_VIDEO, name),
         fingerprint=f"v1:{profile}:{name}",
         profile=profile,
-        provider="openai",
+        place=Place("openai"),
         owner="me",
         destination=Destination(Path()),
     )
@@ -53,8 +53,8 @@ def alive(owner: str | None) -> bool:
 
 
 def submit(ledger: Ledger, job: Job) -> None:
-    ledger.mark_sent(job.job_id)
-    ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "remote-" + job.job_id))
+    ledger.mark_sent(job.job_id, owner="me")
+    ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "remote-" + job.job_id), owner="me")
 
 
 class TestSlots:
@@ -85,36 +85,36 @@ class TestSlots:
         submit(ledgers[0], one)
         assert await self._blocked(limits(max_jobs=1), two)
         if end == "delivered":
-            ledgers[0].record_delivered(one.job_id, width=1, height=1, fps=1.0, duration=1.0)
+            ledgers[0].record_delivered(one.job_id, width=1, height=1, fps=1.0, duration=1.0, owner="me")
         else:
-            ledgers[0].record_over(one.job_id, end, "over", "JobFailed")
+            ledgers[0].record_over(one.job_id, end, "over", "JobFailed", owner="me")
         assert not await self._blocked(limits(max_jobs=1), two)
 
     async def test_are_free_again_when_the_server_is_done(self, limits, ledgers, clock):
         one, two = (claim(ledgers[0], clock, name) for name in "ab")
         await self._slot(limits(max_jobs=1), one)
         submit(ledgers[0], one)
-        ledgers[0].record_snapshot(one.job_id, Snapshot(State.SUCCEEDED, one.job_id))
+        ledgers[0].record_snapshot(one.job_id, Snapshot(State.SUCCEEDED, one.job_id), owner="me")
         assert not await self._blocked(limits(max_jobs=1), two)
 
     async def test_are_held_by_a_submission_of_unknown_fate(self, limits, ledgers, clock):
         one, two = (claim(ledgers[0], clock, name) for name in "ab")
         await self._slot(limits(max_jobs=1), one)
-        ledgers[0].mark_sent(one.job_id)
-        ledgers[0].record_unknown(one.job_id, "lost")
+        ledgers[0].mark_sent(one.job_id, owner="me")
+        ledgers[0].record_unknown(one.job_id, "lost", owner="me")
         assert await self._blocked(limits(max_jobs=1), two)
 
     async def test_go_to_who_came_first(self, limits, ledgers, clock):
         one, two, three = (claim(ledgers[0], clock, name) for name in "abc")
         await self._slot(limits(max_jobs=1), one)
-        ledgers[0].record_over(one.job_id, FAILED, "over", "JobFailed")
+        ledgers[0].record_over(one.job_id, FAILED, "over", "JobFailed", owner="me")
         assert await self._blocked(limits(max_jobs=1), three)
         assert not await self._blocked(limits(max_jobs=1), two)
 
     async def test_are_not_held_by_the_dead(self, limits, ledgers, clock):
         one, two = (claim(ledgers[0], clock, name) for name in "ab")
         await self._slot(limits(max_jobs=1), one)
-        ledgers[0].take_over(one.job_id, owner="dead", from_owner="me")
+        ledgers[0].take_over(ledgers[0].get(one.job_id), owner="dead")
         assert not await self._blocked(limits(max_jobs=1), two)
 
     async def test_of_one_profile_are_not_those_of_another(self, limits, ledgers, clock):
@@ -135,7 +135,7 @@ class TestSlots:
         handle = asyncio.create_task(self._slot(limits(max_jobs=1), two, waits))
         while not waits:
             await asyncio.sleep(0)
-        ledgers[0].record_over(one.job_id, FAILED, "over", "JobFailed")
+        ledgers[0].record_over(one.job_id, FAILED, "over", "JobFailed", owner="me")
         await asyncio.wait_for(handle, 10)
         assert set(waits) == {"b"}
 
@@ -176,15 +176,15 @@ class TestPace:
     def test_holds_for_any_number_of_submissions_at_once(self, ledgers, rpm):
         """A queue of thirty prompts: each has its own moment, however far away."""
         spacing = 60.0 / rpm
-        waits = [ledgers[number % 2].reserve("p", spacing, ahead=True) for number in range(30)]
+        waits = [ledgers[number % 2].turns.reserve("p", spacing, ahead=True) for number in range(30)]
         assert waits == pytest.approx([spacing * number for number in range(30)], abs=0.01)
 
     def test_a_poll_takes_no_moment_that_is_not_now(self, ledgers):
-        ledgers[0].reserve("p", 6.0, ahead=True)
-        assert ledgers[0].reserve("p", 6.0, ahead=False) == pytest.approx(6.0)
-        assert ledgers[0].reserve("p", 6.0, ahead=True) == pytest.approx(6.0)
+        ledgers[0].turns.reserve("p", 6.0, ahead=True)
+        assert ledgers[0].turns.reserve("p", 6.0, ahead=False) == pytest.approx(6.0)
+        assert ledgers[0].turns.reserve("p", 6.0, ahead=True) == pytest.approx(6.0)
 
     def test_survives_a_clock_that_was_set_back(self, ledgers, clock):
-        ledgers[0].reserve("p", 6.0, ahead=True)
+        ledgers[0].turns.reserve("p", 6.0, ahead=True)
         clock.time -= 86_400
-        assert ledgers[0].reserve("p", 6.0, ahead=True) <= 66
+        assert ledgers[0].turns.reserve("p", 6.0, ahead=True) <= 66

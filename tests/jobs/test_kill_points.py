@@ -35,7 +35,8 @@ root_on_linux = pytest.mark.skipif(
 _FILLING = """
 import errno, os, sys
 sys.path.insert(0, {root!r})
-from sora_core import cli, ledger
+from sora_core import cli
+from sora_core.ledger import ledger
 from sora_core.media import files
 owner, name, folder = {point!r}
 owner = ledger.Ledger if owner == "ledger" else files

@@ -19,7 +19,7 @@ HOLD = """
 import pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import conftest
-from sora_core.owners import Owner
+from sora_core.ledger.owners import Owner
 owner = Owner(pathlib.Path(sys.argv[2]))
 print(owner.id, flush=True)
 sys.stdin.readline()
