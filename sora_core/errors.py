@@ -30,11 +30,16 @@ SoraError
  │    └── DeadlineExceeded          we stopped waiting; the job may go on
  └── Interrupted           exit 130 the user stopped waiting
 
-Each carries data (job_id, provider, retry_after, code) and says what to do, in
-English and Chinese: ``str(error)`` is all of it, ``error.message`` only what happened.
+Each is the id of a text with its parameters, and carries data (job_id, provider, retry_after,
+code). ``str(error)`` says what happened, what is known of the money and what to do next, in one
+language; ``error.message`` only what happened.
 """
 
 from __future__ import annotations
+
+from typing import Any
+
+from . import texts
 
 
 class SoraError(Exception):
@@ -44,12 +49,13 @@ class SoraError(Exception):
     __module__ = "sora_core.errors"
     exit_code = 1
     title_zh = "出错了"
+    money = ""
     fix = ""
     fix_zh = ""
 
     def __init__(
         self,
-        message: str,
+        text: str,
         *,
         fix: str | None = None,
         fix_zh: str | None = None,
@@ -58,13 +64,22 @@ class SoraError(Exception):
         provider: str | None = None,
         code: str | None = None,
         retry_after: float | None = None,
+        money: str | None = None,
+        **values: Any,
     ) -> None:
-        super().__init__(message)
-        self.message = message
+        """``text`` is the id of a sentence in `locales/`, filled in with ``values``; ``money`` one of what was charged.
+
+        ``code`` is the server's own. A ``text`` that is no id is the sentence itself.
+        """
+        super().__init__(text)
+        self.text = text
+        self.values = values
         if fix is not None:
             self.fix = fix
         if fix_zh is not None:
             self.fix_zh = fix_zh
+        if money is not None:
+            self.money = money
         self.job_id = job_id
         self.remote_id = remote_id
         self.provider = provider
@@ -79,12 +94,32 @@ class SoraError(Exception):
         """Stable name of the class of error, for JSON and tests."""
         return type(self).__name__
 
+    @property
+    def message(self) -> str:
+        """What happened, and no more."""
+        return self._said(self.text) or self.text
+
     def __str__(self) -> str:
-        """Message and fix, in English and Chinese, with the job's ids."""
+        """What happened, with the job's ids; what is known of the money; what to do next."""
         ids = [f"job {self.job_id}" if self.job_id else "", f"remote id {self.remote_id}" if self.remote_id else ""]
         where = ", ".join(part for part in ids if part)
-        lines = [self.message + (f" ({where})" if where else ""), self.fix, f"{self.title_zh}。{self.fix_zh}"]
+        lines = [self.message + (f" ({where})" if where else "")]
+        if self.text in texts.catalogue("en"):
+            own = self._said(self.text, "fix")
+            money = self._said(f"money.{self.money}") if self.money else None
+            lines += [money or "", self._usual_fix() if own is None else own]
+        else:
+            lines += [self.fix, f"{self.title_zh}。{self.fix_zh}"]
         return "\n".join(line for line in lines if line)
+
+    def _said(self, key: str, part: str = "text") -> str | None:
+        data = {name: getattr(self, name) for name in ("job_id", "remote_id", "provider", "code", "retry_after")}
+        return texts.text(key, part, **{**data, **self.values})
+
+    def _usual_fix(self) -> str:
+        """That of the class, or of the nearest one above it."""
+        own = (self._said(each.__name__, "fix") for each in type(self).__mro__)
+        return next((fix for fix in own if fix is not None), "")
 
 
 class InputError(SoraError):

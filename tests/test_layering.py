@@ -18,6 +18,7 @@ NODES = PACK / "nodes"
 
 # From the ground up. A room imports from the rooms below it; those on one floor know nothing of each other.
 FLOORS = (
+    ("texts",),
     ("models", "errors", "clock", "files"),
     ("requests", "transport"),
     ("profiles",),

@@ -92,7 +92,7 @@ async def download_link(http: Http, service: ParseService, share_url: str) -> st
     try:
         reply = await http.send(call)
     except SoraError as error:
-        error.message = redact(error.message, [service.token.reveal()])  # some servers repeat what they refuse
+        error.text = redact(error.message, [service.token.reveal()])  # some servers repeat what they refuse
         raise
     link = normalize.text_of(normalize.dig(normalize.parse(reply.body), "download_link"))
     if not link or not link.startswith(("http://", "https://", "/")):

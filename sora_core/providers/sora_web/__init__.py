@@ -224,7 +224,7 @@ class SoraWeb(Provider):
         try:
             reply = await self._protected(http, posts.encode_publish(generation), attempt)
         except SubmissionUnknown as error:
-            error.message += " The clip may be public now: look at the account's posts on the server."
+            error.text = f"{error.message} The clip may be public now: look at the account's posts on the server."
             raise
         post_id, link = posts.post_of(reply)
         attempt.on_remote_id(posts.PREFIX + post_id)

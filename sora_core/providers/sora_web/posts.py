@@ -99,7 +99,7 @@ async def taken_back(http: Http, post_id: str, *, attempts: int = 5) -> None:
     except JobNotFound:
         return
     except SoraError as error:
-        error.message = f"The post {post_id} is still public, it could not be deleted: {error.message}"
+        error.text = f"The post {post_id} is still public, it could not be deleted: {error.message}"
         if isinstance(error, (AccountError, JobError)):
             error.fix = (
                 f"Delete the post {post_id} on the server, then `sora-video resume JOB`; the deletion is tried again."

@@ -223,7 +223,7 @@ class Keyring:
                 fix_zh="base_url 应为服务器根地址；若令牌接口在别处，请在 extra 中设置 session_url 或 oauth_url。",
             ) from None
         except SoraError as error:
-            error.message = redact(error.message, [token])
+            error.text = redact(error.message, [token])
             raise
 
 
