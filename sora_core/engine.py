@@ -23,7 +23,6 @@ from .jobs.handle import Handle
 from .jobs.running import RunningJobs, Watch
 from .ledger.characters import check_name
 from .ledger.ledger import Ledger
-from .ledger.owners import Owner
 from .ledger.row import ANYONE, CANCELED, DELIVERED, FAILED, FORGOTTEN, JOB_ID_PREFIX, UNKNOWN, Job
 from .media.files import check_destination
 from .media.images import ImageNeeds
@@ -58,7 +57,6 @@ class Engine:
         self._lock = threading.RLock()
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
-        self._owner: Owner | None = None
         self._running_jobs: RunningJobs | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -168,11 +166,9 @@ class Engine:
             parts.loop.call_soon_threadsafe(parts.loop.stop)
             parts.thread.join(30)
             parts.loop.close()
-        if self._owner:
-            self._owner.close()
         if self._ledger:
             self._ledger.close()
-        self._owner, self._ledger, self._running_jobs = None, None, None
+        self._ledger, self._running_jobs = None, None
 
     async def _generate(
         self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
@@ -202,7 +198,7 @@ class Engine:
         return str(json.loads(job.result or "{}").get("prompt", ""))
 
     async def _take_up(self) -> int:
-        left = [job for job in self.ledger.unfinished() if not self._joined().is_alive(job.owner)]
+        left = [job for job in self.ledger.unfinished() if not self.ledger.is_alive(job.owner)]
         if left:
             log.info("taking up %d unfinished jobs: %s", len(left), ", ".join(job.job_id for job in left))
         for job in left:
@@ -322,8 +318,7 @@ class Engine:
     def _joined(self) -> RunningJobs:
         with self._lock:
             if self._running_jobs is None:
-                self._owner = Owner(self.home)
-                self._running_jobs = RunningJobs(self.ledger, self._owner, self._clock)
+                self._running_jobs = RunningJobs(self.ledger, self._clock)
             return self._running_jobs
 
     @property

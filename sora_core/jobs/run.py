@@ -18,7 +18,6 @@ from ..clock import Clock
 from ..connections.connection import Connection
 from ..errors import BadResponse, JobChanged, JobNotFound, RemoteIdTaken, SoraError, StorageError, SubmissionUnknown
 from ..ledger.ledger import Ledger
-from ..ledger.owners import Owner
 from ..ledger.row import DELIVERED, FAILED, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import files
 from ..models import Destination, GenerationRequest, Operation, Snapshot, State
@@ -50,7 +49,6 @@ class JobRun:
         connection: Connection,
         *,
         ledger: Ledger,
-        owner: Owner,
         clock: Clock,
         report: ProgressReporter,
         adopt_orphans: Callable[[], None],
@@ -60,7 +58,7 @@ class JobRun:
         self._adopt_orphans = adopt_orphans
         self._connection = connection
         self._ledger = ledger
-        self._owner = owner
+        self._owner = ledger.owner
         self._clock = clock
         self._report = report
         self.worked = False
@@ -167,21 +165,15 @@ class JobRun:
 
     async def _take_over(self, job: Job) -> None:
         """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
-        if self._owner.alive(job.owner):
+        if not self._ledger.take_over(job, owner=self._owner.id):
             self._report.say("waiting for another process", job, note="which runs the same job")
             if job.remote_id:
                 self.submitted.set()
             await self._clock.sleep(0.5)
-            return
-        self._ledger.take_over(job, owner=self._owner.id)
 
     async def _submit(self, job: Job, request: GenerationRequest) -> None:
         limits = self._connection.limits
-        await limits.slot(
-            job.job_id,
-            alive=self._owner.alive,
-            on_wait=lambda: self._wait_for_slot(job),
-        )
+        await limits.slot(job.job_id, on_wait=lambda: self._wait_for_slot(job))
         await check_spending(self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
         self.worked = self._submitted = True

@@ -140,6 +140,7 @@ class TestAClaim:
 
     def test_that_another_took_over_is_sent_by_that_one_alone(self, ledger):
         job = claim(ledger, owner="dead")
+        ledger._leases.end("dead")
         assert ledger.take_over(job, owner="heir")
         with pytest.raises(JobChanged):
             ledger.mark_sent(job.job_id, owner="dead")
@@ -148,8 +149,7 @@ class TestAClaim:
     def test_that_is_forgotten_or_gone_gets_no_slot(self, ledger):
         job = claim(ledger)
         ledger.forget(job)
-        assert not ledger.turns.take_slot(job.job_id, 5, lambda owner: True)
-        assert not ledger.turns.take_slot("job_never", 5, lambda owner: True)
+        assert ledger.turns.hand_out_slots("p", 5, "me") == []
 
     def test_is_known_under_what_earlier_recipes_called_the_request(self, ledger):
         old = queued(ledger, "v1:a")
@@ -172,10 +172,12 @@ class TestTakingOver:
     def test_fails_when_the_row_has_moved_on(self, ledger):
         job = sent(ledger)
         ledger.record_unknown(job.job_id, "lost", owner="me")
+        ledger._leases.end("me")
         assert not ledger.take_over(job, owner="heir")
 
     def test_fails_when_the_row_is_another_s(self, ledger):
         job = claim(ledger, owner="dead")
+        ledger._leases.end("dead")
         assert ledger.take_over(job, owner="heir")
         assert not ledger.take_over(job, owner="late")
 
@@ -183,6 +185,7 @@ class TestTakingOver:
 class TestTheRemoteId:
     def test_is_kept_by_a_row_that_was_taken_over_while_the_answer_was_under_way(self, ledger):
         job = sent(ledger)
+        ledger._leases.end("me")
         ledger.take_over(job, owner="heir")
         ledger.record_unknown(job.job_id, "the process stopped", owner="heir")
         with pytest.raises(JobChanged, match="is kept"):
