@@ -26,11 +26,20 @@ from .ledger.ledger import Ledger
 from .ledger.row import ANYONE, CANCELED, DELIVERED, FAILED, FORGOTTEN, JOB_ID_PREFIX, UNKNOWN, Job
 from .media.files import check_destination
 from .media.images import ImageNeeds
-from .models import Capabilities, Character, Delivery, Destination, GenerationRequest, Operation, Quota, State
+from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, State
 from .profiles.credentials import Credentials
 from .profiles.profiles import Profiles
 from .providers import provider_for
-from .requests.checks import check_part, picture_size, resolve
+from .requests.checks import check_part, picture_size
+from .requests.kinds import (
+    CharacterRequest,
+    PictureRequest,
+    PromptRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
+    fingerprint,
+)
 
 log = logging.getLogger(__name__)
 
@@ -72,20 +81,18 @@ class Engine:
         """What the profile can do; no network. Raises ProfileError."""
         return provider_for(self.profiles.get(profile)).capabilities()
 
-    def image_needs(self, request: GenerationRequest, profile: str, images: int) -> ImageNeeds:
+    def image_needs(self, request: VideoRequest | PictureRequest, profile: str, images: int) -> ImageNeeds:
         """How that many reference images of the request are to be encoded; no network. Raises as generate does."""
         provider = provider_for(self.profiles.get(profile))
-        can = provider.capabilities()
-        settled = provider.settle(resolve(request, can, profile, images_to_come=images))
-        return ImageNeeds(*picture_size(settled), can.image_bytes_limit)
+        prepared = provider.prepared(request, images_to_come=images)
+        assert isinstance(prepared, (VideoRequest, PictureRequest))
+        return ImageNeeds(*picture_size(prepared), provider.capabilities().image_bytes_limit)
 
-    def generate(
-        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
-    ) -> Handle[Delivery]:
+    def generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """A video or picture, paid once however often it is asked for. ``watch`` is called in the engine's thread."""
         return self._wait(self._generate(request, profile, destination, watch))
 
-    def submit(self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch) -> Handle[Job]:
+    def submit(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Job]:
         """As generate, but done when the server's id is on the disk. The job goes on; resume collects it."""
 
         async def run() -> Job:
@@ -112,11 +119,11 @@ class Engine:
         """Collects a job by our id or, with its profile, by the server's. Never submits."""
         return self._wait(self._resume(name.strip(), profile, destination, watch))
 
-    def create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Handle[Character]:
+    def create_character(self, request: CharacterRequest, profile: str, name: str, watch: Watch) -> Handle[Character]:
         """Makes a character and puts it into the library as ``name`` (empty: as the server calls it)."""
         return self._wait(self._create_character(request, profile, name.strip(), watch))
 
-    def enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> Handle[str]:
+    def enhance_prompt(self, request: PromptRequest, profile: str, watch: Watch) -> Handle[str]:
         """A better prompt in the server's words. The same request is paid once; its answer is in the ledger."""
         return self._wait(self._enhance_prompt(request, profile, watch))
 
@@ -170,15 +177,13 @@ class Engine:
             self._ledger.close()
         self._ledger, self._running_jobs = None, None
 
-    async def _generate(
-        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
-    ) -> Delivery:
+    async def _generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Delivery:
         return _delivery(*await self._run(request, profile, destination, watch))
 
-    async def _create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Character:
+    async def _create_character(self, request: CharacterRequest, profile: str, name: str, watch: Watch) -> Character:
         check_name(name)
         if request.clip:
-            request = replace(request, prompt=name)  # protocols that take a clip ask for a name with it
+            request = replace(request, name=name)  # protocols that take a clip ask for a name with it
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         made = json.loads(job.result or "{}")
         character_id = made.get("id") or job.remote_id or ""
@@ -193,7 +198,7 @@ class Engine:
         )
         return self.ledger.characters.add(character)
 
-    async def _enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> str:
+    async def _enhance_prompt(self, request: PromptRequest, profile: str, watch: Watch) -> str:
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         return str(json.loads(job.result or "{}").get("prompt", ""))
 
@@ -220,7 +225,7 @@ class Engine:
 
     async def _run(
         self,
-        request: GenerationRequest,
+        request: Request,
         profile: str,
         destination: Destination,
         watch: Watch,
@@ -228,22 +233,26 @@ class Engine:
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
         connection = await self._connections.get(profile)
-        cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
-        resolved = connection.provider.settle(resolve(replace(request, cast=cast), connection.can, profile))
-        check_part(resolved, self._length_of_source(resolved, profile))
-        fingerprint = resolved.fingerprint(provider=connection.provider.name, profile=profile)
-        self._joined().tell_unseen_failure(fingerprint)
+        if isinstance(request, (VideoRequest, RemixRequest, PictureRequest)):
+            cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
+            request = replace(request, cast=cast)
+        prepared = connection.provider.prepared(request)
+        if isinstance(prepared, CharacterRequest):
+            length = self._length_of_source(prepared, profile)
+            check_part(prepared.start, prepared.end, connection.can, profile, length)
+        identity = fingerprint(prepared, provider=connection.provider.name, profile=profile)
+        self._joined().tell_unseen_failure(identity)
         return await self._joined().join(
-            fingerprint,
+            identity,
             connection,
-            lambda run: run.generate(resolved, fingerprint, destination),
+            lambda run: run.generate(prepared, identity, destination),
             watch,
             until_submitted=until_submitted,
         )
 
-    def _length_of_source(self, request: GenerationRequest, profile: str) -> float | None:
+    def _length_of_source(self, request: CharacterRequest, profile: str) -> float | None:
         """Seconds of the clip that a character is made from; None when it is not ours."""
-        if request.operation is not Operation.CREATE_CHARACTER or not request.source_id:
+        if not request.source_id:
             return None
         try:
             return self.ledger.find(request.source_id, profile).duration

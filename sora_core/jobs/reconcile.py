@@ -10,8 +10,9 @@ from ..clock import Clock
 from ..errors import BadResponse, JobNotFound, RequestRejected, SoraError, SubmissionUnknown, Unsupported
 from ..ledger.ledger import Ledger
 from ..ledger.row import Job
-from ..models import GenerationRequest, Operation, Shot, Snapshot
+from ..models import Operation, Shot, Snapshot
 from ..providers import Provider
+from ..requests.kinds import VideoRequest
 from ..transport import Http
 
 CLOCK_SKEW_SECONDS = 300.0  # how far the server's clock may be from ours
@@ -97,7 +98,7 @@ def _sent_prompt(job: Job, provider: Provider, ledger: Ledger) -> str:
     """The prompt of the lost submission as the server shows it, made again of what the row says."""
     facts = json.loads(job.request)
     known = {each.character_id: each for each in ledger.characters.all() if each.profile == job.profile}
-    request = GenerationRequest(
+    request = VideoRequest(
         Operation(job.operation),
         job.prompt,
         shots=tuple(Shot(text, seconds) for text, seconds in facts.get("shots", ())),

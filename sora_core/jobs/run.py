@@ -20,8 +20,9 @@ from ..errors import BadResponse, JobChanged, JobNotFound, RemoteIdTaken, SoraEr
 from ..ledger.ledger import Ledger
 from ..ledger.row import DELIVERED, FAILED, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import files
-from ..models import Destination, GenerationRequest, Operation, Snapshot, State
+from ..models import Destination, Operation, Snapshot, State
 from ..providers import HTML_ANSWER, Attempt
+from ..requests.kinds import Request
 from .deliver import (
     WHOLE,
     deliver,
@@ -71,7 +72,7 @@ class JobRun:
         self.committed = False  # from here on, an interrupt only stops the waiting
         self.failed = False  # a job that the server had taken, and may have charged
 
-    async def generate(self, request: GenerationRequest, fingerprint: str, destination: Destination) -> Job:
+    async def generate(self, request: Request, fingerprint: str, destination: Destination) -> Job:
         """Claims the request and sees it through. Raises the error tree, with the job's ids in it."""
         if request.operation.makes_file:
             files.check_destination(self._except_own_file(destination, fingerprint))
@@ -109,7 +110,7 @@ class JobRun:
         )
         return replace(destination, exact=None) if own else destination
 
-    async def _guarded(self, job: Job, request: GenerationRequest | None) -> Job | None:
+    async def _guarded(self, job: Job, request: Request | None) -> Job | None:
         self.job_id = job.job_id
         try:
             return await self._walk(job.job_id, request)
@@ -126,7 +127,7 @@ class JobRun:
             except StorageError as error:  # must not hide the error that is on its way, which may carry an id
                 log.error("job %s is still held by this process: %s", job.job_id, error.message)
 
-    async def _walk(self, job_id: str, request: GenerationRequest | None) -> Job | None:
+    async def _walk(self, job_id: str, request: Request | None) -> Job | None:
         """None when it turns out that the request was never accepted: the caller may claim anew."""
         while True:
             job = self._ledger.peek(job_id)
@@ -144,7 +145,7 @@ class JobRun:
             with contextlib.suppress(JobChanged):  # another process was at it: the row says how to go on
                 await self._step(job, request)
 
-    async def _step(self, job: Job, request: GenerationRequest | None) -> None:
+    async def _step(self, job: Job, request: Request | None) -> None:
         """One step from what the row says. Raises JobChanged when the row says something else by now."""
         if job.state == DELIVERED:
             self._ledger.undeliver(job.job_id)
@@ -171,7 +172,7 @@ class JobRun:
                 self.submitted.set()
             await self._clock.sleep(0.5)
 
-    async def _submit(self, job: Job, request: GenerationRequest) -> None:
+    async def _submit(self, job: Job, request: Request) -> None:
         limits = self._connection.limits
         await limits.slot(job.job_id, on_wait=lambda: self._wait_for_slot(job))
         await check_spending(self._connection, self._ledger, self._clock)
@@ -224,7 +225,7 @@ class JobRun:
         self._early_id = remote_id
         self.submitted.set()
 
-    async def _keep_open(self, job: Job, request: GenerationRequest, lost: SubmissionUnknown) -> None:
+    async def _keep_open(self, job: Job, request: Request, lost: SubmissionUnknown) -> None:
         """The row stays unknown, unless there is no API that could have taken the request. Raises BadResponse."""
         self._lost = lost
         self._ledger.record_unknown(job.job_id, lost.message, owner=self._owner.id)

@@ -29,7 +29,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from ..clock import Clock
 from ..errors import InvalidRequest, JobChanged, JobNotFound, QuotaExceeded, RemoteIdTaken, StorageError
-from ..models import Destination, GenerationRequest, Secret, Snapshot, State
+from ..models import Destination, Secret, Snapshot, State
+from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .database import Database
 from .leases import Leases, Owner
@@ -136,7 +137,7 @@ class Ledger:
 
     def claim(
         self,
-        request: GenerationRequest,
+        request: Request,
         *,
         fingerprint: str,
         profile: str,
@@ -160,7 +161,7 @@ class Ledger:
             row = self._new_row(profile, place, destination)
             row |= {
                 "fingerprint": fingerprint,
-                "request": json.dumps(request.facts(), ensure_ascii=True),
+                "request": json.dumps(facts(request), ensure_ascii=True),
                 "operation": request.operation.value,
                 "prompt": _storable(request.prompt),
                 "model": request.model,

@@ -18,7 +18,8 @@ from sora_core.errors import StorageError
 from sora_core.ledger.leases import LEASE_SECONDS
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import FAILED, Job, Place
-from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.models import Destination, Operation, Snapshot, State
+from sora_core.requests.kinds import VideoRequest
 
 
 class WaitingClock(FakeClock):
@@ -102,7 +103,7 @@ def limits(ledgers, clock):
 
 def claim(ledger: Ledger, name: str, profile: str = "p") -> Job:
     return ledger.claim(
-        GenerationRequest(Operation.TEXT_TO_VIDEO, name),
+        VideoRequest(Operation.TEXT_TO_VIDEO, name),
         fingerprint=f"v1:{profile}:{name}",
         profile=profile,
         place=Place("openai"),

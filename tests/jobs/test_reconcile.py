@@ -12,10 +12,11 @@ from sora_core.errors import BadResponse, NetworkError, SoraError, SubmissionUnk
 from sora_core.jobs.reconcile import CLOCK_SKEW_SECONDS, SETTLE_SECONDS, find_submission
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import Job, Place
-from sora_core.models import Capabilities, Character, Destination, GenerationRequest, Operation, Shot, Snapshot, State
+from sora_core.models import Capabilities, Character, Destination, Operation, Shot, Snapshot, State
 from sora_core.profiles.profiles import Profile
 from sora_core.providers._relay import prompt_text
 from sora_core.providers.openai import OpenAI
+from sora_core.requests.kinds import Request, VideoRequest
 
 PAID = dataclasses.replace(OpenAI(Profile("p", base_url="https://relay.example")).capabilities(), free=False)
 
@@ -77,7 +78,7 @@ def known(ledger, clock):
 
 
 def _claim(ledger: Ledger, fingerprint: str, prompt: str):
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, prompt, model="sora-2", seconds=4)
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, prompt, model="sora-2", seconds=4)
     return ledger.claim(
         request,
         fingerprint=fingerprint,
@@ -270,7 +271,7 @@ class TestThePromptAsItIsSent:
     def lose(self, ledger: Ledger, prompt: str = "") -> Job:
         anna = ledger.characters.add(Character("p", "Anna", "char_1", "anna_7"))
         ledger.characters.add(Character("q", "Anna", "char_1", "somebody_else"))
-        request = GenerationRequest(Operation.STORYBOARD, prompt, seconds=10, shots=self.SHOTS, cast=(anna,))
+        request = VideoRequest(Operation.STORYBOARD, prompt, seconds=10, shots=self.SHOTS, cast=(anna,))
         job = ledger.claim(
             request, fingerprint="v1:b", profile="p", place=Place("p"), owner="me", destination=Destination(Path())
         )
@@ -280,7 +281,7 @@ class TestThePromptAsItIsSent:
 
     def shelf(self, *jobs: Snapshot) -> Shelf:
         class Told(Shelf):
-            def sent_prompt(self, request: GenerationRequest) -> str:
+            def sent_prompt(self, request: Request) -> str:
                 return prompt_text(request)
 
         return Told(list(jobs))

@@ -29,7 +29,8 @@ from sora_core.ledger.row import (
     Job,
     Place,
 )
-from sora_core.models import Destination, GenerationRequest, Operation, Secret, Snapshot, State
+from sora_core.models import Destination, Operation, Secret, Snapshot, State
+from sora_core.requests.kinds import VideoRequest
 
 SERVER = Place("openai", "https://relay.example:443", "account")
 STATES = (*UNFINISHED, DELIVERED, *OVER)
@@ -46,7 +47,7 @@ def ledger(tmp_path):
 def claim(
     ledger: Ledger, fingerprint: str = "v2:a", *, place: Place = SERVER, owner: str = "me", also: tuple[str, ...] = ()
 ) -> Job:
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4)
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4)
     return ledger.claim(
         request, fingerprint=fingerprint, profile="p", place=place, owner=owner, destination=Destination(Path("out")),
         also=also,
@@ -160,7 +161,7 @@ class TestAClaim:
     def test_that_is_made_again_has_the_key_that_went_out_first(self, ledger):
         first = claim(ledger)
         ledger.forget(first)
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat")
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat")
         again = ledger.claim(
             request, fingerprint="v2:a", profile="p", place=SERVER, owner="me", destination=Destination(Path("out")),
             idempotency_key=first.idempotency_key,

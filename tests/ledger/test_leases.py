@@ -22,7 +22,8 @@ from sora_core.ledger import leases
 from sora_core.ledger.leases import LEASE_SECONDS, Leases
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import Job, Place
-from sora_core.models import Destination, GenerationRequest, Operation
+from sora_core.models import Destination, Operation
+from sora_core.requests.kinds import VideoRequest
 
 TESTS = Path(__file__).resolve().parent.parent
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells that a process is gone")
@@ -67,7 +68,7 @@ def ledger(tmp_path, clock):
 
 
 def claim(ledger: Ledger, owner: str, fingerprint: str = "v1:a") -> Job:
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat")
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat")
     return ledger.claim(
         request, fingerprint=fingerprint, profile="p", place=Place("openai"), owner=owner,
         destination=Destination(Path()),

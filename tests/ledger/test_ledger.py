@@ -33,10 +33,11 @@ from sora_core.ledger.row import (
     Place,
 )
 from sora_core.ledger.schema import MIGRATIONS
-from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.models import Destination, Operation, Snapshot, State
+from sora_core.requests.kinds import VideoRequest
 
 TESTS = Path(__file__).resolve().parent.parent
-REQUEST = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4)
+REQUEST = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4)
 QUEUED = Snapshot(State.QUEUED, "video_1")
 HALF_AN_EMOJI = "the prompt ends in \ud83d"
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
@@ -137,7 +138,7 @@ class TestAClaim:
             each.close()
 
     def test_takes_any_prompt(self, ledger):
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, "猫 🐈 half \ud83d \0", model="", seconds=0)
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, "猫 🐈 half \ud83d \0", model="", seconds=0)
         job = ledger.claim(
             request, fingerprint="v1:x", profile="p", place=Place("openai"), owner="me", destination=Destination(Path())
         )

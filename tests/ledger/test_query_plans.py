@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -12,30 +13,40 @@ from _clock import FakeClock
 
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import ANYONE, FAILED, Place
-from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.models import Destination, Operation, Snapshot, State
+from sora_core.requests.kinds import VideoRequest
 
 PLACE = Place("openai", "https://relay.example:443", "account")
 Question = Callable[[Ledger, str], object]
 
 
-@pytest.fixture
-def ledger(tmp_path):
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> Path:
     """With rows of all kinds, of which there are more than the planner would rather read one by one."""
-    opened = Ledger(tmp_path, FakeClock())
+    home = tmp_path_factory.mktemp("filled")
+    ledger = Ledger(home, FakeClock())
     for number in range(60):
-        job = claim(opened, f"v1:{number}", f"p{number % 3}")
+        job = claim(ledger, f"v1:{number}", f"p{number % 3}")
         if number % 10:
-            opened.mark_sent(job.job_id, owner="me")
-            opened.record_submitted(job.job_id, Snapshot(State.QUEUED, f"video_{number}"), owner="me")
+            ledger.mark_sent(job.job_id, owner="me")
+            ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, f"video_{number}"), owner="me")
         if number % 3 == 0 and number % 10:
-            opened.record_over(job.job_id, FAILED, "no", "JobFailed", owner="me")
-    opened.turns.draw_ticket("p0", "me", ahead=False)
+            ledger.record_over(job.job_id, FAILED, "no", "JobFailed", owner="me")
+    ledger.turns.draw_ticket("p0", "me", ahead=False)
+    ledger.close()
+    return home / "jobs.sqlite"
+
+
+@pytest.fixture
+def ledger(tmp_path, filled):
+    shutil.copy(filled, tmp_path)
+    opened = Ledger(tmp_path, FakeClock())
     yield opened
     opened.close()
 
 
 def claim(ledger: Ledger, fingerprint: str, profile: str = "p0"):
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4)
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4)
     return ledger.claim(
         request, fingerprint=fingerprint, profile=profile, place=PLACE, owner="me",
         destination=Destination(Path("out"), metadata={"workflow": 1}),
