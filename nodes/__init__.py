@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ._comfy import ComfyExtension, io
-from ._host import resolve_auto_frames_when_queued, take_up_unfinished_jobs
-from ._routes import add_routes
+from ._engine import take_up_unfinished_jobs
+from ._language import speak_the_language_of_the_page
+from ._queueing import resolve_auto_frames_when_queued
 from .create_character import CreateCharacter
 from .enhance_prompt import EnhancePrompt
 from .image import Image
@@ -13,6 +14,7 @@ from .quota import Quota
 from .remix import Remix
 from .remove_watermark import RemoveWatermark
 from .resume_job import ResumeJob
+from .routes import add_routes
 from .shot import Shot
 from .storyboard import Storyboard
 from .text2video import Text2Video
@@ -41,6 +43,7 @@ class SoraVideoExtension(ComfyExtension):
 
 async def comfy_entrypoint() -> ComfyExtension:
     # here and not in on_load, which ComfyUI 0.8 does not call
+    speak_the_language_of_the_page()
     resolve_auto_frames_when_queued()
     add_routes()
     take_up_unfinished_jobs()

@@ -15,8 +15,12 @@ from ..sora_core.ledger.row import DELIVERED, Job
 from ..sora_core.models import Delivery
 from ..sora_core.requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from . import _host as host
-from . import _inputs as inputs
 from ._comfy import InputImpl, io
+from ._engine import engine
+from ._paths import destination_of, shown_in_player
+from ._requests import check_profile
+from ._results import final_results_key, gave_file, went_unfinished
+from ._waiting import SLICE_SECONDS, Reports, failure, in_thread, wait_for
 
 _SKIPPED = (
     "frames is set to 'skip', so there are no frames and no audio here. Set it to 'auto' or 'decode' and run again; "
@@ -38,11 +42,11 @@ class VideoNode(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
+        return check_profile(profile)
 
     @classmethod
     def fingerprint_inputs(cls, **_: Any) -> str:
-        return host.final_results_key(cls.hidden.unique_id)
+        return final_results_key(cls.hidden.unique_id)
 
 
 def video_outputs(*, lists: bool = False) -> list[io.Output]:
@@ -97,7 +101,7 @@ def _shown(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def one_branch(execute: Execute) -> Execute:
-    """For the execute of a VideoNode: what goes wrong is said on the node, then ``on_error`` decides."""
+    """For the execute of a VideoNode: what goes wrong ends its progress, then ``on_error`` decides."""
 
     @functools.wraps(execute)
     async def decided(cls: type[VideoNode], *args: Any, **options: Any) -> io.NodeOutput:
@@ -111,12 +115,12 @@ def one_branch(execute: Execute) -> Execute:
 
 async def failed(cls: type[VideoNode], error: SoraError, options: dict[str, Any]) -> Result:
     """The blocked outputs where on_error says so; else raises the error."""
-    host.show_text(str(error))
+    host.show_text(failure(error))
     if options.get("on_error", "raise") != "block":
         # a failure in the very first step would make ComfyUI drop the others of the list instead of waiting for them
-        await asyncio.sleep(host.SLICE_SECONDS)
+        await asyncio.sleep(SLICE_SECONDS)
         raise error
-    host.went_unfinished(cls.hidden.unique_id)
+    went_unfinished(cls.hidden.unique_id)
     return Result((host.blocked(str(error)),) * 6, ("", error.job_id or "", str(error)))
 
 
@@ -129,21 +133,20 @@ async def generate(
     note: str = "",
 ) -> io.NodeOutput:
     """One video, or with ``wait`` off its job. ``note`` is shown with it: what became of an image on its way."""
-    destination = host.destination(options.get("filename_prefix", "video/sora"), hidden)
-    reports = host.Reports()
-    engine = host.engine()
+    destination = destination_of(options.get("filename_prefix", "video/sora"), hidden)
+    reports = Reports()
     if options.get("wait", True):
-        handle = engine.generate(request, profile, destination, reports)
+        handle = engine().generate(request, profile, destination, reports)
     else:
-        job = await host.wait_for(engine.submit(request, profile, destination, reports), reports)
+        job = await wait_for(engine().submit(request, profile, destination, reports), reports)
         if job.state != DELIVERED:
             return one_output(_submitted(job, hidden))
-        handle = engine.resume(job.job_id, profile, destination, reports)
+        handle = engine().resume(job.job_id, profile, destination, reports)
     return one_output(await deliver(handle, reports, options, hidden, note=note))
 
 
 def _submitted(job: Job, hidden: Any) -> Result:
-    host.went_unfinished(hidden.unique_id)
+    went_unfinished(hidden.unique_id)
     note = f"submitted · job {job.job_id}" + (f" · remote id {job.remote_id}" if job.remote_id else "")
     host.show_text(note)
     nothing = host.blocked(_SUBMITTED.format(job=job.job_id))
@@ -151,11 +154,11 @@ def _submitted(job: Job, hidden: Any) -> Result:
 
 
 async def deliver(
-    handle: Handle[Delivery], reports: host.Reports, options: dict[str, Any], hidden: Any, *, note: str = ""
+    handle: Handle[Delivery], reports: Reports, options: dict[str, Any], hidden: Any, *, note: str = ""
 ) -> Result:
     """Waits for the job and hands out its video, with frames and audio when they are wanted."""
-    delivery = await host.wait_for(handle, reports)
-    host.gave_file(hidden.unique_id, delivery.path)
+    delivery = await wait_for(handle, reports)
+    gave_file(hidden.unique_id, delivery.path)
     if not delivery.fps:
         raise InvalidRequest(
             f"Job {delivery.job_id} made a picture, {delivery.path}, and no video; Sora Image with the same inputs "
@@ -167,14 +170,14 @@ async def deliver(
     audio: Any = frames
     fps = delivery.fps / step
     if options.get("frames", "auto") != "skip":
-        decoded = await host.in_thread(functools.partial(_decode, delivery, options.get("max_frames", 0), step))
+        decoded = await in_thread(functools.partial(_decode, delivery, options.get("max_frames", 0), step))
         frames, fps = decoded.frames, decoded.fps
         audio = {"waveform": decoded.waveform, "sample_rate": decoded.sample_rate}
     path = str(delivery.path)
     return Result(
         (InputImpl.VideoFromFile(path), frames, audio, fps, path, delivery.job_id),
         (path, delivery.job_id, *([note] if note else [])),
-        host.shown_in_player(delivery.path),
+        shown_in_player(delivery.path),
     )
 
 

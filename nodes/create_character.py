@@ -13,8 +13,11 @@ from ..sora_core.models import ClipForm, Operation, Upload
 from ..sora_core.requests.checks import check_clip_form, check_operation, check_part
 from ..sora_core.requests.kinds import CharacterRequest
 from . import _host as host
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
+from ._engine import engine
+from ._requests import check_profile
+from ._waiting import Reports, ends_progress, in_thread, wait_for
 
 
 class CreateCharacter(io.ComfyNode):
@@ -27,7 +30,7 @@ class CreateCharacter(io.ComfyNode):
             description="Makes a character from 1 to 3 seconds of a clip and keeps it in the library of its profile, "
             "where the generating nodes find it by name. Only of people who agreed. The same request is paid once.",
             inputs=[
-                inputs.profile_input(),
+                widgets.profile_input(),
                 io.String.Input(
                     "name",
                     default="",
@@ -66,7 +69,7 @@ class CreateCharacter(io.ComfyNode):
                 ),
             ],
             outputs=[
-                inputs.CHARACTER.Output("character", tooltip="For the character input of the generating nodes."),
+                widgets.CHARACTER.Output("character", tooltip="For the character input of the generating nodes."),
                 io.String.Output("character_id", tooltip="The server's id of the character."),
                 io.String.Output("username", tooltip="What prompts call it, where the protocol has that; else empty."),
             ],
@@ -76,16 +79,16 @@ class CreateCharacter(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
+        return check_profile(profile)
 
     @classmethod
-    @host.says_errors
+    @ends_progress
     async def execute(
         cls, profile: str, name: str, start: float = 0.0, end: float = 3.0, **source: Any
     ) -> io.NodeOutput:
         request = await _request(profile, start, end, **source)
-        reports = host.Reports()
-        made = await host.wait_for(host.engine().create_character(request, profile, name, reports), reports)
+        reports = Reports()
+        made = await wait_for(engine().create_character(request, profile, name, reports), reports)
         value = {
             "profile": made.profile,
             "name": made.name,
@@ -93,7 +96,7 @@ class CreateCharacter(io.ComfyNode):
             "username": made.username,
         }
         text = " · ".join(filter(None, (made.name, made.character_id, made.username and f"@{made.username}")))
-        host.show_text(text)
+        host.show_text("done")
         return io.NodeOutput(value, made.character_id, made.username, ui={"text": (text,)})
 
 
@@ -101,7 +104,7 @@ async def _request(
     profile: str, start: float, end: float, video: Any = None, video_url: str = "", source_job: str = ""
 ) -> CharacterRequest:
     """Raises InvalidRequest unless there is exactly one source, Unsupported for one that the profile cannot take."""
-    can = host.engine().capabilities(profile)
+    can = engine().capabilities(profile)
     check_operation(Operation.CREATE_CHARACTER, can, profile)
     url, job = video_url.strip(), source_job.strip()
     given = [label for label, value in (("video", video), ("video_url", url), ("source_job", job)) if value]
@@ -113,10 +116,10 @@ async def _request(
     if url:
         return CharacterRequest(source_url=url, start=start, end=end)
     if job:
-        return CharacterRequest(source_id=host.engine().source_id(job, profile), start=start, end=end)
+        return CharacterRequest(source_id=engine().source_id(job, profile), start=start, end=end)
     check_clip_form(ClipForm.FILE, can, profile)
     check_part(start, end, can, profile)
-    clip = await host.in_thread(functools.partial(_cut, video, start, end, can.clip_bytes_limit))
+    clip = await in_thread(functools.partial(_cut, video, start, end, can.clip_bytes_limit))
     return CharacterRequest(clip=clip, start=0.0, end=end - start)
 
 

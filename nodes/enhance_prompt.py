@@ -5,8 +5,11 @@ from __future__ import annotations
 from ..sora_core.requests.checks import EXPANSIONS
 from ..sora_core.requests.kinds import PromptRequest
 from . import _host as host
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
+from ._engine import engine
+from ._requests import check_profile
+from ._waiting import Reports, ends_progress, wait_for
 
 
 class EnhancePrompt(io.ComfyNode):
@@ -25,7 +28,7 @@ class EnhancePrompt(io.ComfyNode):
                     placeholder="prompt · 提示词",
                     tooltip="The idea in a few words. Each new wording is a new call, which may cost.",
                 ),
-                inputs.profile_input(),
+                widgets.profile_input(),
                 io.Combo.Input(
                     "level",
                     options=list(EXPANSIONS),
@@ -49,13 +52,13 @@ class EnhancePrompt(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
+        return check_profile(profile)
 
     @classmethod
-    @host.says_errors
+    @ends_progress
     async def execute(cls, prompt: str, profile: str, level: str = "medium", seconds: int = 0) -> io.NodeOutput:
         request = PromptRequest(prompt, seconds=seconds, expansion=level)
-        reports = host.Reports()
-        text = await host.wait_for(host.engine().enhance_prompt(request, profile, reports), reports)
-        host.show_text(text)
+        reports = Reports()
+        text = await wait_for(engine().enhance_prompt(request, profile, reports), reports)
+        host.show_text("done")
         return io.NodeOutput(text, ui={"text": (text,)})

@@ -7,9 +7,13 @@ from typing import Any
 
 from ..sora_core.media.picture import picture_tensor
 from . import _host as host
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
+from ._engine import engine
+from ._paths import destination_of, shown_in_player
 from ._references import with_images
+from ._requests import check_profile, picture_request
+from ._waiting import Reports, ends_progress, in_thread, wait_for
 
 PREFIX = "image/sora"
 
@@ -27,14 +31,14 @@ class Image(io.ComfyNode):
                 io.String.Input(
                     "prompt", multiline=True, placeholder="prompt · 提示词", tooltip="What the picture should show."
                 ),
-                inputs.profile_input(),
-                inputs.seed_input(),
+                widgets.profile_input(),
+                widgets.seed_input(),
                 io.Image.Input(
                     "image",
                     optional=True,
                     tooltip="A picture to start from; refused where the profile makes pictures from text alone.",
                 ),
-                *inputs.picture_inputs(),
+                *widgets.picture_inputs(),
                 io.String.Input(
                     "filename_prefix",
                     default=PREFIX,
@@ -54,18 +58,18 @@ class Image(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
+        return check_profile(profile)
 
     @classmethod
-    @host.says_errors
+    @ends_progress
     async def execute(cls, prompt: str, profile: str, seed: int, image: Any = None, **options: Any) -> io.NodeOutput:
-        request = inputs.picture_request(profile, prompt, seed, **options)
+        request = picture_request(profile, prompt, seed, **options)
         if image is not None:
             request, _ = await with_images(request, profile, image, "crop")
-        destination = host.destination(options.get("filename_prefix", PREFIX), cls.hidden)
-        reports = host.Reports()
-        made = await host.wait_for(host.engine().generate(request, profile, destination, reports), reports)
+        destination = destination_of(options.get("filename_prefix", PREFIX), cls.hidden)
+        reports = Reports()
+        made = await wait_for(engine().generate(request, profile, destination, reports), reports)
         host.show_text(f"{'found, nothing charged' if made.reused else 'done'} · job {made.job_id}")
-        picture = await host.in_thread(functools.partial(picture_tensor, made.path))
-        shown = {"images": host.shown_in_player(made.path), "text": (str(made.path), made.job_id)}
+        picture = await in_thread(functools.partial(picture_tensor, made.path))
+        shown = {"images": shown_in_player(made.path), "text": (str(made.path), made.job_id)}
         return io.NodeOutput(picture, str(made.path), made.job_id, ui=shown)

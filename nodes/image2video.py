@@ -7,10 +7,11 @@ from typing import Any
 
 from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._references import with_images
+from ._requests import video_request
 
 
 class Image2Video(VideoNode):
@@ -23,9 +24,9 @@ class Image2Video(VideoNode):
             description="Makes a video that starts from an image, or follows several where the profile takes them. "
             "The image is fitted to the size that is asked for. The same request is paid once.",
             inputs=[
-                inputs.prompt_input(),
-                inputs.profile_input(),
-                inputs.seed_input(),
+                widgets.prompt_input(),
+                widgets.profile_input(),
+                widgets.seed_input(),
                 io.Image.Input(
                     "image",
                     optional=True,
@@ -45,10 +46,10 @@ class Image2Video(VideoNode):
                     optional=True,
                     tooltip="How the image gets the video's shape: cut at the sides, with black bars, or stretched.",
                 ),
-                *inputs.generation_inputs(),
-                *inputs.delivery_inputs(),
-                inputs.character_input(),
-                *inputs.submission_inputs(),
+                *widgets.generation_inputs(),
+                *widgets.delivery_inputs(),
+                widgets.character_input(),
+                *widgets.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -61,7 +62,7 @@ class Image2Video(VideoNode):
     async def execute(
         cls, prompt: str, profile: str, seed: int, image: Any = None, image_url: str = "", **options: Any
     ) -> io.NodeOutput:
-        request = inputs.video_request(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
+        request = video_request(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
         request = replace(request, image_urls=tuple(image_url.split()))
         note = ""
         if image is not None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 
-from . import _host as host
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
+from ._engine import engine
+from ._requests import check_profile
+from ._waiting import wait_for
 
 UNKNOWN = -1.0
 
@@ -19,7 +21,7 @@ class Quota(io.ComfyNode):
             display_name="Sora Quota",
             category="Sora Video",
             description="Reads what the profile's account has left. Free, and read anew on every run.",
-            inputs=[inputs.profile_input()],
+            inputs=[widgets.profile_input()],
             outputs=[
                 io.Float.Output("remaining", tooltip="What is left; -1 when the server does not say."),
                 io.Float.Output("used", tooltip="What was used; -1 when the server does not say."),
@@ -37,16 +39,14 @@ class Quota(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return inputs.check_profile(profile)
+        return check_profile(profile)
 
     @classmethod
-    @host.says_errors
     async def execute(cls, profile: str) -> io.NodeOutput:
-        quota = await host.wait_for(host.engine().quota(profile))
+        quota = await wait_for(engine().quota(profile))
         values = (quota.remaining, quota.used, quota.total, quota.resets_in)
         remaining, used, total, resets_in = (UNKNOWN if value is None else float(value) for value in values)
         left = "?" if quota.remaining is None else f"{quota.remaining:g}"
         of = "" if quota.total is None else f" of {quota.total:g}"
         text = f"{left}{of} {quota.unit} left".strip()
-        host.show_text(text)
         return io.NodeOutput(remaining, used, total, quota.unit, resets_in, ui={"text": (text,)})

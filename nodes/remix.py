@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import _host as host
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
+from ._engine import engine
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
+from ._requests import remix_request
 
 
 class Remix(VideoNode):
@@ -20,18 +21,18 @@ class Remix(VideoNode):
             description="Makes a new video from one that the same profile made before, changed as the prompt says. "
             "Shape and size stay those of the source. The same request is paid once.",
             inputs=[
-                inputs.prompt_input(),
-                inputs.profile_input(),
-                inputs.seed_input(),
+                widgets.prompt_input(),
+                widgets.profile_input(),
+                widgets.seed_input(),
                 io.String.Input(
                     "source_job",
                     tooltip="The job to start from: connect job_id of the node that made it, or write its id, ours "
                     "(job_…) or the server's. A job of another profile is refused.",
                 ),
-                *inputs.remix_inputs(),
-                *inputs.delivery_inputs(),
-                inputs.character_input(),
-                *inputs.submission_inputs(),
+                *widgets.remix_inputs(),
+                *widgets.delivery_inputs(),
+                widgets.character_input(),
+                *widgets.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -42,5 +43,5 @@ class Remix(VideoNode):
     @classmethod
     @one_branch
     async def execute(cls, prompt: str, profile: str, seed: int, source_job: str, **options: Any) -> io.NodeOutput:
-        request = inputs.remix_request(profile, prompt, seed, host.engine().source_id(source_job, profile), **options)
+        request = remix_request(profile, prompt, seed, engine().source_id(source_job, profile), **options)
         return await generate(request, profile, options, cls.hidden)

@@ -6,9 +6,10 @@ from typing import Any
 
 from ..sora_core.errors import InvalidRequest
 from ..sora_core.requests.kinds import CleanLinkRequest
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
+from ._requests import source_of
 
 
 class RemoveWatermark(VideoNode):
@@ -26,14 +27,14 @@ class RemoveWatermark(VideoNode):
                     tooltip="The clip: connect job_id of the node that made it, or write an id or the address of a "
                     "post. Empty: what the profile itself picks, where it does.",
                 ),
-                inputs.profile_input(),
+                widgets.profile_input(),
                 io.Boolean.Input(
                     "confirm_rights",
                     default=False,
                     tooltip="On: I confirm that the clip is mine, or that I have its owner's permission.",
                 ),
-                *inputs.delivery_inputs(),
-                *inputs.submission_inputs(),
+                *widgets.delivery_inputs(),
+                *widgets.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -50,5 +51,5 @@ class RemoveWatermark(VideoNode):
                 fix="If that is so, turn confirm_rights on and run again.",
                 fix_zh="请确认该视频归你所有或已获所有者许可，然后打开 confirm_rights 再运行。",
             )
-        request = CleanLinkRequest(**inputs.source_of(source, profile))
+        request = CleanLinkRequest(**source_of(source, profile))
         return await generate(request, profile, options, cls.hidden)

@@ -6,10 +6,14 @@ import asyncio
 from typing import Any
 
 from ..sora_core.errors import SoraError
-from . import _host as host
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
+from ._engine import engine
 from ._outputs import Result, VideoNode, deliver, failed, list_output, video_hidden, video_outputs
+from ._paths import destination_of
+from ._picks import NO_PICK, job_names
+from ._requests import check_profile
+from ._waiting import Reports
 
 
 class ResumeJob(VideoNode):
@@ -30,10 +34,10 @@ class ResumeJob(VideoNode):
                     tooltip="Our job id (job_…), as the nodes and `sora-video jobs` show it, or the server's id. "
                     "Several, separated by lines or commas, are collected side by side and handed on as lists.",
                 ),
-                inputs.profile_input(),
-                *inputs.delivery_inputs(),
-                inputs.recent_input(),
-                inputs.on_error_input(),
+                widgets.profile_input(),
+                *widgets.delivery_inputs(),
+                widgets.recent_input(),
+                widgets.on_error_input(),
             ],
             outputs=video_outputs(lists=True),
             hidden=video_hidden(),
@@ -44,12 +48,12 @@ class ResumeJob(VideoNode):
     @classmethod
     def validate_inputs(cls, profile: str | None = None, recent: str | None = None) -> bool | str:
         # naming recent keeps ComfyUI from comparing it with today's list: a saved choice stays valid
-        return inputs.check_profile(profile)
+        return check_profile(profile)
 
     @classmethod
-    async def execute(cls, job_id: str, profile: str, recent: str = inputs.NO_PICK, **options: Any) -> io.NodeOutput:
+    async def execute(cls, job_id: str, profile: str, recent: str = NO_PICK, **options: Any) -> io.NodeOutput:
         try:
-            names = inputs.job_names(job_id, recent)
+            names = job_names(job_id, recent)
         except SoraError as error:
             return list_output([await failed(cls, error, options)])
         # all are waited for before the first failure is raised
@@ -62,9 +66,9 @@ class ResumeJob(VideoNode):
     @classmethod
     async def _collect(cls, name: str, profile: str, options: dict[str, Any]) -> Result:
         try:
-            destination = host.destination(options.get("filename_prefix", "video/sora"), cls.hidden)
-            reports = host.Reports()
-            handle = host.engine().resume(name, profile, destination, reports)
+            destination = destination_of(options.get("filename_prefix", "video/sora"), cls.hidden)
+            reports = Reports()
+            handle = engine().resume(name, profile, destination, reports)
             return await deliver(handle, reports, options, cls.hidden)
         except SoraError as error:
             return await failed(cls, error, options)

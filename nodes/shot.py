@@ -6,7 +6,7 @@ from typing import Any
 
 from ..sora_core.requests.shots import MAX_SECONDS
 from ._comfy import io, known
-from ._inputs import SHOT
+from ._widgets import SHOT
 
 
 class Shot(io.ComfyNode):

@@ -10,9 +10,10 @@ from typing import Any
 from ..sora_core.errors import InvalidRequest
 from ..sora_core.models import Operation, Shot
 from ..sora_core.requests.shots import parse_script, shot_of
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
+from ._requests import check_profile, video_request
 
 MAX_SHOTS = 50
 
@@ -42,21 +43,24 @@ class Storyboard(VideoNode):
                     placeholder="instructions · 整体说明",
                     tooltip="Instructions for the whole video, beside the shots; may be empty.",
                 ),
-                inputs.profile_input(),
-                inputs.seed_input(),
+                widgets.profile_input(),
+                widgets.seed_input(),
                 io.Autogrow.Input(
                     "shots",
                     # ComfyUI 0.8 finds only a required template; min=0 makes the sockets optional
                     template=io.Autogrow.TemplatePrefix(
-                        inputs.SHOT.Input("shot", tooltip="A Sora Shot, in order."), prefix="shot", min=0, max=MAX_SHOTS
+                        widgets.SHOT.Input("shot", tooltip="A Sora Shot, in order."),
+                        prefix="shot",
+                        min=0,
+                        max=MAX_SHOTS,
                     ),
                     optional=True,
                     tooltip="Sora Shot nodes in order, instead of a script; a free socket is added for the next one.",
                 ),
-                *inputs.generation_inputs(),
-                *inputs.delivery_inputs(),
-                inputs.character_input(),
-                *inputs.submission_inputs(),
+                *widgets.generation_inputs(),
+                *widgets.delivery_inputs(),
+                widgets.character_input(),
+                *widgets.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -67,7 +71,7 @@ class Storyboard(VideoNode):
     @classmethod
     def validate_inputs(cls, profile: str | None = None, shots: Any = None) -> bool | str:
         # ComfyUI hands over every growing input, named or not
-        return inputs.check_profile(profile)
+        return check_profile(profile)
 
     @classmethod
     @one_branch
@@ -75,7 +79,7 @@ class Storyboard(VideoNode):
         cls, script: str, prompt: str, profile: str, seed: int, shots: Any = None, **options: Any
     ) -> io.NodeOutput:
         _check_count(cls.hidden)
-        request = inputs.video_request(Operation.STORYBOARD, profile, prompt, seed, **options)
+        request = video_request(Operation.STORYBOARD, profile, prompt, seed, **options)
         return await generate(replace(request, shots=_shots(script, shots)), profile, options, cls.hidden)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..sora_core.models import Operation
-from . import _inputs as inputs
+from . import _widgets as widgets
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
+from ._requests import video_request
 
 
 class Text2Video(VideoNode):
@@ -20,13 +21,13 @@ class Text2Video(VideoNode):
             description="Makes a video from text through the chosen profile. The same request is paid once: "
             "running it again, also after a restart, gives the video that exists. Another seed is a new take.",
             inputs=[
-                inputs.prompt_input(),
-                inputs.profile_input(),
-                inputs.seed_input(),
-                *inputs.generation_inputs(),
-                *inputs.delivery_inputs(),
-                inputs.character_input(),
-                *inputs.submission_inputs(),
+                widgets.prompt_input(),
+                widgets.profile_input(),
+                widgets.seed_input(),
+                *widgets.generation_inputs(),
+                *widgets.delivery_inputs(),
+                widgets.character_input(),
+                *widgets.submission_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -37,5 +38,5 @@ class Text2Video(VideoNode):
     @classmethod
     @one_branch
     async def execute(cls, prompt: str, profile: str, seed: int, **options: Any) -> io.NodeOutput:
-        request = inputs.video_request(Operation.TEXT_TO_VIDEO, profile, prompt, seed, **options)
+        request = video_request(Operation.TEXT_TO_VIDEO, profile, prompt, seed, **options)
         return await generate(request, profile, options, cls.hidden)

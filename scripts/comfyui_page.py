@@ -85,7 +85,7 @@ class Tab:
         return json.loads(self.page.evaluate(f"async (x) => JSON.stringify(await ({expression})) ?? 'null'", argument))
 
     def load(self, workflow: dict[str, Any]) -> None:
-        self.js("app.loadGraphData(x)", workflow)
+        self.js("app.loadGraphData(x).then(() => null)", workflow)
         self.js("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
 
     def clear(self) -> None:

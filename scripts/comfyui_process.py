@@ -13,13 +13,14 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import requests
 
+OURS = {"X-Sora-Video": "en"}  # what our routes want of whoever changes something
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("__init__.py", "nodes", "sora_core", "web", "locales", "example_workflows", "pyproject.toml")
 
@@ -82,12 +83,19 @@ class ComfyUI:
     """One running server. ``restart(kill=True)`` is a crash."""
 
     def __init__(
-        self, checkout: Path, base: Path, *, folder: str = "sora-video-nodes", env: dict[str, str] | None = None
+        self,
+        checkout: Path,
+        base: Path,
+        *,
+        folder: str = "sora-video-nodes",
+        env: dict[str, str] | None = None,
+        arguments: Sequence[str] = (),
     ):
         self.checkout = checkout
         self.base = base
         self.client_id = uuid.uuid4().hex
         self._env = {**os.environ, "SORA_PREVIEW_SPEED": "20", **(env or {})}
+        self._arguments = tuple(arguments)
         self._process: subprocess.Popen[bytes] | None = None
         self.log = base / "comfyui.log"
         self.port = 0
@@ -100,10 +108,11 @@ class ComfyUI:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self, *extra: str) -> None:
-        self.port = _free_port()
+        self.port = self.port or _free_port()  # as before, when it is started again: pages are open on it
         command = [
             python_of(self.checkout), "main.py", "--cpu", "--disable-auto-launch", "--port", str(self.port),
-            "--base-directory", str(self.base), "--database-url", "sqlite:///:memory:", "--disable-api-nodes", *extra,
+            "--base-directory", str(self.base), "--database-url", "sqlite:///:memory:", "--disable-api-nodes",
+            *self._arguments, *extra,
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.checkout, env=self._env, stdout=log, stderr=log)
@@ -177,7 +186,10 @@ class ComfyUI:
         return told
 
     def post(self, path: str, body: Any = None) -> requests.Response:
-        return requests.post(self.url + path, json=body, timeout=60)
+        return requests.post(self.url + path, json=body, headers=OURS, timeout=60)
+
+    def delete(self, path: str, body: Any = None) -> requests.Response:
+        return requests.delete(self.url + path, json=body, headers=OURS, timeout=60)
 
     def get(self, path: str) -> requests.Response:
         return requests.get(self.url + path, timeout=60)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -30,49 +30,62 @@ from .profiles.credentials import authorization
 from .profiles.profiles import AUTH_SCHEMES, Profile
 from .providers import PROVIDERS, Provider, provider_for
 from .providers._answers import normalize
-from .providers.openai.detection import PAGES, dialect_of, works_only_as_itself
+from .providers.openai.detection import PAGES, PROVEN, dialect_of, works_only_as_itself
 from .requests.kinds import VideoRequest
 from .transport import Call, Http, Reply
-from .transport.diagnosis import environment_proxy, obstacle
+from .transport.diagnosis import obstacle
+from .transport.environment import proxy_for
 from .transport.keys import FixedKeys
 from .transport.urls import bare_url
 
 NOWHERE = "sora-video-doctor"  # a page, and an id, that no server has
-_REPLY_BYTES = 2**21
+_REPLY_BYTES = 2**24  # LiteLLM's description of its own API has 2 MB,
+_READ_SECONDS = 90  # and it makes that when first asked, which took it 34 s
 _MOST_LOOKS = 48
 _BAD_GATEWAY = (502, 503, 504)
-_DIALECTS_OF_PLACE = ("localai",)  # the base URL alone does not lead to its pages
+_DIALECTS_OF_PLACE = ("localai", "xinference")  # the base URL alone does not lead to its pages
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One check. ``ok`` None: could not be told, which is no failure."""
+    """One check. ``ok`` None: could not be told, which is no failure. ``advice`` are settings that would mend it."""
 
     check: str
     ok: bool | None
     detail: str
     error: SoraError | None = None
+    advice: Mapping[str, str] = field(default_factory=dict)
 
 
-def examine(engine: Engine, profile_name: str) -> list[Finding]:
-    """Profile, key, server, models, dialect and quota, until the first failure that hides the rest."""
+Tell = Callable[[Finding], None]
+
+
+def examine(engine: Engine, profile_name: str, tell: Tell = lambda finding: None) -> list[Finding]:
+    """Profile, key, server, models, dialect and quota, until the first failure that hides the rest.
+
+    ``tell`` is given each finding when it is there, those of the server in the engine's thread.
+    """
+    findings: list[Finding] = []
+
+    def found(finding: Finding) -> None:
+        findings.append(finding)
+        tell(finding)
+
+    check = "profile"
     try:
         profile = engine.profiles.get(profile_name)
         provider_for(profile).capabilities()
-    except SoraError as error:
-        return [Finding("profile", False, error.message, error)]
-    address = "the built-in gateway on this machine" if profile.embedded else profile.base_url
-    findings = [Finding("profile", True, f"provider {profile.provider}, {address}")]
-    try:
+        address = "the built-in gateway on this machine" if profile.embedded else profile.base_url
+        found(Finding(check, True, f"provider {profile.provider}, {address}"))
+        check = "key"
         source = engine.credentials.source(profile)
         key = Secret("") if profile.embedded else engine.credentials.get(profile)
-        findings.append(Finding("key", True, source))
+        found(Finding(check, True, source))
+        check = "server"
+        engine.ask(profile_name, lambda connection: _look(connection, key, found)).result()
     except SoraError as error:
-        return [*findings, Finding("key", False, error.message, error)]
-    try:
-        return findings + engine.ask(profile_name, lambda connection: _look(connection, key)).result()
-    except SoraError as error:
-        return [*findings, Finding("server", False, error.message, error)]
+        found(Finding(check, False, error.message, error, error.values.get("advice", {})))
+    return findings
 
 
 class _Pages:
@@ -100,7 +113,7 @@ class _Pages:
 
     async def _get(self, url: str) -> Reply:
         body = bytearray()
-        async with self._http.stream(Call("GET", url, Effect.READ, timeout=30)) as response:
+        async with self._http.stream(Call("GET", url, Effect.READ, timeout=_READ_SECONDS)) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > _REPLY_BYTES:
@@ -112,18 +125,19 @@ class _Pages:
             return Reply(response.status_code, headers, bytes(body), url)
 
 
-async def _look(connection: Connection, key: Secret) -> list[Finding]:
+async def _look(connection: Connection, key: Secret, found: Tell) -> None:
     pages, profile, http = _Pages(connection.http, key), connection.profile, connection.http
     try:
-        server = await _server_with_a_key(connection, pages)
+        found(await _server_with_a_key(connection, pages))
     except NetworkError as error:
         raise await _explained(error, http.base_url, connection.proxy.reveal()) from error
     except AuthError as error:
         raise await _wrong_key(error, connection, key) from error
-    findings = [server, await _optional("models", _models(connection))]
+    found(await _optional("models", _models(connection)))
     if profile.provider == "openai" and not profile.embedded:
-        findings += await _dialect(connection, pages)
-    return [*findings, await _optional("quota", _quota(connection))]
+        for finding in await _dialect(connection, pages):
+            found(finding)
+    found(await _optional("quota", _quota(connection)))
 
 
 async def _server_with_a_key(connection: Connection, pages: _Pages) -> Finding:
@@ -195,7 +209,7 @@ def _refuse_strangers(provider: Provider, reply: Reply) -> None:
 
 
 def _check_proxy(reply: Reply, connection: Connection) -> None:
-    proxy = connection.proxy.reveal() or environment_proxy(connection.http.base_url)
+    proxy = connection.proxy.reveal() or proxy_for(connection.http.base_url)
     if proxy and reply.status in _BAD_GATEWAY:
         raise NetworkError(
             f"The answer is HTTP {reply.status}, perhaps of the proxy {bare_url(proxy)} on the way, not of the server.",
@@ -241,6 +255,7 @@ async def _misplaced(connection: Connection, pages: _Pages, nowhere: Reply) -> S
             f"{base} {what}.",
             fix=f"Something that fits answers with {', '.join(said)}: change the profile to that.",
             fix_zh=f"以下设置有相符的响应：{'，'.join(said)}；请据此修改配置。",
+            advice=found,
         )
     return ProfileError(
         f"{base} {what}.",
@@ -276,7 +291,12 @@ def _variants(profile: Profile) -> Iterator[Profile]:
     """Other ways to write the profile, the likeliest first: the address cut shorter, another provider."""
     parts = [part for part in urlsplit(profile.base_url).path.split("/") if part]
     origin = urljoin(profile.base_url, "/").rstrip("/")
-    kinds = [(profile.provider, profile.dialect), *((name, "") for name in PROVIDERS), ("openai", "localai")]
+    kinds = [
+        (profile.provider, profile.dialect),
+        *((name, "") for name in PROVIDERS),
+        ("openai", "localai"),
+        ("openai", "xinference"),
+    ]
     kinds += [("openai", "azure"), ("openai", "openrouter")]
     for length in range(len(parts), -1, -1):
         base = "/".join([origin, *parts[:length]])
@@ -295,7 +315,11 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
     """The error, with the way of sending the key that the server does take, if there is one."""
     profile, http = connection.profile, connection.http
     if profile.auth == "none":
-        return AuthError(error.message, fix='The server wants a key: set auth = "bearer" and give the profile one.')
+        return AuthError(
+            error.message,
+            fix='The server wants a key: set auth = "bearer" and give the profile one.',
+            advice={"auth": "bearer"},
+        )
     if not isinstance(http.keys, FixedKeys):
         return error  # the key itself is never sent there, only what was made of it
     page = next(_pages(connection.provider))
@@ -315,11 +339,13 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
             continue
         finally:
             await other.aclose()
-        if reply.ok or not isinstance(connection.provider.judge(reply), (AuthError, ChallengePage)):
+        refused = isinstance(connection.provider.judge(reply), (AuthError, ChallengePage))
+        if not refused and reply.status < 500:  # who breaks at a key has not taken it
             return AuthError(
                 f'{error.message} The same key is taken when it is sent as auth = "{scheme}".',
                 fix=f'Set auth = "{scheme}" in the profile; nothing was charged.',
                 fix_zh=f'请在配置中设置 auth = "{scheme}"；未扣费。',
+                advice={"auth": scheme},
             )
     return error
 
@@ -328,13 +354,18 @@ async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
     """Which family of servers it is, where that shows, and whether the profile says so."""
     base = connection.http.base_url
     root = re.sub(r"/v\d+$", "", base)
-    replies = {}
-    for name, url in {"/models": f"{base}/models", **{page: root + page for page in PAGES}}.items():
+    looks = {page: page for page in _pages(connection.provider)}  # seen already: their headers may tell
+    replies: dict[str, Reply] = {}
+    seen = ""
+    for name, url in {**looks, "/models": f"{base}/models", **{page: root + page for page in PAGES}}.items():
         try:
             replies[name] = await pages.at(url)
         except (NetworkError, BadResponse):
             continue
-    said, seen = connection.profile.dialect, dialect_of(base, replies)
+        seen = dialect_of(base, replies)
+        if seen:
+            break
+    said = connection.profile.dialect
     if not seen:
         return []
     if seen == said:
@@ -342,8 +373,12 @@ async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
     advice = f'the server looks like {seen}: say dialect = "{seen}" in the profile'
     if works_only_as_itself(seen):
         error = ProfileError(f"The server looks like {seen}, which takes no other form of request.", fix=advice)
-        return [Finding("dialect", False, advice, error)]
-    return [Finding("dialect", None, advice + (f" (it says {said})" if said else ""))]
+        return [Finding("dialect", False, advice, error, {"dialect": seen})]
+    if seen not in PROVEN:
+        advice += " if the default does not serve it; that was read in its documents and not tried"
+    told = advice + (f" (it says {said})" if said else "")
+    # one press applies what a run of ours has proved, nothing else
+    return [Finding("dialect", None, told, advice={"dialect": seen} if seen in PROVEN else {})]
 
 
 async def _models(connection: Connection) -> str:

@@ -10,12 +10,14 @@ import asyncio
 import json
 import logging
 import threading
-from collections.abc import Callable, Coroutine
+import weakref
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from .clock import Clock, SystemClock
+from .connections import editing
 from .connections.connection import Connection, Connections
 from .errors import InvalidRequest, JobError, JobNotFound, SoraError, Unsupported
 from .files.home import state_dir
@@ -24,11 +26,11 @@ from .jobs.running import RunningJobs, Watch
 from .ledger.characters import check_name
 from .ledger.ledger import Ledger
 from .ledger.row import ANYONE, CANCELED, DELIVERED, FAILED, FORGOTTEN, JOB_ID_PREFIX, UNKNOWN, Job
-from .media.files import check_destination
 from .media.images import ImageNeeds
+from .media.placing import check_destination
 from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, State
 from .profiles.credentials import Credentials
-from .profiles.profiles import Profiles
+from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
 from .requests.checks import check_part, picture_size
 from .requests.kinds import (
@@ -68,6 +70,7 @@ class Engine:
         self._ledger: Ledger | None = None
         self._running_jobs: RunningJobs | None = None
         self._background: set[asyncio.Task[None]] = set()
+        self._handles: weakref.WeakSet[Handle[Any]] = weakref.WeakSet()
 
     @property
     def ledger(self) -> Ledger:
@@ -114,6 +117,14 @@ class Engine:
             other = self.ledger.find(remote_id, job.profile)
             raise InvalidRequest(f"'{remote_id}' is the remote id of job {other.job_id} already.")
         return self.ledger.name_remote(job.job_id, remote_id)
+
+    def edit_profile(self, name: str, changes: Mapping[str, Any], *, new_name: str = "") -> Profile:
+        """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
+        with self._lock:
+            profile = editing.edit(self.profiles, self.credentials, name, changes, new_name=new_name)
+            if profile.name != name and (self.home / "jobs.sqlite").is_file():
+                self.ledger.rename_profile(name, profile.name)
+        return profile
 
     def resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """Collects a job by our id or, with its profile, by the server's. Never submits."""
@@ -240,7 +251,7 @@ class Engine:
         if isinstance(prepared, CharacterRequest):
             length = self._length_of_source(prepared, profile)
             check_part(prepared.start, prepared.end, connection.can, profile, length)
-        identity = fingerprint(prepared, provider=connection.provider.name, profile=profile)
+        identity = fingerprint(prepared, provider=connection.provider.name, profile=connection.profile.identity)
         self._joined().tell_unseen_failure(identity)
         return await self._joined().join(
             identity,
@@ -266,7 +277,9 @@ class Engine:
             made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
             raise InvalidRequest(f"Job {job.job_id} made no file, but {made}; run its request again to collect it.")
         joined = self._joined()
-        return _delivery(*await joined.join(job.fingerprint, connection, lambda run: run.resume(job), watch))
+        return _delivery(
+            *await joined.join(job.fingerprint, connection, lambda run: run.resume(job, destination), watch)
+        )
 
     def _own_first(self, name: str, profile: str) -> Job:
         """Another profile may lead to the same server, and know the same remote id."""
@@ -346,12 +359,27 @@ class Engine:
             return self._parts
 
     def _wait(self, work: Coroutine[Any, Any, T]) -> Handle[T]:
-        return Handle(self._spun().loop, work)
+        with self._lock:
+            handle = Handle(self._spun().loop, work)
+            self._handles.add(handle)
+            return handle
 
     async def _wind_down(self, parts: _Parts) -> None:
+        """Ends whatever is at work before its connections are closed: one that is opened later, nobody would close."""
+        for handle in list(self._handles):
+            await handle.end()
+        await _end(self._background)
         if self._running_jobs:
             await self._running_jobs.aclose()
-        await parts.connections.aclose()
+        await parts.connections.aclose()  # where the renewal of a token that has begun comes to its end
+        await _end(asyncio.all_tasks() - {asyncio.current_task()})
+
+
+async def _end(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    left = [task for task in tasks if task]
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
 
 
 def _delivery(job: Job, worked: bool) -> Delivery:

@@ -226,7 +226,8 @@ class Snapshot:
     remote_id: str = ""
     progress: float | None = None
     url: str | None = None
-    media: bytes | None = field(default=None, repr=False)  # the video itself, from servers that answer with it
+    # the video itself, from servers that answer with it; a large one is on the disk already
+    media: bytes | Path | None = field(default=None, repr=False)
     result: Mapping[str, str] | None = None  # what a job that makes no video has made
     failure: Failure | None = None
     queue_position: int | None = None

@@ -1,4 +1,4 @@
-"""Clocks for tests: one whose waiting takes no time and is on record, one that only cuts waits short."""
+"""Clocks for tests: one whose waiting takes no time and is on record, one that cuts waits short, one that leaps."""
 
 from __future__ import annotations
 
@@ -34,3 +34,20 @@ class HastyClock(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         await super().sleep(min(seconds, 0.05))
+
+
+class LeapingClock(HastyClock):
+    """A wait is cut short, and what is left of it has passed all the same."""
+
+    def __init__(self) -> None:
+        self._leapt = 0.0
+
+    def now(self) -> float:
+        return super().now() + self._leapt
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._leapt
+
+    async def sleep(self, seconds: float) -> None:
+        await super().sleep(seconds)
+        self._leapt += max(0.0, seconds - 0.05)

@@ -23,15 +23,15 @@ ROOT = Path(__file__).resolve().parent.parent
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 
 # Runs the command, but kills its own process (SIGKILL: nothing is cleaned up) right before or right
-# after the named method of the ledger, or function of sora_core.media.files.
+# after the named method of the ledger, or function of sora_core.media.placing.
 _KILLABLE = """
 import os, signal, sys
 sys.path.insert(0, {root!r})
 from sora_core.cli import main
 from sora_core.ledger.ledger import Ledger
-from sora_core.media import files
+from sora_core.media import placing
 name, when = {point!r}
-owner = Ledger if hasattr(Ledger, name) else files
+owner = Ledger if hasattr(Ledger, name) else placing
 original = getattr(owner, name)
 def lethal(*args, **kwargs):
     if when == "after":

@@ -21,6 +21,7 @@ class GatewayProcess:
         command = [sys.executable, "-m", "sora_core", "gateway", "--speed", str(speed)]
         command += ["--key", key] if key else []
         self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+        self._admin = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(trust_env=False, timeout=10)  # one TLS context: making one takes longer than asking
         assert self._process.stdout
         line = self._process.stdout.readline().strip()
@@ -40,7 +41,7 @@ class GatewayProcess:
         return self.url + "/openai/v1"
 
     def stats(self) -> dict[str, Any]:
-        return self._http.get(self.url + "/_gateway/stats").raise_for_status().json()
+        return self._http.get(self.url + "/_gateway/stats", headers=self._admin).raise_for_status().json()
 
     def count_from_here(self) -> None:
         """What came before is not counted any more, so that tests can share the process."""
@@ -59,7 +60,8 @@ class GatewayProcess:
         return self._http.post(self.url + path, **body)
 
     def fault(self, *rules: dict[str, Any]) -> None:
-        self.post("/_gateway/faults", json={"faults": list(rules)}).raise_for_status()
+        reply = self.post("/_gateway/faults", json={"faults": list(rules)}, headers=self._admin)
+        reply.raise_for_status()
 
     def stop(self) -> None:
         self._http.close()

@@ -11,13 +11,13 @@ async function of (request, writer) that does what it likes with the connection.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import socket
-import struct
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from _listener import Listener, reset
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ async def CLOSE(request: Request, writer: asyncio.StreamWriter) -> None:
 
 async def RESET(request: Request, writer: asyncio.StreamWriter) -> None:
     """The request is read, the connection is torn down."""
-    sock = writer.get_extra_info("socket")
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    writer.transport.abort()
+    reset(writer)
 
 
 async def SILENCE(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -83,46 +81,38 @@ class Server:
         self.requests: list[Request] = []
         self.connections = 0
         self.bytes_seen = 0
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._listener = Listener(self._serve)
+
+    @property
+    def port(self) -> int:
+        return self._listener.port
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> Server:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self.start()
         return self
 
     async def __aexit__(self, *reason: object) -> None:
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._listener.close()
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def start(self, port: int = 0) -> None:
+        await self._listener.open(port)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         number = self.connections
-        task = asyncio.current_task()
-        assert task
-        self._tasks.add(task)
-        try:
-            while not writer.is_closing():
-                request = await self._read(reader, number)
-                self.requests.append(request)
-                answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
-                if isinstance(answer, bytes):
-                    writer.write(answer)
-                    await writer.drain()
-                else:
-                    await answer(request, writer)
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass  # the client left, or the test is over
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+        while not writer.is_closing():
+            request = await self._read(reader, number)
+            self.requests.append(request)
+            answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
+            if isinstance(answer, bytes):
+                writer.write(answer)
+                await writer.drain()
+            else:
+                await answer(request, writer)
 
     async def _read(self, reader: asyncio.StreamReader, connection: int) -> Request:
         try:

@@ -9,6 +9,8 @@ import importlib.util
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -26,6 +28,11 @@ def load_package(name: str, folder: Path) -> None:
 
 
 load_package("sora_core", ROOT / "sora_core")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record", action="store_true", help="keep what real servers say as cassettes")
+
 
 # named and not imported: processes that are told to load nothing else import this file too
 pytest_plugins = ["_fixtures"]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from _gateway import GatewayProcess
+from _listener import Listener
 from _server import Server, refused_port, reply
 
 from sora_core.doctor import Finding, examine
@@ -340,13 +341,13 @@ class _tls_server:
         async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await reader.readuntil(b"\r\n\r\n")
             writer.write(reply(404, {}, {"connection": "close"}))
-            writer.close()
 
-        self._server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=self._context)
-        return int(self._server.sockets[0].getsockname()[1])
+        self._listener = Listener(answer)
+        await self._listener.open(tls=self._context)
+        return self._listener.port
 
     async def __aexit__(self, *reason: object) -> None:
-        self._server.close()
+        await self._listener.close()
 
 
 SIGNS = {
@@ -355,6 +356,12 @@ SIGNS = {
     "a host that is only spelled alike": ("https://notopenrouter.ai/v1", {}, ""),
     "a header": ("https://x.example", {"/models": ({}, {"x-oneapi-request-id": "1"})}, "new-api"),
     "the owner of the models": ("http://x", {"/models": ({"data": [{"owned_by": "sglang"}]}, {})}, "sglang"),
+    "a header beside the list of models": (
+        "http://x",
+        {"/videos": ({}, {"x-litellm-version": "1"}), "/models": ({"data": [{"owned_by": "openai"}]}, {})},
+        "litellm",
+    ),
+    "its owner's name": ("http://x", {"/models": ({"data": [{"owned_by": "fastvideo"}]}, {})}, "fastvideo"),
     "a title": ("http://x", {"/openapi.json": ({"info": {"title": "LiteLLM API"}}, {})}, "litellm"),
     "a path": ("http://x", {"/openapi.json": ({"paths": {"/v1/videos/sync": {}}}, {})}, "vllm-omni"),
     "nothing": ("http://x", {"/models": ({"data": [{"owned_by": "me"}]}, {})}, ""),

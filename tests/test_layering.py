@@ -38,7 +38,6 @@ HOST = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths",
 HOST_IN_NODES = {
     "_comfy": {"comfy_api"},
     "_host": {"comfy", "comfy_execution", "folder_paths", "server"},
-    "_routes": {"server"},
 }
 
 

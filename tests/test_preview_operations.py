@@ -185,7 +185,6 @@ WRONG = {
     "too large": (character(Upload(b"0" * (2**25 + 1), "video/mp4", "clip.mp4")), "32 MiB"),
     "too short": (character(Upload(b"0", "video/mp4", "clip.mp4"), 1.5), "2 to 4 s"),
     "no level": (replace(ENHANCE, expansion="huge"), "short, medium, long"),
-    "seconds of a picture": (replace(PICTURE, seconds=4), "no length"),
 }
 
 

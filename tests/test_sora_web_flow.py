@@ -373,6 +373,19 @@ class TestCleanLinks:
         assert self.clean(desk, seed=2, source_id=source.remote_id).path.is_file()
         assert desk.asked("publish") == posts + 1
 
+    @pytest.mark.parametrize("profile", ["web", "parsing"])
+    def test_a_link_that_was_read_survives_a_failed_deletion_and_the_process(self, desk, source, profile):
+        """The server tells it once, in the answer to the post, or the parse service as long as the post is there."""
+        made = source if profile == "web" else desk.make(LIGHT, profile=profile)
+        desk.gateway.fault({"on": "delete", "do": "refuse", "status": 403, "code": "forbidden", "times": None})
+        posts = desk.asked("publish")
+        with pytest.raises(AuthError):
+            self.clean(desk, profile, seed=5, source_id=made.remote_id)
+        desk.engine.close()  # what it had in memory is gone
+        desk.gateway.fault({"on": "parse", "do": "refuse", "status": 404, "code": "not_found", "times": None})
+        assert self.clean(desk, profile, seed=5, source_id=made.remote_id).path.is_file()
+        assert desk.asked("publish") == posts + 1
+
     def test_a_lost_answer_leads_to_no_second_post(self, desk, source):
         desk.gateway.fault({"on": "publish", "do": "drop", "when": "after"})
         posts = desk.asked("publish")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..engine import Engine, Handle
-from ..errors import InvalidRequest, JobNotFound, StorageError
+from ..errors import InvalidRequest, JobNotFound
 from ..files.home import output_dir
 from ..ledger.row import SUBMITTING
+from ..media.placing import copy_to, named_by_hand
 from ..models import Delivery, Destination, Operation, Upload
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
@@ -143,10 +143,7 @@ def images(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload, ...]:
 def destination(out: str | None) -> Destination:
     if not out:
         return Destination(output_dir())
-    path = Path(out).expanduser().absolute()
-    if path.is_dir():
-        raise InvalidRequest(f"{path} is a folder; --out names a file.")
-    return Destination(path.parent, path.stem, exact=path)
+    return named_by_hand(out)
 
 
 def deliver(engine: Engine, handle: Handle[Delivery], progress: ProgressLine, arguments: argparse.Namespace) -> int:
@@ -172,12 +169,9 @@ def _copy_out(path: Path, out: str | None) -> Path:
     """A reused video lies where it was first delivered; the file that was asked for is a copy of it."""
     if not out:
         return path
-    wanted = Path(out).expanduser().absolute()
+    wanted = named_by_hand(out).exact or path
     if wanted != path:
-        try:
-            shutil.copyfile(path, wanted)
-        except OSError as error:
-            raise StorageError(f"{wanted} cannot be written: {error.strerror}; the video is {path}.") from error
+        copy_to(path, wanted)
     return wanted
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-_PACK = Path(__file__).absolute().parent.parent  # not resolved: a link in custom_nodes counts as being there
+_PACK = Path(__file__).absolute().parents[2]  # not resolved: a link in custom_nodes counts as being there
 
 
 def state_dir() -> Path:

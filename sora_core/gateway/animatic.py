@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+MAX_SHOTS = 100
+
 _SHOT = re.compile(
     r"^[ \t]*Shot[ \t]+\d+[ \t]*:[ \t]*\r?\n"
     r"[ \t]*duration:[ \t]*(?P<seconds>\d+(?:\.\d+)?)[ \t]*s(?:ec(?:onds?)?)?[ \t]*\r?\n"
@@ -18,7 +20,7 @@ _SHOT = re.compile(
 )
 
 
-class Shot(NamedTuple):
+class Segment(NamedTuple):
     """One segment as it was asked for."""
 
     text: str
@@ -105,11 +107,11 @@ class Animatic:
         return max(len(self.shots), 1)
 
 
-def shots_of_prompt(prompt: str) -> tuple[Shot, ...]:
+def shots_of_prompt(prompt: str) -> tuple[Segment, ...]:
     """The shots of a storyboard written as text; empty if the prompt is not one.
 
     ``Shot 1:\\nduration: 5sec\\nScene: text`` repeated, with or without ``current timeline:`` before and
     ``instructions:`` after.
     """
-    found = [Shot(match["text"].strip(), float(match["seconds"])) for match in _SHOT.finditer(prompt)]
+    found = [Segment(match["text"].strip(), float(match["seconds"])) for match in _SHOT.finditer(prompt)]
     return tuple(shot for shot in found if shot.seconds > 0)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..clock import Clock
 from ..models import State
-from .animatic import Shot
+from .animatic import Segment
 from .studio import Render
 
 QUEUE_SECONDS = 1.0
@@ -34,7 +34,7 @@ class Order:
     seconds: int
     width: int
     height: int
-    shots: tuple[Shot, ...] = ()
+    shots: tuple[Segment, ...] = ()
     image: bytes | None = field(default=None, repr=False)
     style: str = ""
     negative_prompt: str = ""
@@ -61,7 +61,7 @@ class Fate:
 
 
 @dataclass
-class Job:
+class BookedJob:
     """One entry. ``order`` has no image any more: that is in the file ``image``."""
 
     id: str
@@ -77,7 +77,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Progress:
+class JobProgress:
     """A job at one moment. Times in seconds since the epoch; ``poll_after`` in seconds, None at the end."""
 
     state: State
@@ -95,7 +95,7 @@ class Books:
     def __init__(self, clock: Clock, speed: float) -> None:
         self._clock = clock
         self._speed = speed
-        self._jobs: dict[str, Job] = {}
+        self._jobs: dict[str, BookedJob] = {}
         self.charges = 0
         self.usage_cents = 0
         self.requests: Counter[str] = Counter()
@@ -109,11 +109,11 @@ class Books:
         fate: Fate | None = None,
         render: Render | None = None,
         idempotency_key: str | None = None,
-    ) -> Job:
+    ) -> BookedJob:
         """Accepts a job: from here on it is charged."""
         self.charges += 1
         self.usage_cents += CENTS_PER_SECOND * order.seconds
-        job = Job(
+        job = BookedJob(
             id=f"video_{secrets.token_hex(16)}",
             number=self.charges,
             order=order,
@@ -127,37 +127,43 @@ class Books:
         self._jobs[job.id] = job
         return job
 
-    def find(self, job_id: str) -> Job | None:
+    def find(self, job_id: str) -> BookedJob | None:
         job = self._jobs.get(job_id)
         return None if job is None or job.deleted else job
 
-    def newest_first(self, protocol: str) -> list[Job]:
+    def active(self) -> int:
+        """How many have not ended; at most all of them are looked at, and only when there are many."""
+        if len(self._jobs) <= MAX_JOBS:
+            return 0
+        return sum(not self.progress(job).state.terminal for job in self._jobs.values())
+
+    def newest_first(self, protocol: str) -> list[BookedJob]:
         jobs = [job for job in self._jobs.values() if job.order.protocol == protocol and not job.deleted]
         return jobs[::-1]
 
-    def queue_position(self, job: Job) -> int:
+    def queue_position(self, job: BookedJob) -> int:
         """How many wait before it."""
         before = (other for other in self._jobs.values() if other.number < job.number and not other.deleted)
         return sum(self.progress(other).state is State.QUEUED for other in before)
 
-    def progress(self, job: Job) -> Progress:
+    def progress(self, job: BookedJob) -> JobProgress:
         """Follows from the time alone; only the end waits for the render."""
         if job.deleted:
-            return Progress(State.CANCELED, 0)
+            return JobProgress(State.CANCELED, 0)
         elapsed = (self._clock.monotonic() - job.started) * self._speed
         due = QUEUE_SECONDS + job.order.seconds
         if elapsed < QUEUE_SECONDS:
-            return Progress(State.QUEUED, 0, self._poll_after(due - elapsed))
+            return JobProgress(State.QUEUED, 0, self._poll_after(due - elapsed))
         percent = min(int(100 * (elapsed - QUEUE_SECONDS) / job.order.seconds), 99)
         if job.render is not None and job.render.error:
-            return Progress(State.FAILED, percent, code="render_failed", message=job.render.error)
+            return JobProgress(State.FAILED, percent, code="render_failed", message=job.render.error)
         if elapsed >= due:
             ended = self._ended(job, job.created_at + due / self._speed)
             if ended is not None:
                 return ended
-        return Progress(State.RUNNING, percent, self._poll_after(due - elapsed))
+        return JobProgress(State.RUNNING, percent, self._poll_after(due - elapsed))
 
-    def oldest_superfluous(self) -> Iterator[Job]:
+    def oldest_superfluous(self) -> Iterator[BookedJob]:
         """Takes jobs that have ended out of the books until few enough are left."""
         for job in list(self._jobs.values())[: max(len(self._jobs) - MAX_JOBS, 0)]:
             if self.progress(job).state.terminal:
@@ -191,18 +197,18 @@ class Books:
             "jobs": jobs,
         }
 
-    def _ended(self, job: Job, due_at: float) -> Progress | None:
+    def _ended(self, job: BookedJob, due_at: float) -> JobProgress | None:
         held_up = 0.0
         if job.fate is not None:
             if job.fate.code:
-                return Progress(State.FAILED, 99, completed_at=due_at, code=job.fate.code, message=job.fate.message)
+                return JobProgress(State.FAILED, 99, completed_at=due_at, code=job.fate.code, message=job.fate.message)
             held_up = job.fate.seconds
             if not job.fate.passes or self._clock.monotonic() - job.started < held_up:
                 return None
         if job.render is None or job.render.done_at is None:
             return None
         at = max(due_at, job.render.done_at, job.created_at + held_up)
-        return Progress(State.SUCCEEDED, 100, completed_at=at, expires_at=at + EXPIRY_SECONDS)
+        return JobProgress(State.SUCCEEDED, 100, completed_at=at, expires_at=at + EXPIRY_SECONDS)
 
     def _poll_after(self, remaining_seconds: float) -> float:
         if remaining_seconds <= 0:

@@ -19,7 +19,7 @@ async def serve(*, host: str, port: int, speed: float, key: str | None, faults_f
     Raises InvalidRequest for a file of faults that is none, or an address that cannot be listened on.
     """
     faults, seed = _read_faults(faults_file)
-    gateway = Gateway(key=key, speed=speed, faults=faults, fault_seed=seed)
+    gateway = Gateway(key=key, admin_key=key, speed=speed, faults=faults, fault_seed=seed)
     told_to_stop = asyncio.Event()
     await gateway.start(host, port)
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -15,25 +16,30 @@ from aiohttp import web
 
 from ..clock import Clock
 from ..models import State
-from .animatic import Animatic, shots_of_prompt
-from .books import Books, Fate, Job, Order
+from .animatic import MAX_SHOTS, Animatic, shots_of_prompt
+from .books import BookedJob, Books, Fate, Order
+from .clips import DrawnClips
 from .faults import FaultBox, Taken
 from .files import FileAnswer
+from .forms import check_image_size
 from .refusal import Refusal, invalid
 from .studio import Studio
+
+CACHE_VARIABLE = "SORA_PREVIEW_CACHE"  # a folder: clips are drawn once, also for gateways to come
+MAX_ACTIVE = 2000  # jobs that have not ended: nothing takes them out of the books
 
 STILLS = {"thumbnail": ("webp", "image/webp"), "spritesheet": ("jpg", "image/jpeg")}
 
 
 @dataclass(frozen=True)
-class Call:
+class Incoming:
     """One request on its way to a protocol, with the faults that befall it."""
 
     request: web.Request
     taken: Taken
 
 
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+Handler = Callable[[Incoming], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,8 @@ class Core:
         self.clock = clock
         self.books = Books(clock, speed)
         self.faults = faults
-        self._studio = Studio(folder, clock)
+        cache = os.environ.get(CACHE_VARIABLE, "").strip()
+        self._studio = Studio(folder, clock, DrawnClips(Path(cache)) if cache else None)
         self._image_users: Counter[Path] = Counter()
         self._still_lock = asyncio.Lock()
 
@@ -86,10 +93,16 @@ class Core:
             (credential or "").encode("utf-8", "surrogateescape"), self._key.encode()
         )
 
-    async def accept(self, call: Call, order: Order) -> Job:
-        """Checks the image, enters the job in the books and starts to draw it. Raises Refusal."""
+    async def accept(self, call: Incoming, order: Order) -> BookedJob:
+        """Checks the order, enters the job in the books and starts to draw it. Raises Refusal."""
+        if self.books.active() >= MAX_ACTIVE:
+            raise Refusal(429, f"{MAX_ACTIVE} jobs are unfinished; wait for some of them to end.", code="too_many_jobs")
+        animatic = _animatic(order)
+        if len(animatic.shots) > MAX_SHOTS:
+            raise invalid("prompt", f"Invalid 'prompt': {len(animatic.shots)} shots; {MAX_SHOTS} are the most.")
         image = None
         if order.image is not None:
+            check_image_size("input_reference", order.image)
             image = await asyncio.to_thread(self._keep_image, order.image)
             self._image_users[image] += 1
         fate = _fate(call.taken)
@@ -97,27 +110,27 @@ class Core:
             replace(order, image=None),
             image=image,
             fate=fate,
-            render=self._studio.order(_animatic(order)) if fate is None or fate.passes else None,
+            render=self._studio.order(animatic) if fate is None or fate.passes else None,
             idempotency_key=call.request.headers.get("Idempotency-Key"),
         )
         for old in self.books.oldest_superfluous():
             self._let_go(old)
         return job
 
-    def find(self, job_id: str, protocol: str) -> Job | None:
+    def find(self, job_id: str, protocol: str) -> BookedJob | None:
         job = self.books.find(job_id)
         return job if job is not None and job.order.protocol == protocol else None
 
-    async def image_of(self, job: Job) -> bytes | None:
+    async def image_of(self, job: BookedJob) -> bytes | None:
         """The reference image that the job came with."""
         return None if job.image is None else await asyncio.to_thread(job.image.read_bytes)
 
-    def remove(self, job: Job) -> None:
+    def remove(self, job: BookedJob) -> None:
         """Stops the job if it still runs; it stays in the statistics and stays charged."""
         job.deleted = True
         self._let_go(job)
 
-    async def send(self, call: Call, job: Job, variant: str = "video") -> web.StreamResponse:
+    async def send(self, call: Incoming, job: BookedJob, variant: str = "video") -> web.StreamResponse:
         """The finished job's file. The caller has checked that it succeeded."""
         if job.render is None or self.books.progress(job).state is not State.SUCCEEDED:
             raise ValueError(f"job {job.id} has no file")
@@ -144,7 +157,7 @@ class Core:
         path.write_bytes(data)
         return path
 
-    def _let_go(self, job: Job) -> None:
+    def _let_go(self, job: BookedJob) -> None:
         if job.render is not None:
             self._studio.release(job.render)
             job.render = None

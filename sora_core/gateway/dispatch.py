@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from .core import Call, Core, Route, Wire
+from .core import Core, Incoming, Route, Wire
 from .faults import FaultRule
 from .files import noise
 from .refusal import Refusal
@@ -46,7 +46,7 @@ class Dispatcher:
             self._core.books.requests[name] += 1
             if not route.open and not self._core.admits(wire.credential(request)):
                 return wire.refuse(_wrong_key())
-            call = Call(request, self._core.faults.take(route.operation))
+            call = Incoming(request, self._core.faults.take(route.operation))
             if call.taken:
                 self._core.books.faulted[name] += 1
             try:
@@ -57,7 +57,7 @@ class Dispatcher:
         return handle
 
 
-async def _with_faults(call: Call, wire: Wire, route: Route) -> web.StreamResponse:
+async def _with_faults(call: Incoming, wire: Wire, route: Route) -> web.StreamResponse:
     answer = call.taken.answer
     await asyncio.sleep(call.taken.delay_seconds("before"))
     try:
@@ -118,7 +118,7 @@ def _reset(request: web.Request) -> None:
     transport.abort()
 
 
-async def _unknown(call: Call) -> web.StreamResponse:
+async def _unknown(call: Incoming) -> web.StreamResponse:
     raise Refusal(404, f"Invalid URL ({call.request.method} {call.request.path})")
 
 

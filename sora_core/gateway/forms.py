@@ -11,12 +11,13 @@ from typing import Any
 
 from aiohttp import web
 
-from .animatic import Shot
+from .animatic import MAX_SHOTS, Segment
 from .refusal import Refusal, invalid
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
+MAX_IMAGE_BYTES = 20 * 1024 * 1024
 MAX_PROMPT_CHARS = 32_000
-MAX_SHOTS = 100
+MAX_TEXT_CHARS = 2_000  # of a model, a style, a name
 MAX_SEED = 2**63 - 1
 
 _SIZE = re.compile(r"(\d{1,5})x(\d{1,5})")
@@ -69,7 +70,7 @@ def _json_object(body: bytes) -> Fields:
     return value
 
 
-def text_of(fields: Fields, name: str, default: str = "") -> str:
+def text_of(fields: Fields, name: str, default: str = "", *, most: int = MAX_TEXT_CHARS) -> str:
     value = fields.get(name)
     if value is None:
         return default
@@ -77,21 +78,21 @@ def text_of(fields: Fields, name: str, default: str = "") -> str:
         value = value.decode("utf-8", "replace")
     if not isinstance(value, str):
         raise invalid(name, f"Invalid type for '{name}': expected a string.", "invalid_type")
+    if len(value) > most:
+        raise invalid(
+            name,
+            f"Invalid '{name}': string too long. Expected at most {most} characters, got {len(value)}.",
+            "string_above_max_length",
+        )
     return value
 
 
 def prompt_of(fields: Fields, *, required: bool = True) -> str:
-    prompt = text_of(fields, "prompt")
+    prompt = text_of(fields, "prompt", most=MAX_PROMPT_CHARS)
     if required and not prompt.strip():
         if fields.get("prompt") is None:
             raise invalid("prompt", "Missing required parameter: 'prompt'.", "missing_required_parameter")
         raise invalid("prompt", "Invalid 'prompt': it must not be empty.", "empty_string")
-    if len(prompt) > MAX_PROMPT_CHARS:
-        raise invalid(
-            "prompt",
-            f"Invalid 'prompt': string too long. Expected at most {MAX_PROMPT_CHARS} characters, got {len(prompt)}.",
-            "string_above_max_length",
-        )
     return prompt
 
 
@@ -126,7 +127,7 @@ def size_of(fields: Fields, default: tuple[int, int]) -> tuple[int, int]:
     return sides
 
 
-def shots_of(fields: Fields) -> tuple[Shot, ...]:
+def shots_of(fields: Fields) -> tuple[Segment, ...]:
     """``[{"text": ..., "seconds": ...}]``, as JSON or, in a form, as JSON text."""
     value = fields.get("shots")
     if value is None or value == "":
@@ -141,7 +142,7 @@ def shots_of(fields: Fields) -> tuple[Shot, ...]:
     return tuple(_shot(entry, number) for number, entry in enumerate(value, 1))
 
 
-def _shot(entry: object, number: int) -> Shot:
+def _shot(entry: object, number: int) -> Segment:
     text, seconds = (entry.get("text"), entry.get("seconds")) if isinstance(entry, dict) else (None, None)
     try:
         length = math.nan if isinstance(seconds, bool) else float(seconds)  # type: ignore[arg-type]
@@ -149,7 +150,7 @@ def _shot(entry: object, number: int) -> Shot:
         length = math.nan
     if not isinstance(text, str) or not 0 < length <= 3600:
         raise invalid("shots", f"Invalid value for 'shots': shot {number} needs a text and a number of seconds.")
-    return Shot(text[:MAX_PROMPT_CHARS], length)
+    return Segment(text[:MAX_PROMPT_CHARS], length)
 
 
 def image_of(fields: Fields, name: str) -> bytes | None:
@@ -171,3 +172,8 @@ def image_of(fields: Fields, name: str) -> bytes | None:
     if not isinstance(value, bytes):
         raise invalid(name, f"Invalid '{name}': the preview fetches no URLs; send a file or a data URL.")
     return value
+
+
+def check_image_size(name: str, data: bytes) -> None:
+    if len(data) > MAX_IMAGE_BYTES:
+        raise invalid(name, f"Invalid '{name}': it has {len(data):,} bytes; {MAX_IMAGE_BYTES:,} are the most.")

@@ -24,6 +24,11 @@ class Refusal(Exception):
         self.code = code
         self.headers = dict(headers or {})
 
+    @property
+    def kind(self) -> str:
+        """Whose fault it is, in the words of OpenAI's errors."""
+        return "invalid_request_error" if self.status < 500 else "server_error"
+
 
 def invalid(param: str, message: str, code: str = "invalid_value") -> Refusal:
     return Refusal(400, message, param=param, code=code)

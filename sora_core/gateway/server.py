@@ -13,10 +13,12 @@ from aiohttp import web
 from ..clock import SystemClock
 from ..errors import InvalidRequest, StorageError
 from .core import Core
+from .deviations import wires
 from .dispatch import Dispatcher
 from .faults import FaultBox, FaultRule, parse_faults
 from .forms import MAX_BODY_BYTES
-from .wire import wires
+from .hosts import only_named
+from .listening import settle, stop_accepting
 
 _SHUTDOWN_SECONDS = 0.5
 
@@ -24,8 +26,8 @@ _SHUTDOWN_SECONDS = 0.5
 class Gateway:
     """``async with`` is not needed: ``start``, then ``stop``, in the same event loop, whichever that is.
 
-    ``key`` must come with every request of a protocol, ``admin_key`` with those below ``/_gateway``; None asks
-    for none. ``speed`` divides the time that jobs take. Files go to ``workdir``, or to a temporary folder that
+    ``key`` must come with every request of a protocol, ``admin_key`` as Bearer with those below ``/_gateway``; None
+    asks for none. ``speed`` divides the time that jobs take. Files go to ``workdir``, or to a temporary folder that
     ``stop`` removes.
     """
 
@@ -49,6 +51,7 @@ class Gateway:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._core: Core | None = None
         self._runner: web.AppRunner | None = None
+        self._server: asyncio.Server | None = None
         self._url = ""
 
     @property
@@ -62,10 +65,19 @@ class Gateway:
         """Listens; port 0 takes a free one. Raises InvalidRequest (the address), StorageError (the folder)."""
         if self._runner is not None:
             raise RuntimeError("the gateway is running already")
+        listening = asyncio.ensure_future(self._listen(host, port))
+        try:
+            await asyncio.shield(listening)  # canceled in the middle, asyncio would leave a socket behind
+        except BaseException:
+            await asyncio.wait([listening])
+            await self.stop()
+            raise
+
+    async def _listen(self, host: str, port: int) -> None:
         core = self._core = Core(
             folder=self._folder(), clock=SystemClock(), speed=self._speed, faults=self._faults, key=self._key
         )
-        app = web.Application(client_max_size=MAX_BODY_BYTES)
+        app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[only_named({host})])
         dispatcher = Dispatcher(core)
         for wire in wires(core):
             dispatcher.mount(app, wire)
@@ -75,21 +87,28 @@ class Gateway:
         app.router.add_delete("/_gateway/faults", self._clear_faults)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
+        assert self._runner.server
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            self._server = await asyncio.get_running_loop().create_server(self._runner.server, host, port)
         except (OSError, OverflowError) as error:
-            await self.stop()
             raise InvalidRequest(f"The gateway cannot listen on {host}:{port}: {error}.") from error
-        bound = self._runner.addresses[0][1]
+        bound = self._server.sockets[0].getsockname()[1]
         self._url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
 
     async def stop(self) -> None:
         """Closes connections, ends renders, removes the temporary folder. May be called again."""
-        runner, core, temporary = self._runner, self._core, self._temporary
-        self._runner = self._core = self._temporary = None
+        server, runner, core, temporary = self._server, self._runner, self._core, self._temporary
+        self._server = self._runner = self._core = self._temporary = None
         self._url = ""
+        if server is not None:
+            await stop_accepting(server)
         if runner is not None:
+            connections = [handler.transport for handler in runner.server.connections] if runner.server else []
             await runner.cleanup()
+            for transport in connections:
+                if transport is not None:
+                    transport.abort()  # of a client that does not read: a polite end would wait for it
+            await settle()
         if core is not None:
             await core.close()
         if temporary is not None:
@@ -123,6 +142,8 @@ class Gateway:
 
     async def _set_faults(self, request: web.Request) -> web.Response:
         core = self._admin(request)
+        if request.content_type != "application/json":  # which no page of another site can send unasked
+            return web.json_response({"error": "Content-Type must be application/json"}, status=415)
         try:
             rules, seed = parse_faults(await request.read())
         except InvalidRequest as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..clock import Clock
 from .animatic import Animatic
+from .clips import DrawnClips
 
 _log = logging.getLogger(__name__)
 
@@ -39,8 +40,10 @@ class Studio:
     not hold up the end of the program that embeds it.
     """
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, drawn: DrawnClips | None = None) -> None:
+        """``drawn``: where clips of before are looked for, and new ones kept."""
         self._folder = folder
+        self._drawn = drawn
         self._clock = clock
         self._renders: OrderedDict[str, Render] = OrderedDict()
         self._waiting: queue.SimpleQueue[tuple[Render, Animatic] | None] = queue.SimpleQueue()
@@ -110,8 +113,11 @@ class Studio:
         # Until it is known to be otherwise, so that a defect fails the job rather than lets it wait for ever.
         done_at, outcome = None, "The preview could not be rendered because of a defect; the log says more."
         try:
-            movie.render(animatic, part, stopped=render.stop.is_set)
-            part.replace(render.path)
+            if self._drawn is None or not self._drawn.fetch(render.digest, render.path):
+                movie.render(animatic, part, stopped=render.stop.is_set)
+                part.replace(render.path)
+                if self._drawn is not None:
+                    self._drawn.keep(render.digest, render.path)
             done_at, outcome = self._clock.now(), ""
         except movie.Stopped:
             outcome = "The preview was stopped."

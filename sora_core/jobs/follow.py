@@ -51,7 +51,7 @@ class Follower:
         self._missing_since: float | None = None
         self._hint: float | None = None
         self._note = ""
-        self._recorded: tuple[State, float | None] | None = None
+        self._recorded: tuple[State, float | None, str | None] | None = None
 
     async def run(self, job: Job, snapshot: Snapshot | None) -> Snapshot:
         """The succeeded snapshot. Ends the row and raises when the job ended otherwise.
@@ -143,9 +143,10 @@ class Follower:
             self._ledger.record_over(job.job_id, snapshot.state.value, error.message, error.kind, owner=job.owner or "")
             raise error
         observed = replace(snapshot, progress=self._report.percent)
-        if (observed.state, observed.progress) != self._recorded:
+        facts = (observed.state, observed.progress, observed.url)
+        if facts != self._recorded:
             self._ledger.record_snapshot(job.job_id, observed, owner=job.owner or "")
-            self._recorded = (observed.state, observed.progress)
+            self._recorded = facts
 
 
 def ended(job: Job) -> JobError:

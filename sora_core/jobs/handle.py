@@ -30,6 +30,12 @@ class Handle(Generic[T]):
         """Stops waiting: the result becomes Interrupted. A job that was sent goes on."""
         self._loop.call_soon_threadsafe(lambda: self._task and self._task.cancel())
 
+    async def end(self) -> None:
+        """Abandons, and is back when nothing is at work any more. In the loop."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
     def _begin(self) -> None:
         self._task = self._loop.create_task(self._run())
         self._task.add_done_callback(self._ended)

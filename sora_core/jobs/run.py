@@ -16,10 +16,22 @@ from pathlib import Path
 
 from ..clock import Clock
 from ..connections.connection import Connection
-from ..errors import BadResponse, JobChanged, JobNotFound, RemoteIdTaken, SoraError, StorageError, SubmissionUnknown
+from ..errors import (
+    AccountError,
+    BadResponse,
+    InputError,
+    JobChanged,
+    JobNotFound,
+    ModerationRejected,
+    RemoteIdTaken,
+    RequestRejected,
+    SoraError,
+    StorageError,
+    SubmissionUnknown,
+)
 from ..ledger.ledger import Ledger
 from ..ledger.row import DELIVERED, FAILED, SUBMITTING, SUCCEEDED, UNKNOWN, Job
-from ..media import files
+from ..media import placing
 from ..models import Destination, Operation, Snapshot, State
 from ..providers import HTML_ANSWER, Attempt
 from ..requests.kinds import Request
@@ -31,6 +43,9 @@ from .deliver import (
     planned_file_is_there,
     record_delivered,
     recover_media,
+    redirect,
+    redirect_if_needed,
+    spool_of,
 )
 from .follow import Follower, ended
 from .progress import ProgressReporter
@@ -67,6 +82,7 @@ class JobRun:
         self._early_id = ""  # of a job whose answer is still being read
         self._snapshot: Snapshot | None = None
         self._lost: SubmissionUnknown | None = None
+        self._place: Callable[[Job], Job] = lambda job: job  # settles where the file of a paid job goes
         self.job_id = ""
         self.submitted = asyncio.Event()  # the server's id is on the disk
         self.committed = False  # from here on, an interrupt only stops the waiting
@@ -75,7 +91,8 @@ class JobRun:
     async def generate(self, request: Request, fingerprint: str, destination: Destination) -> Job:
         """Claims the request and sees it through. Raises the error tree, with the job's ids in it."""
         if request.operation.makes_file:
-            files.check_destination(self._except_own_file(destination, fingerprint))
+            placing.check_destination(self._except_own_file(destination, fingerprint))
+            self._place = lambda job: redirect(job, destination, self._ledger)  # the last run's word counts
         while True:
             job = self._ledger.claim(
                 request,
@@ -94,8 +111,13 @@ class JobRun:
             if done:
                 return done
 
-    async def resume(self, job: Job) -> Job:
-        """Sees a job through that is in the ledger already. Never submits."""
+    async def resume(self, job: Job, destination: Destination | None = None) -> Job:
+        """Sees a job through that is in the ledger already. Never submits.
+
+        Its file goes to ``destination`` when that is a file named by hand, or when its own place takes none.
+        """
+        if destination:
+            self._place = lambda job: redirect_if_needed(job, destination, self._ledger)
         done = await self._guarded(job, None)
         if done is None:
             raise JobNotFound(
@@ -120,6 +142,8 @@ class JobRun:
             error.job_id = error.job_id or job.job_id
             error.remote_id = error.remote_id or (current.remote_id if current else None)
             error.provider = error.provider or job.provider
+            if current and current.submitted_at and not current.over:
+                _speak_of_paid_job(error, current)
             raise
         finally:
             try:
@@ -162,7 +186,8 @@ class JobRun:
         elif job.state == SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
             await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
         else:
-            await self._collect(job)
+            makes_file = Operation(job.operation).makes_file
+            await self._collect(await asyncio.to_thread(self._place, job) if makes_file else job)
 
     async def _take_over(self, job: Job) -> None:
         """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
@@ -196,7 +221,8 @@ class JobRun:
             on_sent,
             on_refused,
             tell=lambda text: self._report.say("running", job, note=text),
-            on_remote_id=lambda remote_id: self._record_early(job, remote_id),
+            on_early=lambda snapshot: self._record_early(job, snapshot),
+            spool=spool_of(job) if request.operation.makes_file else None,
         )
         try:
             snapshot = await self._connection.provider.submit(self._connection.http, request, attempt)
@@ -215,10 +241,11 @@ class JobRun:
         except RemoteIdTaken as error:
             await self._keep_open(job, request, SubmissionUnknown(error.message))
 
-    def _record_early(self, job: Job, remote_id: str) -> None:
-        """An id that was read before its answer ended. When the disk fails, the end of the answer tries again."""
+    def _record_early(self, job: Job, snapshot: Snapshot) -> None:
+        """What was read before the answer ended. When the disk fails, the end of the answer tries again."""
+        remote_id = snapshot.remote_id
         try:
-            self._ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id), owner=self._owner.id)
+            self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
         except StorageError as error:
             log.error("job %s has the remote id %s, which is not on disk yet: %s", job.job_id, remote_id, error.message)
             return
@@ -284,6 +311,8 @@ class JobRun:
         if snapshot is None and job.state == SUCCEEDED and kept:
             snapshot = Snapshot(State.SUCCEEDED, remote_id=job.remote_id or "", url=job.url)
         else:
+            if job.url:
+                self._connection.provider.recall(job.remote_id or "", job.url)
             follower = Follower(self._connection, self._ledger, self._clock, self._report)
             snapshot = await follower.run(job, snapshot)
         if not Operation(job.operation).makes_file:
@@ -298,3 +327,17 @@ class JobRun:
             clock=self._clock,
             report=self._report,
         )
+
+
+def _speak_of_paid_job(error: SoraError, job: Job) -> None:
+    """The class of an error may say that nothing was charged; of a job that the server has taken that is not so."""
+    of_class = isinstance(error, (AccountError, InputError, RequestRejected, ModerationRejected))
+    if not of_class or "fix" in vars(error) or isinstance(error, StorageError):
+        return
+    error.fix = (
+        "The server has taken the job, and may have charged it. When what stands in the way is settled, "
+        f"`sora-video resume {job.job_id}` or running again collects it for free."
+    )
+    error.fix_zh = f"任务已被服务器受理，可能已扣费；问题解决后用 sora-video resume {job.job_id} 或再次运行可免费收取。"
+    if isinstance(error, InputError):
+        error.title_zh = "任务已提交，但暂时无法收取"

@@ -34,6 +34,7 @@ from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .database import Database
 from .leases import Leases, Owner
+from .pages import JobPages
 from .row import (
     ANYONE,
     CANCELED,
@@ -55,12 +56,12 @@ from .row import (
     Place,
 )
 from .turns import Turns
+from .workflows import Workflows
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 DAY_SECONDS = 86_400.0
-WORKFLOW_DAYS = 30  # how long a workflow waits to be embedded
 PAGE = 1000  # rows
 _LAST = 2**63 - 1  # no row's number is higher
 _JOB = "rowid AS number, " + ", ".join(COLUMNS)
@@ -87,6 +88,8 @@ class Ledger:
         self._owner: Owner | None = None
         self.characters = CharacterLibrary(self._file, clock)
         self.turns = Turns(self._file, clock, self._leases)
+        self.workflows = Workflows(self._file, clock)
+        self.pages = JobPages(self._file)
 
     @property
     def path(self) -> Path:
@@ -171,7 +174,7 @@ class Ledger:
                 "idempotency_key": idempotency_key or str(uuid.uuid4()),
             }
             self._leases.renew(db, owner)
-            self._keep_workflow(db, row["job_id"], destination)
+            self.workflows.keep(db, row["job_id"], destination.metadata)
             return self._insert(db, row)
 
     def adopt_remote(self, *, profile: str, place: Place, remote_id: str, destination: Destination) -> Job:
@@ -195,7 +198,7 @@ class Ledger:
                 "remote_id": remote_id,
                 "submitted_at": row["created_at"],
             }
-            self._keep_workflow(db, row["job_id"], destination)
+            self.workflows.keep(db, row["job_id"], destination.metadata)
             return self._insert(db, row)
 
     def _new_row(self, profile: str, place: Place, destination: Destination) -> dict[str, Any]:
@@ -359,9 +362,11 @@ class Ledger:
         if snapshot.progress is not None:
             changes["progress"] = snapshot.progress
         with self._file.change() as db:
+            if snapshot.url or snapshot.state is State.SUCCEEDED:
+                changes["url"] = snapshot.url
             if snapshot.state is State.SUCCEEDED:
                 # collecting it once more is no news of how long it took
-                changes |= {"url": snapshot.url, "finished_at": self._get(db, job_id).finished_at or self._clock.now()}
+                changes["finished_at"] = self._get(db, job_id).finished_at or self._clock.now()
             return self._write(db, job_id, owner, FOLLOWED, changes)
 
     def record_missing(self, job_id: str, reason: str, *, owner: str) -> Job:
@@ -418,30 +423,13 @@ class Ledger:
 
     # The file
 
-    def redirect(self, job_id: str, destination: Destination, *, owner: str) -> Job:
+    def record_destination(self, job_id: str, destination: Destination, *, owner: str) -> Job:
         """Another place for the file, after payment too. What was planned for the old one is given up."""
         changes = {**_whereabouts(destination), "planned_path": None, "planned_sha256": None, "planned_bytes": None}
         with self._file.change() as db:
             row = self._write(db, job_id, owner, UNFINISHED, changes)
-            self._keep_workflow(db, job_id, destination)
+            self.workflows.keep(db, job_id, destination.metadata)
             return row
-
-    def workflow(self, job_id: str) -> Mapping[str, Any] | None:
-        """What is to be embedded in the file; None when it is in one already, was never given, or has grown too old."""
-        with self._file.read() as db:
-            row = db.execute("SELECT metadata FROM workflows WHERE job_id = ?", (job_id,)).fetchone()
-        return json.loads(row[0]) if row else None
-
-    def _keep_workflow(self, db: sqlite3.Connection, job_id: str, destination: Destination) -> None:
-        if destination.metadata:
-            facts = (job_id, json.dumps(destination.metadata), self._clock.now())
-            db.execute("INSERT OR REPLACE INTO workflows VALUES (?, ?, ?)", facts)
-
-    def age_out(self) -> int:
-        """Drops the workflows that waited for WORKFLOW_DAYS to be embedded; how many those were."""
-        before = self._clock.now() - WORKFLOW_DAYS * DAY_SECONDS
-        with self._file.change() as db:
-            return db.execute("DELETE FROM workflows WHERE written_at < ?", (before,)).rowcount
 
     def record_part(self, job_id: str, validator: str | None, *, owner: str) -> None:
         """The ETag or date that the partial file belongs to, for If-Range."""
@@ -462,9 +450,7 @@ class Ledger:
                 "bytes": row.planned_bytes,
             }
             changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
-            done = self._write(db, job_id, owner, FOLLOWED, {**changes, **self._done(row)})
-            db.execute("DELETE FROM workflows WHERE job_id = ?", (job_id,))  # it is in the file
-            return done
+            return self._write(db, job_id, owner, FOLLOWED, {**changes, **self._done(row)})
 
     def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:
         """Ends a job that makes no video: what it made is on record."""
@@ -514,6 +500,12 @@ class Ledger:
         if cursor.rowcount != 1:
             raise _changed(row, "nothing was written")
         return row
+
+    def rename_profile(self, name: str, new_name: str) -> None:
+        """The jobs and characters of the profile follow its name; not those that the new name had before."""
+        with self._file.change() as db:
+            db.execute("UPDATE jobs SET profile = ? WHERE profile = ?", (new_name, name))
+            db.execute("UPDATE OR IGNORE characters SET profile = ? WHERE profile = ?", (new_name, name))
 
     # Reading
 

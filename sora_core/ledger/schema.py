@@ -109,17 +109,18 @@ MIGRATIONS = (
     CREATE INDEX in_line ON tickets (profile, ahead DESC, ticket);
     CREATE INDEX ticket_of ON tickets (owner)
     """,
-    # 6: workflows weigh more than all else and are needed until they are in a file.
+    # 6: workflows weigh more than all else, and are not needed for ever.
     """
-    CREATE TABLE workflows (job_id TEXT PRIMARY KEY, metadata TEXT NOT NULL, written_at REAL NOT NULL);
-    INSERT INTO workflows
-        SELECT job_id, metadata, created_at FROM jobs WHERE metadata IS NOT NULL AND state != 'delivered';
+    CREATE TABLE workflows (job_id TEXT PRIMARY KEY, metadata BLOB NOT NULL, written_at REAL NOT NULL);
+    CREATE INDEX by_time ON workflows (written_at);
+    INSERT INTO workflows SELECT job_id, metadata, created_at FROM jobs WHERE metadata IS NOT NULL;
     UPDATE jobs SET metadata = NULL WHERE metadata IS NOT NULL
     """,
     # 7: an index for each question. Rows are listed by their number, whatever the clock said.
     """
     DROP INDEX by_age;
     CREATE INDEX by_state ON jobs (state);
+    CREATE INDEX by_change ON jobs (updated_at);
     CREATE INDEX by_profile ON jobs (profile);
     CREATE INDEX by_profile_and_state ON jobs (profile, state);
     CREATE INDEX finished ON jobs (profile, model, seconds, finished_at) WHERE state IN ('succeeded', 'delivered');

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,12 +24,14 @@ log = logging.getLogger(__name__)
 FRAMES_FORGIVEN = 2  # that damage may cost before the whole file counts as broken
 
 _RATE_TOLERANCE = Fraction(1, 200)  # between the rate in the header and that of the timestamps
+_ROUNDING_SECONDS = 0.002  # of a timestamp in milliseconds, at both ends of a picture
+_MOST_STRETCH = 4  # a sample aspect ratio beyond it is taken for a mistake
 _DECODER_THREADS = min(8, os.cpu_count() or 1)  # each holds frames of its own
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What is in the file. Width and height are as displayed; ``fps`` is the average.
+    """What is in the file. Width and height are as displayed, upright and of square pixels; ``fps`` is the average.
 
     ``sample_rate`` (Hz) and ``channels`` are None without sound.
     """
@@ -48,7 +52,9 @@ class Clip:
     """What reading a file through, without decoding, tells.
 
     ``frames`` are there; ``announced`` were promised by the header, None where it is silent.
-    ``origin`` is the time of the first picture, in seconds.
+    ``origin`` is the time of the first picture, in seconds, and ``starts`` those of all of them after it, in
+    order; empty where they are not timed. ``keyframes`` are the packets of the video stream, counted from 0,
+    at which decoding can begin. ``notes`` say what a user should know of the pictures.
     """
 
     path: Path
@@ -58,10 +64,24 @@ class Clip:
     damaged: bool
     fps: Fraction
     origin: Fraction
+    starts: tuple[float, ...] = field(repr=False)
+    keyframes: tuple[int, ...] = field(repr=False)
+    notes: tuple[str, ...]
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether pictures are shown for different times, beyond the rounding of timestamps."""
+        usual = 1 / float(self.fps)
+        return any(abs(length - usual) > max(_ROUNDING_SECONDS, usual / 4) for length in self.lengths())
+
+    def lengths(self) -> list[float]:
+        """For how many seconds each picture but the last is shown; empty where they are not timed."""
+        return [after - start for start, after in pairwise(self.starts)]
 
     def broken(self, frames: int) -> bool:
         """Whether damage took more than a couple of frames, when this many can be read."""
-        return self.damaged and (self.announced is None or self.announced - frames > FRAMES_FORGIVEN)
+        promised = self.announced or (self.frames if frames < self.frames else None)
+        return self.damaged and (promised is None or promised - frames > FRAMES_FORGIVEN)
 
     def error(self, frames: int) -> MediaError:
         promised = "" if self.announced is None else f" of {self.announced}"
@@ -90,25 +110,48 @@ def scan(path: Path, check: Callable[[], None]) -> Clip:
         if first is None or not times.count:
             raise MediaError(f"{path.name} holds no picture that can be decoded.")
         fps = times.rate(stream)
+        info = _info(stream, audio, first, times.count, fps)
         return Clip(
             path=path,
-            info=_info(stream, audio, first, times.count, fps),
+            info=info,
             frames=times.count,
             announced=_announced(container, stream, fps, times.discarded),
             damaged=damaged,
             fps=fps,
             origin=times.first * (stream.time_base or Fraction(0)),
+            starts=times.starts(stream.time_base or Fraction(0)),
+            keyframes=tuple(times.keyframes),
+            notes=_shape_notes(stream, first, info),
         )
 
 
-def quarter_turn(frame: VideoFrame) -> int:
-    """How far the frame is turned for display: 0, 90, 180 or 270 degrees against the clock."""
-    return round(frame.rotation / 90) * 90 % 360
+@dataclass(frozen=True)
+class Orientation:
+    """How a stored picture is turned and mirrored for display: sides swapped first, then mirrored."""
 
+    swapped: bool = False
+    left_right: bool = False
+    upside_down: bool = False
 
-def displayed_size(frame: VideoFrame) -> tuple[int, int]:
-    """Width and height as displayed."""
-    return (frame.height, frame.width) if quarter_turn(frame) in (90, 270) else (frame.width, frame.height)
+    @staticmethod
+    def of(frame: VideoFrame) -> Orientation:
+        """By the frame's display matrix, to the next quarter turn."""
+        matrix = frame.side_data.get("DISPLAYMATRIX")
+        if matrix is None:
+            return Orientation()
+        right_x, right_y, _, down_x, down_y = struct.unpack_from("=5i", cast("Any", matrix))
+        if abs(right_x) + abs(down_y) >= abs(right_y) + abs(down_x):
+            return Orientation(False, right_x < 0, down_y < 0)
+        return Orientation(True, down_x < 0, right_y < 0)
+
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height as displayed."""
+        return (height, width) if self.swapped else (width, height)
+
+    def stored(self, displayed: Any) -> Any:
+        """A view of an array [H,W,...] of the displayed picture, in the order of the stored one."""
+        view = displayed[:: -1 if self.upside_down else 1, :: -1 if self.left_right else 1]
+        return view.swapaxes(0, 1) if self.swapped else view
 
 
 def count_frames(path: Path, check: Callable[[], None]) -> int:
@@ -118,12 +161,13 @@ def count_frames(path: Path, check: Callable[[], None]) -> int:
 
 
 class Reader:
-    """Decodes streams of an open file; damage is counted in ``errors`` and skipped."""
+    """Decodes streams of an open file. What cannot be decoded is skipped and counted in ``errors``, pictures that
+    were patched up by the decoder in ``corrupt``."""
 
     def __init__(
         self, container: InputContainer, streams: Iterable[VideoStream | AudioStream | None], check: Callable[[], None]
     ) -> None:
-        self.errors = 0
+        self.errors = self.corrupt = 0
         self._container = container
         self._wanted = {stream.index: stream for stream in streams if stream}
         self._check = check
@@ -158,21 +202,28 @@ class Reader:
         if index not in self._wanted:
             return ()
         try:
-            return self._wanted[index].decode(packet)
+            frames: Sequence[VideoFrame | AudioFrame] = self._wanted[index].decode(packet)
         except av.error.FFmpegError as error:
             log.debug("%s has a damaged packet: %s", self._container.name, error)
             self.errors += 1
             return ()
+        self.corrupt += sum(frame.is_corrupt for frame in frames if isinstance(frame, av.VideoFrame))
+        return frames
 
 
 def video_stream(container: InputContainer, path: Path) -> VideoStream:
-    """The file's main picture. Raises MediaError."""
-    stream = container.streams.best("video")
-    if stream is None:
+    """The file's main picture; a cover is none. Raises MediaError."""
+    from av.stream import Disposition
+
+    best = container.streams.best("video")
+    moving = [
+        each for each in (best, *container.streams.video) if each and not each.disposition & Disposition.attached_pic
+    ]
+    if not moving:
         raise MediaError(f"{path.name} has no video stream.")
-    if stream.codec_context is None:
+    if moving[0].codec_context is None:
         raise MediaError(f"{path.name} is coded in a way that this machine cannot decode.")
-    return cast("VideoStream", stream)
+    return cast("VideoStream", moving[0])
 
 
 def audio_stream(container: InputContainer) -> AudioStream | None:
@@ -188,11 +239,16 @@ class _Timestamps:
     def __init__(self) -> None:
         self.count = self.discarded = 0
         self.first = self._last = self._last_duration = 0
-        self._timed = False
+        self.keyframes: list[int] = []
+        self._packets = 0
+        self._times: list[int] = []
 
     def add(self, packet: Packet[Any], codec: str) -> None:
         if packet.size == 0:  # the one that flushes the decoder
             return
+        if packet.is_keyframe:
+            self.keyframes.append(self._packets)
+        self._packets += 1
         if packet.is_discard:  # outside of what an edit list shows
             self.discarded += 1
             return
@@ -201,11 +257,17 @@ class _Timestamps:
         self.count += 1
         if packet.pts is None:
             return
-        if not self._timed or packet.pts < self.first:
+        if not self._times or packet.pts < self.first:
             self.first = packet.pts
-        if not self._timed or packet.pts > self._last:
+        if not self._times or packet.pts > self._last:
             self._last, self._last_duration = packet.pts, packet.duration or 0
-        self._timed = True
+        self._times.append(packet.pts)
+
+    def starts(self, time_base: Fraction) -> tuple[float, ...]:
+        """When each picture is shown, in seconds after the first; empty unless all are timed."""
+        if len(self._times) != self.count:
+            return ()
+        return tuple(float((time - self.first) * time_base) for time in sorted(self._times))
 
     def rate(self, stream: VideoStream) -> Fraction:
         """Frames per second, on average: as the header says if the timestamps agree, else as they say."""
@@ -239,7 +301,7 @@ def _announced(container: InputContainer, stream: VideoStream, fps: Fraction, di
 
 
 def _info(stream: VideoStream, audio: AudioStream | None, first: VideoFrame, frames: int, fps: Fraction) -> VideoInfo:
-    width, height = displayed_size(first)
+    width, height = Orientation.of(first).size(*_square_size(stream, first))
     return VideoInfo(
         width=width,
         height=height,
@@ -250,4 +312,24 @@ def _info(stream: VideoStream, audio: AudioStream | None, first: VideoFrame, fra
         has_audio=audio is not None,
         sample_rate=audio.codec_context.sample_rate if audio else None,
         channels=audio.codec_context.layout.nb_channels if audio else None,
+    )
+
+
+def _square_size(stream: VideoStream, frame: VideoFrame) -> tuple[int, int]:
+    """Width and height that the stored picture has with square pixels; only ever larger."""
+    ratio = stream.sample_aspect_ratio or Fraction(1)
+    if not Fraction(1, _MOST_STRETCH) <= ratio <= _MOST_STRETCH:
+        return frame.width, frame.height
+    if ratio > 1:
+        return round(frame.width * ratio), frame.height
+    return frame.width, round(frame.height / ratio)
+
+
+def _shape_notes(stream: VideoStream, frame: VideoFrame, info: VideoInfo) -> tuple[str, ...]:
+    if _square_size(stream, frame) == (frame.width, frame.height):
+        return ()
+    ratio = stream.sample_aspect_ratio or Fraction(1)
+    return (
+        f"The pixels of {frame.width}x{frame.height} are not square ({ratio.numerator}:{ratio.denominator}); "
+        f"the frames are stretched to {info.width}x{info.height}.",
     )

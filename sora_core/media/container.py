@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 from uuid import UUID
@@ -18,28 +19,68 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 C2PA_BOX = UUID("d8fec3d6-1b0e-483c-9297-5828877ec481").bytes
+HEAD_BYTES = 1024  # enough of a file to tell what it is
 
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _FIRST_BOXES = {b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"uuid"}
+_FIRST_OF_OLD = {b"moov", b"mdat", b"wide", b"pnot"}  # QuickTime before it had brands
 _NOT_VIDEO = {b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1", b"crx ", b"M4A ", b"M4B "}
 _NOT_TAGS = {"major_brand", "minor_version", "compatible_brands"}  # of the file type box, which the muxer writes
+_ANIMATED = 0x02  # of the flags of a WebP
+_SYNC, _PACKETS = 0x47, ((0, 188), (4, 192))  # MPEG-TS: where the first packet starts, how long each is
+
+# suffix -> FFmpeg's name for reading it; what is not in here is kept, but not decoded
+_DEMUXERS = {"mp4": "mp4", "mov": "mov", "webm": "webm", "mkv": "matroska", "ts": "mpegts", "avi": "avi", "gif": "gif"}
+# those with a place for the workflow, and FFmpeg's name for writing it
+_MUXERS = {"mp4": "mp4", "mov": "mov", "webm": "webm", "mkv": "matroska"}
+_BOXED = ("mp4", "mov")
+_TICK_SECONDS = 0.0015  # Matroska counts in milliseconds
 
 
 def sniff(head: bytes) -> str | None:
-    """What starts with these bytes (12 or more): "mp4" (QuickTime too), "webm" (Matroska too), or None: no video."""
+    """The suffix of the video that starts with these bytes (``HEAD_BYTES``, or all there are); None: no video.
+
+    "mp4", "mov", "webm", "mkv", "ts", "avi", "gif" or "webp" (an animated one).
+    """
+    if head.startswith(_EBML):
+        return "mkv" if b"matroska" in head[:64] else "webm"
+    if head.startswith(b"RIFF"):
+        return _sniff_riff(head)
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return "gif"
+    return _sniff_boxes(head) or ("ts" if _is_transport_stream(head) else None)
+
+
+def _sniff_boxes(head: bytes) -> str | None:
     kind, brand = head[4:8], head[8:12]
     if kind == b"ftyp":
-        return None if brand in _NOT_VIDEO else "mp4"
-    if kind in _FIRST_BOXES and head[:4] != b"\0\0\0\0":
-        return "mp4"
-    return "webm" if head.startswith(_EBML) else None
+        return None if brand in _NOT_VIDEO else "mov" if brand == b"qt  " else "mp4"
+    if kind not in _FIRST_BOXES or head[:4] == b"\0\0\0\0":
+        return None
+    return "mov" if kind in _FIRST_OF_OLD else "mp4"
+
+
+def _sniff_riff(head: bytes) -> str | None:
+    if head[8:12] == b"AVI ":
+        return "avi"
+    is_animated = head[8:16] == b"WEBPVP8X" and len(head) > 20 and head[20] & _ANIMATED
+    return "webp" if is_animated else None
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    """Whether a sync byte begins every packet; two packets at the least."""
+    for start, length in _PACKETS:
+        signs = head[start::length]
+        if len(signs) > 1 and set(signs) == {_SYNC}:
+            return True
+    return False
 
 
 def has_content_credentials(path: Path) -> bool:
     """Whether the file carries a C2PA store, which signs its bytes. Reads box headers only."""
     with path.open("rb") as stream:
-        if sniff(stream.read(64)) != "mp4":
+        if sniff(stream.read(HEAD_BYTES)) not in _BOXED:
             return False
         for box in _boxes(stream):
             if box.kind == b"uuid" and stream.read(16) == C2PA_BOX:
@@ -54,12 +95,26 @@ def missing_bytes(path: Path) -> int:
     with path.open("rb") as stream:
         size = stream.seek(0, 2)
         stream.seek(0)
-        kind = sniff(stream.read(64))
-        if kind == "mp4":
+        head = stream.read(HEAD_BYTES)
+        kind = sniff(head)
+        if kind in _BOXED:
             return max([0, *(box.end - size for box in _boxes(stream))])
-        if kind == "webm":
+        if kind in ("webm", "mkv"):
             return max(0, _segment_end(stream) - size)
+        if kind in ("avi", "webp"):
+            return int(max(0, 8 + struct.unpack("<I", head[4:8])[0] - size))
     return 0
+
+
+def stray_bytes(path: Path) -> int:
+    """How many bytes behind the last fragment of an MP4 are no box; 0 for a file without fragments."""
+    with path.open("rb") as stream:
+        size = stream.seek(0, 2)
+        stream.seek(0)
+        if sniff(stream.read(HEAD_BYTES)) not in _BOXED:
+            return 0
+        boxes = list(_boxes(stream))
+    return size - boxes[-1].end if any(box.kind == b"moof" for box in boxes) else 0
 
 
 @contextmanager
@@ -73,24 +128,28 @@ def av_errors(what: str) -> Iterator[None]:
         raise MediaError(f"{what}: {error.strerror or error}.") from error
     except MemoryError as error:
         raise MediaError(f"{what}: out of memory.") from error
+    except (ValueError, TypeError, NotImplementedError, OverflowError) as error:  # of PyAV's own checks
+        raise MediaError(f"{what}: {error}.") from error
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[InputContainer]:
-    """Opens an MP4 or WebM, nothing else: a playlist or an image is none, whatever it is named. Raises MediaError."""
+    """Opens a video, nothing else: a playlist or a still is none, whatever it is named. Raises MediaError."""
     import av
 
     try:
         with path.open("rb") as stream:
-            head = stream.read(64)
+            head = stream.read(HEAD_BYTES)
     except OSError as error:
         raise MediaError(f"{path} cannot be read: {error.strerror or error}.") from error
     kind = sniff(head)
     if kind is None:
         raise MediaError(f"{path.name} is neither MP4 nor WebM; it starts with {head[:16]!r}.")
+    if kind not in _DEMUXERS:
+        raise MediaError(f"{path.name} is an animated WebP, which cannot be decoded here; the file is kept as it is.")
     with (
         av_errors(f"{path.name} cannot be read as a video"),
-        av.open(str(path), format=kind, metadata_errors="replace") as container,
+        av.open(str(path), format=_DEMUXERS[kind], metadata_errors="replace") as container,
     ):
         yield container
 
@@ -98,42 +157,49 @@ def open_video(path: Path) -> Iterator[InputContainer]:
 def embed_metadata(source: Path, target: Path, metadata: Mapping[str, object]) -> None:
     """Copies all streams to ``target``, without encoding, and overlays the tags as ComfyUI's SaveVideo does.
 
-    A text is written as it is, any other value as JSON. Raises MediaError, for a file that breaks off
-    too: its copy would hold less than the file. ``target`` is then gone.
+    A text is written as it is, any other value as JSON. The copy is read again and held against the source,
+    packet by packet: one that differs in any is none. Raises MediaError; ``target`` is then gone.
     """
     try:
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise MediaError(f"The metadata cannot be written as JSON: {error}.") from error
     if target.exists() and source.exists() and target.samefile(source):
         raise MediaError(f"{source.name} cannot be copied onto itself.")
     try:
-        with open_video(source) as original, _create(target, _muxer(source)) as copy:
-            if missing := missing_bytes(source):
-                raise MediaError(f"{source.name} ends {missing} bytes too early to be copied.")
-            own = {key: value for key, value in original.metadata.items() if key not in _NOT_TAGS}
-            copy.metadata.update({**own, **texts})
-            _copy_streams(original, copy)
+        _copy(source, target, texts)
+        if not _same(contents(source), contents(target)):
+            raise MediaError(f"The copy of {source.name} does not hold what the file holds.")
     except MediaError:
         target.unlink(missing_ok=True)
         raise
+
+
+def _copy(source: Path, target: Path, texts: Mapping[str, str]) -> None:
+    with source.open("rb") as stream:
+        kind = sniff(stream.read(HEAD_BYTES)) or ""
+    if kind not in _MUXERS:
+        raise MediaError(f"A file of the kind {kind or 'unknown'} has no place for it.")
+    if missing := missing_bytes(source):
+        raise MediaError(f"{source.name} ends {missing} bytes too early to be copied.")
+    with open_video(source) as original, _create(target, _MUXERS[kind]) as copy:
+        own = {key: value for key, value in original.metadata.items() if key not in _NOT_TAGS}
+        copy.metadata.update({**own, **{key: _plain(text) for key, text in texts.items()}})
+        _copy_streams(original, copy)
+
+
+def _plain(text: str) -> str:
+    """What a tag can hold: no half characters, and nothing behind an end."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
 @contextmanager
 def _create(path: Path, muxer: str) -> Iterator[OutputContainer]:
     import av
 
-    options = {"movflags": "use_metadata_tags+faststart"} if muxer in ("mp4", "mov") else {}
+    options = {"movflags": "use_metadata_tags+faststart"} if muxer in _BOXED else {}
     with av_errors(f"{path.name} cannot be written"), av.open(str(path), "w", format=muxer, options=options) as copy:
         yield copy
-
-
-def _muxer(source: Path) -> str:
-    with source.open("rb") as stream:
-        head = stream.read(64)
-    if sniff(head) == "mp4":
-        return "mov" if head[4:12] == b"ftypqt  " or head[4:8] != b"ftyp" else "mp4"
-    return "webm" if b"webm" in head else "matroska"
 
 
 def _copy_streams(original: InputContainer, copy: OutputContainer) -> None:
@@ -144,9 +210,52 @@ def _copy_streams(original: InputContainer, copy: OutputContainer) -> None:
             twin.metadata.update(stream.metadata)
             twins[stream.index] = twin
     for packet in original.demux([stream for stream in original.streams if stream.index in twins]):
-        if packet.dts is not None:
+        if packet.size:  # the last of each stream is empty and only ends it
             packet.stream = twins[packet.stream.index]
             copy.mux(packet)
+
+
+@dataclass(frozen=True)
+class StreamContent:
+    """One stream without its container. ``sha256`` is of all packets, lengths included; ``times`` are theirs in the
+    order of display, in seconds since the first of the file."""
+
+    codec: str
+    packets: int
+    sha256: str
+    times: tuple[float, ...] = field(repr=False)
+
+
+def contents(path: Path) -> list[StreamContent]:
+    """Every stream of the file, packet by packet. Raises MediaError."""
+    with open_video(path) as container:
+        digests = {stream.index: hashlib.sha256() for stream in container.streams}
+        times: dict[int, list[float]] = {index: [] for index in digests}
+        for packet in container.demux():
+            if packet.size:
+                digests[packet.stream.index].update(packet.size.to_bytes(8, "big"))
+                digests[packet.stream.index].update(packet)
+                seconds = 0.0 if packet.pts is None else float(packet.pts * (packet.time_base or 0))
+                times[packet.stream.index].append(seconds)
+        first = min((min(each) for each in times.values() if each), default=0.0)
+        return [
+            StreamContent(
+                stream.codec_context.name if stream.codec_context else stream.type,
+                len(times[stream.index]),
+                digests[stream.index].hexdigest(),
+                tuple(sorted(each - first for each in times[stream.index])),
+            )
+            for stream in container.streams
+        ]
+
+
+def _same(ones: list[StreamContent], others: list[StreamContent]) -> bool:
+    """Whether the streams are the same, to the byte and to the tick of a coarser clock."""
+    facts = [[(each.codec, each.packets, each.sha256) for each in streams] for streams in (ones, others)]
+    if facts[0] != facts[1]:
+        return False
+    pairs = (pair for one, other in zip(ones, others, strict=True) for pair in zip(one.times, other.times, strict=True))
+    return all(abs(one - other) <= _TICK_SECONDS for one, other in pairs)
 
 
 @dataclass(frozen=True)
@@ -167,7 +276,7 @@ def _boxes(stream: BinaryIO) -> Iterator[_Box]:
             length = struct.unpack(">Q", wide)[0] if len(wide) == 8 else 0
         elif length == 0:  # the last box: up to the end of the file
             length = size - start
-        if length < 8:
+        if length < 8 or kind == b"\0\0\0\0":
             return
         yield _Box(kind, start + length)
         start += length

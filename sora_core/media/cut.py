@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..errors import InvalidRequest, MediaError
 from ..models import Upload
-from .clip import Reader, VideoInfo, audio_stream, quarter_turn, video_stream
+from .clip import Reader, VideoInfo, audio_stream, video_stream
 from .container import av_errors, open_video
 from .video import probe
 
@@ -109,7 +109,7 @@ class _Encoder:
         import av
         import numpy
 
-        turns = quarter_turn(frame)
+        turns = 0
         if turns:
             upright = frame.to_ndarray(format="rgb24")
             turned: Any = numpy.ascontiguousarray(numpy.rot90(upright, turns // 90))

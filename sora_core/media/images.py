@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest
 from ..models import Upload
+from .picture import as_rgb
+from .png import encode_png
 
 if TYPE_CHECKING:
+    import numpy as np
     from PIL.Image import Image as Picture
+
+    Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 FITS = ("crop", "letterbox", "stretch")
 LEAST_SIDE = 16  # pixels
 MOST_SIDE = 16_384  # pixels
 MOST_ASPECT = 10  # the longer side over the shorter one
 _AS_IS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
+_CHUNK_BYTES = 2**18  # of floats at a time, which stay in a core's own cache
 _JPEG_QUALITIES = (95, 88, 80, 70, 55)
 
 
@@ -52,8 +60,9 @@ def upload_from_file(path: Path) -> Upload:
             image.load()
             if image.format in _AS_IS:
                 return Upload(data, _AS_IS[image.format], f"reference.{image.format.lower()}")
-            png = _encoded(image.convert("RGB"), "PNG", compress_level=1)
-            return Upload(png, "image/png", "reference.png", hashlib.sha256(data).hexdigest())
+            return Upload(
+                encode_png(_bytes_of(as_rgb(image))), "image/png", "reference.png", hashlib.sha256(data).hexdigest()
+            )
     except UnidentifiedImageError as error:
         raise InvalidRequest(f"{path} is not an image that can be read.") from error
     except (Image.DecompressionBombError, Warning, SyntaxError, ValueError) as error:
@@ -74,17 +83,19 @@ def within_limit(upload: Upload, bytes_limit: int) -> tuple[Upload, str]:
     with Image.open(io.BytesIO(upload.data)) as image:
         # a photo that is stored on its side says so in a note, which is lost
         upright = ImageOps.exif_transpose(image) or image
-        smaller, note = _within(upright.convert("RGB"), bytes_limit)
+        smaller, note = _within(as_rgb(upright), bytes_limit)
     return replace(smaller, made_from=upload.identity), note
 
 
 def references_from_tensor(images: Any, needs: ImageNeeds, fit: str) -> list[Reference]:
     """Fits and encodes a batch: float tensor [B,H,W,C], 0..1, with 1, 3 or 4 channels (alpha goes on black).
 
-    Equal pixels, size and fit give uploads of equal identity. Raises InvalidRequest for what no server could use.
+    Bytes (uint8) go from 0 to 255. Equal pixels, size and fit give uploads of equal identity. Raises
+    InvalidRequest for what no server could use.
     """
     batch = _checked(images, fit)
-    return [_reference(_picture(image), needs, fit) for image in batch]
+    with ThreadPoolExecutor(min(len(batch), os.cpu_count() or 1), thread_name_prefix="sora-images") as pool:
+        return list(pool.map(lambda image: _reference(_pixels(image), needs, fit), batch))
 
 
 def fit_picture(picture: Picture, width: int, height: int, fit: str) -> Picture:
@@ -118,6 +129,9 @@ def _checked(images: Any, fit: str) -> Any:
             f"The image has the shape {list(images.shape)}; an IMAGE is [batch, height, width, channels] "
             "with at least one picture and 1, 3 or 4 channels."
         )
+    kind = str(images.dtype).removeprefix("torch.")
+    if not images.is_floating_point() and kind != "uint8":
+        raise InvalidRequest(f"The image is made of {kind}; an IMAGE has floats from 0 to 1 (or bytes, uint8).")
     height, width = int(batch.shape[1]), int(batch.shape[2])
     longer, shorter = max(width, height), min(width, height)
     what = f"The image has {width}x{height} pixels"
@@ -132,41 +146,59 @@ def _checked(images: Any, fit: str) -> Any:
     return batch
 
 
-def _picture(image: Any) -> Picture:
-    """One [H,W,C] tensor as RGB; not-a-number is black."""
+def _pixels(image: Any) -> Bytes:
+    """One [H,W,C] tensor as RGB bytes [H,W,3]; not-a-number is black."""
+    import numpy as np
+
+    values = image.detach().cpu().contiguous()
+    floats = (values.float() if values.is_floating_point() else values.float() / 255).numpy()
+    height, width, channels = floats.shape
+    pixels = np.empty((height, width, 3), np.uint8)
+    step = max(1, _CHUNK_BYTES // (width * channels * 4))
+    for top in range(0, height, step):
+        part = np.fmin(np.fmax(floats[top : top + step], 0), 1)  # unlike clip they drop not-a-number
+        if channels == 4:
+            part = part[..., :3] * part[..., 3:]
+        part *= 255
+        np.copyto(pixels[top : top + step], np.rint(part, out=part), casting="unsafe")
+    return pixels
+
+
+def _reference(pixels: Bytes, needs: ImageNeeds, fit: str) -> Reference:
     from PIL import Image
 
-    pixels = image.detach().cpu().float().nan_to_num(nan=0.0, posinf=1.0, neginf=0.0).clamp(0, 1)
-    if pixels.shape[-1] == 4:
-        pixels = pixels[..., :3] * pixels[..., 3:]
-    elif pixels.shape[-1] == 1:
-        pixels = pixels.expand(-1, -1, 3)
-    return Image.fromarray((pixels * 255).round().byte().contiguous().numpy(), "RGB")
-
-
-def _reference(picture: Picture, needs: ImageNeeds, fit: str) -> Reference:
+    picture = Image.fromarray(pixels)
     fitted = fit_picture(picture, needs.width, needs.height, fit)
     upload, encoding = _within(fitted, needs.bytes_limit)
     size = f"{picture.width}x{picture.height}"
     if fitted is not picture:
         size += f" → {needs.width}x{needs.height} ({fit})"
-    return Reference(replace(upload, made_from=_identity(picture, needs, fit)), fitted, f"reference {size}, {encoding}")
+    identity = _identity(pixels, picture.size, needs, fit)
+    return Reference(replace(upload, made_from=identity), fitted, f"reference {size}, {encoding}")
 
 
-def _identity(picture: Picture, needs: ImageNeeds, fit: str) -> str:
+def _identity(pixels: Bytes, size: tuple[int, int], needs: ImageNeeds, fit: str) -> str:
     """Of the pixels before they are fitted and encoded: another Pillow or zlib makes other bytes of them."""
     wanted = (needs.width, needs.height)
-    how = f"RGB {picture.size}" if picture.size == wanted else f"RGB {picture.size} {fit} {wanted}"
-    return hashlib.sha256(how.encode() + b"\n" + picture.tobytes()).hexdigest()
+    how = f"RGB {size}" if size == wanted else f"RGB {size} {fit} {wanted}"
+    digest = hashlib.sha256(how.encode() + b"\n")
+    digest.update(pixels.data)
+    return digest.hexdigest()
+
+
+def _bytes_of(picture: Picture) -> Bytes:
+    import numpy as np
+
+    return np.asarray(picture)
 
 
 def _within(picture: Picture, bytes_limit: int) -> tuple[Upload, str]:
     """PNG, quickly; JPEG of falling quality where that is too large."""
-    data = _encoded(picture, "PNG", compress_level=1)
+    data = encode_png(_bytes_of(picture))
     if len(data) <= bytes_limit:
         return Upload(data, "image/png", "reference.png"), f"PNG {_mebibytes(data)}"
     for quality in _JPEG_QUALITIES:
-        data = _encoded(picture, "JPEG", quality=quality)
+        data = _jpeg(picture, quality)
         if len(data) <= bytes_limit:
             note = (
                 f"JPEG quality {quality} {_mebibytes(data)}, as PNG is over the limit of {bytes_limit / 2**20:.1f} MiB"
@@ -178,9 +210,9 @@ def _within(picture: Picture, bytes_limit: int) -> tuple[Upload, str]:
     )
 
 
-def _encoded(picture: Picture, form: str, **options: int) -> bytes:
+def _jpeg(picture: Picture, quality: int) -> bytes:
     buffer = io.BytesIO()
-    picture.save(buffer, form, **options)
+    picture.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
 
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .container import embed_metadata, has_content_credentials, sniff
+from ..errors import MediaError
+from ..transport.redact import redact
+from .container import HEAD_BYTES, embed_metadata, has_content_credentials, sniff
 from .picture import embed_text, has_picture_credentials, picture_size, sniff_picture
 
 
@@ -22,26 +24,70 @@ class Shape:
 
 @dataclass(frozen=True)
 class Kind:
-    """``sniff`` names the suffix of a file by its first bytes, None for another kind; ``probe`` and ``embed`` raise
-    MediaError; ``is_signed`` tells a file whose bytes must stay as they are (C2PA)."""
+    """``sniff`` names the suffix of a file by its first bytes, None for another kind; ``probe``, ``check`` and
+    ``embed`` raise MediaError, ``check`` for a file that is not sound; ``is_signed`` tells a file whose bytes must
+    stay as they are (C2PA)."""
 
     word: str
     sniff: Callable[[bytes], str | None]
     probe: Callable[[Path], Shape]
+    check: Callable[[Path], object]
     is_signed: Callable[[Path], bool]
     embed: Callable[[Path, Path, Mapping[str, object]], None]
+
+
+def described(head: bytes) -> str:
+    """What came in the place of a file, in a few words and without secrets."""
+    text = " ".join(head[:200].decode("utf-8", errors="replace").split())
+    printable = "".join(char for char in text if char.isprintable())
+    return redact(printable[:120]) or f"{len(head)} bytes"
 
 
 def _probe_video(path: Path) -> Shape:
     from .video import probe
 
+    if _is_animation(path):
+        return _probe_animation(path)
+
     info = probe(path)
     return Shape(info.width, info.height, info.fps, info.seconds)
+
+
+def _check_video(path: Path) -> None:
+    from .soundness import find_fault
+
+    if _is_animation(path):
+        _probe_animation(path)
+    elif fault := find_fault(path):
+        raise MediaError(fault)
+
+
+def _is_animation(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return sniff(stream.read(HEAD_BYTES)) == "webp"
+
+
+def _probe_animation(path: Path) -> Shape:
+    """PyAV reads no animated WebP; Pillow does, frame by frame."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("WEBP",)) as picture:
+            width, height = picture.size
+            lengths = []
+            for number in range(getattr(picture, "n_frames", 1)):
+                picture.seek(number)
+                picture.load()
+                lengths.append(float(picture.info.get("duration", 0)) / 1000)
+    except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:
+        raise MediaError(f"{path.name} is no whole animated WebP: {error}.") from error
+    seconds = sum(lengths)
+    return Shape(width, height, round(len(lengths) / seconds, 3) if seconds else 0.0, seconds)
 
 
 def _probe_picture(path: Path) -> Shape:
     return Shape(*picture_size(path))
 
 
-VIDEO = Kind("video", sniff, _probe_video, has_content_credentials, embed_metadata)
-PICTURE = Kind("picture", sniff_picture, _probe_picture, has_picture_credentials, embed_text)
+VIDEO = Kind("video", sniff, _probe_video, _check_video, has_content_credentials, embed_metadata)
+PICTURE = Kind("picture", sniff_picture, _probe_picture, _probe_picture, has_picture_credentials, embed_text)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 FALLBACK_BYTES = 4 * 2**30
+BUDGET_SHARE = 0.7  # of what is available, for what is decoded; unless the caller names a budget
 
 _PROC = Path("/proc")
 _CGROUPS = Path("/sys/fs/cgroup")

@@ -10,12 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MediaError
+from .memory import BUDGET_SHARE, available_bytes
+from .png import SIGNATURE as _PNG
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image as Picture
 
-_PNG = b"\x89PNG\r\n\x1a\n"
 _FORMATS = ("PNG", "JPEG", "WEBP")
+_DEEP_MODES = ("I", "F")  # one channel of 16 or 32 bits
 MAX_PIXELS = 200_000_000
 
 
@@ -42,16 +45,49 @@ def picture_size(path: Path) -> tuple[int, int]:
         raise MediaError(f"{path.name} is no whole PNG, JPEG or WebP picture: {error}.") from error
 
 
-def picture_tensor(path: Path) -> torch.Tensor:
-    """The picture as ComfyUI's IMAGE: [1,H,W,3], float32, 0..1, upright. Raises MediaError."""
+def picture_tensor(path: Path, *, byte_budget: int | None = None) -> torch.Tensor:
+    """The picture as ComfyUI's IMAGE: [1,H,W,3], float32, 0..1, upright, of 16 bits where it has them.
+
+    Raises MediaError, too for one that is larger than the budget (default: 70 % of the available memory).
+    """
     import numpy
     import torch
     from PIL import Image, ImageOps
 
-    picture_size(path)
+    width, height = picture_size(path)
+    budget = int(available_bytes() * BUDGET_SHARE) if byte_budget is None else byte_budget
+    need = width * height * 3 * (4 + 1)  # the floats, and the bytes they are made of
+    if need > budget:
+        raise MediaError(
+            f"{path.name} has {width}x{height} pixels and needs {need / 2**20:.1f} MiB of memory, "
+            f"{budget / 2**20:.1f} MiB may be used. The file itself is safe in {path}."
+        )
     with Image.open(path, formats=_FORMATS) as picture:
-        upright = ImageOps.exif_transpose(picture).convert("RGB")
-    return torch.from_numpy(numpy.asarray(upright, dtype=numpy.float32) / 255.0)[None]
+        upright = ImageOps.exif_transpose(picture) or picture
+        if upright.mode.startswith(_DEEP_MODES):
+            deep = numpy.asarray(upright).astype(numpy.float32) / _deep_white(upright)
+            return torch.from_numpy(numpy.repeat(deep[..., None], 3, axis=-1))[None]
+        values = numpy.asarray(upright.convert("RGB"))
+    return torch.from_numpy(numpy.multiply(values, numpy.float32(1 / 255), dtype=numpy.float32))[None]
+
+
+def as_rgb(picture: Picture) -> Picture:
+    """The picture in 8-bit RGB; Pillow itself makes white of all that is deeper. Raises ValueError for floats."""
+    import numpy
+    from PIL import Image
+
+    if not picture.mode.startswith(_DEEP_MODES):
+        return picture.convert("RGB")
+    white = _deep_white(picture)
+    grey = numpy.rint(numpy.asarray(picture).astype(numpy.float32) * (255 / white)).clip(0, 255)
+    return Image.fromarray(grey.astype(numpy.uint8)).convert("RGB")
+
+
+def _deep_white(picture: Picture) -> int:
+    """The value that is white. Raises ValueError where the picture does not tell: of floats and of 32 bits."""
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format == "PNG"):
+        return 2**16 - 1
+    raise ValueError(f"it has values of 32 bits (mode {picture.mode}), of which none is known to be white")
 
 
 def has_picture_credentials(path: Path) -> bool:

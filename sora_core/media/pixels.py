@@ -10,11 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from fractions import Fraction
 from itertools import pairwise
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from .clip import quarter_turn
+from .clip import Orientation
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -24,19 +24,16 @@ if TYPE_CHECKING:
 
 _WORKERS = min(4, max(2, os.cpu_count() or 2))
 _PATIENCE_SECONDS = 0.2
-_CHUNK_BYTES = 2**17  # of RGB: with its floats it stays in a core's own cache
-_TURNS = {
-    90: (("transpose", "cclock"),),
-    180: (("hflip", None), ("vflip", None)),
-    270: (("transpose", "clock"),),
-}
+_FULL_RANGE = 2  # AVCOL_RANGE_JPEG
+_RED_GREEN_BLUE = (2, 0, 1)  # planes of GBR
 
 
 class Painter:
-    """Fills ``target`` [N,H,W,3] float32 with 0..1; a frame of another size is scaled to it.
+    """Fills ``target`` [N,H,W,3] float32 with 0..1, upright; a frame of another size is scaled to it.
 
-    A context manager: at its end all frames are in place. Colour is that of ffmpeg's own rgb24:
-    matrix and range as tagged, BT.601 where there is no tag. ``check`` is called while it waits.
+    A context manager: at its end all frames are in place. Colours are those of the formula: matrix and range
+    as tagged, BT.601 where there is no tag, chroma between its samples linear and sited at the left, all bits
+    kept. ``check`` is called while it waits.
     """
 
     def __init__(self, target: Floats, check: Callable[[], None]) -> None:
@@ -72,40 +69,59 @@ class Painter:
                 return oldest.result()
 
     def _paint(self, index: int, frame: VideoFrame) -> None:
-        graph = self._graph(frame)
+        place = Orientation.of(frame).stored(self._target[index])
+        planar = _Planar.of(frame)
+        graph = self._graph(frame, planar, *place.shape[:2])
         graph.push(frame)
-        plane = cast("VideoFrame", graph.pull()).planes[0]
-        height, width = self._target.shape[1:3]
-        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(height, plane.line_size)[:, : width * 3]
-        place = self._target[index].reshape(height, width * 3)
-        step = max(1, _CHUNK_BYTES // (width * 3))
-        for top in range(0, height, step):
-            part = place[top : top + step]
-            np.copyto(part, rows[top : top + step])
-            part /= 255
+        rgb = cast("VideoFrame", graph.pull())
+        for channel, number in enumerate(_RED_GREEN_BLUE):
+            plane = rgb.planes[number]
+            values = np.frombuffer(memoryview(plane), planar.dtype).reshape(rgb.height, -1)[:, : rgb.width]
+            np.multiply(values, np.float32(1 / planar.white), out=place[..., channel], dtype=np.float32)
+        if planar.can_be_whiter:
+            np.minimum(place, 1, out=place)
 
-    def _graph(self, frame: VideoFrame) -> Graph:
+    def _graph(self, frame: VideoFrame, planar: _Planar, height: int, width: int) -> Graph:
         """This thread's filter for frames like this one."""
-        turn = quarter_turn(frame)
-        key = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range, turn)
+        key = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range, height, width)
         if getattr(self._local, "key", None) != key:
-            self._local.graph = _rgb_graph(frame, turn, *self._target.shape[1:3])
+            self._local.graph = _planar_graph(frame, planar.format, height, width)
             self._local.key = key
         graph: Graph = self._local.graph
         return graph
 
 
-def _rgb_graph(frame: VideoFrame, turn: int, height: int, width: int) -> Graph:
-    """The chain of filters that ffmpeg itself would use.
+class _Planar(NamedTuple):
+    """The planar RGB that a frame becomes on its way, and the value that is white there."""
 
-    VideoFrame.reformat would be shorter, but its colours depend on the version of PyAV and, above
-    8 bits, differ from ffmpeg's.
-    """
+    format: str
+    dtype: str
+    white: float
+    can_be_whiter: bool = False
+
+    @staticmethod
+    def of(frame: VideoFrame) -> _Planar:
+        """RGB keeps its values; YUV becomes floats, of which swscale takes white to be the source's, shifted
+        to 16 bits and divided by 65535. A planar 8-bit target would round, a packed one truncates."""
+        bits = max(component.bits for component in frame.format.components)
+        if frame.format.is_rgb or frame.format.has_palette:
+            if bits <= 8:
+                return _Planar("gbrp", "<u1", 255)
+            return _Planar("gbrpf32le", "<f4", 1) if bits > 16 else _Planar(f"gbrp{bits}le", "<u2", 2**bits - 1)
+        full = frame.color_range == _FULL_RANGE or frame.format.name.startswith(("gray", "ya", "yuvj"))
+        white = (2**bits - 1) << (16 - bits) if full else 255 << 8
+        return _Planar("gbrpf32le", "<f4", white / 65535, can_be_whiter=True)
+
+
+def _planar_graph(frame: VideoFrame, planar: str, height: int, width: int) -> Graph:
+    """A filter to planar RGB. VideoFrame.reformat would be shorter, but cannot be told where chroma is sited."""
     import av
 
     graph = av.filter.Graph()
     if hasattr(graph, "threads"):
         graph.threads = 1  # there are threads enough
+    # for chroma linear, as zimg does it; a picture that is scaled stays sharper with bicubic
+    way = "bilinear" if (frame.width, frame.height) == (width, height) else "bicubic"
     chain = [
         graph.add_buffer(
             width=frame.width,
@@ -113,9 +129,8 @@ def _rgb_graph(frame: VideoFrame, turn: int, height: int, width: int) -> Graph:
             format=frame.format,
             time_base=frame.time_base or Fraction(1, av.time_base),
         ),
-        *(graph.add(name, argument) for name, argument in _TURNS.get(turn, ())),
-        graph.add("scale", f"{width}:{height}:flags=bicubic"),
-        graph.add("format", "rgb24"),
+        graph.add("scale", f"{width}:{height}:flags={way}+accurate_rnd:in_h_chr_pos=0"),
+        graph.add("format", planar),
         graph.add("buffersink"),
     ]
     for here, there in pairwise(chain):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 SILENT_RATE = 44100
-_SILENT_CHANNELS = 2
-_JUMP_SECONDS = 0.1  # smaller steps between frames are the rounding of their timestamps
+SILENT_CHANNELS = 2
+_JUMP_SECONDS = 0.005  # smaller steps between frames are the rounding of their timestamps
 
 
 class Soundtrack:
@@ -32,7 +32,7 @@ class Soundtrack:
         self._resamplers: dict[tuple[str, str, int], AudioResampler] = {}
         self._layout: AudioLayout | None = None
         self.sample_rate = SILENT_RATE
-        self.waveform: Floats = np.zeros((_SILENT_CHANNELS, self._samples()), np.float32)
+        self.waveform: Floats = np.zeros((SILENT_CHANNELS, self._samples()), np.float32)
 
     def _samples(self) -> int:
         return round(self._seconds * self.sample_rate)
@@ -62,7 +62,7 @@ class Soundtrack:
         if frame.pts is None or frame.time_base is None:
             return cursor or 0
         told = math.floor((frame.pts * frame.time_base - self._origin) * self.sample_rate + Fraction(1, 2))
-        if cursor is None or told - cursor > _JUMP_SECONDS * self.sample_rate:
+        if cursor is None or abs(told - cursor) > _JUMP_SECONDS * self.sample_rate:
             return told
         return cursor
 

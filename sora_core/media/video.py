@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from ..errors import Interrupted, InvalidRequest, MediaError
 from .clip import Clip, Reader, VideoInfo, audio_stream, count_frames, scan, video_stream
 from .container import open_video
-from .memory import available_bytes
+from .memory import BUDGET_SHARE, available_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -22,17 +24,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Decoded", "VideoInfo", "decode", "decode_audio", "probe"]
 
-BUDGET_SHARE = 0.7  # of the available memory, unless the caller names a budget
+MOST_RATE = 1000  # frames a second
+_EARLY_SECONDS = 0.0015  # by which a timestamp in milliseconds may come late
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """``frames`` [N,H,W,3] float32 0..1 at ``fps``; ``waveform`` [1,C,T] float32, as long as the frames."""
+    """``frames`` [N,H,W,3] float32 0..1 at ``fps``; ``waveform`` [1,C,T] float32, as long as the frames.
+
+    ``notes`` say what the user should know of them: damage, a rate that varies, pixels that are not square.
+    """
 
     frames: torch.Tensor
     waveform: torch.Tensor
     sample_rate: int
     fps: float
+    notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return (
@@ -54,43 +61,58 @@ def decode(
     *,
     max_frames: int = 0,
     frame_step: int = 1,
+    force_rate: float = 0.0,
     byte_budget: int | None = None,
     interrupted: Callable[[], bool] = lambda: False,
 ) -> Decoded:
     """Decodes every ``frame_step``-th frame, at most ``max_frames`` (0: all), and the sound that goes with them.
 
-    The frames are written into one tensor, allocated once; its size is held against ``byte_budget``
-    (default: 70 % of the available memory) before. Without sound in the file the waveform is silence,
-    stereo at 44100 Hz. ``fps`` is that of the frames handed out.
+    With a ``force_rate`` (frames a second; 0: as they are) frames are repeated and left out first, so that
+    each is what the clip shows at its time. The frames are written into one tensor, allocated once; its size
+    and that of the sound are held against ``byte_budget`` (default: 70 % of the available memory) before.
+    Without sound in the file the waveform is silence, stereo at 44100 Hz. ``fps`` is that of the frames
+    handed out.
 
     Raises MediaError for a file that is damaged or too big, Interrupted soon after ``interrupted``
-    says so, InvalidRequest for a bad count.
+    says so, InvalidRequest for a bad count or rate.
     """
     if max_frames < 0 or frame_step < 1:
         raise InvalidRequest(f"max_frames={max_frames} must be 0 or more, frame_step={frame_step} 1 or more.")
+    if not 0 <= force_rate <= MOST_RATE:
+        raise InvalidRequest(f"force_rate={force_rate} must be from 0 (as the frames are) to {MOST_RATE}.")
 
     def check() -> None:
         if interrupted():
             raise Interrupted(f"Reading {path.name} was interrupted; the file is kept.")
 
     clip = scan(path, check)
-    choice = _Choice(max_frames, frame_step)
-    if clip.broken(clip.frames) and choice.count(clip.frames) != max_frames:
+    choice = _Choice(max_frames, frame_step, Fraction(force_rate).limit_denominator(100_000))
+    if clip.broken(clip.frames) and len(choice.sources(clip)) != max_frames:
         raise clip.error(clip.frames)
     try:
         return _decode(clip, choice, byte_budget, check)
     except _MoreFramesThanPackets:
-        return _decode(replace(clip, frames=count_frames(path, check)), choice, byte_budget, check)
+        counted = replace(clip, frames=count_frames(path, check), starts=())
+        return _decode(counted, choice, byte_budget, check)
 
 
-def decode_audio(path: Path) -> tuple[torch.Tensor, int]:
-    """The waveform [1,C,T] float32, as long as the clip and aligned to its pictures, and the sample rate in Hz."""
+def decode_audio(path: Path, *, byte_budget: int | None = None) -> tuple[torch.Tensor, int]:
+    """The waveform [1,C,T] float32, as long as the clip and aligned to its pictures, and the sample rate in Hz.
+
+    Raises MediaError for a file that is damaged or whose sound is larger than the budget.
+    """
     import torch
 
     from .sound import Soundtrack
 
     clip = scan(path, _never)
-    sound = Soundtrack(clip.frames / clip.fps, clip.origin)
+    seconds = clip.frames / clip.fps
+    need, budget = _sound_bytes(clip, seconds), _budget(byte_budget)
+    if need > budget:
+        raise MediaError(
+            f"{float(seconds):.0f} s of sound need {_amount(need)} of memory, {_amount(budget)} may be used."
+        )
+    sound = Soundtrack(seconds, clip.origin)
     with open_video(path) as container:
         for frame in Reader(container, [audio_stream(container)], _never).frames():
             sound.add(cast("AudioFrame", frame))
@@ -101,15 +123,41 @@ def decode_audio(path: Path) -> tuple[torch.Tensor, int]:
 
 @dataclass(frozen=True)
 class _Choice:
-    """Which frames are handed out: every ``step``-th, ``most`` of them (0: all)."""
+    """Which frames are handed out: every ``step``-th, ``most`` of them (0: all), at a steady ``rate`` (0: as they
+    come)."""
 
     most: int
     step: int
+    rate: Fraction
 
-    def count(self, frames: int) -> int:
-        """How many of that many frames are handed out."""
-        chosen = math.ceil(frames / self.step)
-        return min(chosen, self.most) if self.most else chosen
+    def sources(self, clip: Clip) -> Sequence[int]:
+        """For each frame that is handed out, the number of the clip's frame that it shows; never falling."""
+        if not self.rate:
+            return range(0, clip.frames, self.step)[: self.most or None]
+        total = max(1, round(clip.frames / clip.fps * self.rate))
+        starts = clip.starts or [float(index / clip.fps) for index in range(clip.frames)]
+        times = (float(index / self.rate) for index in range(0, total, self.step)[: self.most or None])
+        return [max(0, bisect_right(starts, time + _EARLY_SECONDS) - 1) for time in times]
+
+    def fps(self, clip: Clip) -> Fraction:
+        return (self.rate or clip.fps) / self.step
+
+    def note(self, clip: Clip) -> str:
+        """What was done about the clip's rate; empty where there is nothing to say."""
+        if self.rate:
+            used = set(replace(self, most=0, step=1).sources(clip))
+            total = max(1, round(clip.frames / clip.fps * self.rate))
+            return (
+                f"force_rate={float(self.rate):g}: {clip.frames} pictures of {float(clip.fps):.4g} fps make {total} "
+                f"frames; {total - len(used)} are repeated, {clip.frames - len(used)} left out."
+            )
+        if not clip.is_variable:
+            return ""
+        shortest, longest = min(clip.lengths()) * 1000, max(clip.lengths()) * 1000
+        return (
+            f"The frame rate varies: pictures are shown for {shortest:.0f} to {longest:.0f} ms. All of them are handed "
+            f"out, {float(clip.fps):.4g} a second on average; force_rate makes it steady."
+        )
 
 
 class _MoreFramesThanPackets(Exception):
@@ -127,32 +175,40 @@ def _decode(clip: Clip, choice: _Choice, byte_budget: int | None, check: Callabl
     from .pixels import Painter
     from .sound import Soundtrack
 
-    _refuse_if_too_big(clip, choice, byte_budget)
-    count = choice.count(clip.frames)
-    sound = Soundtrack(count * choice.step / clip.fps, clip.origin)
+    sources, fps = choice.sources(clip), choice.fps(clip)
+    _refuse_if_too_big(clip, sources, fps, _budget(byte_budget))
+    sound = Soundtrack(len(sources) / fps, clip.origin)
     with open_video(clip.path) as container:
         # not torch.empty: numpy asks Linux for huge pages, and the first touch of the memory is half of the work
-        target = np.empty((count, clip.info.height, clip.info.width, 3), np.float32)
+        target = np.empty((len(sources), clip.info.height, clip.info.width, 3), np.float32)
         with Painter(target, check) as painter:
             reader = Reader(container, [video_stream(container, clip.path), audio_stream(container)], check)
-            painted, seen = _fill(reader, painter, sound, choice, count)
-    if painted < count and reader.errors:
-        found = replace(clip, damaged=True, announced=clip.announced or clip.frames)
+            stop = len(sources) == choice.most
+            painted, seen = _fill(reader, painter, sound, sources, clip.frames, stop=stop)
+    if painted < len(sources):
+        found = replace(clip, damaged=clip.damaged or reader.errors > 0)
         if found.broken(seen):
             raise found.error(seen)
     if not painted:
         raise MediaError(f"No frame of {clip.path.name} can be decoded.")
-    samples = round(painted * choice.step / clip.fps * sound.sample_rate)
+    samples = round(painted / fps * sound.sample_rate)
     return Decoded(
         frames=torch.from_numpy(target[:painted]),
         waveform=torch.from_numpy(sound.waveform[:, :samples])[None],
         sample_rate=sound.sample_rate,
-        fps=float(clip.fps / choice.step),
+        fps=float(fps),
+        notes=tuple(filter(None, (*clip.notes, choice.note(clip), _damage_note(clip, reader, None if stop else seen)))),
     )
 
 
-def _fill(reader: Reader, painter: Painter, sound: Soundtrack, choice: _Choice, count: int) -> tuple[int, int]:
-    """Hands every frame to its place; returns how many pictures were painted and how many were seen."""
+def _fill(
+    reader: Reader, painter: Painter, sound: Soundtrack, sources: Sequence[int], frames: int, *, stop: bool
+) -> tuple[int, int]:
+    """Hands every frame to its places; returns how many places were painted and how many pictures seen.
+
+    With ``stop`` the pictures after the last place are not even decoded; without it, one beyond the ``frames``
+    that were counted raises _MoreFramesThanPackets.
+    """
     import av
 
     painted = seen = 0
@@ -162,45 +218,81 @@ def _fill(reader: Reader, painter: Painter, sound: Soundtrack, choice: _Choice, 
             if sound.full:
                 reader.drop("audio")
             continue
-        chosen = seen % choice.step == 0
-        seen += 1
-        if not chosen or painted == choice.most > 0:
+        if stop and painted == len(sources):  # the rest of the packet that held the last
             continue
-        if painted == count:
+        if seen == frames:
             raise _MoreFramesThanPackets
-        painter.paint(painted, frame)
-        painted += 1
-        if painted == choice.most:
+        while painted < len(sources) and sources[painted] == seen:
+            painter.paint(painted, frame)
+            painted += 1
+        seen += 1
+        if stop and painted == len(sources):
             reader.drop("video")
     return painted, seen
 
 
-def _refuse_if_too_big(clip: Clip, choice: _Choice, byte_budget: int | None) -> None:
+def _damage_note(clip: Clip, reader: Reader, seen: int | None) -> str:
+    """What damage there is; ``seen`` pictures came out of the whole file, None when it was not read to its end."""
+    expected = max(clip.frames, (clip.announced or 0) if clip.damaged else 0)
+    missing = expected - seen if seen is not None and (clip.damaged or reader.errors) else 0
+    said = [
+        f"{count} {what if count == 1 else what + 's'} {fate}"
+        for count, what, fate in (
+            (missing, "frame", "missing"),
+            (reader.corrupt, "frame", "patched up by the decoder"),
+            (0 if missing else reader.errors, "piece", "left out"),
+        )
+        if count > 0
+    ]
+    return f"The file is damaged: {', '.join(said)}." if said else ""
+
+
+def _budget(byte_budget: int | None) -> int:
+    return int(available_bytes() * BUDGET_SHARE) if byte_budget is None else byte_budget
+
+
+def _sound_bytes(clip: Clip, seconds: Fraction) -> int:
+    from .sound import SILENT_CHANNELS, SILENT_RATE
+
+    rate, channels = clip.info.sample_rate or SILENT_RATE, clip.info.channels or SILENT_CHANNELS
+    return math.ceil(seconds * rate) * channels * 4
+
+
+def _refuse_if_too_big(clip: Clip, sources: Sequence[int], fps: Fraction, budget: int) -> None:
     """Raises MediaError, which says what would fit, before anything is allocated."""
-    budget = int(available_bytes() * BUDGET_SHARE) if byte_budget is None else byte_budget
+    count = len(sources)
     frame_bytes = clip.info.width * clip.info.height * 3 * 4
-    count = choice.count(clip.frames)
-    if count * frame_bytes <= budget:
+    need = count * frame_bytes + _sound_bytes(clip, count / fps)
+    if need <= budget:
         return
-    fitting = budget // frame_bytes
     problem = (
-        f"{count} frames of {clip.info.width}x{clip.info.height} need {_amount(count * frame_bytes)} of memory, "
+        f"{count} frames of {clip.info.width}x{clip.info.height} with their sound need {_amount(need)} of memory, "
         f"{_amount(budget)} may be used."
     )
     kept = f"The video itself is safe in {clip.path}; nothing has to be paid again."
     kept_zh = f"视频文件完好，保存在 {clip.path}，无需再次付费。"
+    fitting = budget // (frame_bytes + _sound_bytes(clip, 1 / fps))
     if not fitting:
         raise MediaError(
             f"{problem} Not even one frame fits.",
             fix=f"Free some memory, or leave frames undecoded (frames=skip). {kept}",
             fix_zh=f"请释放内存，或将 frames 设为 skip。{kept_zh}",
         )
-    step = math.ceil(clip.frames / fitting)
+    ways, ways_zh = f"max_frames={fitting}", f"max_frames={fitting}"
+    steps = range(2, clip.frames + 1)
+    step = next((step for step in steps if _bytes_in_steps(clip, step, frame_bytes) <= budget), None)
+    if step:
+        ways, ways_zh = f"{ways} or frame_step={step}", f"{ways} 或 frame_step={step}"
     raise MediaError(
         problem,
-        fix=f"Set max_frames={fitting} or frame_step={step}, or leave frames undecoded (frames=skip). {kept}",
-        fix_zh=f"请设 max_frames={fitting} 或 frame_step={step}，或将 frames 设为 skip。{kept_zh}",
+        fix=f"Set {ways}, or leave frames undecoded (frames=skip). {kept}",
+        fix_zh=f"请设 {ways_zh}，或将 frames 设为 skip。{kept_zh}",
     )
+
+
+def _bytes_in_steps(clip: Clip, step: int, frame_bytes: int) -> int:
+    count = math.ceil(clip.frames / step)
+    return count * frame_bytes + _sound_bytes(clip, count * step / clip.fps)
 
 
 def _amount(size: int) -> str:

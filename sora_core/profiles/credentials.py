@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,8 @@ from .profiles import Profile, is_proxy
 
 EVERYONES_PROXY = "SORA_PROXY"  # for every profile that names none of its own
 _KEY_BYTES = 32
+_QUOTES = (('"', '"'), ("'", "'"), ("`", "`"), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
+_SCHEME = re.compile(r"(?i)^bearer(\s+|$)")
 _NOTE = "Sealed API keys of Sora Video Nodes. Useless without credentials.key; share neither."
 
 
@@ -51,7 +54,7 @@ class Credentials:
             return Secret("")
         from_env = self._environ.get(profile.key_env or "", "").strip()
         if from_env:
-            return Secret(_clean(from_env))
+            return Secret(_clean(from_env, f"The environment variable {profile.key_env}"))
         sealed = self._read().get(profile.name)
         if sealed is not None:
             return Secret(self._stored(profile.name, sealed))
@@ -120,6 +123,15 @@ class Credentials:
                 return False
             self._write(keys)
             return True
+
+    def rename(self, name: str, new_name: str) -> None:
+        """A renamed profile's key, if one is stored, gets its new label. What was made of the key is forgotten."""
+        with self._lock:
+            keys = self._read()
+            sealed = keys.pop(name, None)
+            if sealed is not None:
+                self._write({**keys, new_name: self._seal(new_name, self._stored(name, sealed))})
+            tokens_path(self.home, name).unlink(missing_ok=True)
 
     def _seal(self, label: str, text: str) -> str:
         from Crypto.Cipher import AES
@@ -194,11 +206,22 @@ def tokens_path(home: Path, profile: str) -> Path:
     return home / "tokens" / f"{hashlib.sha256(profile.encode()).hexdigest()[:16]}.sealed"
 
 
-def _clean(key: str) -> str:
-    """The key without the spaces and line ends that come along when one is pasted."""
-    text = key.strip()
-    if not text or not text.isascii() or any(ord(char) < 33 or ord(char) == 127 for char in text):
-        raise InvalidRequest("That is not a key: it must be one word of plain characters.")
+def _clean(key: str, where: str = "") -> str:
+    """The key without what comes along when one is pasted or stands in an env file: spaces, quotes, the scheme.
+
+    Raises InvalidRequest that names ``where`` it stands.
+    """
+    text = _SCHEME.sub("", _unquoted(_SCHEME.sub("", _unquoted(key))))
+    if not text or not text.isascii() or any(ord(char) < 33 or ord(char) == 127 or char in "\"'" for char in text):
+        subject = f"{where} holds no key" if where else "That is not a key"
+        raise InvalidRequest(f"{subject}: it must be one word of plain characters, without quotation marks.")
+    return text
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    while len(text) > 1 and (text[0], text[-1]) in _QUOTES:
+        text = text[1:-1].strip()
     return text
 
 

@@ -16,8 +16,8 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -58,7 +58,13 @@ class Profile:
     max_submissions_per_day: int = 0  # 0: no limit
     min_quota: float = 0.0  # submissions stop when less is left, in the unit of the provider's quota
     extra: Mapping[str, str] = field(default_factory=dict)
+    known_as: str = ""  # the name under which its requests are paid, since it was renamed
     embedded: bool = field(default=False, repr=False)  # the preview gateway: no URL of its own
+
+    @property
+    def identity(self) -> str:
+        """What requests are known by: it stays when the profile is renamed, so that nothing is paid again."""
+        return self.known_as or self.name
 
     def check(self) -> None:
         """Raises ProfileError for a value that cannot work, naming what is allowed."""
@@ -95,6 +101,7 @@ class Profile:
 
 PREVIEW_PROFILE = Profile(name=PREVIEW, provider="openai", auth="bearer", dialect="preview", embedded=True)
 _FIELDS = {each.name: each for each in fields(Profile) if each.name not in ("name", "embedded")}
+EDITABLE = tuple(name for name in _FIELDS if name != "known_as")  # what a user sets, beside the name
 _TYPES: dict[str, tuple[type, ...]] = {
     "requests_per_minute": (int,),
     "max_jobs": (int,),
@@ -155,19 +162,27 @@ class Profiles:
         known[name].check()
         return known[name]
 
+    def written(self) -> dict[str, Profile]:
+        """Those of the file, by name. Raises ProfileError naming file, line and key."""
+        return dict(self._from_file())
+
+    def get_as_written(self, name: str) -> Profile:
+        """One of the file, also when its values cannot work. Raises ProfileError when there is none."""
+        found = self._from_file()
+        if name not in found:
+            raise ProfileError(f"{self.path} has no profile '{name}'.")
+        return found[name]
+
     def add(self, profile: Profile) -> None:
         """Appends the profile; what is in the file, comments too, stays as it is."""
-        if not _NAME.fullmatch(profile.name):
-            raise InvalidRequest(
-                f"'{profile.name}' is no name for a profile: letters, digits, '.', '_' and '-', up to 64 characters."
-            )
-        if profile.name in (PREVIEW, ENV):
-            raise InvalidRequest(f"The name '{profile.name}' is taken by a built-in profile.")
+        _check_name(profile.name)
         profile.check()
         with self._lock:
             text = self._text()
-            if profile.name in self._parse(text):
+            known = self._parse(text)
+            if profile.name in known:
                 raise InvalidRequest(f"There is a profile '{profile.name}' already; remove it first.")
+            profile = _with_own_identity(profile, known.values())
             separator = "\n" if text and not text.endswith("\n\n") else ""
             self._write(text + ("" if text.endswith("\n") or not text else "\n") + separator + _toml(profile))
 
@@ -181,6 +196,29 @@ class Profiles:
             if name in self._parse(kept):
                 raise ProfileError(f"{self.path} writes profile '{name}' in a form that only a hand can remove.")
             self._write(kept)
+
+    def replace(self, name: str, profile: Profile) -> None:
+        """Writes the profile in the place of the one of that name. Raises ProfileError, InvalidRequest."""
+        _check_name(profile.name)
+        with self._lock:
+            text = self._text()
+            known = self._parse(text)
+            if name not in known:
+                raise ProfileError(f"{self.path} has no profile '{name}'.")
+            if profile.name != name and profile.name in known:
+                raise InvalidRequest(f"There is a profile '{profile.name}' already.")
+            kept = _without(text, name)
+            if name in self._parse(kept):
+                raise ProfileError(f"{self.path} writes profile '{name}' in a form that only a hand can change.")
+            before, after = _parted(text, kept)
+            new = before + _toml(profile) + ("\n" + after.lstrip("\n") if after.strip() else "")
+            if self._parse(new) != {**{each: known[each] for each in known if each != name}, profile.name: profile}:
+                raise ProfileError(f"{self.path} writes profile '{name}' in a form that only a hand can change.")
+            self._write(new)
+
+    def parse(self, text: str) -> dict[str, Profile]:
+        """Profiles as the file writes them. Raises ProfileError."""
+        return self._parse(text)
 
     def _from_file(self) -> dict[str, Profile]:
         with self._lock:
@@ -237,7 +275,12 @@ class Profiles:
         if not isinstance(tables, dict) or set(document) - {"profiles"}:
             extra = ", ".join(sorted(set(document) - {"profiles"})) or "profiles"
             raise ProfileError(f"{self.path}: expected only tables [profiles.NAME], found '{extra}'.")
-        return {name: self._profile(name, table) for name, table in tables.items()}
+        found = {name: self._profile(name, table) for name, table in tables.items()}
+        identities = [each.identity for each in found.values()]
+        twice = next((each for each in identities if identities.count(each) > 1), None)
+        if twice is not None:
+            raise ProfileError("profile_identity_twice", path=self.path, identity=twice)
+        return found
 
     def _profile(self, name: str, table: Any) -> Profile:
         where = f"{self.path}, [profiles.{name}]"
@@ -256,6 +299,40 @@ class Profiles:
                 raise ProfileError(f"{where}: extra '{key}' must be text, a number, true or false, or a list of such.")
         extra = {key: _plain(value) for key, value in table.get("extra", {}).items()}
         return Profile(name=name, **{**table, "extra": extra})
+
+
+def profile_of(name: str, values: Mapping[str, Any]) -> Profile:
+    """From plain values, such as of a form. Raises ProfileError for an unknown field or a wrong type."""
+    return Profiles(Path("profiles"), {})._profile(name, dict(values))
+
+
+def toml_of(profile: Profile) -> str:
+    """The profile's tables, without what only this file's history needs."""
+    return _toml(replace(profile, known_as=""))
+
+
+def _parted(text: str, kept: str) -> tuple[str, str]:
+    """The lines that were kept, before and after the place where some were not."""
+    lines, others = text.splitlines(keepends=True), kept.splitlines(keepends=True)
+    same = next((at for at, (a, b) in enumerate(zip(lines, others, strict=False)) if a != b), len(others))
+    return "".join(others[:same]), "".join(others[same:])
+
+
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise InvalidRequest(
+            f"'{name}' is no name for a profile: letters, digits, '.', '_' and '-', up to 64 characters."
+        )
+    if name in (PREVIEW, ENV):
+        raise InvalidRequest(f"The name '{name}' is taken by a built-in profile.")
+
+
+def _with_own_identity(profile: Profile, others: Collection[Profile]) -> Profile:
+    """A name that another profile had before must not lead to that one's jobs."""
+    taken = {each.identity for each in others}
+    names = (profile.identity, *(f"{profile.name}#{number}" for number in range(2, len(taken) + 3)))
+    free = next(each for each in names if each not in taken)
+    return profile if free == profile.identity else replace(profile, known_as=free)
 
 
 def _plain(value: Any) -> str:

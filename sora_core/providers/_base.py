@@ -9,9 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import ClassVar
 
 from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
+from ..media.container import sniff
+from ..media.picture import sniff_picture
 from ..models import Capabilities, Field, Operation, Quota, Snapshot, State
 from ..profiles.profiles import Profile
 from ..profiles.tokens import TokenStore
@@ -20,6 +23,7 @@ from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoReque
 from ..requests.shots import as_prompt
 from ..transport import Call, Http, Reply
 from ._answers import normalize
+from ._answers.results import result_of
 
 HTML_ANSWER = "html_answer"  # the code of a SubmissionUnknown whose answer was a web page
 
@@ -32,11 +36,20 @@ class Attempt:
     on_sent: Callable[[], None]
     on_refused: Callable[[], None] = lambda: None  # a try that was sent has been refused for sure
     tell: Callable[[str], None] = lambda text: None  # progress in the server's words, while the call is open
-    on_remote_id: Callable[[str], None] = lambda remote_id: None  # the job's id, as soon as it is read
+    on_early: Callable[[Snapshot], None] = lambda snapshot: None  # what is known before the answer has ended
+    spool: Path | None = None  # where an answer goes that is too large for the memory
 
     def marked(self, call: Call) -> Call:
         """The call with the key; harmless where servers ignore it."""
         return replace(call, headers={**call.headers, "idempotency-key": self.idempotency_key})
+
+    def on_remote_id(self, remote_id: str) -> None:
+        """The job's id, as soon as it is read."""
+        self.on_early(Snapshot(State.QUEUED, remote_id=remote_id))
+
+    async def send(self, http: Http, call: Call) -> Reply:
+        """The 2xx answer to the one call that charges."""
+        return await http.send(self.marked(call), on_sent=self.on_sent, on_refused=self.on_refused, spool=self.spool)
 
 
 class Provider(ABC):
@@ -104,6 +117,9 @@ class Provider(ABC):
     def encode_fetch(self, remote_id: str) -> Call:
         """One status read."""
 
+    def recall(self, remote_id: str, link: str) -> None:  # noqa: B027 (most servers tell a link whenever they are asked)
+        """Told what is on record of a job before it is asked for again: a link that its server tells only once."""
+
     @abstractmethod
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         """Where the bytes of a succeeded job are; JobNotFound when the server named no place."""
@@ -131,6 +147,10 @@ class Provider(ABC):
             raise BadResponse(f"The server's answer is not a job: {normalize.failure_of(reply).message}")
         return snapshot
 
+    def result_in(self, reply: Reply) -> Snapshot | None:
+        """What a 2xx answer in the place of a file says of it: its link, or the file itself; None: neither."""
+        return result_of(reply, self.base_url(), lambda head: sniff(head) or sniff_picture(head))
+
     def judge(self, reply: Reply) -> SoraError:
         """The error that a reply which is not 2xx stands for."""
         return normalize.error_of(reply, provider=self.name)
@@ -138,8 +158,7 @@ class Provider(ABC):
     async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
         """Charges once. A 2xx answer without a job or a result leaves it open whether the job exists."""
         call = self.encode_submit(request)
-        reply = await http.send(attempt.marked(call), on_sent=attempt.on_sent, on_refused=attempt.on_refused)
-        return self.accepted(reply)
+        return self.accepted(await attempt.send(http, call))
 
     def accepted(self, reply: Reply) -> Snapshot:
         """The job that a 2xx answer to the charging call is about. Raises SubmissionUnknown when it names none."""

@@ -113,11 +113,15 @@ class PromptRequest:
 
 @dataclass(frozen=True)
 class CleanLinkRequest:
-    """The provider's own clean rendition of a job's clip (``source_id``, remote) or of a post (``source_url``)."""
+    """The provider's own clean rendition of a job's clip (``source_id``, remote) or of a post (``source_url``).
+
+    Another ``seed`` asks anew, where what is asked for moves on by itself.
+    """
 
     source_id: str = ""
     source_url: str = ""
     model: str = ""
+    seed: int = 0
 
     operation: ClassVar[Operation] = Operation.CLEAN_LINK
     prompt: ClassVar[str] = ""

@@ -5,7 +5,8 @@
     3.5s: rain on a window,
     seen from inside
 
-A line without a length goes on with the shot before it; blank lines are skipped.
+A line without a length goes on with the shot before it; blank lines are skipped. A line that looks as if it were to
+begin a shot, and does not, is refused.
 """
 
 from __future__ import annotations
@@ -21,10 +22,31 @@ from ..errors import InvalidRequest, Unsupported
 from ..models import Shot
 
 MAX_SECONDS = 3600.0  # of one shot
-_HEAD = re.compile(r"\s*\[?\s*(\d+(?:\.\d+)?)\s*s\s*(?:\]|:|：)\s*(.*)", re.DOTALL | re.IGNORECASE)
-# What was meant as a length and is none: "[5] a door", "[-1s] a door", "[5 sec] a door", "5 sec: a door"
-_UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?|秒)"
-_ODD_HEAD = re.compile(rf"\s*(?:\[\s*[-+]?[\d.,]+\s*{_UNIT}?\s*\]|[-+]?[\d.,]+\s*{_UNIT}\s*[:：])", re.IGNORECASE)
+# "[5s] a door", "5s: a door", with brackets of any width; "1. " and "- " before it are no part of the text
+_MARK = r"(?:[-*•‣·–—]\s+|[(（]?\d{1,3}[.)、．）](?!\d)\s*)?"
+_NUMBER = r"\d+(?:\.\d+)?"
+_HEAD = re.compile(rf"\s*{_MARK}(?:[\[【［]?\s*({_NUMBER})\s*s\s*(?:[\]】］]|:|：))\s*(.*)", re.DOTALL | re.IGNORECASE)
+# What was meant as the head of a shot and is none. Taken for a part of the shot before it, it would be paid as that.
+_OPEN, _CLOSE = r"[\[【［(（{<〈《「]", r"[\]】］)）}>〉》」]"
+_SECONDS = r"(?:s|secs?|seconds?|秒钟?)(?![a-z])"
+_MINUTES = r"(?:m|mins?|minutes?|分钟?)"
+_LENGTH = r"[-+]?[\d.,]+"
+_CLOCK = r"\d{1,3}[:：]\d{2}(?:[:：.]\d+)*"
+_TO = r"\s*(?:[-–—~～→]|to|至|到)+\s*"
+_ODD_HEADS = tuple(
+    re.compile(rf"\s*{_MARK}(?:{form})", re.IGNORECASE)
+    for form in (
+        rf"[\[【［]\s*{_LENGTH}\s*(?:{_SECONDS}|{_MINUTES})?\s*{_CLOSE}",  # "[5] a door", "[-1s] a door"
+        rf"{_OPEN}\s*{_LENGTH}\s*{_SECONDS}",  # "(5s) a door", "[5s - 8s] a door"
+        rf"{_LENGTH}\s*{_MINUTES}\s*[:：]",  # "5 min: a door"
+        rf"{_LENGTH}\s*{_SECONDS}",  # "5s a door", "5 sec: a door", "5秒：门"
+        rf"{_OPEN}\s*{_CLOCK}",  # "[0:05] a door", "[0:00-0:05] a door"
+        rf"{_CLOCK}{_TO}{_CLOCK}",  # "0:00 - 0:05 a door"
+        rf"{_LENGTH}{_TO}{_LENGTH}\s*{_SECONDS}",  # "0-5s a door"
+        r"(?:shot|scene|clip|segment)\s*#?\d+\b",  # "Shot 2: a door"
+        r"(?:镜头|分镜|场景|第)\s*[\d一二三四五六七八九十]+(?:\s*[:：、.]|[个镜幕场段])",
+    )
+)
 _HOW = "write '[5s] what it shows' or '5s: what it shows'"
 
 
@@ -41,12 +63,12 @@ def parse_script(text: str) -> tuple[Shot, ...]:
     if re.match(r"\s*\[\s*[{\]]", text):
         return script_from_json(text)
     shots: list[tuple[int, list[str]]] = []  # number of its first line, lines
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(map(_visible, text.splitlines()), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         if _HEAD.fullmatch(line):
             shots.append((number, [line]))
-        elif not shots or _ODD_HEAD.match(line):
+        elif not shots or any(form.match(line) for form in _ODD_HEADS):
             raise InvalidRequest(f"Line {number} of the script, '{line.strip()[:80]}', begins no shot; {_HOW}.")
         else:
             shots[-1][1].append(line.strip())
@@ -112,6 +134,11 @@ def shot_of(value: Any, number: int) -> Shot:
     if not is_number or not 0 < (seconds or 0) <= MAX_SECONDS:
         raise InvalidRequest(f"Shot {number} needs its seconds: a number above 0, up to {MAX_SECONDS:g}.")
     return Shot(text=text.strip(), seconds=float(seconds or 0))
+
+
+def _visible(line: str) -> str:
+    """Without what cannot be seen in front of it: a copied line may begin with it, and would begin no shot."""
+    return line.lstrip("\ufeff\u200b\u200c\u200d\u200e\u200f\u2060")
 
 
 def _shot_of_lines(number: int, lines: Sequence[str]) -> Shot:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..models import Effect, Upload
+from .spool import Filed
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Call:
     """One HTTP request. ``path`` is joined to the connection's base URL, or is a whole URL.
 
     Multipart is sent when ``form`` is set, with or without ``files``. ``timeout`` in seconds
-    is for the wait between bytes of the answer. ``anonymous`` calls carry no key, whoever they go to.
+    is for the wait between bytes of the answer. ``anonymous`` calls carry no key, whoever they go to. A ``patient``
+    one is made again for as long as the server is busy and somebody waits.
     """
 
     method: str
@@ -27,16 +29,21 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 60.0
     anonymous: bool = False
+    patient: bool = False
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A whole answer. Header names are in lower case."""
+    """A whole answer. Header names are in lower case.
+
+    ``file`` is set when the answer is or holds a file too large for the memory; ``body`` is what is around it.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
     url: str
+    file: Filed | None = None
 
     @property
     def ok(self) -> bool:

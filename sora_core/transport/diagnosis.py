@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import socket
 import ssl
-import urllib.request
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from .urls import bare_url, is_local
+from .environment import proxy_for, tls_context
+from .urls import bare_url
 
 WAIT_SECONDS = 5.0
 
@@ -41,22 +41,13 @@ def obstacle(url: str, proxy: str = "") -> Obstacle | None:
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    via = proxy or environment_proxy(url)
+    via = proxy or proxy_for(url)
     if via:
         return _proxy(via, own=bool(proxy), host=host)
     blocked = _port(host, port)
     if blocked:
         return blocked
     return _tls(host, port) if parts.scheme == "https" else _plain(host, port)
-
-
-def environment_proxy(url: str) -> str:
-    """The proxy that the environment names for the URL; "" where none applies."""
-    parts = urlsplit(url)
-    if is_local(url) or urllib.request.proxy_bypass(parts.hostname or ""):
-        return ""
-    named = urllib.request.getproxies()
-    return named.get(parts.scheme) or named.get("all") or ""
 
 
 def _proxy(proxy: str, *, own: bool, host: str) -> Obstacle | None:
@@ -103,10 +94,8 @@ def _port(host: str, port: int) -> Obstacle | None:
 
 
 def _tls(host: str, port: int) -> Obstacle | None:
-    import httpx
-
     try:
-        _handshake(host, port, httpx.create_ssl_context())
+        _handshake(host, port, tls_context())
         return None
     except ssl.SSLCertVerificationError as error:
         words, words_zh = _CERTIFICATE.get(error.verify_code, (f"is not accepted ({error.verify_message})", "证书无效"))

@@ -5,27 +5,38 @@ httpx is imported when a connection is opened: loading the pack must cost next t
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
-import ssl
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from functools import lru_cache
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from ..clock import Clock
-from ..errors import BadResponse, NetworkError, Overloaded, RateLimited, ServerError, SoraError, SubmissionUnknown
+from ..errors import (
+    BadResponse,
+    NetworkError,
+    Overloaded,
+    RateLimited,
+    ServerError,
+    SoraError,
+    StorageError,
+    SubmissionUnknown,
+)
 from ..models import Effect, Secret
 from .call import Call, Reply
 from .keys import FixedKeys, Keys
 from .redact import redact, unlogged
 from .retry import ATTEMPTS, Action, FailureKind, decide
-from .urls import bare_url, is_local, is_private, origin
+from .spool import Spool
+from .urls import bare_url, is_private, origin
 
 if TYPE_CHECKING:
     import httpx
 
-REPLY_LIMIT_BYTES = 64 * 2**20
 MAX_REDIRECTS = 5
 _LOCATION = "x-redirect-target"
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -55,6 +66,8 @@ class Http:
     ) -> None:
         import httpx
 
+        from .ways import Ways
+
         self.base_url = base_url.rstrip("/")
         self.keys: Keys = FixedKeys(auth or {})  # a protocol that renews its key puts its own here
         self.headers: Mapping[str, str] = {}  # what requests to the server itself say besides their own
@@ -65,18 +78,16 @@ class Http:
         self._clock = clock
         self._secrets: list[str] = []
         self._proxied: dict[str, Http] = {}
-        local = is_local(base_url)
         options: dict[str, Any] = {
-            "proxy": proxy or None,
-            "trust_env": not local,  # a proxy from the environment cannot reach this machine's loopback
+            "trust_env": False,  # it is read here, per address, and what is wrong in it is told
             "timeout": httpx.Timeout(60, connect=15),
-            "verify": _tls_context(),
             "event_hooks": {"response": [_hide_location]},
         }
-        self._pooled = httpx.AsyncClient(**options, limits=httpx.Limits(max_connections=64, keepalive_expiry=30))
+        pooled, fresh = httpx.Limits(max_connections=64, keepalive_expiry=30), httpx.Limits(max_keepalive_connections=0)
+        self._pooled = httpx.AsyncClient(**options, transport=Ways(proxy, pooled))
         # A charge gets a connection of its own: on a pooled one that the server is just closing,
         # no one could tell whether the request was read.
-        self._fresh = httpx.AsyncClient(**options, limits=httpx.Limits(max_keepalive_connections=0))
+        self._fresh = httpx.AsyncClient(**options, transport=Ways(proxy, fresh, attentive=True))
 
     def through_proxy(self, proxy: str) -> Http:
         """The same servers without the key and through another proxy ("": none); closed with this one."""
@@ -100,13 +111,15 @@ class Http:
         on_sent: Callable[[], None] | None = None,
         on_refused: Callable[[], None] | None = None,
         on_chunk: Callable[[bytes], None] | None = None,
+        spool: Path | None = None,
         attempts: int = ATTEMPTS,
     ) -> Reply:
         """The 2xx answer to ``call``.
 
         ``on_sent`` runs right before the first byte of the request leaves; what it raises stops the
         request. ``on_refused`` runs when the server has proved that it did not take a try, before the
-        next one. ``on_chunk`` is handed the body of a 2xx answer as it arrives. Raises the error tree:
+        next one. ``on_chunk`` is handed the body of a 2xx answer as it arrives; a large one is written to
+        ``spool``, where there is one. Raises the error tree:
         SubmissionUnknown for a charge that may have been accepted.
         """
         import httpx
@@ -117,8 +130,8 @@ class Http:
             error: SoraError
             sent = _Sent(on_sent)
             try:
-                reply = await self._once(call, sent, on_chunk)
-            except BadResponse as caught:
+                reply = await self._once(call, sent, on_chunk, spool)
+            except (BadResponse, StorageError) as caught:
                 if call.effect is not Effect.CHARGE or not sent.happened:
                     raise
                 kind, error = FailureKind.BROKEN, caught
@@ -128,13 +141,14 @@ class Http:
             else:
                 if reply.ok:
                     return reply
-                error = self._judge(reply)
+                error = self._redirected(call, reply) or self._judge(reply)
                 kind = _failure_kind(error)
                 if kind is FailureKind.REFUSED and not renewed and not call.anonymous:
                     renewed = await self.keys.renewed(error, sent.auth)
                     if renewed:
                         kind, attempts = FailureKind.STALE, attempts + 1
-            decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=attempts)
+            most = sys.maxsize if call.patient and kind is FailureKind.BUSY else attempts
+            decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=most)
             if decision.action is Action.UNKNOWN:
                 raise SubmissionUnknown(
                     f"The request was sent and its answer was lost: {error.message}", code=error.code
@@ -145,17 +159,19 @@ class Http:
                 on_refused()
             await self._clock.sleep(decision.wait)
 
-    async def _once(self, call: Call, sent: _Sent, on_chunk: Callable[[bytes], None] | None) -> Reply:
+    async def _once(
+        self, call: Call, sent: _Sent, on_chunk: Callable[[bytes], None] | None, spool: Path | None
+    ) -> Reply:
         follow = call.effect is Effect.READ
         async with self._open(call, sent, follow=follow) as response:
-            body = bytearray()
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if on_chunk and response.is_success:
-                    on_chunk(chunk)
-                if len(body) > REPLY_LIMIT_BYTES:
-                    raise BadResponse(f"The answer from {bare_url(str(response.url))} is larger than 64 MiB.")
-            return self._reply(response, bytes(body), secret=not call.anonymous)
+            taken = Spool(spool if response.is_success else None, bare_url(str(response.url)))
+            with contextlib.closing(taken):
+                async for chunk in response.aiter_bytes():
+                    taken.add(chunk)
+                    if on_chunk and response.is_success:
+                        on_chunk(chunk)
+                body, file = await asyncio.to_thread(taken.finish) if spool else taken.finish()
+            return replace(self.reply(response, body, secret=not call.anonymous), file=file)
 
     @contextlib.asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:
@@ -175,9 +191,9 @@ class Http:
             body += chunk
             if len(body) > 2**16:
                 break
-        return self._judge(self._reply(response, bytes(body)))
+        return self._judge(self.reply(response, bytes(body)))
 
-    def _reply(self, response: httpx.Response, body: bytes, *, secret: bool = True) -> Reply:
+    def reply(self, response: httpx.Response, body: bytes, *, secret: bool = True) -> Reply:
         """The answer without our own key in it: some servers repeat the key they refuse."""
         for key in self._secrets if secret else ():
             body = body.replace(key.encode(), b"***")
@@ -260,6 +276,22 @@ class Http:
             raise BadResponse(f"{bare_url(str(response.url))} redirects to a login page; it wants a key or is no API.")
         return target
 
+    def _redirected(self, call: Call, reply: Reply) -> BadResponse | None:
+        """A redirect that was not followed, with its target; it says most about what is wrong."""
+        target = reply.headers.get(_LOCATION, "")
+        if reply.status not in _REDIRECTS or not target:
+            return None
+        try:
+            shown = bare_url(urljoin(reply.url, target))
+        except ValueError:
+            shown = redact(target[:100], self._secrets)
+        return BadResponse(
+            f"The server answered {call.method} {bare_url(reply.url)} with HTTP {reply.status}, a redirect to {shown}, "
+            "which is not followed.",
+            fix="Set the base URL of the profile so that it leads there at once.",
+            fix_zh="请修改该配置的地址，使其直接指向重定向目标。",
+        )
+
     def _network_error(self, caught: httpx.HTTPError, call: Call, sent: bool) -> NetworkError:
         reason = _reason(caught)
         text = redact(reason, self._secrets)
@@ -326,10 +358,3 @@ def _multipart(call: Call) -> list[tuple[str, Any]] | None:
         (name, (None, value.encode("utf-8", "replace"))) for name, value in call.form.items()
     ]
     return fields + [(name, (file.filename, file.data, file.media_type)) for name, file in call.files]
-
-
-@lru_cache(maxsize=1)
-def _tls_context() -> ssl.SSLContext:
-    import httpx
-
-    return httpx.create_ssl_context()

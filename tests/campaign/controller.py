@@ -84,7 +84,9 @@ class _Round:
         self._proxy = Proxy(target, answer=self._name_the_link_host)
         self._reopen_at: dict[Proxy, float] = {}
         self._clients: dict[int, subprocess.Popen[bytes]] = {}
-        self._http = httpx.Client(base_url=self._gateway.url, trust_env=False, timeout=60)
+        self._http = httpx.Client(
+            base_url=self._gateway.url, headers={"Authorization": f"Bearer {KEY}"}, trust_env=False, timeout=60
+        )
 
     def _let_in(self, data: bytes) -> bytes:
         """Who knows a link needs no key, and must not send one to another host than the profile's."""

@@ -12,14 +12,14 @@ from campaign.verdict import compare
 from sora_core.clock import SystemClock
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import Place
-from sora_core.media import files
+from sora_core.media import placing
 from sora_core.models import Destination, Operation, Snapshot, State
 from sora_core.requests.kinds import VideoRequest
 
 PROMPT = "a paper boat"
 
 
-class Desk:
+class Client:
     def __init__(self, folder: Path) -> None:
         self.home, self.output = folder / "home", folder / "out"
         self.output.mkdir()
@@ -38,7 +38,7 @@ class Desk:
         self.submitted()
         path = self.output / "clip_00001_.mp4"
         shutil.copyfile(video, path)
-        self.ledger.record_plan(self.job.job_id, path, files.sha256_of(path), path.stat().st_size, owner="me")
+        self.ledger.record_plan(self.job.job_id, path, placing.sha256_of(path), path.stat().st_size, owner="me")
         self.ledger.record_delivered(self.job.job_id, width=64, height=64, fps=24.0, duration=1.0, owner="me")
         path.with_suffix(".json").write_text("{}")
         return path
@@ -49,10 +49,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path):
-    desk = Desk(tmp_path)
-    yield desk
-    desk.ledger.close()
+def client(tmp_path: Path):
+    client = Client(tmp_path)
+    yield client
+    client.ledger.close()
 
 
 @pytest.fixture(scope="module")
@@ -69,41 +69,41 @@ def entry(job_id: str = "video_1", status: str = "succeeded") -> dict[str, Any]:
     return {"id": job_id, "prompt": PROMPT, "status": status}
 
 
-def test_a_delivered_job_is_right(desk, video):
-    desk.delivered(video)
-    assert desk.verdict(entry()) == {}
+def test_a_delivered_job_is_right(client, video):
+    client.delivered(video)
+    assert client.verdict(entry()) == {}
 
 
-def test_two_charges_are_seen(desk, video):
-    desk.delivered(video)
-    assert set(desk.verdict(entry("video_0"), entry())) == {"double charges", "lost"}
+def test_two_charges_are_seen(client, video):
+    client.delivered(video)
+    assert set(client.verdict(entry("video_0"), entry())) == {"double charges", "lost"}
 
 
-def test_a_charge_after_a_failed_job_is_no_second_one(desk, video):
-    desk.submitted("video_0")
-    desk.ledger.record_over(desk.job.job_id, "failed", "no", "JobFailed", owner="me")
-    assert desk.verdict(entry("video_0", "failed")) == {}
+def test_a_charge_after_a_failed_job_is_no_second_one(client, video):
+    client.submitted("video_0")
+    client.ledger.record_over(client.job.job_id, "failed", "no", "JobFailed", owner="me")
+    assert client.verdict(entry("video_0", "failed")) == {}
 
 
-def test_a_charge_that_no_row_names_is_lost(desk):
-    desk.ledger.record_over(desk.job.job_id, "failed", "refused", "RequestRejected", owner="me")
-    assert set(desk.verdict(entry())) == {"lost", "without an end"}
+def test_a_charge_that_no_row_names_is_lost(client):
+    client.ledger.record_over(client.job.job_id, "failed", "refused", "RequestRejected", owner="me")
+    assert set(client.verdict(entry())) == {"lost", "without an end"}
 
 
-def test_an_unknown_row_names_its_charge(desk):
-    desk.ledger.record_unknown(desk.job.job_id, "lost", owner="me")
-    desk.ledger.release(desk.job.job_id, "me")
-    assert desk.verdict(entry()) == {}
+def test_an_unknown_row_names_its_charge(client):
+    client.ledger.record_unknown(client.job.job_id, "lost", owner="me")
+    client.ledger.release(client.job.job_id, "me")
+    assert client.verdict(entry()) == {}
 
 
-def test_damage_leftovers_and_strangers_are_seen(desk, video):
-    path = desk.delivered(video)
+def test_damage_leftovers_and_strangers_are_seen(client, video):
+    path = client.delivered(video)
     path.write_bytes(path.read_bytes()[:-1])
-    (desk.output / f".{desk.job.job_id}.part").touch()
-    (desk.output / "clip_00002_.mp4").touch()
-    assert set(desk.verdict(entry())) == {"corrupt files", "parts of delivered jobs", "files of no job"}
+    (client.output / f".{client.job.job_id}.part").touch()
+    (client.output / "clip_00002_.mp4").touch()
+    assert set(client.verdict(entry())) == {"corrupt files", "parts of delivered jobs", "files of no job"}
 
 
-def test_an_owner_that_stays_is_seen(desk):
-    desk.submitted()
-    assert set(desk.verdict(entry())) == {"rows with an owner left"}
+def test_an_owner_that_stays_is_seen(client):
+    client.submitted()
+    assert set(client.verdict(entry())) == {"rows with an owner left"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +31,7 @@ _CONNECT = """([from, slot, to, name]) => {
   const target = app.graph.getNodeById(to)
   app.graph.getNodeById(from).connect(slot, target, target.inputs.findIndex((each) => each.name === name))
 }"""
-# a picture on the node: the canvas draws it, Nodes 2.0 has an element for it
-_PICTURE = """(id) => app.graph.getNodeById(id).imgs?.[0]?.naturalWidth
-  || [...document.querySelectorAll('img')].find((each) => each.src.startsWith('blob:'))?.naturalWidth"""
+_PICTURE = "() => [...document.querySelectorAll('.sora-result img')].some((each) => each.naturalWidth)"
 # jobs are quick here: what was shown for a moment counts
 _WATCH = """() => {
   window.sawTexts = []
@@ -62,7 +61,7 @@ class Tab(comfyui_page.Tab):
         super().clear()
         self.js("void ((app.canvas.ds.offset = [20, 80]), (app.canvas.ds.scale = 0.7))")
         self.page.wait_for_function(
-            "() => ![...document.querySelectorAll('video')].some((each) => each.checkVisibility())"
+            "() => ![...document.querySelectorAll('video:not(.sora-job *)')].some((each) => each.checkVisibility())"
         )
 
     def see_all(self) -> None:
@@ -79,8 +78,13 @@ class Tab(comfyui_page.Tab):
     def sockets(self, node: int) -> list[str]:
         return self.js("app.graph.getNodeById(x).inputs.filter((each) => !each.widget).map((each) => each.name)", node)
 
-    def wait_for_picture(self, node: int) -> None:
-        self.page.wait_for_function(_PICTURE, arg=node)
+    def wait_for_picture(self) -> None:
+        """Until a picture on its way to the server can be seen."""
+        self.page.wait_for_function(_PICTURE)
+
+    def results(self) -> Locator:
+        """The texts of results and errors on our nodes."""
+        return self.page.locator(".sora-result-text:visible")
 
     def watch_texts(self) -> None:
         self.page.evaluate(_WATCH)
@@ -97,6 +101,35 @@ class Tab(comfyui_page.Tab):
     def is_marked(self) -> bool:
         """The node has its red frame."""
         return self.js(f"Boolean({_OURS}.strokeStyles.executionError.call({_OURS}))")
+
+    def open_jobs(self) -> Locator:
+        """The sidebar tab of all jobs."""
+        tab = self.page.locator(".sora-jobs-tab")
+        if not tab.is_visible():
+            self.page.locator("[data-testid='sora_video.jobs-tab-button'], .sora_video\\.jobs-tab-button").first.click()
+        tab.wait_for()
+        return tab
+
+    def card(self, prompt: str) -> Locator:
+        """The job with this prompt in the tab."""
+        return self.page.locator(".sora-job", has=self.page.locator(f".sora-job-prompt:text-is('{prompt}')"))
+
+    def open_profiles(self) -> Locator:
+        """Our section of ComfyUI's settings."""
+        panel = self.page.locator(".sora-profiles-panel")
+        if not panel.is_visible():
+            self.js("void app.extensionManager.command.execute('Comfy.ShowSettingsDialog')")
+            self.page.get_by_text(re.compile("^Sora (Video|视频)$")).first.click()
+        panel.wait_for()
+        return panel
+
+    def close_settings(self) -> None:
+        self.page.keyboard.press("Escape")
+        self.page.locator(".sora-profiles-panel").wait_for(state="detached")
+
+    def notices(self) -> Locator:
+        """Our notices, and the page's own."""
+        return self.page.locator(".p-toast-message:visible, [data-sonner-toast]:visible, [role=status]:visible")
 
     def drop(self, file: Path) -> None:
         self.page.evaluate(_DROP, [base64.b64encode(file.read_bytes()).decode(), file.name])

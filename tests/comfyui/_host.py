@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from _gateway import GatewayProcess
+from comfyui_front_ends import PageHost
 from comfyui_process import ComfyUI, Refused, checkouts, python_of, running
 
-__all__ = ["KEY", "ComfyUI", "Refused", "Stage", "checkouts", "error_of", "outputs_of", "python_of", "running"]
+__all__ = [
+    "KEY", "ComfyUI", "Refused", "Stage", "Stages", "checkouts", "error_of", "outputs_of", "python_of", "running",
+]  # fmt: skip
 
 KEY = "test-key-4f1b77c0d2e9"  # the gateway's; must be found in nothing that is written
 
@@ -33,6 +38,60 @@ class Stage:
             most = max(most, sum(each["status"] in ("queued", "running") for each in ours))
             time.sleep(0.05)
         return most
+
+
+class Stages:
+    """Those that were asked for, each started once."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._found: dict[PageHost, Stage | Exception] = {}
+
+    def on(self, host: PageHost) -> Stage:
+        if host not in self._found:
+            try:
+                self._found[host] = _start(host, self._folders.mktemp("comfy"))
+            except RuntimeError as error:  # told once, and not waited for by every test
+                self._found[host] = error
+        found = self._found[host]
+        if isinstance(found, Exception):
+            pytest.fail(f"{host}: {str(found).splitlines()[0]} Its log was shown with the first test.")
+        return found
+
+    def stop(self) -> None:
+        for each in self._found.values():
+            if isinstance(each, Stage):
+                each.comfy.stop()
+                each.gateway.stop()
+
+
+def _start(host: PageHost, base: Path) -> Stage:
+    gateway = GatewayProcess(speed=20, key=KEY)
+    shutil.copytree(Path(__file__).resolve().parent / "testing_pack", base / "custom_nodes" / "testing_pack")
+    home = base / "user" / "__sora_video"
+    home.mkdir(parents=True)
+    (home / "profiles.toml").write_text(
+        f'[profiles.own]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
+        'dialect = "preview"\npoll_seconds = 0.2\n'
+        f'[profiles.keyless]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_NO_KEY"\n'
+        # their protocols make characters and clean links
+        + "".join(
+            f'[profiles.{name}]\nprovider = "{provider}"\nbase_url = "{gateway.url}/{provider}/v1"\n'
+            'key_env = "SORA_TEST_KEY"\npoll_seconds = 0.2\n'
+            for name, provider in (("relay", "newapi"), ("links", "skyriff"))
+        )
+        + f'[profiles.two]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
+        'dialect = "preview"\npoll_seconds = 0.2\nmax_jobs = 2\n'
+    )
+    # a name with a dash and an at sign is what the registry and the Manager make of it
+    keys = {"SORA_TEST_KEY": KEY, "SORA_TEST_SESSION": f"sess-{KEY}"}
+    comfy = ComfyUI(host.checkout, base, folder="sora-video-nodes@0.1.0", env=keys, arguments=host.arguments)
+    try:
+        comfy.start()
+    except RuntimeError:
+        gateway.stop()
+        raise
+    return Stage(comfy, gateway, home)
 
 
 def error_of(entry: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,15 @@
-"""One real ComfyUI per checkout for the whole run, beside one gateway that keeps the books."""
+"""One real ComfyUI per checkout and front end for the whole run, each beside a gateway that keeps the books."""
 
 from __future__ import annotations
 
-import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _gateway import GatewayProcess
 from comfyui._browser import Tab, running_browser
-from comfyui._host import KEY, ComfyUI, Stage, checkouts
+from comfyui._host import Stage, Stages, checkouts
+from comfyui_front_ends import PageHost
 from comfyui_process import version_of
 from playwright.sync_api import Browser
 
@@ -35,38 +34,19 @@ def _params() -> list[object]:
     if not CHECKOUTS:
         skip = pytest.mark.skip(reason="no ComfyUI checkout was found")
         return [pytest.param(None, marks=skip, id="no-comfyui")]
-    return [pytest.param(path, id=path.name) for path in CHECKOUTS]
+    return [pytest.param(PageHost(path), id=path.name) for path in CHECKOUTS]
+
+
+@pytest.fixture(scope="session")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    stages = Stages(tmp_path_factory)
+    yield stages
+    stages.stop()
 
 
 @pytest.fixture(scope="session", params=_params())
-def stage(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    base = tmp_path_factory.mktemp("comfy")
-    gateway = GatewayProcess(speed=20, key=KEY)
-    shutil.copytree(HERE / "testing_pack", base / "custom_nodes" / "testing_pack")
-    home = base / "user" / "__sora_video"
-    home.mkdir(parents=True)
-    (home / "profiles.toml").write_text(
-        f'[profiles.own]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
-        'dialect = "preview"\npoll_seconds = 0.2\n'
-        f'[profiles.keyless]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_NO_KEY"\n'
-        # their protocols make characters and clean links
-        + "".join(
-            f'[profiles.{name}]\nprovider = "{provider}"\nbase_url = "{gateway.url}/{provider}/v1"\n'
-            'key_env = "SORA_TEST_KEY"\npoll_seconds = 0.2\n'
-            for name, provider in (("relay", "newapi"), ("links", "skyriff"))
-        )
-        + f'[profiles.two]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
-        'dialect = "preview"\npoll_seconds = 0.2\nmax_jobs = 2\n'
-    )
-    # a name with a dash and an at sign is what the registry and the Manager make of it
-    keys = {"SORA_TEST_KEY": KEY, "SORA_TEST_SESSION": f"sess-{KEY}"}
-    comfy = ComfyUI(request.param, base, folder="sora-video-nodes@0.1.0", env=keys)
-    try:
-        comfy.start()
-        yield Stage(comfy, gateway, home)
-    finally:
-        comfy.stop()
-        gateway.stop()
+def stage(request: pytest.FixtureRequest, stages: Stages) -> Stage:
+    return stages.on(request.param)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -56,6 +58,10 @@ class TestImageToVideo:
     def test_shows_the_fitted_image_and_its_size_on_the_node(self, stage: Stage) -> None:
         told = stage.comfy.run_watched({"1": plain(640, 640), "2": i2v("shown", image=["1", 0])})
         assert any(text.startswith("reference 640x640 → 320x180 (crop)") for text in told if isinstance(text, str))
+        pictures = [each["data"] for each in told if isinstance(each, dict) and each["type"] == "sora_video.picture"]
+        assert [each["node"] for each in pictures] == ["2"]
+        shown = Image.open(io.BytesIO(base64.b64decode(pictures[0]["picture"].removeprefix("data:image/jpeg;base64,"))))
+        assert shown.size == (320, 180)
 
     def test_takes_a_picture_with_alpha(self, stage: Stage) -> None:
         prompt = {

@@ -269,18 +269,6 @@ def test_the_workflow_is_embedded_and_no_secret_is_in_anything_that_was_written(
     assert sidecar["seed"] == 13
 
 
-def test_a_key_can_be_written_by_route_and_never_read(stage: Stage) -> None:
-    secret = "route-key-6d0e1f"
-    stored = stage.comfy.post("/sora_video/profiles/key", {"profile": "keyless", "key": secret})
-    assert stored.json() == {"profile": "keyless", "key": "store"}
-    for path in ("/sora_video/profiles", "/sora_video/jobs"):
-        reply = stage.comfy.get(path)
-        assert reply.ok
-        assert secret not in reply.text
-    plain = stage.comfy.post("/sora_video/jobs/forget")
-    assert plain.status_code == 415
-
-
 def _until(true: Any, timeout: float = 30) -> None:
     deadline = time.monotonic() + timeout
     while not true():

@@ -37,9 +37,9 @@ def comfyui(tmp_path):
     """A ComfyUI with the pack's core in its custom_nodes."""
     root = tmp_path / "ComfyUI"
     core = root / "custom_nodes" / "some-name" / "sora_core"
-    core.mkdir(parents=True)
+    (core / "files").mkdir(parents=True)
     (root / "main.py").write_text("")
-    for name in ("__init__.py", "home.py"):
+    for name in ("__init__.py", "files/__init__.py", "files/home.py"):
         shutil.copy(PACK / "sora_core" / name, core / name)
     return root
 

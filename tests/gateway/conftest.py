@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
-from gateway_desk import Desk
+from gateway_caller import Caller
 from PIL import Image
 
 from sora_core.gateway import Gateway
@@ -29,8 +29,8 @@ async def http(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def desk(http: httpx.AsyncClient) -> Desk:
-    return Desk(http)
+def caller(http: httpx.AsyncClient) -> Caller:
+    return Caller(http)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from sora_core.gateway.animatic import Animatic, Shot, shots_of_prompt
+from sora_core.gateway.animatic import Animatic, Segment, shots_of_prompt
 
 PLAIN = Animatic("a fox", 10, 64, 64)
 
@@ -78,21 +78,21 @@ def test_what_cannot_be_drawn_is_refused(change: dict[str, object]) -> None:
     [
         ("a fox in the snow", ()),
         ("Shot 1: not a storyboard", ()),
-        ("Shot 1:\nduration: 5sec\nScene: a fox", (Shot("a fox", 5.0),)),
+        ("Shot 1:\nduration: 5sec\nScene: a fox", (Segment("a fox", 5.0),)),
         (
             "Shot 1:\nduration: 5.0sec\nScene: a fox\nin snow\n\nShot 2:\nduration: 2.5sec\nScene: 一只猫",
-            (Shot("a fox\nin snow", 5.0), Shot("一只猫", 2.5)),
+            (Segment("a fox\nin snow", 5.0), Segment("一只猫", 2.5)),
         ),
         (
             "current timeline:\nShot 1:\nduration: 1sec\nScene: a\n\nShot 2:\nduration: 2sec\nScene: b\n\n"
             "instructions:\nkeep it calm",
-            (Shot("a", 1.0), Shot("b", 2.0)),
+            (Segment("a", 1.0), Segment("b", 2.0)),
         ),
-        ("shot 1:\r\nDuration: 3 seconds\r\nscene: a", (Shot("a", 3.0),)),
+        ("shot 1:\r\nDuration: 3 seconds\r\nscene: a", (Segment("a", 3.0),)),
         ("Shot 1:\nduration: 0sec\nScene: a", ()),
     ],
 )
-def test_storyboards_written_as_text_are_read(prompt: str, shots: tuple[Shot, ...]) -> None:
+def test_storyboards_written_as_text_are_read(prompt: str, shots: tuple[Segment, ...]) -> None:
     assert shots_of_prompt(prompt) == shots
 
 

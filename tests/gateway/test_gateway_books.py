@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sora_core.gateway import books
-from sora_core.gateway.books import Books, Fate, Job, Order
+from sora_core.gateway.books import BookedJob, Books, Fate, Order
 from sora_core.gateway.studio import Render
 from sora_core.models import State
 
@@ -33,7 +33,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-def enter(book: Books, *, drawn: bool = True, fate: Fate | None = None) -> Job:
+def enter(book: Books, *, drawn: bool = True, fate: Fate | None = None) -> BookedJob:
     render = Render("d", Path("d.mp4"), done_at=1_000_000.0 if drawn else None)
     return book.enter(ORDER, render=None if fate else render, fate=fate)
 

@@ -11,24 +11,25 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from gateway_desk import Desk
+from gateway_caller import Caller
 
 from sora_core.gateway import Gateway
 
 TALK = b'{"model": "sora2-landscape", "stream": true, "messages": [{"role": "user", "content": "a fox"}]}'
 # what the client has sent, and what it has read, when it resets the connection
 REQUESTS = {
-    "in the middle of its request": b"POST /openai/v1/videos HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    "in the middle of its request": b"POST /openai/v1/videos HTTP/1.1\r\n"
+    b"Host: 127.0.0.1\r\nContent-Type: application/json\r\n"
     b"Content-Length: 5000\r\n\r\n{",
-    "in the middle of a stream": b"POST /skyriff/v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+    "in the middle of a stream": b"POST /skyriff/v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(TALK), TALK),
-    "before the answer": b"GET /_gateway/stats HTTP/1.1\r\nHost: x\r\n\r\n",
+    "before the answer": b"GET /_gateway/stats HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
 }
 
 
 @pytest.mark.parametrize("case", REQUESTS)
 async def test_a_client_that_resets_the_connection_leaves_no_traceback(
-    case: str, gateway: Gateway, desk: Desk, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+    case: str, gateway: Gateway, caller: Caller, http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
     where = urlsplit(gateway.url)
@@ -44,4 +45,4 @@ async def test_a_client_that_resets_the_connection_leaves_no_traceback(
     writer.transport.abort()
     await asyncio.sleep(0.6)  # the stream's next word is due by then
     assert [record.getMessage() for record in caplog.records] == []
-    assert (await desk.stats())["charges"] == (1 if "stream" in case else 0)
+    assert (await caller.stats())["charges"] == (1 if "stream" in case else 0)

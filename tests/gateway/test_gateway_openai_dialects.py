@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_desk import Desk
+from gateway_caller import Caller
 
 FORM = {name: (None, value) for name, value in {"prompt": "a cat", "seconds": "1", "size": "64x64"}.items()}
 JSON = {"prompt": "a cat", "model": "wan", "seconds": 1, "size": "64x64"}
@@ -42,7 +42,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 async def test_what_such_a_server_does_not_take_is_refused_in_its_shape(
-    case: str, http: httpx.AsyncClient, desk: Desk
+    case: str, http: httpx.AsyncClient, caller: Caller
 ) -> None:
     path, body, status, way, value = REFUSED[case]
     reply = await http.post("/openai" + path, **body)
@@ -50,7 +50,7 @@ async def test_what_such_a_server_does_not_take_is_refused_in_its_shape(
     for step in way:
         found = found[step]
     assert (reply.status_code, found) == (status, value)
-    assert (await desk.stats())["charges"] == 0
+    assert (await caller.stats())["charges"] == 0
 
 
 PENDING = {
@@ -64,9 +64,9 @@ PENDING = {
 
 @pytest.mark.parametrize("name", PENDING)
 async def test_content_that_is_not_there_yet_is_answered_in_the_servers_own_way(
-    name: str, http: httpx.AsyncClient, desk: Desk
+    name: str, http: httpx.AsyncClient, caller: Caller
 ) -> None:
-    await desk.faults({"on": "create", "do": "stuck"})
+    await caller.faults({"on": "create", "do": "stuck"})
     body: dict[str, Any] = {"json": JSON} if name == "tensorrt-llm" else {"files": FORM}
     made = await http.post(f"/openai~{name}/v1/videos", **body)
     assert made.status_code == (202 if name == "tensorrt-llm" else 200)

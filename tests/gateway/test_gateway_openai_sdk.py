@@ -10,7 +10,7 @@ import av
 import openai
 import pytest
 import pytest_asyncio
-from gateway_desk import Desk
+from gateway_caller import Caller
 from PIL import Image
 
 from sora_core.gateway import Gateway
@@ -146,12 +146,12 @@ async def test_models_are_listed(client: openai.AsyncOpenAI) -> None:
     ],
 )
 async def test_a_wrong_value_is_refused_by_name_and_not_charged(
-    client: openai.AsyncOpenAI, desk: Desk, fields: dict[str, str], param: str, code: str
+    client: openai.AsyncOpenAI, caller: Caller, fields: dict[str, str], param: str, code: str
 ) -> None:
     with pytest.raises(openai.BadRequestError) as caught:
         await client.videos.create(**fields)  # type: ignore[arg-type]
     assert (caught.value.param, caught.value.code, caught.value.type) == (param, code, "invalid_request_error")
-    assert (await desk.stats())["charges"] == 0
+    assert (await caller.stats())["charges"] == 0
 
 
 async def test_a_picture_that_is_none_is_refused(client: openai.AsyncOpenAI) -> None:

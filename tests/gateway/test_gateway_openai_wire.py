@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 import pytest_asyncio
-from gateway_desk import SMALL, Desk
+from gateway_caller import SMALL, Caller
 
 from sora_core.gateway import Gateway
 
@@ -40,8 +40,8 @@ async def test_create_takes_every_encoding(http: httpx.AsyncClient, root: str, b
     )
 
 
-async def test_a_fresh_video_has_all_fields_of_the_protocol(desk: Desk) -> None:
-    video = await desk.create()
+async def test_a_fresh_video_has_all_fields_of_the_protocol(caller: Caller) -> None:
+    video = await caller.create()
     created_at = video.pop("created_at")
     assert isinstance(created_at, int)
     assert video.pop("id").startswith("video_")
@@ -68,7 +68,7 @@ async def test_shots_set_the_length_and_stand_in_for_a_prompt(http: httpx.AsyncC
     else:
         reply = await http.post("/openai/v1/videos", json={"size": "64x64", "shots": SHOTS})
     assert (reply.status_code, reply.json()["seconds"]) == (200, "3")
-    assert (await Desk(http).stats())["jobs"][0]["shots"] == 2
+    assert (await Caller(http).stats())["jobs"][0]["shots"] == 2
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ async def test_shots_set_the_length_and_stand_in_for_a_prompt(http: httpx.AsyncC
     ],
 )
 async def test_a_wrong_json_value_is_refused(
-    http: httpx.AsyncClient, desk: Desk, fields: dict[str, object], status: int, param: str
+    http: httpx.AsyncClient, caller: Caller, fields: dict[str, object], status: int, param: str
 ) -> None:
     reply = await http.post("/openai/v1/videos", json={**SMALL, **fields})
     error = reply.json()["error"]
     assert (reply.status_code, error["param"], error["type"]) == (status, param, "invalid_request_error")
     assert set(error) == {"message", "type", "param", "code"}
-    assert (await desk.stats())["charges"] == 0
+    assert (await caller.stats())["charges"] == 0
 
 
 @pytest.mark.parametrize(
@@ -122,14 +122,14 @@ async def test_a_body_that_cannot_be_read_is_refused(
     assert (reply.status_code, reply.json()["error"]["type"]) == (status, "invalid_request_error")
 
 
-async def test_a_data_url_is_a_reference_image(http: httpx.AsyncClient, desk: Desk, picture: bytes) -> None:
+async def test_a_data_url_is_a_reference_image(http: httpx.AsyncClient, caller: Caller, picture: bytes) -> None:
     url = "data:image/png;base64," + base64.b64encode(picture).decode()
     for reference in ({"image_url": url}, url):
         reply = await http.post("/openai/v1/videos", json={**SMALL, "input_reference": reference})
         assert reply.status_code == 200
     reply = await http.post("/openai/v1/videos", data={**SMALL, "input_reference[image_url]": url})
     assert reply.status_code == 200
-    assert [job["has_image"] for job in (await desk.stats())["jobs"]] == [True, True, True]
+    assert [job["has_image"] for job in (await caller.stats())["jobs"]] == [True, True, True]
 
 
 @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ async def test_list_refuses_wrong_questions(http: httpx.AsyncClient) -> None:
         assert (reply.status_code, reply.json()["error"]["param"]) == (400, param), query
 
 
-async def test_the_billing_pages_count_every_second(http: httpx.AsyncClient, desk: Desk) -> None:
-    await desk.create(seconds="3")
-    await desk.create(seconds="2")
+async def test_the_billing_pages_count_every_second(http: httpx.AsyncClient, caller: Caller) -> None:
+    await caller.create(seconds="3")
+    await caller.create(seconds="2")
     subscription = (await http.get("/openai/v1/dashboard/billing/subscription")).json()
     usage = (await http.get("/openai/v1/dashboard/billing/usage")).json()
     assert (subscription["object"], subscription["hard_limit_usd"]) == ("billing_subscription", 1000.0)
@@ -162,12 +162,12 @@ async def test_progress_never_goes_back_and_ends_at_100(http: httpx.AsyncClient)
     await gateway.start()
     try:
         async with httpx.AsyncClient(base_url=gateway.url, trust_env=False) as client:
-            desk = Desk(client)
-            video = await desk.create(seconds="3")
+            caller = Caller(client)
+            video = await caller.create(seconds="3")
             seen, states = [video["progress"]], [video["status"]]
             while states[-1] not in ("completed", "failed"):
                 await asyncio.sleep(0.02)
-                video = await desk.read(video["id"])
+                video = await caller.read(video["id"])
                 seen.append(video["progress"])
                 states.append(video["status"])
     finally:
@@ -178,25 +178,25 @@ async def test_progress_never_goes_back_and_ends_at_100(http: httpx.AsyncClient)
     assert len(set(seen)) > 5
 
 
-async def test_jobs_run_side_by_side(desk: Desk) -> None:
-    videos = [await desk.create(prompt=f"take {number}") for number in range(6)]
-    ended = await asyncio.gather(*(desk.ended(video["id"]) for video in videos))
+async def test_jobs_run_side_by_side(caller: Caller) -> None:
+    videos = [await caller.create(prompt=f"take {number}") for number in range(6)]
+    ended = await asyncio.gather(*(caller.ended(video["id"]) for video in videos))
     assert {video["status"] for video in ended} == {"completed"}
 
 
-async def test_equal_orders_give_the_same_file_and_are_both_charged(desk: Desk) -> None:
-    first, second, other = [await desk.completed(seed=seed) for seed in ("1", "1", "2")]
-    files = [await desk.content(video["id"]) for video in (first, second, other)]
+async def test_equal_orders_give_the_same_file_and_are_both_charged(caller: Caller) -> None:
+    first, second, other = [await caller.completed(seed=seed) for seed in ("1", "1", "2")]
+    files = [await caller.content(video["id"]) for video in (first, second, other)]
     assert files[0].content == files[1].content != files[2].content
     assert files[0].headers["etag"] == files[1].headers["etag"] != files[2].headers["etag"]
-    assert (await desk.stats())["charges"] == 3
+    assert (await caller.stats())["charges"] == 3
 
 
 class TestContent:
     @pytest_asyncio.fixture
-    async def whole(self, desk: Desk) -> AsyncIterator[tuple[str, httpx.Response]]:
-        video = await desk.completed()
-        reply = await desk.content(video["id"])
+    async def whole(self, caller: Caller) -> AsyncIterator[tuple[str, httpx.Response]]:
+        video = await caller.completed()
+        reply = await caller.content(video["id"])
         assert reply.status_code == 200
         yield video["id"], reply
 
@@ -212,10 +212,10 @@ class TestContent:
         [("bytes=100-", 100, None), ("bytes=0-0", 0, 1), ("bytes=10-19", 10, 20), ("bytes=-5", -5, None)],
     )
     async def test_comes_in_parts(
-        self, desk: Desk, whole: tuple[str, httpx.Response], wanted: str, first: int, stop: int | None
+        self, caller: Caller, whole: tuple[str, httpx.Response], wanted: str, first: int, stop: int | None
     ) -> None:
         video_id, all_of_it = whole
-        reply = await desk.content(video_id, range=wanted)
+        reply = await caller.content(video_id, range=wanted)
         assert reply.status_code == 206
         assert reply.content == all_of_it.content[first:stop]
         start = first % len(all_of_it.content)
@@ -223,13 +223,15 @@ class TestContent:
         assert reply.headers["content-range"] == f"bytes {start}-{end}/{len(all_of_it.content)}"
 
     @pytest.mark.parametrize("wanted", ["bytes=99999999-", "bytes=a-b", "bytes=9-3"])
-    async def test_has_no_bytes_past_its_end(self, desk: Desk, whole: tuple[str, httpx.Response], wanted: str) -> None:
+    async def test_has_no_bytes_past_its_end(
+        self, caller: Caller, whole: tuple[str, httpx.Response], wanted: str
+    ) -> None:
         video_id, all_of_it = whole
-        reply = await desk.content(video_id, range=wanted)
+        reply = await caller.content(video_id, range=wanted)
         assert (reply.status_code, reply.content) == (416, b"")
         assert reply.headers["content-range"] == f"bytes */{len(all_of_it.content)}"
 
-    async def test_continues_only_the_same_file(self, desk: Desk, whole: tuple[str, httpx.Response]) -> None:
+    async def test_continues_only_the_same_file(self, caller: Caller, whole: tuple[str, httpx.Response]) -> None:
         video_id, all_of_it = whole
         for condition, status in [
             (all_of_it.headers["etag"], 206),
@@ -237,13 +239,13 @@ class TestContent:
             ('"another"', 200),
             ("Thu, 01 Jan 1970 00:00:00 GMT", 200),
         ]:
-            reply = await desk.content(video_id, **{"range": "bytes=50-", "if-range": condition})
+            reply = await caller.content(video_id, **{"range": "bytes=50-", "if-range": condition})
             assert reply.status_code == status, condition
             assert reply.content == all_of_it.content[50 if status == 206 else 0 :]
 
-    async def test_is_not_sent_again_to_who_has_it(self, desk: Desk, whole: tuple[str, httpx.Response]) -> None:
+    async def test_is_not_sent_again_to_who_has_it(self, caller: Caller, whole: tuple[str, httpx.Response]) -> None:
         video_id, all_of_it = whole
-        reply = await desk.content(video_id, **{"if-none-match": all_of_it.headers["etag"]})
+        reply = await caller.content(video_id, **{"if-none-match": all_of_it.headers["etag"]})
         assert (reply.status_code, reply.content) == (304, b"")
 
     async def test_can_be_asked_for_its_head(self, http: httpx.AsyncClient, whole: tuple[str, httpx.Response]) -> None:

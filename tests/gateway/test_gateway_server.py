@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from gateway_desk import SMALL, Desk
+from gateway_caller import SMALL, Caller
 
 from sora_core.errors import InvalidRequest, StorageError
 from sora_core.gateway import FaultRule, Gateway
@@ -29,15 +29,15 @@ asyncio.run(serve(host="127.0.0.1", port=0, speed=50, key="k", faults_file=fault
 """
 
 
-async def test_the_books_show_what_was_asked(desk: Desk, http: httpx.AsyncClient) -> None:
+async def test_the_books_show_what_was_asked(caller: Caller, http: httpx.AsyncClient) -> None:
     reply = await http.post(
         "/openai/v1/videos", data={**SMALL, "model": "m", "seed": "5"}, headers={"Idempotency-Key": "once"}
     )
     await http.post("/openai/v1/videos", data=SMALL, headers={"Idempotency-Key": "once"})
     video = reply.json()
-    await desk.read(video["id"])
+    await caller.read(video["id"])
     await http.get("/openai/nowhere")
-    stats = await desk.stats()
+    stats = await caller.stats()
     assert stats["charges"] == 2
     assert stats["requests"] == {"openai.create": 2, "openai.retrieve": 1, "openai.unknown": 1}
     assert stats["jobs"][0].pop("status") in ("queued", "running", "succeeded")
@@ -102,7 +102,7 @@ async def test_its_folder_is_filled_while_it_runs_and_gone_when_it_stopped(
     gateway = Gateway(speed=50)
     await gateway.start()
     async with httpx.AsyncClient(base_url=gateway.url, trust_env=False) as http:
-        await Desk(http).completed()
+        await Caller(http).completed()
     assert list(tmp_path.glob("*/*.mp4"))
     await gateway.stop()
     await gateway.stop()
@@ -115,18 +115,18 @@ async def test_a_folder_of_the_user_stays(tmp_path: Path) -> None:
     gateway = Gateway(speed=50, workdir=tmp_path / "mine")
     await gateway.start()
     async with httpx.AsyncClient(base_url=gateway.url, trust_env=False) as http:
-        await Desk(http).completed()
+        await Caller(http).completed()
     await gateway.stop()
     assert list((tmp_path / "mine").glob("*.mp4"))
 
 
-async def test_stopping_does_not_wait_for_renders_or_for_slow_clients(http: httpx.AsyncClient, desk: Desk) -> None:
+async def test_stopping_does_not_wait_for_renders_or_for_slow_clients(http: httpx.AsyncClient, caller: Caller) -> None:
     gateway = Gateway(speed=0.01)
     await gateway.start()
     async with httpx.AsyncClient(base_url=gateway.url, trust_env=False) as other:
         for seed in range(4):
-            await Desk(other).create(seconds="60", size="1280x720", seed=str(seed))
-        await Desk(other).faults({"on": "list", "do": "delay", "seconds": 600})
+            await Caller(other).create(seconds="60", size="1280x720", seed=str(seed))
+        await Caller(other).faults({"on": "list", "do": "delay", "seconds": 600})
         waiting = asyncio.ensure_future(other.get("/openai/v1/videos", timeout=None))
         await asyncio.sleep(0.1)
         await asyncio.wait_for(gateway.stop(), 20)
@@ -144,7 +144,7 @@ async def test_deleting_removes_what_only_that_job_needed(tmp_path: Path, pictur
             for images_left, video_id in zip((1, 0), videos, strict=True):
                 await http.delete(f"/openai/v1/videos/{video_id}")
                 assert len(list(tmp_path.glob("image-*"))) == images_left
-            assert [job["status"] for job in (await Desk(http).stats())["jobs"]] == ["canceled", "canceled"]
+            assert [job["status"] for job in (await Caller(http).stats())["jobs"]] == ["canceled", "canceled"]
     finally:
         await gateway.stop()
     assert list(tmp_path.iterdir()) == []

@@ -8,9 +8,9 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_desk import Desk
+from gateway_caller import Caller
 from PIL import Image
-from sora_web_desk import PICTURE, VIDEO, SoraDesk
+from sora_web_caller import PICTURE, VIDEO, SoraWebCaller
 
 SHOTS = "Shot 1:\nduration: 4.0sec\nScene: a roof\n\nShot 2:\nduration: 6sec\nScene: a cat"
 BOARD = f"current timeline:\n{SHOTS}\n\ninstructions:\nnoir"
@@ -18,25 +18,25 @@ EXAMPLE_POST = "s_690d100857248191b679e6de12db840e"
 
 
 @pytest.fixture(params=["/sora-web", "/sora-web~document"])
-def sora(http: httpx.AsyncClient, request: pytest.FixtureRequest) -> SoraDesk:
-    return SoraDesk(http, request.param)
+def sora(http: httpx.AsyncClient, request: pytest.FixtureRequest) -> SoraWebCaller:
+    return SoraWebCaller(http, request.param)
 
 
 @pytest.fixture
-def seen(http: httpx.AsyncClient) -> SoraDesk:
-    return SoraDesk(http)
+def seen(http: httpx.AsyncClient) -> SoraWebCaller:
+    return SoraWebCaller(http)
 
 
-def is_document(sora: SoraDesk) -> bool:
+def is_document(sora: SoraWebCaller) -> bool:
     return sora.mount.endswith("~document")
 
 
-async def job(sora: SoraDesk) -> dict[str, Any]:
+async def job(sora: SoraWebCaller) -> dict[str, Any]:
     """The newest entry of the books."""
     return dict((await sora.http.get("/_gateway/stats")).json()["jobs"][-1])
 
 
-async def test_a_video_is_pending_then_a_draft_with_a_link_that_needs_no_token(sora: SoraDesk) -> None:
+async def test_a_video_is_pending_then_a_draft_with_a_link_that_needs_no_token(sora: SoraWebCaller) -> None:
     await sora.fault(on="create", do="stuck", seconds=0.6)
     task = await sora.create(model="sy_ore", style_id="anime", orientation="portrait")
     assert task.startswith("gen_" if is_document(sora) else "task_")
@@ -68,7 +68,7 @@ async def test_a_video_is_pending_then_a_draft_with_a_link_that_needs_no_token(s
     assert await sora.charges() == 1
 
 
-async def test_all_that_a_video_can_be_asked_for_reaches_the_books(sora: SoraDesk, picture: bytes) -> None:
+async def test_all_that_a_video_can_be_asked_for_reaches_the_books(sora: SoraWebCaller, picture: bytes) -> None:
     upload = await sora.upload(picture)
     assert upload.startswith("upload_" if is_document(sora) else "media_")
     await sora.create(inpaint_items=[{"kind": "upload", "upload_id": upload}])
@@ -106,7 +106,7 @@ WRONG_VIDEOS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_wrong_videos_are_refused_and_cost_nothing(sora: SoraDesk) -> None:
+async def test_wrong_videos_are_refused_and_cost_nothing(sora: SoraWebCaller) -> None:
     for fields, param in WRONG_VIDEOS:
         error = (await sora.proved("/nf/create", {**VIDEO, **fields}, 400))["error"]
         assert (error["param"], error["code"]) == (param, "bad_request"), fields
@@ -117,11 +117,11 @@ async def test_wrong_videos_are_refused_and_cost_nothing(sora: SoraDesk) -> None
     assert await sora.charges() == 0
 
 
-async def test_fields_that_only_the_site_knows_are_refused_by_the_document(sora: SoraDesk) -> None:
+async def test_fields_that_only_the_site_knows_are_refused_by_the_document(sora: SoraWebCaller) -> None:
     await sora.proved("/nf/create", {**VIDEO, "trim_config": None}, 400 if is_document(sora) else 200)
 
 
-async def test_pictures_are_made_of_text_and_of_a_picture(sora: SoraDesk, picture: bytes) -> None:
+async def test_pictures_are_made_of_text_and_of_a_picture(sora: SoraWebCaller, picture: bytes) -> None:
     item = {"type": "image", "frame_index": 0, "upload_media_id": await sora.upload(picture)}
     await sora.proved("/video_gen", {**PICTURE, "operation": "remix", "inpaint_items": [item]})
     assert (await job(sora))["has_image"]
@@ -157,13 +157,13 @@ WRONG_PICTURES: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-async def test_wrong_pictures_are_refused(seen: SoraDesk) -> None:
+async def test_wrong_pictures_are_refused(seen: SoraWebCaller) -> None:
     for fields, param in WRONG_PICTURES:
         assert (await seen.proved("/video_gen", {**PICTURE, **fields}, 400))["error"]["param"] == param
         assert await seen.charges() == 0
 
 
-async def test_better_prompts_are_longer_at_each_level_and_say_what_they_are(sora: SoraDesk) -> None:
+async def test_better_prompts_are_longer_at_each_level_and_say_what_they_are(sora: SoraWebCaller) -> None:
     body: dict[str, Any] = {"prompt": "A cat playing", "duration_s": 15}
     texts = []
     for level in ("short", "medium", "long", "long"):
@@ -177,7 +177,7 @@ async def test_better_prompts_are_longer_at_each_level_and_say_what_they_are(sor
     assert await sora.charges() == 4
 
 
-async def test_drafts_come_in_pages(seen: SoraDesk) -> None:
+async def test_drafts_come_in_pages(seen: SoraWebCaller) -> None:
     made = [await seen.create(prompt="the same") for _ in range(5)]
     await seen.draft(made[-1])
     items: list[str] = []
@@ -187,7 +187,7 @@ async def test_drafts_come_in_pages(seen: SoraDesk) -> None:
         items += [item["task_id"] for item in page["items"]]
         cursor, pages = page["cursor"], pages + 1
     assert (items, pages) == (made[::-1], 3)
-    document = SoraDesk(seen.http, "/sora-web~document")
+    document = SoraWebCaller(seen.http, "/sora-web~document")
     assert len((await document.get("/project_y/profile/drafts?limit=2"))["drafts"]) == 2
     assert len((await document.get("/project_y/profile/drafts"))["drafts"]) == 5
     for query in ("limit=0", "limit=x", f"limit={'9' * 5000}", "cursor=x"):
@@ -198,7 +198,7 @@ async def test_drafts_come_in_pages(seen: SoraDesk) -> None:
     ("code", "kind"),
     [("sora_content_violation", "sora_content_violation"), ("generation_failed", "sora_error")],
 )
-async def test_a_failed_video_is_a_draft_of_another_kind(seen: SoraDesk, code: str, kind: str) -> None:
+async def test_a_failed_video_is_a_draft_of_another_kind(seen: SoraWebCaller, code: str, kind: str) -> None:
     await seen.fault(on="create", do="fail", code=code, message="against our guardrails")
     draft = await seen.finished()
     assert (draft["kind"], draft["url"], draft["downloadable_url"]) == (kind, "", None)
@@ -206,7 +206,7 @@ async def test_a_failed_video_is_a_draft_of_another_kind(seen: SoraDesk, code: s
 
 
 async def test_by_the_document_a_failed_video_stays_pending_as_failed(http: httpx.AsyncClient) -> None:
-    sora = SoraDesk(http, "/sora-web~document")
+    sora = SoraWebCaller(http, "/sora-web~document")
     await sora.fault(on="create", do="fail")
     task = await sora.create()
     failed = await sora.until("/nf/pending/v2", lambda list_: [at for at in list_ if at["status"] == "failed"])
@@ -215,14 +215,14 @@ async def test_by_the_document_a_failed_video_stays_pending_as_failed(http: http
 
 
 async def test_a_late_server_names_the_link_of_a_draft_later(http: httpx.AsyncClient) -> None:
-    sora = SoraDesk(http, "/sora-web~late")
+    sora = SoraWebCaller(http, "/sora-web~late")
     task = await sora.create()
     links = [(await sora.draft(task))["downloadable_url"] for _ in range(3)]
     assert links[:2] == [None, None]
     assert (await sora.http.get(links[2])).status_code == 200
 
 
-async def test_a_post_has_a_clean_link_until_it_is_deleted(sora: SoraDesk) -> None:
+async def test_a_post_has_a_clean_link_until_it_is_deleted(sora: SoraWebCaller) -> None:
     draft = await sora.finished()
     post = await sora.publish(draft["id"])
     url = post["video_url"] if is_document(sora) else post["attachments"][0]["downloadable_url"]
@@ -256,13 +256,13 @@ WRONG_POSTS: list[tuple[dict[str, Any], int]] = [
 ]
 
 
-async def test_wrong_posts_are_refused(seen: SoraDesk) -> None:
+async def test_wrong_posts_are_refused(seen: SoraWebCaller) -> None:
     for body, status in WRONG_POSTS:
         await seen.proved("/project_y/post", body, status)
 
 
-async def test_the_parse_service_finds_videos_of_any_protocol(seen: SoraDesk, desk: Desk) -> None:
-    assert await parsed(seen, f"{seen.http.base_url}/p/{(await desk.completed())['id']}") == 200
+async def test_the_parse_service_finds_videos_of_any_protocol(seen: SoraWebCaller, caller: Caller) -> None:
+    assert await parsed(seen, f"{seen.http.base_url}/p/{(await caller.completed())['id']}") == 200
     for url, status in (
         (f"{seen.http.base_url}/p/video_none", 404),
         ("ftp://a/p/x", 400),
@@ -273,7 +273,7 @@ async def test_the_parse_service_finds_videos_of_any_protocol(seen: SoraDesk, de
         assert await parsed(seen, url) == status
 
 
-async def parsed(sora: SoraDesk, url: object) -> int:
+async def parsed(sora: SoraWebCaller, url: object) -> int:
     """The status of the parse service's answer, which leads to a clip or says why not."""
     reply = await sora.http.post(f"{sora.mount}/get-sora-link", json={"url": url, "token": "any"})
     answer = reply.json()
@@ -293,7 +293,7 @@ REFUSALS = [
 ]
 
 
-async def test_refusals_have_the_protocols_codes(seen: SoraDesk) -> None:
+async def test_refusals_have_the_protocols_codes(seen: SoraWebCaller) -> None:
     for on, status, code in REFUSALS:
         await seen.fault(on=on, do="refuse", status=status, code=code, message="no")
         error = (await seen.proved("/nf/create", VIDEO, status))["error"]
@@ -302,7 +302,7 @@ async def test_refusals_have_the_protocols_codes(seen: SoraDesk) -> None:
         assert await seen.charges() == 0
 
 
-async def test_an_exhausted_quota_is_no_error_object(seen: SoraDesk) -> None:
+async def test_an_exhausted_quota_is_no_error_object(seen: SoraWebCaller) -> None:
     await seen.fault(on="create", do="refuse", status=429, code="rate_limit_exhausted")
     answer = await seen.proved("/nf/create", VIDEO, 429)
     assert set(answer) == {"type", "rate_limit_and_credit_balance"}
@@ -310,7 +310,7 @@ async def test_an_exhausted_quota_is_no_error_object(seen: SoraDesk) -> None:
     assert answer["rate_limit_and_credit_balance"]["access_resets_in_seconds"] > 0
 
 
-async def test_a_challenge_is_a_page(seen: SoraDesk) -> None:
+async def test_a_challenge_is_a_page(seen: SoraWebCaller) -> None:
     await seen.fault(on="sentinel", do="refuse", status=403, code="challenge")
     reply = await seen.challenge()
     assert (reply.status_code, reply.headers["cf-mitigated"]) == (403, "challenge")
@@ -318,13 +318,13 @@ async def test_a_challenge_is_a_page(seen: SoraDesk) -> None:
     assert "Just a moment..." in reply.text
 
 
-async def test_an_unknown_address_is_refused_in_the_protocols_shape(seen: SoraDesk) -> None:
+async def test_an_unknown_address_is_refused_in_the_protocols_shape(seen: SoraWebCaller) -> None:
     error = (await seen.call("GET", "/nowhere", 404)).json()["error"]
     assert error["code"] == "not_found"
 
 
 async def test_links_of_a_brief_server_expire(http: httpx.AsyncClient) -> None:
-    plain, brief = SoraDesk(http), SoraDesk(http, "/sora-web~brief")
+    plain, brief = SoraWebCaller(http), SoraWebCaller(http, "/sora-web~brief")
     draft = await plain.finished()
     link = (await brief.draft(draft["id"]))["downloadable_url"]
     assert (await http.get(link)).status_code == 200

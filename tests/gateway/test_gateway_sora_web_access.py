@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
-from sora_web_desk import (
+from sora_web_caller import (
     ACCESS,
     IOS,
     IOS_REDIRECT,
@@ -24,7 +24,7 @@ from sora_web_desk import (
     VIDEO,
     WEB,
     WEB_REDIRECT,
-    SoraDesk,
+    SoraWebCaller,
     config,
     encoded,
 )
@@ -78,7 +78,7 @@ async def test_a_session_token_becomes_the_same_access_token_each_time(http: htt
     assert claims(first["accessToken"])["exp"] > time.time()
     assert first["user"]["email"]
     assert first["expires"]
-    me = await SoraDesk(http, mount, first["accessToken"]).get("/me")
+    me = await SoraWebCaller(http, mount, first["accessToken"]).get("/me")
     assert me["email"] == first["user"]["email"]
     assert me["username"] is None
 
@@ -109,7 +109,7 @@ async def test_a_refresh_token_is_good_once_and_stays_with_its_client(http: http
     other = await refresh(http, given["refresh_token"], mount, client_id=WEB, redirect_uri=WEB_REDIRECT)
     assert (other.status_code, other.json()["error"]) == (400, "invalid_grant")
     assert (await refresh(http, given["refresh_token"], mount)).status_code == 200
-    await SoraDesk(http, mount, given["access_token"]).get("/me")
+    await SoraWebCaller(http, mount, given["access_token"]).get("/me")
 
 
 async def test_a_server_that_does_not_rotate_gives_the_same_refresh_token(http: httpx.AsyncClient) -> None:
@@ -157,7 +157,7 @@ async def test_everything_below_backend_needs_an_access_token(http: httpx.AsyncC
 async def test_tokens_of_a_brief_server_expire_and_are_renewed(http: httpx.AsyncClient) -> None:
     given = (await refresh(http, "first", "/sora-web~brief")).json()
     assert given["expires_in"] == 2
-    sora = SoraDesk(http, "/sora-web~brief", given["access_token"])
+    sora = SoraWebCaller(http, "/sora-web~brief", given["access_token"])
     for _ in range(100):
         reply = await sora.call("GET", "/me", None)
         if reply.status_code == 401:
@@ -174,10 +174,10 @@ async def test_the_key_is_a_refresh_or_session_token(locked: Callable[[str], Any
     following = (await refresh(http, given["refresh_token"])).json()
     by_session = (await session(http, "sess-key-1")).json()["accessToken"]
     for access in (given["access_token"], following["access_token"], by_session):
-        await SoraDesk(http, "/sora-web", access).get("/me")
+        await SoraWebCaller(http, "/sora-web", access).get("/me")
     assert (await refresh(http, "other")).json()["error"] == "invalid_grant"
     assert (await session(http, "sess-other")).status_code == 401
-    reply = await SoraDesk(http).call("GET", "/me", 401)
+    reply = await SoraWebCaller(http).call("GET", "/me", 401)
     assert reply.json()["error"]["code"] == "token_invalidated"
     parsed = {"url": f"{http.base_url}/p/video_x", "token": "other"}
     assert (await http.post("/sora-web/get-sora-link", json=parsed)).status_code == 401
@@ -186,9 +186,9 @@ async def test_the_key_is_a_refresh_or_session_token(locked: Callable[[str], Any
 
 async def test_a_key_that_looks_like_an_access_token_is_one_and_links_need_none(locked: Callable[[str], Any]) -> None:
     http = await locked("eyJkey")
-    draft = await SoraDesk(http, "/sora-web", "eyJkey").finished()
+    draft = await SoraWebCaller(http, "/sora-web", "eyJkey").finished()
     assert (await http.get(draft["downloadable_url"])).status_code == 200
-    await SoraDesk(http, "/sora-web", "eyJother").call("GET", "/me", 401)
+    await SoraWebCaller(http, "/sora-web", "eyJother").call("GET", "/me", 401)
 
 
 @pytest.mark.parametrize("path", VECTORS, ids=lambda path: path.stem)
@@ -205,7 +205,7 @@ def test_there_are_vectors() -> None:
 
 @pytest.mark.parametrize("dialect", ["", "~document", "~steep", "~no-pow"])
 async def test_a_proof_opens_one_request(http: httpx.AsyncClient, dialect: str) -> None:
-    sora = SoraDesk(http, f"/sora-web{dialect}")
+    sora = SoraWebCaller(http, f"/sora-web{dialect}")
     proof = await sora.proof()
     headers = {"OpenAI-Sentinel-Token": json.dumps(proof), "OAI-Device-Id": proof["id"]}
     await sora.call("POST", "/video_gen", json=PICTURE, headers=headers)
@@ -215,7 +215,7 @@ async def test_a_proof_opens_one_request(http: httpx.AsyncClient, dialect: str) 
 
 
 async def test_a_server_can_ask_for_what_nobody_finds(http: httpx.AsyncClient) -> None:
-    given = (await SoraDesk(http, "/sora-web~beyond").challenge()).json()
+    given = (await SoraWebCaller(http, "/sora-web~beyond").challenge()).json()
     assert len(given["proofofwork"]["difficulty"]) == 16
 
 
@@ -237,7 +237,7 @@ PROTECTED = ("/nf/create", "/nf/create/storyboard", "/video_gen", "/project_y/po
 
 async def test_what_costs_something_needs_its_proof(http: httpx.AsyncClient) -> None:
     for path in PROTECTED:
-        sora = SoraDesk(http, "/sora-web~steep")  # where a guess is no proof
+        sora = SoraWebCaller(http, "/sora-web~steep")  # where a guess is no proof
         reply = await sora.call("POST", path, 400, json=VIDEO)
         assert reply.json()["error"]["code"] == "sentinel_block"
         for header in ("no json", "[]", "{}"):
@@ -246,7 +246,7 @@ async def test_what_costs_something_needs_its_proof(http: httpx.AsyncClient) -> 
 
 
 async def test_a_wrong_proof_is_blocked(http: httpx.AsyncClient) -> None:
-    sora = SoraDesk(http, "/sora-web~steep")
+    sora = SoraWebCaller(http, "/sora-web~steep")
     for change in WRONG_PROOFS:
         challenge_id, first = str(uuid.uuid4()), "gAAAAAC" + encoded(config())
         given = (await sora.challenge(id=challenge_id, p=first)).json()
@@ -267,7 +267,7 @@ WRONG_FRAMES: list[tuple[dict[str, str], str]] = [
 
 async def test_a_right_proof_with_a_wrong_frame_is_blocked(http: httpx.AsyncClient) -> None:
     for change, says in WRONG_FRAMES:
-        sora = SoraDesk(http)
+        sora = SoraWebCaller(http)
         proof = {**await sora.proof(), **change}
         headers = {"OpenAI-Sentinel-Token": json.dumps(proof), "OAI-Device-Id": proof["id"]}
         reply = await sora.call("POST", "/video_gen", 400, json=PICTURE, headers=headers)
@@ -285,7 +285,7 @@ DEVICES: list[tuple[str, str | None, int]] = [
 
 async def test_the_device_id_is_that_of_the_proof(http: httpx.AsyncClient) -> None:
     for mount, device, status in DEVICES:
-        sora = SoraDesk(http, mount)
+        sora = SoraWebCaller(http, mount)
         headers = {"OpenAI-Sentinel-Token": json.dumps(await sora.proof())} | (
             {"OAI-Device-Id": device} if device else {}
         )
@@ -293,7 +293,7 @@ async def test_the_device_id_is_that_of_the_proof(http: httpx.AsyncClient) -> No
 
 
 async def test_a_video_is_asked_for_by_a_browser(http: httpx.AsyncClient) -> None:
-    sora = SoraDesk(http)
+    sora = SoraWebCaller(http)
     proof = await sora.proof()
     headers = {"OpenAI-Sentinel-Token": json.dumps(proof), "OAI-Device-Id": proof["id"], "User-Agent": "python"}
     error = (await sora.call("POST", "/nf/create", 400, json=VIDEO, headers=headers)).json()["error"]
@@ -314,7 +314,7 @@ WRONG_CHALLENGES: list[tuple[dict[str, Any], str]] = [
 
 async def test_a_wrong_request_for_a_challenge_is_refused(http: httpx.AsyncClient) -> None:
     for changes, param in WRONG_CHALLENGES:
-        reply = await SoraDesk(http).challenge(**changes)
+        reply = await SoraWebCaller(http).challenge(**changes)
         assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
 
 

@@ -7,32 +7,32 @@ from typing import Any
 
 import httpx
 import pytest
-from gateway_desk import Desk
+from gateway_caller import Caller
 from PIL import Image
-from sora_web_desk import SoraDesk
+from sora_web_caller import SoraWebCaller
 
 NAMED = {"instruction_set": None, "safety_instruction_set": None, "display_name": "My Character"}
 
 
 @pytest.fixture(params=["/sora-web", "/sora-web~document"])
-def sora(http: httpx.AsyncClient, request: pytest.FixtureRequest) -> SoraDesk:
-    return SoraDesk(http, request.param)
+def sora(http: httpx.AsyncClient, request: pytest.FixtureRequest) -> SoraWebCaller:
+    return SoraWebCaller(http, request.param)
 
 
-def is_document(sora: SoraDesk) -> bool:
+def is_document(sora: SoraWebCaller) -> bool:
     return sora.mount.endswith("~document")
 
 
-async def clip(desk: Desk) -> bytes:
-    return (await desk.content((await desk.completed(seconds="3"))["id"])).content
+async def clip(caller: Caller) -> bytes:
+    return (await caller.content((await caller.completed(seconds="3"))["id"])).content
 
 
-async def cameo(sora: SoraDesk, data: bytes) -> str:
+async def cameo(sora: SoraWebCaller, data: bytes) -> str:
     files = {"file": ("v.mp4", data, "video/mp4")}
     return str((await sora.call("POST", "/characters/upload", files=files, data={"timestamps": "0,3"})).json()["id"])
 
 
-async def status(sora: SoraDesk, cameo_id: str) -> dict[str, Any]:
+async def status(sora: SoraWebCaller, cameo_id: str) -> dict[str, Any]:
     """Once it is done."""
 
     def done(answer: dict[str, Any]) -> dict[str, Any] | None:
@@ -43,14 +43,14 @@ async def status(sora: SoraDesk, cameo_id: str) -> dict[str, Any]:
     return wanted
 
 
-async def pointer(sora: SoraDesk, picture: bytes) -> str:
+async def pointer(sora: SoraWebCaller, picture: bytes) -> str:
     files = {"file": ("p.webp", picture, "image/webp")}
     reply = await sora.call("POST", "/project_y/file/upload", files=files, data={"use_case": "profile"})
     return str(reply.json()["asset_pointer"])
 
 
-async def test_a_clip_becomes_a_character_with_a_picture_from_it(sora: SoraDesk, desk: Desk) -> None:
-    cameo_id = await cameo(sora, await clip(desk))
+async def test_a_clip_becomes_a_character_with_a_picture_from_it(sora: SoraWebCaller, caller: Caller) -> None:
+    cameo_id = await cameo(sora, await clip(caller))
     found = await status(sora, cameo_id)
     assert found["status"] == ("completed" if is_document(sora) else "processing")
     assert ("." in found["username_hint"]) is not is_document(sora)
@@ -74,9 +74,9 @@ async def test_a_clip_becomes_a_character_with_a_picture_from_it(sora: SoraDesk,
     assert await sora.charges() == 3  # the clip, the cameo, the video
 
 
-async def test_a_character_is_finalized_only_with_all_that_it_needs(http: httpx.AsyncClient, desk: Desk) -> None:
-    sora = SoraDesk(http)
-    cameo_id = await cameo(sora, await clip(desk))
+async def test_a_character_is_finalized_only_with_all_that_it_needs(http: httpx.AsyncClient, caller: Caller) -> None:
+    sora = SoraWebCaller(http)
+    cameo_id = await cameo(sora, await clip(caller))
     picture = (await http.get((await status(sora, cameo_id))["profile_asset_url"])).content
     right = {
         **NAMED,
@@ -103,7 +103,7 @@ async def test_a_character_is_finalized_only_with_all_that_it_needs(http: httpx.
     assert (await sora.get(f"/project_y/cameos/in_progress/{cameo_id}"))["status"] == "finalized"
 
 
-async def test_a_generation_becomes_a_character_where_servers_have_that(sora: SoraDesk) -> None:
+async def test_a_generation_becomes_a_character_where_servers_have_that(sora: SoraWebCaller) -> None:
     body: dict[str, Any] = {"generation_id": "gen_none", "character_id": None, "timestamps": [0, 3]}
     error = (await sora.call("POST", "/characters/from-generation", 404, json=body)).json()["error"]
     assert ("gen_none" in error["message"]) is not is_document(sora)
@@ -116,8 +116,8 @@ async def test_a_generation_becomes_a_character_where_servers_have_that(sora: So
         await sora.call("POST", "/characters/from-generation", 400, json={**body, **changes})
 
 
-async def test_a_cameo_can_fail(sora: SoraDesk, desk: Desk) -> None:
-    data = await clip(desk)
+async def test_a_cameo_can_fail(sora: SoraWebCaller, caller: Caller) -> None:
+    data = await clip(caller)
     await sora.fault(on="create", do="fail", code="generation_failed", message="no face")
     cameo_id = await cameo(sora, data)
 
@@ -130,7 +130,9 @@ async def test_a_cameo_can_fail(sora: SoraDesk, desk: Desk) -> None:
     assert reply.json()["error"]["code"] == "cameo_not_ready"
 
 
-async def test_uploads_are_of_the_kind_and_with_the_fields_that_belong_there(sora: SoraDesk, picture: bytes) -> None:
+async def test_uploads_are_of_the_kind_and_with_the_fields_that_belong_there(
+    sora: SoraWebCaller, picture: bytes
+) -> None:
     png, mp4, txt = ("a.png", picture, "image/png"), ("a.mp4", b"no clip", "video/mp4"), ("a", b"x", "text/plain")
     broken = ("a.png", b"no picture", "image/png")
     wrong: list[tuple[str, tuple[str, bytes, str], dict[str, str]]] = [
@@ -156,7 +158,7 @@ async def test_uploads_are_of_the_kind_and_with_the_fields_that_belong_there(sor
     assert await sora.charges() == 0
 
 
-async def test_the_site_takes_pictures_to_begin_with_as_files_too(sora: SoraDesk, picture: bytes) -> None:
+async def test_the_site_takes_pictures_to_begin_with_as_files_too(sora: SoraWebCaller, picture: bytes) -> None:
     files, data = {"file": ("a.png", picture, "image/png")}, {"use_case": "inpaint_safe"}
     reply = await sora.call("POST", "/project_y/file/upload", 400 if is_document(sora) else 200, files=files, data=data)
     if not is_document(sora):
@@ -164,7 +166,7 @@ async def test_the_site_takes_pictures_to_begin_with_as_files_too(sora: SoraDesk
         assert (await sora.http.get("/_gateway/stats")).json()["jobs"][-1]["has_image"]
 
 
-async def test_the_account_says_who_it_is_and_what_it_has_left(sora: SoraDesk) -> None:
+async def test_the_account_says_who_it_is_and_what_it_has_left(sora: SoraWebCaller) -> None:
     assert set(await sora.get("/me")) == {"email", "name", "username", "picture", "created_at"}
     plan = (await sora.get("/billing/subscriptions"))["data"][0]
     assert plan["plan"] == {"id": "chatgpt_plus", "title": "ChatGPT Plus"}
@@ -182,7 +184,7 @@ async def test_the_account_says_who_it_is_and_what_it_has_left(sora: SoraDesk) -
     assert await sora.get("/m/bootstrap") == {"success": True}
 
 
-async def test_an_invitation_is_accepted_once(sora: SoraDesk) -> None:
+async def test_an_invitation_is_accepted_once(sora: SoraWebCaller) -> None:
     path, own = "/project_y/invite/accept", (await sora.get("/project_y/invite/mine"))["invite_code"]
     for code in ("nonsense", own):
         reply = await sora.call("POST", path, 403, json={"invite_code": code})
@@ -193,7 +195,7 @@ async def test_an_invitation_is_accepted_once(sora: SoraDesk) -> None:
     await sora.call("POST", path, 400, json={})
 
 
-async def test_a_username_is_looked_up_and_set(sora: SoraDesk) -> None:
+async def test_a_username_is_looked_up_and_set(sora: SoraWebCaller) -> None:
     check, set_ = (f"/project_y/profile/username/{verb}" for verb in ("check", "set"))
     for name, free in (("my_name", True), ("sora", False), ("No Name", False)):
         assert (await sora.call("POST", check, json={"username": name})).json() == {"available": free}

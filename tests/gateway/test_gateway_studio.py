@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from _until import until
 
 from sora_core.clock import SystemClock
 from sora_core.gateway import studio as module
@@ -17,13 +17,6 @@ from sora_core.gateway.studio import Render, Studio
 
 SMALL = Animatic("x", 1, 64, 64)
 LONG = Animatic("x", 60, 1280, 720)
-
-
-def until(condition: Callable[[], object], within_seconds: float = 20) -> None:
-    end = time.monotonic() + within_seconds
-    while not condition():
-        assert time.monotonic() < end, "it never happened"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -37,10 +37,10 @@ _FILLING = """
 import errno, os, sys
 sys.path.insert(0, {root!r})
 from sora_core import cli
-from sora_core.ledger import ledger
-from sora_core.media import files
+from sora_core.ledger.ledger import Ledger
+from sora_core.media import placing
 owner, name, folder = {point!r}
-owner = ledger.Ledger if owner == "ledger" else files
+owner = Ledger if owner == "ledger" else placing
 original = getattr(owner, name)
 def filling(*args, **kwargs):
     with open(os.path.join(folder, "filler"), "ab", buffering=0) as stream:
@@ -138,8 +138,8 @@ def test_a_state_folder_that_is_full_costs_nothing_and_loses_nothing(
 # where the output folder's disk is full
 FULL_OUTPUT = {
     "when the download begins": ("ledger", "record_part"),
-    "when the file gets its name": ("files", "place"),
-    "when the sidecar is written": ("files", "write_sidecar"),
+    "when the file gets its name": ("placing", "place"),
+    "when the sidecar is written": ("placing", "write_sidecar"),
 }
 
 

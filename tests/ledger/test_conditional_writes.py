@@ -90,7 +90,10 @@ WRITES: dict[str, tuple[Write, tuple[str, ...]]] = {
         FOLLOWED,
     ),
     "record_result": (lambda led, job, who: led.record_result(job, {"id": "x"}, owner=who), FOLLOWED),
-    "redirect": (lambda led, job, who: led.redirect(job, Destination(Path("new")), owner=who), UNFINISHED),
+    "record_destination": (
+        lambda led, job, who: led.record_destination(job, Destination(Path("new")), owner=who),
+        UNFINISHED,
+    ),
     "record_submitted": (
         lambda led, job, who: led.record_submitted(job, Snapshot(State.QUEUED, "video_1"), owner=who),
         UNFINISHED,
@@ -351,7 +354,7 @@ class TestTheFile:
     def test_may_go_elsewhere_until_it_is_delivered(self, ledger):
         job = queued(ledger)
         ledger.record_plan(job.job_id, Path("full/a.mp4"), "abc", 1, owner="me")
-        row = ledger.redirect(job.job_id, Destination(Path("disk"), "b", Path("disk/b.mp4")), owner="me")
+        row = ledger.record_destination(job.job_id, Destination(Path("disk"), "b", Path("disk/b.mp4")), owner="me")
         assert (row.folder, row.stem, row.exact_path) == ("disk", "b", str(Path("disk/b.mp4")))
         assert (row.planned_path, row.planned_sha256) == (None, None)
 

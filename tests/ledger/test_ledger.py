@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -17,7 +18,7 @@ from _clock import FakeClock
 from sora_core.errors import InvalidRequest, JobChanged, JobNotFound, StorageError
 from sora_core.ledger.database import Database
 from sora_core.ledger.leases import LEASE_SECONDS
-from sora_core.ledger.ledger import WORKFLOW_DAYS, Ledger
+from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import (
     CANCELED,
     DELIVERED,
@@ -33,6 +34,7 @@ from sora_core.ledger.row import (
     Place,
 )
 from sora_core.ledger.schema import MIGRATIONS
+from sora_core.ledger.workflows import KEPT_DAYS
 from sora_core.models import Destination, Operation, Snapshot, State
 from sora_core.requests.kinds import VideoRequest
 
@@ -642,27 +644,37 @@ class TestASlot:
 
 
 class TestAWorkflow:
-    def test_is_kept_beside_the_rows_until_it_is_in_a_file(self, ledger):
+    def test_lies_packed_beside_the_rows_and_can_be_loaded_when_it_is_in_the_file_too(self, ledger):
         job = submitted(ledger)
-        assert ledger.workflow(job.job_id) == {"workflow": {"猫": 1}}
+        assert ledger.workflows.get(job.job_id) == {"workflow": {"猫": 1}}
         ledger.record_plan(job.job_id, Path("/out/x.mp4"), "abc", 1, owner="me")
         ledger.record_delivered(job.job_id, width=1, height=1, fps=1.0, duration=1.0, owner="me")
-        assert ledger.workflow(job.job_id) is None
+        assert ledger.workflows.get(job.job_id) == {"workflow": {"猫": 1}}
+
+    def test_of_200_kB_weighs_a_tenth(self, ledger):
+        graph = {
+            "nodes": [{"id": number, "type": "Sampler", "widgets": [number * 7, "euler"]} for number in range(4000)]
+        }
+        with ledger._file.change() as db:
+            ledger.workflows.keep(db, "job_big", graph)
+            (weight,) = db.execute("SELECT length(metadata) FROM workflows WHERE job_id = 'job_big'").fetchone()
+        assert weight < len(json.dumps(graph)) / 8
+        assert ledger.workflows.get("job_big") == graph
 
     def test_goes_with_a_claim_that_was_never_sent(self, ledger):
         job = claim(ledger)
         ledger.release(job.job_id, "me")
-        assert ledger.workflow(job.job_id) is None
+        assert ledger.workflows.get(job.job_id) is None
 
     def test_is_replaced_by_that_of_a_later_run(self, ledger):
         job = submitted(ledger)
-        ledger.redirect(job.job_id, Destination(Path("out"), metadata={"workflow": 2}), owner="me")
-        assert ledger.workflow(job.job_id) == {"workflow": 2}
+        ledger.record_destination(job.job_id, Destination(Path("out"), metadata={"workflow": 2}), owner="me")
+        assert ledger.workflows.get(job.job_id) == {"workflow": 2}
 
     def test_does_not_wait_for_ever(self, ledger, clock):
         old = submitted(ledger, "v1:a", "1")
-        clock.advance(WORKFLOW_DAYS * 86_400 + 1)
+        clock.advance(KEPT_DAYS * 86_400 + 1)
         new = submitted(ledger, "v1:b", "2")
-        assert ledger.age_out() == 1
-        assert ledger.workflow(old.job_id) is None
-        assert ledger.workflow(new.job_id)
+        assert ledger.workflows.age_out() == 1
+        assert ledger.workflows.get(old.job_id) is None
+        assert ledger.workflows.get(new.job_id)

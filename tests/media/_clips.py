@@ -38,7 +38,8 @@ def frame_of(rgb: np.ndarray, pix_fmt: str, *, matrix: int, full: bool) -> av.Vi
     frame = av.VideoFrame(width, height, pix_fmt)
     for plane, values in zip(frame.planes, planes, strict=True):
         rows, columns = -(-height // plane.height), -(-width // plane.width)
-        small = values[::rows, ::columns]
+        small = values[np.minimum(np.arange(plane.height * rows), height - 1), ::columns]
+        small = np.rint(small.reshape(plane.height, rows, -1).mean(1)).astype(values.dtype)  # sited at the left
         line = np.zeros((plane.height, plane.line_size), np.uint8)
         line[:, : plane.width * values.itemsize] = np.ascontiguousarray(small).view(np.uint8)
         plane.update(line.tobytes())
@@ -133,11 +134,12 @@ def write_clip(
     return path
 
 
-def turn(path: Path, degrees: int) -> Path:
-    """Marks the first track of an MP4 to be shown turned clockwise, as a phone does."""
+def turn(path: Path, degrees: int, *, mirrored: bool = False) -> Path:
+    """Marks the first track of an MP4 to be shown turned clockwise, as a phone does; mirrored, left is right first."""
     data = bytearray(path.read_bytes())
     cosine, sine = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[degrees]
-    matrix = [cosine * 65536, sine * 65536, 0, -sine * 65536, cosine * 65536, 0, 0, 0, 2**30]
+    side = -1 if mirrored else 1
+    matrix = [side * cosine * 65536, side * sine * 65536, 0, -sine * 65536, cosine * 65536, 0, 0, 0, 2**30]
     start = data.index(b"tkhd") + 4 + 40  # a version 0 header
     data[start : start + 36] = struct.pack(">9i", *matrix)
     path.write_bytes(data)

@@ -9,14 +9,16 @@ import zlib
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from sora_core.errors import InvalidRequest
 from sora_core.media.images import FITS, ImageNeeds, Reference, references_from_tensor, upload_from_file, within_limit
+from sora_core.media.png import encode_png
 from sora_core.models import Operation, Upload
-from sora_core.requests.kinds import VideoRequest
+from sora_core.requests.kinds import VideoRequest, facts
 from sora_core.requests.kinds import fingerprint as fingerprint_of
 
 
@@ -110,7 +112,7 @@ def opened(reference: Reference) -> Image.Image:
 
 
 def colour(*channels: float, width: int = 64, height: int = 64, count: int = 1) -> torch.Tensor:
-    return torch.tensor(channels).expand(count, height, width, len(channels)).clone()
+    return torch.tensor(channels, dtype=torch.float32).expand(count, height, width, len(channels)).clone()
 
 
 def thirds(width: int, height: int) -> torch.Tensor:
@@ -149,6 +151,66 @@ def test_a_tensor_goes_up_as_png_of_its_colours_with_alpha_on_black(channels, pi
 def test_any_float_will_do(dtype):
     (reference,) = references_from_tensor(colour(0.5, 0.5, 0.5).to(dtype), NEEDS, "crop")
     assert opened(reference).getpixel((0, 0)) == (128, 128, 128)
+
+
+def test_bytes_are_scaled():
+    values = torch.arange(64 * 64 * 3, dtype=torch.int64).remainder(256).to(torch.uint8).reshape(1, 64, 64, 3)
+    (reference,) = references_from_tensor(values, ImageNeeds(64, 64, 2**20), "crop")
+    assert np.array_equal(np.array(opened(reference)), values[0].numpy())
+    (same,) = references_from_tensor(values / 255, ImageNeeds(64, 64, 2**20), "crop")
+    assert same.upload.identity == reference.upload.identity
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.int64, torch.bool])
+def test_other_whole_numbers_are_refused_and_never_white(dtype):
+    with pytest.raises(InvalidRequest, match=str(dtype).removeprefix("torch.")):
+        references_from_tensor(colour(1, 0, 1).to(dtype), NEEDS, "crop")
+
+
+@pytest.mark.parametrize("limit", [2**20, 3000], ids=["as it is", "too large for it"])
+@pytest.mark.parametrize("name", ["a.png", "a.tiff"])
+def test_a_grey_picture_of_16_bits_is_scaled(tmp_path, name, limit):
+    values = np.linspace(0, 65535, 96 * 64).astype(np.uint16).reshape(64, 96)
+    values = values + np.random.default_rng(1).integers(0, 200, values.shape, dtype=np.uint16) * (values < 60000)
+    Image.fromarray(values).save(tmp_path / name)
+    upload, _ = within_limit(upload_from_file(tmp_path / name), limit)
+    assert len(upload.data) <= limit
+    with Image.open(io.BytesIO(upload.data)) as sent:
+        seen = np.array(sent).astype(float)
+    if sent.mode.startswith("I"):
+        assert np.array_equal(seen, values)
+    else:
+        assert np.abs(seen[..., 0] - values / 257).max() < (1 if sent.format == "PNG" else 40)
+
+
+@pytest.mark.parametrize("mode", ["F", "I"])
+def test_a_picture_without_a_known_white_is_refused(tmp_path, mode):
+    Image.new(mode, (64, 48), 300).save(tmp_path / "a.tiff")
+    with pytest.raises(InvalidRequest, match="none is known to be white"):
+        upload_from_file(tmp_path / "a.tiff")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1, 1), (3, 1), (1, 5), (67, 49), (1920, 1080)])
+def test_pixels_survive_the_way_into_a_png(width, height):
+    rng = np.random.default_rng(width)
+    smooth = np.add.outer(np.arange(height), np.arange(width))[..., None] + np.arange(3) * 40
+    for pixels in (rng.integers(0, 256, (height, width, 3), dtype=np.uint8), (smooth % 256).astype(np.uint8)):
+        with Image.open(io.BytesIO(encode_png(pixels))) as picture:
+            picture.load()
+            assert (picture.format, picture.mode) == ("PNG", "RGB")
+            assert np.array_equal(np.array(picture), pixels)
+
+
+def test_a_png_is_hardly_larger_than_that_of_pillow():
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        rows, columns = np.mgrid[0:270, 0:480]
+        grain = rng.normal(0, 2, (270, 480, 1))
+        picture = np.stack([columns / 2, rows * 0.9, 120 + 90 * np.sin(columns / 50)], -1) + grain
+        pixels = picture.clip(0, 255).astype(np.uint8)
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)
+        assert len(encode_png(pixels)) < 1.15 * len(buffer.getvalue())
 
 
 def test_a_single_picture_without_a_batch_will_do():
@@ -237,7 +299,7 @@ class TestIdentity:
     def test_is_what_the_fingerprint_is_made_of(self):
         made = [Upload(data, "image/png", "a.png", made_from="abc") for data in (b"one", b"two")]
         requests = [VideoRequest(Operation.IMAGE_TO_VIDEO, "x", images=(each,)) for each in made]
-        assert requests[0].facts()["images"] == ["abc"]
+        assert facts(requests[0])["images"] == ["abc"]
         assert len({fingerprint_of(each, provider="openai", profile="own") for each in requests}) == 1
 
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from sora_core.errors import MediaError
-from sora_core.media import files
+from sora_core.media import placing
 from sora_core.media.kind import PICTURE
 from sora_core.media.picture import embed_text, has_picture_credentials, picture_size, picture_tensor, sniff_picture
 from sora_core.models import Destination
@@ -104,7 +104,7 @@ class TestEmbedding:
 
 def place(part: Path, metadata: object = METADATA) -> Path:
     destination = Destination(part.parent, "sora", metadata=metadata)
-    return files.place(part, destination, planned=None, plan=lambda *_: None, kind=PICTURE)
+    return placing.place(part, destination, planned=None, plan=lambda *_: None, kind=PICTURE)
 
 
 class TestPlacing:
@@ -122,13 +122,19 @@ class TestPlacing:
         part.write_bytes(signed(form))
         assert place(part).read_bytes() == signed(form)
 
-    @pytest.mark.parametrize("data", [b"<html>", b"", encoded("PNG")[:60]], ids=["a page", "nothing", "a piece"])
-    def test_refuses_what_is_no_picture_and_lets_it_be_fetched_afresh(self, data, tmp_path):
+    @pytest.mark.parametrize("data", [b"<html>", b""], ids=["a page", "nothing"])
+    def test_refuses_what_is_no_picture_and_leaves_it(self, data, tmp_path):
         part = tmp_path / ".job_1.part"
         part.write_bytes(data)
         with pytest.raises(MediaError):
             place(part)
-        assert list(tmp_path.iterdir()) == []
+        assert list(tmp_path.iterdir()) == [part]
+
+    def test_a_piece_of_a_picture_is_none(self, tmp_path):
+        part = tmp_path / ".job_1.part"
+        part.write_bytes(encoded("PNG")[:60])
+        with pytest.raises(MediaError):
+            PICTURE.probe(part)
 
 
 def test_the_tensor_is_the_picture(tmp_path):
@@ -146,3 +152,20 @@ def test_the_tensor_is_upright(tmp_path):
     exif[0x0112] = 6
     Image.new("RGB", (32, 16)).save(path, exif=exif)
     assert tuple(picture_tensor(path).shape) == (1, 32, 16, 3)
+
+
+def test_a_grey_picture_of_16_bits_keeps_them(tmp_path):
+    values = np.linspace(0, 65535, 32 * 16).astype(np.uint16).reshape(16, 32)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    tensor = picture_tensor(tmp_path / "a.png")
+    assert tuple(tensor.shape) == (1, 16, 32, 3)
+    assert np.abs(tensor[0].numpy() - (values / 65535)[..., None]).max() < 1e-6
+
+
+def test_a_picture_beyond_the_budget_is_refused(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(encoded("PNG"))
+    need = 32 * 16 * 3 * 5
+    assert picture_tensor(path, byte_budget=need).shape == (1, 16, 32, 3)
+    with pytest.raises(MediaError, match=r"a\.png has 32x16 pixels and needs"):
+        picture_tensor(path, byte_budget=need - 1)

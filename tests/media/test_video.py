@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import textwrap
@@ -15,25 +14,13 @@ import av
 import numpy as np
 import pytest
 from _clips import beeps, flat, scene, turn, write_clip
+from av.stream import Disposition
+from PIL import Image
 
 from sora_core.errors import Interrupted, InvalidRequest, MediaError
 from sora_core.media.video import Decoded, decode, decode_audio, probe
 
-FFMPEG = shutil.which("ffmpeg")
 VP9 = {"codec": "libvpx-vp9", "options": {"lossless": "1", "cpu-used": "8"}, "sound_codec": "libopus"}
-
-KINDS = {
-    "bt709 tv": {"matrix": 1},
-    "bt601 tv": {"matrix": 6},
-    "bt709 full": {"matrix": 1, "full": True},
-    "yuvj420p": {"pix_fmt": "yuvj420p", "matrix": 6, "full": True},
-    "untagged": {},
-    "yuv444p": {"pix_fmt": "yuv444p", "matrix": 1},
-    "yuv422p": {"pix_fmt": "yuv422p", "matrix": 1},
-    "10 bit": {"pix_fmt": "yuv420p10le", "matrix": 1},
-    "10 bit full": {"pix_fmt": "yuv420p10le", "matrix": 1, "full": True},
-    "bt2020 10 bit": {"pix_fmt": "yuv420p10le", "matrix": 9},
-}
 
 
 def scenes(count: int, width: int = 64, height: int = 48):
@@ -58,57 +45,6 @@ def onset_seconds(decoded: Decoded, channel: int = 0) -> float:
     return float(loud[0]) / decoded.sample_rate
 
 
-# Colour ---------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(FFMPEG is None, reason="NOT COMPARED with ffmpeg's own RGB: there is no ffmpeg on this machine")
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size", [(130, 98), (96, 64)], ids=str)
-def test_colours_are_those_of_ffmpeg(tmp_path, kind, size):
-    clip = write_clip(tmp_path / "clip.mp4", scenes(3, *size), **KINDS[kind])
-    assert_like_ffmpeg(clip)
-
-
-@pytest.mark.skipif(FFMPEG is None, reason="NOT COMPARED with ffmpeg's own RGB: there is no ffmpeg on this machine")
-@pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_turned_clips_look_as_in_ffmpeg(tmp_path, degrees):
-    assert_like_ffmpeg(turn(write_clip(tmp_path / "clip.mp4", scenes(3, 96, 64)), degrees))
-
-
-@pytest.mark.skipif(FFMPEG is None, reason="NOT COMPARED with ffmpeg's own RGB: there is no ffmpeg on this machine")
-@pytest.mark.parametrize("matrix", [1, 6])
-def test_odd_sizes_look_as_in_ffmpeg(tmp_path, matrix):
-    assert_like_ffmpeg(write_clip(tmp_path / "clip.webm", scenes(3, 67, 49), matrix=matrix, **VP9))
-
-
-def assert_like_ffmpeg(clip: Path) -> None:
-    command = [FFMPEG, "-v", "error", "-i", str(clip), "-f", "rawvideo", "-pix_fmt", "rgb24", "-vsync", "0", "-"]
-    raw = subprocess.run(command, capture_output=True, check=True).stdout
-    ours = pixels(decode(clip))
-    theirs = np.frombuffer(raw, np.uint8).reshape(ours.shape).astype(float)
-    assert np.abs(ours - theirs).max() <= 2
-
-
-@pytest.mark.parametrize("color", [(200, 60, 90), (20, 180, 40), (30, 40, 220), (255, 255, 255), (0, 0, 0)], ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_flat_colour_comes_back(tmp_path, kind, color):
-    clip = write_clip(tmp_path / "clip.mp4", [flat(64, 48, color)] * 2, **KINDS[kind])
-    assert np.abs(pixels(decode(clip)) - color).max() <= 4  # coding in 8 bits costs up to 2 of these
-
-
-@pytest.mark.parametrize(("coded", "tagged"), [(1, 6), (6, 1), (9, 6)])
-def test_a_wrong_matrix_would_be_seen(tmp_path, coded, tagged):
-    """The guard of the test above: the matrices are further apart than its tolerance."""
-    clip = write_clip(tmp_path / "clip.mp4", [flat(64, 48, (20, 180, 40))], matrix=coded, tagged=tagged)
-    assert np.abs(pixels(decode(clip)) - (20, 180, 40)).max() > 8
-
-
-def test_values_are_floats_from_0_to_1(tmp_path):
-    frames = decode(write_clip(tmp_path / "clip.mp4", [flat(32, 32, (255,) * 3), flat(32, 32, (0,) * 3)])).frames
-    assert str(frames.dtype) == "torch.float32"
-    assert (float(frames.min()), float(frames.max())) == (0.0, 1.0)
-
-
 # Shape and time -------------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +61,34 @@ def test_rotation_is_applied(tmp_path, degrees, corner):
     assert tuple(frames.shape) == (2, info.height, info.width, 3)
     bright = [at for at in [(0, 0), (0, -1), (-1, 0), (-1, -1)] if frames[0, at[0], at[1], 0] > 0.9]
     assert bright == [corner]
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_mirrored_clips_are_shown_mirrored(tmp_path, degrees):
+    image = scene(64, 32)
+    plain = decode(write_clip(tmp_path / "plain.mp4", [image], pix_fmt="yuv444p")).frames[0].numpy()
+    clip = turn(write_clip(tmp_path / "clip.mp4", [image], pix_fmt="yuv444p"), degrees, mirrored=True)
+    wanted = np.rot90(plain[:, ::-1], -degrees // 90)
+    assert np.array_equal(decode(clip).frames[0].numpy(), wanted)
+    assert (probe(clip).height, probe(clip).width) == wanted.shape[:2]
+
+
+@pytest.mark.parametrize(("ratio", "size"), [((4, 3), (64, 36)), ((1, 2), (48, 72)), ((100, 1), (48, 36))])
+def test_pixels_that_are_not_square_become_so_and_it_is_said(tmp_path, ratio, size):
+    path = tmp_path / "clip.mp4"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("libx264", rate=10, options={"qp": "0"})
+        stream.width, stream.height, stream.pix_fmt = 48, 36, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(*ratio)
+        output.mux(stream.encode(av.VideoFrame.from_ndarray(flat(48, 36, (200, 60, 90)), "rgb24")))
+        output.mux(stream.encode(None))
+    decoded, info = decode(path), probe(path)
+    assert (info.width, info.height) == size
+    assert decoded.frames.shape[1:3] == size[::-1]
+    assert np.abs(pixels(decoded) - (200, 60, 90)).max() < 3
+    said = [note for note in decoded.notes if "not square" in note]
+    assert bool(said) == (size != (48, 36))
+    assert not said or f"stretched to {size[0]}x{size[1]}" in said[0]
 
 
 def test_odd_sizes_are_kept(tmp_path):
@@ -151,6 +115,54 @@ def test_variable_frame_rate_gives_the_frames_as_they_are_and_the_average(tmp_pa
     assert 1.9 <= seconds <= 2.8  # the last frame's length is the writer's choice
     assert decoded.waveform.shape[2] == round(seconds * 44100)
     assert onset_seconds(decoded) == pytest.approx(1.0, abs=0.005)
+
+
+TIMES = [0, 40, 80, 500, 540, 1000, 1040, 1900]
+
+
+def test_a_rate_that_varies_is_told(tmp_path):
+    (note,) = decode(write_clip(tmp_path / "clip.mkv", numbered(8), times_ms=TIMES)).notes
+    assert "40 to 860 ms" in note
+    assert "force_rate" in note
+    for name, options in (("steady.mp4", {"fps": 24}), ("steady.mkv", {"fps": Fraction(24000, 1001)})):
+        assert decode(write_clip(tmp_path / name, numbered(9), **options)).notes == ()
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv"])
+def test_a_forced_rate_shows_each_picture_at_its_time(tmp_path, name):
+    clip = write_clip(tmp_path / name, numbered(8), times_ms=TIMES, sound=beeps(1.94, at=[1.0]))
+    decoded = decode(clip, force_rate=25)
+    shown = numbers(decoded)
+    wanted = [sum(start <= 40 * k for start in TIMES) for k in range(48)]
+    assert shown[:48] == wanted
+    assert set(shown[48:]) <= {8}  # the last picture's length is the writer's choice
+    assert decoded.fps == 25
+    assert onset_seconds(decoded) == pytest.approx(1.0, abs=0.005)
+    (note,) = decoded.notes
+    assert f"make {len(shown)} frames; {len(shown) - 8} are repeated, 0 left out" in note
+
+
+@pytest.mark.parametrize(
+    ("rate", "most", "step", "shown"),
+    [
+        (5, 0, 1, [1, 3, 5, 7, 9]),
+        (20, 6, 1, [1, 1, 2, 2, 3, 3]),
+        (20, 0, 4, [1, 3, 5, 7, 9]),
+        (10, 0, 1, [*range(1, 11)]),
+        (0.5, 0, 1, [1]),
+    ],
+)
+def test_a_forced_rate_comes_before_most_and_step(tmp_path, rate, most, step, shown):
+    clip = write_clip(tmp_path / "clip.mp4", numbered(10))
+    decoded = decode(clip, force_rate=rate, max_frames=most, frame_step=step)
+    assert numbers(decoded) == shown
+    assert decoded.fps == rate / step
+
+
+@pytest.mark.parametrize("rate", [-1, 1001, float("nan"), float("inf")])
+def test_an_impossible_rate_is_refused(tmp_path, rate):
+    with pytest.raises(InvalidRequest, match="force_rate"):
+        decode(tmp_path / "absent.mp4", force_rate=rate)
 
 
 def test_a_webm_that_lies_about_its_rate_is_timed_by_its_timestamps(tmp_path):
@@ -280,6 +292,44 @@ def test_pictures_that_start_late_take_their_sound_along(tmp_path):
     assert onset_seconds(decoded) == pytest.approx(0.2, abs=0.005)
 
 
+@pytest.mark.parametrize("hole_ms", [6, 20, 43, 90, 300])
+def test_holes_in_the_sound_stay(tmp_path, hole_ms):
+    """PCM in Matroska: pieces of 20 ms, of which some are not there."""
+    path, rate = tmp_path / "clip.mkv", 48000
+    sound = beeps(1.0, rate=rate, channels=1, at=[0.0, 0.4])
+    with av.open(str(write_clip(tmp_path / "pictures.mkv", numbered(20)))) as source, av.open(str(path), "w") as output:
+        video = output.add_stream_from_template(source.streams.video[0])
+        audio = output.add_stream("pcm_s16le", rate=rate, layout="mono")
+        for at in range(0, rate, 960):
+            piece = (sound[:, at : at + 960] * 32767).astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(piece, "s16", "mono")
+            late = hole_ms * 48 if at >= 0.4 * rate else 0
+            frame.sample_rate, frame.time_base, frame.pts = rate, Fraction(1, rate), at + late
+            output.mux(audio.encode(frame))
+        output.mux(audio.encode(None))
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = video
+                output.mux(packet)
+    heard = decode(path).waveform[0, 0].numpy()
+    second = np.flatnonzero(np.abs(heard[9600:]) > 0.2)[0] + 9600
+    assert second / rate == pytest.approx(0.4 + hole_ms / 1000, abs=0.0025)
+
+
+FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+
+
+@pytest.mark.parametrize("flags", [None, FRAGMENTED, {"movflags": "frag_keyframe+delay_moov"}])
+def test_a_fragmented_file_plays_in_step(tmp_path, flags):
+    """Pictures that are reordered start late; without an edit list there is a hole behind the first piece of sound."""
+    sound = beeps(2.0, at=[0.0, 1.0])
+    options = {"bf": "3", "x264-params": "b-adapt=0"}
+    clip = write_clip(tmp_path / "clip.mp4", numbered(20) * 3, fps=30, sound=sound, container=flags, options=options)
+    heard = decode(clip).waveform[0, 0].numpy()
+    best = max(range(-4000, 4001, 10), key=lambda shift: float(np.roll(heard, -shift) @ sound[0]))
+    assert abs(best) <= 45  # a millisecond
+
+
 @pytest.mark.parametrize("sound", [None, beeps(1.0, channels=1, at=[0.5])], ids=["silent", "with sound"])
 def test_the_sound_alone_is_the_same(tmp_path, sound):
     clip = write_clip(tmp_path / "clip.mp4", numbered(10), sound=sound)
@@ -292,24 +342,41 @@ def test_the_sound_alone_is_the_same(tmp_path, sound):
 # Memory and interruption ----------------------------------------------------------------------------------------------
 
 
+FRAME, SOUND = 64 * 48 * 12, 4410 * 2 * 4  # bytes of a picture and of the silence that goes with it
+
+
 def test_a_clip_beyond_the_budget_is_refused_with_what_would_fit(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", numbered(10, 64, 48))
-    budget = 4 * 64 * 48 * 12
+    budget = 4 * FRAME + 12 * SOUND
     with pytest.raises(
-        MediaError, match=r"10 frames of 64x48 need .* MiB(?s:.*)max_frames=4 or frame_step=3"
+        MediaError, match=r"10 frames of 64x48 with their sound need .* MiB(?s:.*)max_frames=7 or frame_step=2"
     ) as caught:
         decode(clip, byte_budget=budget)
     assert str(clip) in str(caught.value)  # and that the paid file is there
-    assert len(decode(clip, byte_budget=budget, max_frames=4).frames) == 4
-    assert len(decode(clip, byte_budget=budget, frame_step=3).frames) == 4
+    assert len(decode(clip, byte_budget=budget, max_frames=7).frames) == 7
+    assert len(decode(clip, byte_budget=budget, frame_step=2).frames) == 5
+    with pytest.raises(MediaError, match="max_frames=2, or leave"):  # the sound of all of it would not fit
+        decode(clip, byte_budget=2 * FRAME + 2 * SOUND)
     with pytest.raises(MediaError, match="Not even one frame"):
         decode(clip, byte_budget=100)
 
 
 def test_the_budget_is_held_against_the_choice_not_the_file(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", numbered(10, 64, 48))
-    with pytest.raises(MediaError, match=r"5 frames (?s:.*)max_frames=4 or frame_step=3"):
-        decode(clip, byte_budget=4 * 64 * 48 * 12, frame_step=2)
+    with pytest.raises(MediaError, match=r"9 frames (?s:.*)max_frames=7 or frame_step=2"):
+        decode(clip, byte_budget=4 * FRAME + 12 * SOUND, max_frames=9)
+
+
+def test_the_sound_is_inside_the_budget(tmp_path):
+    sound = beeps(1.0, rate=48000, channels=6, at=[0.5])
+    clip = write_clip(tmp_path / "clip.mp4", numbered(10), sound=sound, sound_rate=48000)
+    need = 10 * FRAME + sound.nbytes
+    assert decode(clip, byte_budget=need).waveform.shape == (1, *sound.shape)
+    with pytest.raises(MediaError, match="with their sound need"):
+        decode(clip, byte_budget=need - 1)
+    assert decode_audio(clip, byte_budget=sound.nbytes)[0].shape == (1, *sound.shape)
+    with pytest.raises(MediaError, match=r"1 s of sound need 1\.1 MiB"):
+        decode_audio(clip, byte_budget=sound.nbytes - 1)
 
 
 @pytest.mark.slow
@@ -381,6 +448,28 @@ def test_a_couple_of_lost_frames_is_forgiven(tmp_path):
     assert probe(clip).frame_count >= 28
 
 
+def test_lost_frames_are_told(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", scenes(30), **FASTSTART)
+    clip.write_bytes(clip.read_bytes()[:-40])
+    decoded = decode(clip)
+    (note,) = decoded.notes
+    assert f"{30 - len(decoded.frames)} frame" in note
+
+
+def test_damaged_frames_are_told(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", scenes(30, 160, 96), options={"g": "30", "crf": "10"}, **FASTSTART)
+    with av.open(str(clip)) as container:
+        packets = [(packet.pos, packet.size) for packet in container.demux(video=0) if packet.size]
+    data, (at, size) = bytearray(clip.read_bytes()), packets[12]
+    data[at + size // 2 : at + size] = bytes(255 - byte for byte in data[at + size // 2 : at + size])
+    clip.write_bytes(data)
+    decoded = decode(clip)
+    assert len(decoded.frames) >= 28
+    (note,) = decoded.notes
+    assert note.startswith("The file is damaged: ")
+    assert decode(clip, max_frames=5).notes == ()
+
+
 def test_frames_before_the_damage_can_be_had(tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", scenes(30), **FASTSTART)
     data = clip.read_bytes()
@@ -423,6 +512,35 @@ def test_sound_alone_is_no_video(tmp_path):
         output.mux(stream.encode(None))
     with pytest.raises(MediaError, match="no video stream"):
         probe(path)
+
+
+def test_a_cover_is_no_video(tmp_path):
+    sound, cover, path = tmp_path / "sound.mp4", tmp_path / "cover.jpg", tmp_path / "clip.mp4"
+    write_clip(tmp_path / "full.mp4", numbered(10), sound=beeps(1.0))
+    Image.new("RGB", (300, 300), (9, 9, 9)).save(cover)
+    for source, keep in (("full.mp4", ["video", "audio"]), (None, ["audio"])):
+        with (
+            av.open(str(tmp_path / "full.mp4")) as full,
+            av.open(str(cover)) as picture,
+            av.open(str(path), "w") as out,
+        ):
+            twins = {each.index: out.add_stream_from_template(each) for each in full.streams if each.type in keep}
+            front = out.add_stream_from_template(picture.streams.video[0])
+            front.disposition = Disposition.attached_pic
+            for packet in picture.demux():
+                if packet.size:
+                    packet.stream = front
+                    out.mux(packet)
+            for packet in full.demux([each for each in full.streams if each.index in twins]):
+                if packet.size:
+                    packet.stream = twins[packet.stream.index]
+                    out.mux(packet)
+        if source:
+            assert numbers(decode(path)) == list(range(1, 11))
+        else:
+            path.rename(sound)
+    with pytest.raises(MediaError, match="no video stream"):
+        probe(sound)
 
 
 @pytest.mark.parametrize("seed", range(25))

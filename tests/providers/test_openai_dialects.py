@@ -97,7 +97,10 @@ IMAGES = {
     "tensorrt-llm": ({"input_reference": "cG5n"}, None),
     "litellm": (None, None),
     "new-api": (None, {"input_reference": LINK}),
+    "fastvideo": (None, {"reference_url": LINK}),
     "aquiles": (None, None),
+    "xinference": (None, None),
+    "aihubmix": (None, None),
     "azure": (None, None),
     "localai": ({"start_image": "cG5n"}, {"start_image": LINK}),
     "dynamo": ({"input_reference": DATA_URI}, {"input_reference": LINK}),
@@ -115,7 +118,7 @@ def test_an_image_goes_where_such_a_server_looks_for_it(name):
         assert not call.files
         assert by_file.items() <= call.json.items()
     else:
-        assert call.files == (("input_reference", PNG),)
+        assert call.files == (("image" if name == "xinference" else "input_reference", PNG),)
         assert call.form is not None
     if by_link:
         call = provider(dialect=name).encode_submit(WITH_LINK)

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
+from _listener import Listener, relay
 from _server import Request, Server, reply
 
 from sora_core.doctor import examine
@@ -380,9 +381,8 @@ class TestProxies:
         assert site.server.requests[-1].target == "http://far.test/backend/nf/check"
 
     async def test_a_socks_proxy_does_as_well(self, site, engine):
-        async with await asyncio.start_server(lambda r, w: _socks(r, w, site.server.port), "127.0.0.1", 0) as proxy:
-            port = proxy.sockets[0].getsockname()[1]
-            add(engine, "http://far.test", proxy=f"socks5://127.0.0.1:{port}")
+        async with Listener(lambda reader, writer: _socks(reader, writer, site.server.port)) as proxy:
+            add(engine, "http://far.test", proxy=f"socks5://127.0.0.1:{proxy.port}")
             assert (await quota(engine)).remaining == 3
 
     async def test_what_is_no_proxy_is_told_without_what_stands_there(self, engine, monkeypatch):
@@ -408,12 +408,4 @@ async def _socks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, por
     length = (await reader.readexactly(1))[0] if kind == 3 else 4
     await reader.readexactly(length + 2)
     writer.write(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x00")
-    inner, outer = await asyncio.open_connection("127.0.0.1", port)
-
-    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
-        sink.close()
-
-    await asyncio.gather(pump(reader, outer), pump(inner, writer), return_exceptions=True)
+    await relay(reader, writer, port)

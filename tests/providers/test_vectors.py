@@ -44,6 +44,7 @@ SPEAKERS: dict[str, tuple[type[Provider], str]] = {
     "aquiles": (OpenAI, "aquiles"),
     "chat-video": (SkyRiff, "chat"),
     "dynamo": (OpenAI, "dynamo"),
+    "fastvideo": (OpenAI, "fastvideo"),
     "litellm": (OpenAI, "litellm"),
     "native-tasks": (NewApi, ""),
     "new-api-task": (NewApi, "generic"),
@@ -86,6 +87,8 @@ def _way_of(vector: dict[str, Any]) -> str:
         return "refusal"
     if status >= 300:
         return "redirect"
+    if isinstance(vector["response"].get("body", {}).get("data"), list) and vector["request"]["method"] == "GET":
+        return "list"
     whole = ("/chat/completions", "/characters", "/sync")
     return "submission" if vector["request"]["path"].endswith(whole) else "job"
 
@@ -110,9 +113,10 @@ def _speaker(vector: dict[str, Any], base_url: str = "", **extra: str) -> Provid
 def test_every_vector_is_read():
     ways = [_way_of(_load(path)) for path in VECTORS.glob("*.json")]
     assert {way: ways.count(way) for way in sorted(set(ways) - {"elsewhere"})} == {
-        "job": 22,
+        "job": 26,
+        "list": 2,
         "redirect": 1,
-        "refusal": 8,
+        "refusal": 15,
         "submission": 5,
     }
 
@@ -138,16 +142,25 @@ def test_a_recorded_answer_about_a_job(vector):
         assert expect["error_message_contains"] in snapshot.failure.message
         assert snapshot.failure.code == expect["error_code"]
         if "error_class" in expect:
-            assert normalize.job_error_class(snapshot.failure) is CLASSES[expect["error_class"]]
+            told = normalize.job_error_class(snapshot.failure) or errors.JobFailed
+            assert told is CLASSES[expect["error_class"]]
     else:
         assert snapshot.failure is None
+
+
+@pytest.mark.parametrize("vector", _cases("list"))
+def test_a_recorded_list_of_jobs(vector):
+    jobs, after = _speaker(vector).decode_list(_reply(vector))
+    assert [job.remote_id for job in jobs] == [each["id"] for each in vector["response"]["body"]["data"]]
+    assert after is None
 
 
 @pytest.mark.parametrize("vector", _cases("refusal"))
 def test_a_recorded_refusal(vector):
     reply, expect = _reply(vector), vector["expect"]
-    error = _speaker(vector).judge(reply)
-    assert type(error) is CLASSES[expect["error_class"]]
+    waits = vector["request"]["path"].endswith("/sync")
+    error = _speaker(vector, **({"sync": "true"} if waits else {})).judge(reply)
+    assert error.kind == CLASSES[expect["error_class"]].__name__
     for text in expect.get("error_message_contains_all", [expect["error_message_contains"] or ""]):
         assert text in error.message
     if expect["error_code"] is not None:

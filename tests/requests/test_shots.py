@@ -55,6 +55,33 @@ def test_no_text_breaks_it(line):
     assert shot.seconds > 0
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[5s] two", "[5s]two", "5s: two", "5s：two", "【5s】two", "［5s］two", "1. [5s] two", "2) 5s: two",
+        "- [5s] two", "• 5s: two", "（2）【5s】 two", "\u200b[5s] two", "\ufeff[5s] two",
+    ],
+)  # fmt: skip
+def test_a_line_that_begins_a_shot_in_any_of_these_ways_does_so_after_another_one(line):
+    assert parse_script(f"[4s] one\n{line}") == (Shot("one", 4.0), Shot("two", 5.0))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "5s two", "5 s two", "5s - two", "5s", "5秒 two", "5秒：two", "【5秒】two", "(5s) two", "（5秒）two",
+        "{5s} two", "<5s> two", "[5] two", "[5 sec] two", "5 seconds two", "5 min: two", "[0:05] two",
+        "[0:00-0:05] two",
+        "【00:00～00:05】two", "0:00-0:05 two", "00:00 → 00:05: two", "0-5s two", "0 to 5s: two", "[5s - 8s] two",
+        "1. 5 sec: two", "- (5s) two", "Shot 2: two", "shot #2 two", "Scene 2 - two", "镜头2：two", "第二镜 two",
+        "\u200b5s two",
+    ],
+)  # fmt: skip
+def test_a_line_that_looks_as_if_it_began_a_shot_is_not_paid_as_a_part_of_the_one_before(line):
+    with pytest.raises(InvalidRequest, match="Line 2 of the script"):
+        parse_script(f"[4s] one\n{line}")
+
+
 SCRIPT = """\
 # Morning
 
@@ -109,7 +136,24 @@ def test_a_line_that_is_no_shot_is_named(script, line):
     assert "[5s] what it shows" in refused.value.message
 
 
-@pytest.mark.parametrize("line", ["3.5 stars: a review", "[5 people] enter", "10:30 in the morning", "[wide] a street"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "3.5 stars: a review",
+        "[5 people] enter",
+        "10:30 in the morning",
+        "[wide] a street",
+        "5 stars",
+        "five seconds later",
+        "a 5s pause",
+        "1. The door",
+        "2 shots are heard",
+        "Shots ring out",
+        "8mm film",
+        "5sturdy men",
+        "第一次见面",
+    ],
+)
 def test_numbers_in_a_line_are_not_taken_for_lengths(line):
     assert parse_script(f"[5s] a door\n{line}") == (Shot(f"a door\n{line}", 5.0),)
 

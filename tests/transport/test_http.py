@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from _clock import FakeClock
+from _listener import Listener
 from _server import CLOSE, RESET, SILENCE, Server, refused_port, reply
 
 from sora_core.errors import (
@@ -65,7 +66,7 @@ class TestAServerThatCannotBeReached:
             FakeClock.advance(clock, seconds)
             if not servers:
                 servers.append(Server(OK))
-                servers[0]._server = await asyncio.start_server(servers[0]._accept, "127.0.0.1", port)
+                await servers[0].start(port)
 
         clock.sleep = start_the_server
         answer = await connect(f"http://127.0.0.1:{port}/v1").send(CHARGE)
@@ -80,11 +81,9 @@ class TestAServerThatCannotBeReached:
     async def test_a_server_that_does_not_speak_tls_is_not_sent(self, connect):
         async def speak_first(reader, writer):
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-            writer.close()
 
-        async with await asyncio.start_server(speak_first, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
-            error = await _error(connect(f"https://127.0.0.1:{port}/v1"), CHARGE, attempts=1)
+        async with Listener(speak_first) as server:
+            error = await _error(connect(f"https://127.0.0.1:{server.port}/v1"), CHARGE, attempts=1)
         assert type(error) is NetworkError
 
 

@@ -64,6 +64,11 @@ _NOTO_CJK_FACE = {"ja": 0, "ko": 1, "zh": 2}  # order of the faces inside NotoSa
 _PROBE_PX = 24
 
 
+def installed() -> list[str]:
+    """The files that texts are drawn with on this machine."""
+    return sorted(map(str, _installed().values()))
+
+
 def east_asian(text: str) -> str:
     """Which of "ja", "ko", "zh" the text needs glyphs of; "" if none."""
     if any("぀" <= char <= "ヿ" for char in text):

@@ -1,8 +1,4 @@
-"""The apiyi relay, below ``/apiyi``: multipart, the raw key, errors in its words.
-
-Below ``/apiyi~NAME`` as it deviates: ``~bearer`` wants the key with "Bearer", ``~no-url`` completes without a link,
-``~mirror`` names its own host in the link whatever address it was asked at.
-"""
+"""The apiyi relay, below ``/apiyi``: multipart, the raw key, errors in its words."""
 
 from __future__ import annotations
 
@@ -11,14 +7,13 @@ from typing import Any
 from aiohttp import web
 
 from ...models import State
-from ..books import Job, Order
-from ..core import Call, Core, Route
+from ..books import BookedJob, Order
+from ..core import Incoming, Route
 from ..forms import image_of, prompt_of, read_fields, size_of
 from ..refusal import Refusal, invalid
-from . import _relay as relay
+from . import _tasks as tasks
 
 PROTOCOL = "apiyi"
-DIALECTS = ("", "bearer", "no-url", "mirror")
 MODELS = ("sora-2",)
 SIZES = ("1280x720", "720x1280")
 SECONDS = ("10", "15")
@@ -42,7 +37,7 @@ _STATUS = {
 }
 
 
-class ApiYiWire(relay.RelayWire):
+class ApiYiWire(tasks.TaskWire):
     """Create, retrieve, content."""
 
     protocol = PROTOCOL
@@ -56,18 +51,14 @@ class ApiYiWire(relay.RelayWire):
         )
 
     def credential(self, request: web.Request) -> str | None:
-        if self._dialect == "bearer":
-            return super().credential(request)
         return request.headers.get("Authorization", "").strip() or None
 
-    def refuse(self, refusal: Refusal) -> web.Response:
+    def error(self, refusal: Refusal) -> Any:
         known = set(CODES.values()) | {"content_policy_violation", "insufficient_quota"}
         code = refusal.code if refusal.code in known else CODES.get(refusal.status, "server_error")
-        kind = "invalid_request_error" if refusal.status < 500 else "server_error"
-        error = {"code": code, "message": refusal.message, "type": kind}
-        return web.json_response({"error": error}, status=refusal.status, headers=refusal.headers)
+        return {"error": {"code": code, "message": refusal.message, "type": refusal.kind}}
 
-    async def create(self, call: Call) -> web.StreamResponse:
+    async def create(self, call: Incoming) -> web.StreamResponse:
         if call.request.content_type != "multipart/form-data":
             raise Refusal(400, "Content-Type must be multipart/form-data")
         fields = await read_fields(call.request)
@@ -77,9 +68,9 @@ class ApiYiWire(relay.RelayWire):
         prompt = prompt_of(fields)
         if len(prompt) >= PROMPT_CHARS:
             raise invalid("prompt", f"prompt must have fewer than {PROMPT_CHARS} characters")
-        model = relay.choice_of(fields, "model", MODELS)
-        relay.choice_of(fields, "size", SIZES)
-        seconds = int(relay.choice_of(fields, "seconds", SECONDS))
+        model = tasks.choice_of(fields, "model", MODELS)
+        tasks.choice_of(fields, "size", SIZES)
+        seconds = int(tasks.choice_of(fields, "seconds", SECONDS))
         image = image_of(fields, "input_reference")
         if image is not None and len(image) >= IMAGE_BYTES:
             raise invalid("input_reference", "input_reference must be smaller than 10MB")
@@ -93,30 +84,30 @@ class ApiYiWire(relay.RelayWire):
         books = self._core.books
         return sum(not books.progress(job).state.terminal for job in books.newest_first(PROTOCOL))
 
-    async def retrieve(self, call: Call) -> web.StreamResponse:
+    async def retrieve(self, call: Incoming) -> web.StreamResponse:
         return web.json_response(self._as_json(call, self._find(call)))
 
-    async def content(self, call: Call) -> web.StreamResponse:
+    async def content(self, call: Incoming) -> web.StreamResponse:
         job = self._find(call)
         if self._core.books.progress(job).state is not State.SUCCEEDED:
             raise Refusal(400, "The video is not completed yet")
         return await self._core.send(call, job)
 
-    def _find(self, call: Call) -> Job:
+    def _find(self, call: Incoming) -> BookedJob:
         given = call.request.match_info["id"]
         job = self._core.find(given, PROTOCOL)
         if job is None:
             raise Refusal(404, f"No video has the id {given:.80}")
         return job
 
-    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
+    def _link(self, call: Incoming, job: BookedJob) -> str | None:
+        return f"http://{call.request.host}{self.mounts[0]}/videos/{job.id}/content"
+
+    def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         progress = self._core.books.progress(job)
         if progress.state is State.FAILED:
             failed = {"id": job.id, "status": "failed", "progress": 0, "error": progress.message}
             return {**failed, "created_at": int(job.created_at)}
-        host = "https://api.preview.invalid" if self._dialect == "mirror" else f"http://{call.request.host}"
-        has_url = progress.state is State.SUCCEEDED and self._dialect != "no-url"
-        prefix = "/v1" if self._dialect == "mirror" else self.mounts[0]
         return {
             "id": job.id,
             "status": _STATUS[progress.state],
@@ -126,10 +117,6 @@ class ApiYiWire(relay.RelayWire):
             "size": job.order.size,
             "seconds": str(job.order.seconds),
             "created_at": int(job.created_at),
-            "url": f"{host}{prefix}/videos/{job.id}/content" if has_url else None,
+            "url": self._link(call, job) if progress.state is State.SUCCEEDED else None,
             "completed_at": None if progress.completed_at is None else int(progress.completed_at),
         }
-
-
-def apiyi_wires(core: Core) -> tuple[ApiYiWire, ...]:
-    return tuple(ApiYiWire(core, dialect) for dialect in DIALECTS)

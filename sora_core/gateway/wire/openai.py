@@ -8,11 +8,12 @@ from typing import Any
 from aiohttp import web
 
 from ...models import State
-from ..books import HARD_LIMIT_USD, Job, Order
-from ..core import STILLS, Call, Core, Route
-from ..forms import MAX_SEED, Fields, bearer_key, image_of, prompt_of, read_fields, shots_of, size_of, text_of, whole_of
+from ..books import HARD_LIMIT_USD, BookedJob, Order
+from ..core import STILLS, Core, Incoming, Route
+from ..forms import MAX_SEED, Fields, image_of, prompt_of, read_fields, shots_of, size_of, text_of, whole_of
 from ..refusal import Refusal, invalid
-from ._openai_more import More
+from ._base import BaseWire
+from ._beside_videos import BesideVideos
 
 DEFAULT_MODEL = "sora-2"
 DEFAULT_SECONDS = 4
@@ -30,7 +31,7 @@ _PAGE = 20
 _MAX_PAGE = 100
 
 
-class OpenAIWire:
+class OpenAIWire(BaseWire):
     """Create, retrieve, list, delete, content, remix, models, what is beside videos, and relays' billing pages."""
 
     name = "openai"
@@ -38,12 +39,12 @@ class OpenAIWire:
     mounts: tuple[str, ...] = ("/openai/v1", "/openai")
 
     def __init__(self, core: Core) -> None:
-        self._core = core
-        self._more = More(core, self.name)
+        super().__init__(core)
+        self._beside = BesideVideos(core, self.name)
 
     def routes(self) -> tuple[Route, ...]:
         return (
-            *self._more.routes(),
+            *self._beside.routes(),
             Route("POST", "/videos", "create", "create", self.create),
             Route("GET", "/videos", "list", "list", self.list_videos),
             Route("GET", "/videos/{id}", "retrieve", "retrieve", self.retrieve),
@@ -55,25 +56,19 @@ class OpenAIWire:
             Route("GET", "/dashboard/billing/usage", "usage", "quota", self.usage),
         )
 
-    def credential(self, request: web.Request) -> str | None:
-        return bearer_key(request)
-
-    def refuse(self, refusal: Refusal) -> web.Response:
+    def error(self, refusal: Refusal) -> Any:
         code = refusal.code or ("invalid_api_key" if refusal.status == 401 else None)
-        kind = "invalid_request_error" if refusal.status < 500 else "server_error"
-        if refusal.status == 429:
-            kind = "rate_limit_exceeded"
-        error = {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}
-        return web.json_response({"error": error}, status=refusal.status, headers=refusal.headers)
+        kind = "rate_limit_exceeded" if refusal.status == 429 else refusal.kind
+        return {"error": {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}}
 
-    async def create(self, call: Call) -> web.StreamResponse:
+    async def create(self, call: Incoming) -> web.StreamResponse:
         return self._video(call, await self._enter(call))
 
-    async def read(self, call: Call) -> Fields:
+    async def read(self, call: Incoming) -> Fields:
         """What the client sent, under this protocol's own names."""
         return await read_fields(call.request)
 
-    async def _enter(self, call: Call) -> Job:
+    async def _enter(self, call: Incoming) -> BookedJob:
         fields = await self.read(call)
         shots = shots_of(fields)
         given = sum(shot.seconds for shot in shots)
@@ -90,11 +85,11 @@ class OpenAIWire:
             style=text_of(fields, "style"),
             negative_prompt=text_of(fields, "negative_prompt"),
             seed=whole_of(fields, "seed", 0, -MAX_SEED, MAX_SEED),
-            cast=self._more.cast_of(fields),
+            cast=self._beside.cast_of(fields),
         )
         return await self._core.accept(call, order)
 
-    async def remix(self, call: Call) -> web.StreamResponse:
+    async def remix(self, call: Incoming) -> web.StreamResponse:
         source = self._find(call)
         if self._core.books.progress(source).state is not State.SUCCEEDED:
             raise invalid("video_id", f"Video '{source.id}' is not completed; only a completed video can be remixed.")
@@ -112,10 +107,10 @@ class OpenAIWire:
         )
         return self._video(call, await self._core.accept(call, order))
 
-    async def retrieve(self, call: Call) -> web.StreamResponse:
+    async def retrieve(self, call: Incoming) -> web.StreamResponse:
         return self._video(call, self._find(call))
 
-    async def list_videos(self, call: Call) -> web.StreamResponse:
+    async def list_videos(self, call: Incoming) -> web.StreamResponse:
         query = dict(call.request.query)
         limit = whole_of(query, "limit", _PAGE, 1, _MAX_PAGE)
         order = query.get("order") or "desc"
@@ -141,12 +136,12 @@ class OpenAIWire:
             }
         )
 
-    async def delete(self, call: Call) -> web.StreamResponse:
+    async def delete(self, call: Incoming) -> web.StreamResponse:
         job = self._find(call)
         self._core.remove(job)
         return web.json_response({"id": job.id, "object": "video.deleted", "deleted": True})
 
-    async def content(self, call: Call) -> web.StreamResponse:
+    async def content(self, call: Incoming) -> web.StreamResponse:
         job = self._find(call)
         variant = call.request.query.get("variant") or "video"
         if variant != "video" and variant not in STILLS:
@@ -159,11 +154,11 @@ class OpenAIWire:
             raise Refusal(404, f"Video '{job.id}' is not ready yet: its status is '{status}'.", code="video_not_ready")
         return await self._core.send(call, job, variant)
 
-    async def models(self, call: Call) -> web.StreamResponse:
+    async def models(self, call: Incoming) -> web.StreamResponse:
         data = [{"id": name, "object": "model", "created": 0, "owned_by": self.owner} for name in MODELS]
         return web.json_response({"object": "list", "data": data})
 
-    async def subscription(self, call: Call) -> web.StreamResponse:
+    async def subscription(self, call: Incoming) -> web.StreamResponse:
         return web.json_response(
             {
                 "object": "billing_subscription",
@@ -175,22 +170,22 @@ class OpenAIWire:
             }
         )
 
-    async def usage(self, call: Call) -> web.StreamResponse:
+    async def usage(self, call: Incoming) -> web.StreamResponse:
         return web.json_response({"object": "list", "total_usage": self._core.books.usage_cents})
 
-    def _find(self, call: Call) -> Job:
+    def _find(self, call: Incoming) -> BookedJob:
         job_id = call.request.match_info["id"]
         job = self._core.find(job_id, self.name)
         if job is None:
             raise Refusal(404, f"Video with id '{job_id:.120}' not found.", code="video_not_found")
         return job
 
-    def _video(self, call: Call, job: Job) -> web.Response:
+    def _video(self, call: Incoming, job: BookedJob) -> web.Response:
         poll_after = self._core.books.progress(job).poll_after
         headers = {} if poll_after is None else {"openai-poll-after-ms": str(round(poll_after * 1000))}
         return web.json_response(self._as_json(call, job), headers=headers)
 
-    def _as_json(self, call: Call, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         progress = self._core.books.progress(job)
         order = job.order
         failed = progress.state is State.FAILED

@@ -1,29 +1,22 @@
-"""The SkyRiff relay, below ``/skyriff``: videos with everything in the model's name, the chat form, clean links.
-
-Below ``/skyriff~NAME`` as it deviates. Videos: ``~no-url`` succeeds without a link (``/content`` has the bytes),
-``~at-100`` says 100 % long before the end and when a job failed. Chat: ``~json`` answers with JSON in the text,
-``~markdown`` talks in the content and ends with a markdown link, ``~task`` answers with a task id at once, ``~cut``
-names the task and breaks off, ``~mute`` breaks off and has named nothing, ``~shy`` talks only in streams.
-"""
+"""The SkyRiff relay, below ``/skyriff``: videos with everything in the model's name, the chat form, clean links."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
 from ...models import State
-from ..books import Job, Order, Progress
-from ..core import Call, Core, Route
+from ..books import BookedJob, JobProgress, Order
+from ..core import Incoming, Route
 from ..forms import Fields, image_of, prompt_of, read_fields, text_of
 from ..refusal import Refusal, invalid
-from . import _chat as chat
-from . import _relay as relay
+from . import _completions as completions
+from . import _tasks as tasks
 
 PROTOCOL = "skyriff"
-DIALECTS = ("", "no-url", "at-100", "json", "markdown", "task", "cut", "mute", "shy")
 MODELS = {  # width, height, seconds
     "sora2-landscape": (1280, 720, 10),
     "sora2-portrait": (720, 1280, 10),
@@ -44,16 +37,20 @@ _STATUS = {
     State.SUCCEEDED: "success",
     State.FAILED: "failed",
 }
-_ID_PREFIX = "video_"
+ID_PREFIX = "video_"
 _CLEAN_SECONDS = 2
 _LATE_POLL_SECONDS = 0.2
 
 
-class SkyRiffWire(relay.RelayWire):
+class SkyRiffWire(tasks.TaskWire):
     """Create, retrieve, content, the links of results, and chat completions."""
 
     protocol = PROTOCOL
     roots = ("/v1", "")
+    links = True  # a finished video names its link
+    waits = True  # a chat answers when the video is there
+    tells_task = False  # a stream begins with the id of the task
+    breaks_off = False  # a stream ends in the middle
 
     def routes(self) -> tuple[Route, ...]:
         return (
@@ -64,108 +61,105 @@ class SkyRiffWire(relay.RelayWire):
             Route("GET", "/files/{id}.mp4", "file", "content", self.file),
         )
 
-    def refuse(self, refusal: Refusal) -> web.Response:
+    def error(self, refusal: Refusal) -> Any:
         code = refusal.code or CODES.get(refusal.status)
-        kind = "invalid_request_error" if refusal.status < 500 else "server_error"
-        error = {"message": refusal.message, "type": kind, "param": refusal.param, "code": code}
-        return web.json_response({"error": error}, status=refusal.status, headers=refusal.headers)
+        return {"error": {"message": refusal.message, "type": refusal.kind, "param": refusal.param, "code": code}}
 
-    async def create(self, call: Call) -> web.StreamResponse:
+    async def create(self, call: Incoming) -> web.StreamResponse:
         fields = await read_fields(call.request)
         is_form = call.request.content_type == "multipart/form-data"
-        model = relay.choice_of(fields, "model", tuple(MODELS))
+        model = tasks.choice_of(fields, "model", tuple(MODELS))
         if is_form:
             _check_form(fields)
             image = image_of(fields, "input_reference")
         else:
             address = fields.get("image_url")
-            image = None if address is None else relay.images_of({"image_url": [address]}, "image_url", data=False)
+            image = None if address is None else tasks.images_of({"image_url": [address]}, "image_url", data=False)
         job = await self._accept(call, prompt_of(fields), model, image)
         facts = self._facts(job)
         return web.json_response({name: facts[name] for name in facts if name not in ("video_url", "completed_at")})
 
-    async def _accept(self, call: Call, prompt: str, model: str, image: bytes | None) -> Job:
+    async def _accept(self, call: Incoming, prompt: str, model: str, image: bytes | None) -> BookedJob:
         width, height, seconds = MODELS[model]
         return await self._core.accept(call, Order(PROTOCOL, prompt, model, seconds, width, height, image=image))
 
-    async def retrieve(self, call: Call) -> web.StreamResponse:
+    async def retrieve(self, call: Incoming) -> web.StreamResponse:
         job = self._find(call)
         facts = self._facts(job)
-        if facts["status"] == "success" and self._dialect != "no-url":
-            facts["video_url"] = relay.link(call, self.mounts[0], job)
+        if facts["status"] == "success" and self.links:
+            facts["video_url"] = tasks.link(call, self.mounts[0], job)
         return web.json_response(facts)
 
-    def _facts(self, job: Job) -> dict[str, Any]:
+    def _facts(self, job: BookedJob) -> dict[str, Any]:
         progress = self._core.books.progress(job)
-        percent = 100 if self._dialect == "at-100" and progress.state is not State.QUEUED else progress.percent
         return {
-            "id": _ID_PREFIX + relay.task_id(job),
+            "id": ID_PREFIX + tasks.task_id(job),
             "size": job.order.size,
             "model": job.order.model,
             "object": "video.generation",
             "status": _STATUS[progress.state],  # a failed job has no more to say
-            "progress": percent,
+            "progress": self._percent(progress),
             "video_url": None,
             "created_at": int(job.created_at),
             "completed_at": None if progress.completed_at is None else int(progress.completed_at),
         }
 
-    async def content(self, call: Call) -> web.StreamResponse:
+    def _percent(self, progress: JobProgress) -> int:
+        return progress.percent
+
+    async def content(self, call: Incoming) -> web.StreamResponse:
         job = self._find(call)
         if self._core.books.progress(job).state is not State.SUCCEEDED:
             raise Refusal(400, "The video is not completed yet.", code="video_not_completed")
         return await self._core.send(call, job)
 
-    async def file(self, call: Call) -> web.StreamResponse:
-        return await relay.send_file(self._core, call, PROTOCOL)
+    async def file(self, call: Incoming) -> web.StreamResponse:
+        return await tasks.send_file(self._core, call, PROTOCOL)
 
-    def _find(self, call: Call) -> Job:
+    def _find(self, call: Incoming) -> BookedJob:
         given = call.request.match_info["id"]
-        job = relay.find(self._core, given.removeprefix(_ID_PREFIX), PROTOCOL) if given.startswith(_ID_PREFIX) else None
+        job = tasks.find(self._core, given.removeprefix(ID_PREFIX), PROTOCOL) if given.startswith(ID_PREFIX) else None
         if job is None:
             raise Refusal(404, f"No video has the id '{given:.80}'.", code="video_not_found")
         return job
 
-    async def chat(self, call: Call) -> web.StreamResponse:
-        fields = await relay.read_json(call.request)
-        model = relay.choice_of(fields, "model", (*CHAT_MODELS, POST_MODEL, DRAFTS_MODEL))
-        streams = chat.stream_of(fields)
-        text, images = chat.message_of(fields)
+    async def chat(self, call: Incoming) -> web.StreamResponse:
+        fields = await tasks.read_json(call.request)
+        model = tasks.choice_of(fields, "model", (*CHAT_MODELS, POST_MODEL, DRAFTS_MODEL))
+        streams = completions.stream_of(fields)
+        text, images = completions.message_of(fields)
         if model not in MODELS:
             if "stream" not in fields or streams:
                 raise invalid("stream", f"model {model} needs stream: false", "invalid_request")
             return await self._clean(call, model, text)
-        if self._dialect == "shy" and not streams:
-            content = (
-                "All tokens available for video generation. Please enable streaming to use the generation feature."
-            )
-            return web.json_response(chat.completion("0", model, content))
-        image = relay.images_of({"image_url": images}, "image_url", data=True) if images else None
+        if (declined := self._declines(streams)) is not None:
+            return web.json_response(completions.completion("0", model, declined))
+        image = tasks.images_of({"image_url": images}, "image_url", data=True) if images else None
         job = await self._accept(call, prompt_of({"prompt": text}), model, image)
         if call.taken.answer is not None and call.taken.answer.when == "after":
             return web.Response()  # the fault is the whole answer
         return await (self._stream(call, job) if streams else self._answer(call, job))
 
-    async def _answer(self, call: Call, job: Job) -> web.Response:
-        if self._dialect != "task":
+    async def _answer(self, call: Incoming, job: BookedJob) -> web.Response:
+        if self.waits:
             end = await self._end_of(job)
             if end.state is State.FAILED:
-                return web.json_response(chat.error_of(Refusal(200, end.message, code=end.code)))
-        return web.json_response(chat.completion(job.id[6:], job.order.model, self._result(call, job)))
+                return web.json_response(completions.error_of(Refusal(200, end.message, code=end.code)))
+        return web.json_response(completions.completion(job.id[6:], job.order.model, self._result(call, job)))
 
-    async def _stream(self, call: Call, job: Job) -> web.StreamResponse:
-        stream = chat.Stream(call, job.id[6:], job.order.model)
+    async def _stream(self, call: Incoming, job: BookedJob) -> web.StreamResponse:
+        stream = completions.Stream(call, job.id[6:], job.order.model)
         await stream.begin()
-        if self._dialect == "task":
+        if not self.waits:
             await stream.finish(self._result(call, job))
             return stream.response
-        tell = stream.say if self._dialect == "markdown" else stream.tell
-        if self._dialect in ("cut", "markdown"):
-            await tell(f"> 任务ID: `{_ID_PREFIX}{relay.task_id(job)}`\n")
+        tell = self._voice(stream)
+        if self.tells_task:
+            await tell(f"> 任务ID: `{ID_PREFIX}{tasks.task_id(job)}`\n")
         while True:
             progress = self._core.books.progress(job)
             await tell(f"**Video Generation Progress**: {progress.percent}% ({_STATUS[progress.state]})\n")
-            if self._dialect in ("cut", "mute"):
+            if self.breaks_off:
                 stream.cut()
                 return stream.response
             if progress.state.terminal:
@@ -177,18 +171,19 @@ class SkyRiffWire(relay.RelayWire):
             await stream.finish(self._result(call, job))
         return stream.response
 
-    def _result(self, call: Call, job: Job) -> str:
+    def _result(self, call: Incoming, job: BookedJob) -> str:
         """The content that answers with the video."""
-        url = relay.link(call, self.mounts[0], job)
-        if self._dialect == "task":
-            return f"任务已提交，任务ID: {_ID_PREFIX}{relay.task_id(job)}"
-        if self._dialect == "json":
-            return json.dumps({"type": "video", "url": url})
-        if self._dialect == "markdown":
-            return f"✅ 视频生成成功，[点击这里]({url}) 预览 ![封面](https://preview.invalid/cover.jpg)\n"
-        return f"```html\n<video src='{url}' controls></video>\n```"
+        return f"```html\n<video src='{tasks.link(call, self.mounts[0], job)}' controls></video>\n```"
 
-    async def _clean(self, call: Call, model: str, source: str) -> web.Response:
+    def _voice(self, stream: completions.Stream) -> Callable[[str], Awaitable[None]]:
+        """How progress is told."""
+        return stream.tell
+
+    def _declines(self, streams: bool) -> str | None:
+        """What is said instead of a video, if anything."""
+        return None
+
+    async def _clean(self, call: Incoming, model: str, source: str) -> web.Response:
         """A clean rendition of a post, or of the newest draft. The token for the drafts is not kept."""
         if not source or source != source.strip():
             raise invalid("messages", "content must not be empty, nor begin or end with a space", "invalid_request")
@@ -199,21 +194,21 @@ class SkyRiffWire(relay.RelayWire):
         job = await self._core.accept(call, order)
         end = await self._end_of(job)
         if end.state is State.FAILED:
-            return web.json_response(chat.error_of(Refusal(200, end.message, code=end.code)))
+            return web.json_response(completions.error_of(Refusal(200, end.message, code=end.code)))
         links = {
             "gif": "https://preview.invalid/clip.gif",
             "text": order.prompt,
             "id": subject,
-            "mp4": relay.link(call, self.mounts[0], job),
+            "mp4": tasks.link(call, self.mounts[0], job),
             "mp4_wm": "https://preview.invalid/clip_with_watermark.mp4",
             "md": f"# {subject}",
             "thumbnail": "https://preview.invalid/clip.jpg",
         }
         post = {"attachments_count": 1, "view_count": 0, "like_count": 0, "title": subject}
         more = {"links": links, "post_id": subject, "original_input": order.prompt, "post_info": post}
-        return web.json_response(chat.completion(job.id[6:], model, "视频解析成功", **more))
+        return web.json_response(completions.completion(job.id[6:], model, "视频解析成功", **more))
 
-    async def _end_of(self, job: Job) -> Progress:
+    async def _end_of(self, job: BookedJob) -> JobProgress:
         while True:
             progress = self._core.books.progress(job)
             if progress.state.terminal:
@@ -230,7 +225,3 @@ def _check_form(fields: Fields) -> None:
         raise invalid("size", f"invalid size: {size:.40}; allowed: 1280x720, 720x1280", "invalid_request")
     if seconds and not (seconds.isascii() and seconds.isdecimal()):
         raise invalid("seconds", f"invalid seconds: {seconds:.40}", "invalid_request")
-
-
-def skyriff_wires(core: Core) -> tuple[SkyRiffWire, ...]:
-    return tuple(SkyRiffWire(core, dialect) for dialect in DIALECTS)

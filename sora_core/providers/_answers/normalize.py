@@ -15,7 +15,7 @@ from urllib.parse import urljoin, urlsplit
 from ...models import Snapshot, State
 from ...transport import Reply
 from .refusals import SUCCESS_CODES, error_of, failure_of, job_error_class, job_failure, poll_after_of, retry_after_of
-from .values import dig, is_html, number_of, parse, text_of, time_of
+from .values import dig, is_html, loads, number_of, parse, text_of, time_of
 
 STATES: Mapping[str, State] = {
     **dict.fromkeys(
@@ -69,8 +69,15 @@ _URL_KEYS = (
     "urls",
     "links.mp4",
     "content.video_url",
+    "output_url",
+    "data.output_url",
+    "video",
+    "video.url",
+    "data.video.url",
 )
 _RAW_URL_KEYS = ("data.data.output", "data.data.outputs", "data.data.video_url", "data.data.url", "data.data.videos")
+_STILLS = (".jpg", ".jpeg", ".png")
+_MAYBE_STILLS = (".webp", ".gif")
 
 
 def state_of(value: Any, words: Mapping[str, State] = STATES) -> tuple[State | None, str]:
@@ -117,18 +124,19 @@ def url_of(value: Any, base_url: str, state: State | None) -> str | None:
     keys = [*_URL_KEYS]
     if state is State.SUCCEEDED:
         keys += ["fail_reason", "data.fail_reason", *_RAW_URL_KEYS]
-    for key in keys:
-        found = [link for link in _links(dig(value, key)) if not _is_still(link)]
-        for link in sorted(found, key=lambda link: ".mp4" not in link.lower()):
-            absolute = _joined(base_url, link)
-            if absolute:
-                return absolute
+    # what may be a thumbnail is only taken from a job that is done and names nothing else
+    for skipped in (_STILLS + _MAYBE_STILLS, _STILLS) if state is State.SUCCEEDED else (_STILLS + _MAYBE_STILLS,):
+        for key in keys:
+            found = [link for link in _links(dig(value, key)) if not _path_of(link).endswith(skipped)]
+            for link in sorted(found, key=lambda link: ".mp4" not in link.lower()):
+                absolute = _joined(base_url, link)
+                if absolute:
+                    return absolute
     return None
 
 
-def _is_still(link: str) -> bool:
-    path = link.partition("?")[0].lower()
-    return path.endswith((".jpg", ".jpeg", ".png", ".webp", ".gif"))
+def _path_of(link: str) -> str:
+    return link.partition("?")[0].lower()
 
 
 def _joined(base_url: str, link: str) -> str | None:
@@ -206,6 +214,7 @@ __all__ = [
     "is_html",
     "job_error_class",
     "job_failure",
+    "loads",
     "number_of",
     "parse",
     "poll_after_of",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from datetime import datetime, timezone
 from typing import Any
@@ -47,9 +48,18 @@ def failure_of(reply: Reply) -> Failure:
     if failure:
         return failure
     if is_html(reply.body):
-        return Failure(f"HTTP {reply.status}: the server answered with a web page (HTML), not with the API")
+        return Failure(
+            f"HTTP {reply.status}: the server answered with a web page (HTML), not with the API{_title(reply)}"
+        )
     text = re.sub(r"<[^>]+>", " ", reply.body[:2000].decode("utf-8", errors="replace"))
     return Failure(redact(f"HTTP {reply.status} {' '.join(text.split())[:200]}".strip()))
+
+
+def _title(reply: Reply) -> str:
+    """What the page calls itself: it mostly names who is in the way."""
+    match = re.search(rb"<title[^>]*>([^<]{1,200})", reply.body[:8192], re.IGNORECASE)
+    text = " ".join(match[1].decode("utf-8", "replace").split()) if match else ""
+    return f": '{redact(text)}'" if text else ""
 
 
 def job_failure(value: Any) -> Failure | None:
@@ -72,7 +82,25 @@ def _failure(value: Any, depth: int = 0) -> Failure | None:
     inner = _failure(_embedded(message), depth + 1) if depth < 3 else None
     if inner:
         return Failure(inner.message, inner.code or code)
-    return Failure(redact(message[:2000]), code)
+    return Failure(redact(_plain(message)[:2000]), code)
+
+
+_ENTRY = re.compile(r"^\s*(\{'type': .*\})\s*$", re.MULTILINE)
+_POINT = re.compile(r"^(?P<where>[\w.]+)\n  (?P<what>.+?) \[type=.*\]$", re.MULTILINE)
+
+
+def _plain(message: str) -> str:
+    """A list of what is wrong with a request, which some servers show as Python would (vLLM) or with its debris."""
+    found = [_validation(_literal(entry)) for entry in _ENTRY.findall(message)]
+    found = found or [f"{point['where']}: {point['what']}" for point in _POINT.finditer(message)]
+    return "; ".join(filter(None, found)) or message
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
 
 
 def _message(raw: Any, depth: int) -> tuple[str | None, str | None]:
@@ -100,7 +128,7 @@ def _validation(item: Any) -> str:
     if not isinstance(item, dict):
         return ""
     loc = item.get("loc")
-    where = ".".join(str(part) for part in loc) if isinstance(loc, list) else ""
+    where = ".".join(str(part) for part in loc) if isinstance(loc, (list, tuple)) else text_of(loc) or ""
     return ": ".join(part for part in (where, text_of(item.get("msg")) or "") if part)
 
 
@@ -137,11 +165,20 @@ def error_of(reply: Reply, *, provider: str) -> SoraError:
     failure = failure_of(reply)
     kind = _error_class(reply, failure)
     return kind(
-        f"The server answered HTTP {reply.status}: {failure.message}",
+        f"The server answered HTTP {reply.status}: {_hint(reply)}{failure.message}",
         provider=provider,
         code=failure.code,
         retry_after=retry_after_of(reply),
     )
+
+
+def _hint(reply: Reply) -> str:
+    """What a status means where the server's own words may not say it."""
+    if reply.status == 413:
+        return "the request is too large for it. Send a smaller or fewer images. "
+    if _is_wall(reply):
+        return "something before the API, such as a firewall, refused the request; the key is not what is wrong. "
+    return ""
 
 
 def job_error_class(failure: Failure) -> type[SoraError] | None:
@@ -161,7 +198,7 @@ def _class_by_words(words: str) -> type[SoraError] | None:
 
 def _error_class(reply: Reply, failure: Failure) -> type[SoraError]:
     status = reply.status
-    if _is_challenge(reply):
+    if _is_challenge(reply) or _is_wall(reply):
         return ChallengePage
     if status == 401:
         return AuthError
@@ -189,6 +226,11 @@ def _class_by_status(status: int, words: str, html: bool) -> type[SoraError]:
     if 300 <= status < 400:
         return BadResponse
     return AuthError if status == 403 else RequestRejected
+
+
+def _is_wall(reply: Reply) -> bool:
+    """A firewall's page: an API that refuses a key says so in its own form."""
+    return reply.status in (403, 406) and is_html(reply.body)
 
 
 def _is_challenge(reply: Reply) -> bool:

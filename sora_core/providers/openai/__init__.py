@@ -29,18 +29,21 @@ from ...errors import (
     Unsupported,
 )
 from ...media.container import sniff
-from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State
+from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State, Upload
 from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
 from ...transport import Call, Http, Reply
 from .._answers import normalize
+from .._answers.results import media_of
 from .._base import Attempt, Provider
 from .._ended import is_ended
 from . import extras as more
-from .dialects import DIALECTS, JSON, Dialect, Fields, as_form, typed
+from .dialects import DIALECTS, JSON, Dialect, Fields, as_form, data_uri, typed
+from .statements import StatedEnd, stated_end, told
 
 ENDED_ON = date(2026, 9, 24)
 
 CREATE_SECONDS = 180.0
+_PAGE = 100
 SYNCHRONOUS_SECONDS = 900.0  # a server that answers with the video may be silent for minutes
 
 
@@ -119,17 +122,26 @@ class OpenAI(Provider):
             path = f"/videos/{quote(request.source_id, safe='')}/remix"
             return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
         path = dialect.sync_create if self.synchronous and dialect.sync_create else dialect.create
-        reference = request.image_urls[0] if request.image_urls else ""
-        if dialect.inline and request.images:
-            reference = dialect.inline(request.images[0])
-        placed = dialect.place(reference) if dialect.place and reference else {}
-        files = () if dialect.inline else tuple(("input_reference", image) for image in request.images)
+        placed, files = self._images(request)
+        if files and len(files) in dialect.files:
+            path, names = dialect.files[len(files)]
+            files = tuple(zip(names, request.images, strict=True))
         fields = dialect.finish({**fields, **placed})
         as_json = dialect.body == JSON or "characters" in fields or (placed and not dialect.sync_create)
+        waits = dialect.hosted
         if as_json and not files:
-            return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
+            return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout, patient=waits)
         # Otherwise multipart, also without a file, as the official client sends it: some servers read nothing else.
-        return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=files, timeout=timeout)
+        return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=files, timeout=timeout, patient=waits)
+
+    def _images(self, request: VideoRequest) -> tuple[Fields, tuple[tuple[str, Upload], ...]]:
+        """The reference images: what of them stands in the body, and what is sent as files."""
+        dialect, images, urls = self.dialect, request.images, request.image_urls
+        if dialect.several and len(images) + len(urls) > 1:
+            return dialect.several([*map(data_uri, images), *urls]), ()
+        reference = dialect.inline(images[0]) if dialect.inline and images else "".join(urls[:1])
+        placed = dialect.place(reference) if dialect.place and reference else {}
+        return placed, () if dialect.inline else tuple(("input_reference", image) for image in images)
 
     def _fields(self, request: VideoRequest | RemixRequest) -> Fields:
         """The body without the image. What the request says goes before what the profile adds."""
@@ -155,17 +167,34 @@ class OpenAI(Provider):
 
     async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
         if isinstance(request, (VideoRequest, RemixRequest)):
-            return await super().submit(http, request, attempt)
+            try:
+                return await super().submit(http, request, self._patient(attempt))
+            except JobNotFound as error:  # of a job nothing was said yet, unless the request names one
+                if isinstance(request, RemixRequest):
+                    raise
+                raise RequestRejected(
+                    "openai.no_such", provider=self.name, code=error.code, said=error.message
+                ) from error
         if isinstance(request, CleanLinkRequest):  # costs nothing, so nothing is marked as sent
             share_url = more.share_url_of(request, http.base_url)
             return await more.clean_link(http, share_url, self.profile, self.dialect)
-        call = attempt.marked(self.encode_submit(request))
-        reply = await http.send(call, on_sent=attempt.on_sent, on_refused=attempt.on_refused)
+        reply = await attempt.send(http, self.encode_submit(request))
         return more.accepted(request.operation, reply, http.base_url)
+
+    def _patient(self, attempt: Attempt) -> Attempt:
+        """Says what is waited for, where a server is busy with other work."""
+        if not self.dialect.hosted:
+            return attempt
+
+        def refused() -> None:
+            attempt.on_refused()
+            attempt.tell("the server is busy; asking again until it takes the job")
+
+        return replace(attempt, on_refused=refused)
 
     def accepted(self, reply: Reply) -> Snapshot:
         """Also the answer that is the video, or holds it."""
-        media = more.media_of(reply, sniff)
+        media = media_of(reply, sniff)
         if media:
             described = normalize.snapshot_of(reply, base_url=self.base_url())
             return replace(described or Snapshot(State.SUCCEEDED), state=State.SUCCEEDED, url=None, media=media)
@@ -176,7 +205,13 @@ class OpenAI(Provider):
         return snapshot
 
     def judge(self, reply: Reply) -> SoraError:
-        error = super().judge(reply)
+        ended = stated_end(reply, self.base_url())
+        if ended:
+            return StatedEnd(ended, provider=self.name)
+        error = told(super().judge(reply), reply)
+        if self._failed_at_once(reply):
+            failure = normalize.failure_of(reply)
+            return JobFailed(f"The job failed on the server: {failure.message}", provider=self.name, code=failure.code)
         if not isinstance(error, RequestRejected):
             return error
         if "No connected db" in error.message:  # LiteLLM's word for any key but its own, where it has no database
@@ -187,11 +222,31 @@ class OpenAI(Provider):
             return JobFailed(error.message, provider=self.name, code=error.code)
         return error
 
+    def _failed_at_once(self, reply: Reply) -> bool:
+        """Whether a server that answers with the video says itself that its work on it has failed.
+
+        A crash of what stands in between is no JSON, or has other words.
+        """
+        says = self.dialect.states_failure
+        if not self.synchronous or says is None or reply.status != 500:
+            return False
+        value = normalize.parse(reply.body)
+        if not isinstance(value, dict) or not (says or set(value) == {"detail"}):
+            return False
+        return bool(re.search(says, normalize.failure_of(reply).message))
+
     async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:
         if more.is_share_url(remote_id):
             return await more.clean_link(http, remote_id, self.profile, self.dialect)
         if remote_id:
-            return await super().fetch(http, remote_id, attempts=attempts)
+            try:
+                return await super().fetch(http, remote_id, attempts=attempts)
+            except StatedEnd as end:
+                if end.snapshot.remote_id not in ("", remote_id):
+                    raise BadResponse(
+                        f"The server was asked for a job and answered about another. {end.message}"
+                    ) from end
+                return replace(end.snapshot, remote_id=remote_id)
         gone = "The server answered with the result itself; it has no job that could be asked for again."
         if self.dialect.can.free:
             raise JobNotFound(gone, provider=self.name)
@@ -230,7 +285,7 @@ class OpenAI(Provider):
     def encode_list(self, after: str | None) -> Call:
         if not self.capabilities().can_list:
             raise Unsupported(f"The server of profile '{self.profile.name}' has no list of jobs to rely on.")
-        query = {"limit": "100", "order": "desc", **({"after": after} if after else {})}
+        query = {"limit": str(_PAGE), "order": "desc", **({"after": after} if after else {})}
         return Call("GET", "/videos", Effect.READ, query=query, timeout=30)
 
     def decode_list(self, reply: Reply) -> tuple[list[Snapshot], str | None]:
@@ -239,7 +294,8 @@ class OpenAI(Provider):
             raise BadResponse(f"The server's list of videos is not one: {normalize.failure_of(reply).message}")
         jobs = [self.decode(Reply(200, {}, json.dumps(item).encode(), reply.url)) for item in page["data"]]
         last = normalize.text_of(page.get("last_id")) or (jobs[-1].remote_id if jobs else None)
-        return jobs, last if page.get("has_more") is True else None
+        more_to_come = page.get("has_more", len(jobs) == _PAGE)  # FastVideo does not say
+        return jobs, last if more_to_come is True else None
 
     async def quota(self, http: Http) -> Quota:
         """The billing pages that one-api and new-api relays have, or OpenRouter's; other servers have none."""

@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import math
 from base64 import b64encode
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
@@ -20,7 +20,7 @@ from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeR
 Fields = dict[str, Any]
 
 FORM, JSON = "form", "json"
-LOCALAI_FPS = 16
+LOCALAI_FPS = XINFERENCE_FPS = 16
 CLIP_BYTES = 32 * 2**20
 
 _REMIXING = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX))
@@ -71,8 +71,15 @@ class Dialect:
     known: frozenset[str] = frozenset()  # the only fields that a profile may add; empty: any
     inline: Callable[[Upload], str] | None = None  # an image as text; None: it is sent as a file
     place: Callable[[str], Fields] | None = None
+    several: Callable[[Sequence[str]], Fields] | None = None  # as `place`, for more than one: addresses, data URIs
+    # by the number of image files: where the request goes, and the names of the parts
+    files: Mapping[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     finish: Callable[[Fields], Fields] = lambda fields: fields
     picture: Callable[[Fields], Fields] = lambda fields: fields  # as `finish`, for a picture
+    hosted: bool = False  # one's own machine: where it is busy, one waits
+    states_failure: str | None = (
+        None  # with a 500: how a server that answers with the video says that its work has failed
+    )
     text_model: str = ""  # writes better prompts when the profile names none
     parse_path: str = ""  # of the server's own parse service, from its origin; a job is shared as /p/ID
 
@@ -94,7 +101,7 @@ def _base64(image: Upload) -> str:
     return b64encode(image.data).decode("ascii")
 
 
-def _data_uri(image: Upload) -> str:
+def data_uri(image: Upload) -> str:
     return f"data:{image.media_type};base64,{_base64(image)}"
 
 
@@ -134,6 +141,25 @@ def _both_prompts(fields: Fields) -> Fields:
     """LocalAI's pictures have both prompts in one, with a bar between."""
     negative = fields.pop("negative_prompt", "")
     return {**fields, "prompt": f"{fields['prompt']}|{negative}"} if negative else fields
+
+
+def _image_references(references: Sequence[str]) -> Fields:
+    return {"image_reference": json.dumps([{"image_url": reference} for reference in references])}
+
+
+_XINFERENCE = ("model", "prompt", "negative_prompt")
+
+
+def _kwargs(fields: Fields) -> Fields:
+    """What Xinference hands on to the model stands in one field, as JSON. Its models want frames, and one more."""
+    rest = {name: value for name, value in fields.items() if name not in (*_XINFERENCE, "size", "seconds")}
+    sides = parse_size(fields.get("size", ""))
+    if sides:
+        rest = {"width": sides[0], "height": sides[1], **rest}
+    if "seconds" in fields:
+        rest.setdefault("fps", XINFERENCE_FPS)
+        rest.setdefault("num_frames", round(int(fields["seconds"]) * rest["fps"]) + 1)
+    return {**{name: fields[name] for name in _XINFERENCE if name in fields}, "kwargs": json.dumps(rest)}
 
 
 def _duration(fields: Fields) -> Fields:
@@ -227,14 +253,18 @@ DIALECTS: dict[str, Dialect] = {
         parse_path="/sora-web",
     ),
     "vllm-omni": Dialect(
-        'Multipart only; `sync = "true"` waits for the video in the create call; 409 on cancel means canceling.',
-        _with_pictures(replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)))),
+        'Multipart only; `sync = "true"` waits for the video in the create call; a failed job answers with HTTP 500.',
+        _with_pictures(replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), image_limit=8)),
+        hosted=True,
         sync_create="/videos/sync",
+        states_failure=r"^Video generation failed: ",
+        several=_image_references,
         place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
     ),
     "sglang": Dialect(
-        "JSON with whole seconds; a job stays queued until it is done; results may lie at a cloud address.",
+        "JSON with whole seconds; deleting a job does not stop its work; results may lie at a cloud address.",
         replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL))),
+        hosted=True,
         body=JSON,
         whole_seconds=True,
         place=_as("reference_url"),
@@ -242,6 +272,7 @@ DIALECTS: dict[str, Dialect] = {
     "tensorrt-llm": Dialect(
         "Strict JSON: a field that the server does not know is never sent; answers 202.",
         replace(_HOSTED, seconds=range(1, 17), image_forms=frozenset((ImageForm.DATA,)), can_list=False),
+        hosted=True,
         body=JSON,
         whole_seconds=True,
         known=_TENSORRT_FIELDS,
@@ -262,9 +293,38 @@ DIALECTS: dict[str, Dialect] = {
         needs_model=True,
         place=_as("input_reference"),
     ),
+    "fastvideo": Dialect(
+        "A form whose own seed is always the same, so one is sent; its list does not say whether there is more.",
+        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL))),
+        hosted=True,
+        place=_as("reference_url"),
+    ),
     "aquiles": Dialect(
-        "Refuses work with 503 while it is busy (waited out); a missing key redirects to its login page.",
-        replace(_HOSTED, fields=frozenset(), can_list=False, can_cancel=False),
+        "Four sizes; one job at once, without a queue: where somebody else's runs, it is waited for.",
+        replace(_HOSTED, fields=frozenset(), sizes=tuple(_OPENAI_SIZES.values()), size_for=_OPENAI_SIZES, max_jobs=1),
+        hosted=True,
+    ),
+    "xinference": Dialect(
+        "`POST /v1/video/generations` answers with the video; two images are its first and its last frame.",
+        replace(_ANSWERS_WITH_VIDEO, image_limit=2),
+        create="/video/generations",
+        hosted=True,
+        body=JSON,
+        whole_seconds=True,
+        synchronous=True,
+        needs_model=True,
+        states_failure="",  # the route's own `except` is the only one that answers so
+        files={
+            1: ("/video/generations/image", ("image",)),
+            2: ("/video/generations/flf", ("first_frame", "last_frame")),
+        },
+        finish=_kwargs,
+    ),
+    "aihubmix": Dialect(
+        "A relay: JSON; which seconds and sizes there are, is up to the model; no list.",
+        replace(_OPEN, operations=_MAKING, can_list=False, has_quota=False),
+        body=JSON,
+        needs_model=True,
     ),
     "azure": Dialect(
         'Lives below `/openai/v1`; its key goes in the header api-key (`auth = "api-key"`).',
@@ -276,6 +336,7 @@ DIALECTS: dict[str, Dialect] = {
         "`POST /video` answers with the video's address; sides and frames instead of size and seconds.",
         _with_pictures(replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL)))),
         root="",
+        hosted=True,
         create="/video",
         models="/v1/models",
         body=JSON,
@@ -290,11 +351,12 @@ DIALECTS: dict[str, Dialect] = {
     "dynamo": Dialect(
         "The create call answers with the video; seed and negative prompt go into its `nvext` block.",
         replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL))),
+        hosted=True,
         body=JSON,
         whole_seconds=True,
         synchronous=True,
         needs_model=True,
-        inline=_data_uri,
+        inline=data_uri,
         place=_as("input_reference"),
         finish=_nvext,
     ),
@@ -314,7 +376,7 @@ DIALECTS: dict[str, Dialect] = {
         body=JSON,
         whole_seconds=True,
         needs_model=True,
-        inline=_data_uri,
+        inline=data_uri,
         place=_frame_image,
         finish=_duration,
     ),

@@ -8,10 +8,7 @@ the clean link of a shared post. Pictures are answered at once, as base64 or as 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -31,6 +28,7 @@ from ...requests.kinds import (
 )
 from ...transport import Call, Http, Reply
 from .._answers import normalize
+from .._answers.results import media_of
 from .._parse_service import SETTINGS as PARSE_SETTINGS
 from .._parse_service import ParseService, download_link, parse_service
 from .dialects import Dialect, Fields
@@ -195,23 +193,3 @@ def _text(value: Any) -> str:
         parts = (normalize.dig(part, "text") for part in content)
         content = "".join(part for part in parts if isinstance(part, str))
     return _THOUGHTS.sub("", content).strip() if isinstance(content, str) else ""
-
-
-def media_of(reply: Reply, sniff: Callable[[bytes], str | None]) -> bytes | None:
-    """The file that an answer is or holds as base64, of the kind that ``sniff`` knows; None where it holds none."""
-    if sniff(reply.body[:64]):
-        return reply.body
-    value = normalize.parse(reply.body)
-    first = normalize.dig(value, "data")
-    if isinstance(first, list):
-        first = first[0] if first else None
-    links = [normalize.dig(each, "url") for each in (value, first)]
-    inline = [link.partition(",")[2] for link in links if isinstance(link, str) and link.startswith("data:")]
-    for text in (normalize.dig(first, "b64_json"), normalize.dig(value, "b64_json"), *inline):
-        try:
-            media = base64.b64decode(text, validate=True) if isinstance(text, str) else b""
-        except (binascii.Error, ValueError):
-            continue
-        if sniff(media[:64]):
-            return media
-    return None

@@ -38,7 +38,7 @@ from .._ended import ENDED_HOSTS
 from .._parse_service import parse_service
 from . import account, addresses, characters, identity, lookup, posts, sentinel, tasks, tokens
 from .bodies import BOARD_TEXTS, Made, body_of, path_of
-from .catalog import FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
+from .catalog import DEFAULT_SECONDS, FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
 from .errors import judged
 from .uploads import Uploads
 
@@ -55,6 +55,7 @@ CAN = Capabilities(
     seconds=tuple(FRAMES),
     sizes=(),
     size_for={(orientation, quality): "" for orientation in ORIENTATIONS for quality in ("standard", "hd")},
+    default_seconds=DEFAULT_SECONDS,
     models=MODELS,
     fields=frozenset((Field.CHARACTERS, Field.STYLE)),
     remix_fields=frozenset((Field.MODEL, Field.SECONDS, Field.ORIENTATION, Field.QUALITY)),
@@ -235,9 +236,17 @@ class SoraWeb(Provider):
             error.text = f"{error.message} The clip may be public now: look at the account's posts on the server."
             raise
         post_id, link = posts.post_of(reply)
-        attempt.on_remote_id(posts.PREFIX + post_id)
         self._clean_links.found(post_id, link)
+        attempt.on_early(self._clean_links.begun(post_id))
+        found = await self._clean_links.finish(http, post_id, attempts=ATTEMPTS)
+        if found.state is not State.RUNNING:
+            return found
+        attempt.on_early(found)
         return await self._clean_links.finish(http, post_id, attempts=ATTEMPTS)
+
+    def recall(self, remote_id: str, link: str) -> None:
+        if remote_id.startswith(posts.PREFIX):
+            self._clean_links.found(remote_id.removeprefix(posts.PREFIX), link)
 
     def encode_fetch(self, remote_id: str) -> Call:
         return tasks.read(tasks.PENDING)

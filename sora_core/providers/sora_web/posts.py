@@ -42,25 +42,44 @@ class CleanLinks:
         self._links: dict[str, str] = {}
 
     def found(self, post_id: str, link: str) -> None:
+        """What the server said of the post, now or as the ledger has it."""
         if link:
             self._links[post_id] = urljoin(self._base_url, link)
 
+    def begun(self, post_id: str) -> Snapshot:
+        """What is to be on record before anything else happens to the post."""
+        return Snapshot(State.RUNNING, remote_id=PREFIX + post_id, url=self._links.get(post_id) or None)
+
     async def finish(self, http: Http, post_id: str, *, attempts: int) -> Snapshot:
-        """The post is deleted whatever happens; then its link, where it was found, is the result."""
-        link, service = self._links.get(post_id, ""), self._service()
-        try:
-            if not link and service:
-                address = share_link(self._home, post_id)
-                link = self._links[post_id] = await parsing.download_link(http, service, address)
-        except (JobNotFound, RequestRejected) as error:
-            log.warning("the parse service does not know post %s: %s", post_id, error.message)
-        finally:
-            await taken_back(http, post_id, attempts=attempts)
-        self._links.pop(post_id, None)
+        """The post is deleted whatever happens; then its link, where it was found, is the result.
+
+        A link that is found only now comes first, with the job still running: it has to be on record before the post
+        goes, which is the only one to tell it.
+        """
+        link = self._links.get(post_id, "")
         if not link:
-            failure = Failure(f"The post {post_id} has been taken back, but its clean link was not found or not kept.")
+            link = await self._asked_for(http, post_id, attempts=attempts)
+            if link:
+                return Snapshot(State.RUNNING, remote_id=PREFIX + post_id, url=link)
+        await taken_back(http, post_id, attempts=attempts)
+        if not link:
+            failure = Failure(f"The post {post_id} has been taken back, but its clean link was not found.")
             return Snapshot(State.FAILED, remote_id=PREFIX + post_id, failure=failure)
         return Snapshot(State.SUCCEEDED, remote_id=PREFIX + post_id, url=link)
+
+    async def _asked_for(self, http: Http, post_id: str, *, attempts: int) -> str:
+        """The link by the word of the parse service; "" where there is none, or it does not know the post."""
+        service = self._service()
+        if not service:
+            return ""
+        try:
+            self.found(post_id, await parsing.download_link(http, service, share_link(self._home, post_id)))
+        except (JobNotFound, RequestRejected) as error:
+            log.warning("the parse service does not know post %s: %s", post_id, error.message)
+        except SoraError:
+            await taken_back(http, post_id, attempts=attempts)
+            raise
+        return self._links.get(post_id, "")
 
 
 def encode_publish(generation_id: str) -> Call:

@@ -1,10 +1,5 @@
 """The Sora web protocol, below ``/sora-web``, as servers were seen to speak it.
 
-Below ``/sora-web~NAME`` as it deviates: ``~document`` to the letter of the document; ``~brief`` access tokens and
-links live for two seconds; ``~steep`` asks for a proof of work of a second or so, ``~beyond`` for one that nobody
-finds, ``~no-pow`` for none and gives no turnstile value; ``~unrotated`` keeps refresh tokens as they are; ``~late``
-names the link of a finished draft on its third listing.
-
 Of the faults, ``refuse`` knows the codes of the protocol: ``challenge`` (the page before the site), ``heavy_load``,
 ``too_many_concurrent_tasks``, ``rate_limit_exhausted``, ``token_expired`` and others. ``fail`` with a code such as
 ``sora_content_violation`` makes a violation of the draft, with another code an error.
@@ -12,17 +7,17 @@ Of the faults, ``refuse`` knows the codes of the protocol: ``challenge`` (the pa
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import replace
 
 from aiohttp import web
 
-from ...core import Call, Core, Handler, Route
+from ...core import Core, Handler, Incoming, Route
 from ...refusal import Refusal
 from ._account import AccountPages
 from ._characters import Characters
 from ._create import Create
-from ._dialect import DIALECTS, Dialect
+from ._dialect import Dialect
 from ._posts import Posts
 from ._refusals import response
 from ._sentinel import Sentinel
@@ -57,7 +52,7 @@ class SoraWebWire:
         )
 
     def _signed_in(self, handler: Handler) -> Handler:
-        def checked(call: Call) -> Awaitable[web.StreamResponse]:
+        def checked(call: Incoming) -> Awaitable[web.StreamResponse]:
             self._tokens.check(call.request)
             return handler(call)
 
@@ -71,7 +66,7 @@ class SoraWebWire:
         return response(refusal, self._core.books, self._core.clock.now())
 
 
-def sora_web_wires(core: Core) -> tuple[SoraWebWire, ...]:
+def sora_web_wires(core: Core, deviating: Sequence[Dialect] = ()) -> tuple[SoraWebWire, ...]:
     """One server that speaks in several ways: tokens, uploads, posts and characters are known to all of them."""
     memory, tokens, sentinel = Memory(), Tokens(core), Sentinel(core)
-    return tuple(SoraWebWire(core, dialect, memory, tokens, sentinel) for dialect in DIALECTS)
+    return tuple(SoraWebWire(core, dialect, memory, tokens, sentinel) for dialect in (Dialect(), *deviating))

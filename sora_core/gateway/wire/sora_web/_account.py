@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ...core import Call, Route
+from ...core import Incoming, Route
 from ...forms import text_of
 from ...refusal import Refusal, invalid
 from ._characters import USERNAME, taken
@@ -43,21 +43,21 @@ class AccountPages:
             Route("POST", f"{names}/set", "set_username", "account", self.set_username),
         )
 
-    async def me(self, call: Call) -> web.StreamResponse:
+    async def me(self, call: Incoming) -> web.StreamResponse:
         picture = "https://preview.invalid/avatar.jpg"
         me = {"email": EMAIL, "name": _NAME, "username": self._account.username, "picture": picture}
         return web.json_response({**me, "created_at": iso(_CREATED)})
 
-    async def subscriptions(self, call: Call) -> web.StreamResponse:
+    async def subscriptions(self, call: Incoming) -> web.StreamResponse:
         end = self._site.core.clock.now() + _MONTH_SECONDS
         plan = {"id": "chatgpt_plus", "title": "ChatGPT Plus"}
         end_ts: str | int = iso(end) if self._site.dialect.document else int(end)
         return web.json_response({"data": [{"plan": plan, "end_ts": end_ts}]})
 
-    async def invite(self, call: Call) -> web.StreamResponse:
+    async def invite(self, call: Incoming) -> web.StreamResponse:
         return web.json_response({"invite_code": INVITE, "redeemed_count": 2, "total_count": 5})
 
-    async def check(self, call: Call) -> web.StreamResponse:
+    async def check(self, call: Incoming) -> web.StreamResponse:
         left: dict[str, Any] = balance(self._site.core.books, self._site.core.clock.now())
         if self._site.dialect.document:
             whole = int(left["estimated_num_videos_remaining"])
@@ -65,21 +65,21 @@ class AccountPages:
             left["estimated_num_videos_remaining"] = whole
         return web.json_response({"rate_limit_and_credit_balance": left})
 
-    async def activate(self, call: Call) -> web.StreamResponse:
+    async def activate(self, call: Incoming) -> web.StreamResponse:
         return web.json_response({"success": True})
 
-    async def accept_invite(self, call: Call) -> web.StreamResponse:
+    async def accept_invite(self, call: Incoming) -> web.StreamResponse:
         code = text_of(await json_of(call, ("invite_code",)), "invite_code")
         if not _CODE.fullmatch(code) or code == INVITE:
             raise Refusal(403, "The invite code is not valid.", param="invite_code", code="invalid_invite_code")
         before, self._account.invited = self._account.invited, True
         return web.json_response({"success": True, "already_accepted": before})
 
-    async def check_username(self, call: Call) -> web.StreamResponse:
+    async def check_username(self, call: Incoming) -> web.StreamResponse:
         name = text_of(await json_of(call, ("username",)), "username")
         return web.json_response({"available": bool(USERNAME.fullmatch(name)) and name not in taken(self._site)})
 
-    async def set_username(self, call: Call) -> web.StreamResponse:
+    async def set_username(self, call: Incoming) -> web.StreamResponse:
         name = text_of(await json_of(call, ("username",)), "username")
         if not USERNAME.fullmatch(name):
             raise invalid("username", "username takes 3 to 30 of a-z, 0-9, _ and .")

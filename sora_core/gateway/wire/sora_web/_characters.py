@@ -11,10 +11,10 @@ from aiohttp import web
 
 from ....models import State
 from ...books import Order
-from ...core import Call, Route
+from ...core import Incoming, Route
 from ...forms import text_of
 from ...refusal import Refusal, invalid
-from .. import _relay as relay
+from .. import _tasks as tasks
 from ._dialect import CHARACTERS
 from ._site import Cameo, Site, json_of, missing
 from ._uploads import form_of
@@ -43,25 +43,25 @@ class Characters:
             Route("DELETE", "/project_y/characters/{id}", "forget", "delete", self.delete),
         )
 
-    async def upload(self, call: Call) -> web.StreamResponse:
+    async def upload(self, call: Incoming) -> web.StreamResponse:
         clip, fields = await form_of(call, ("video/mp4",), "timestamps")
-        return await self._make(call, clip, *relay.timestamps_of(fields))
+        return await self._make(call, clip, *tasks.timestamps_of(fields))
 
-    async def from_generation(self, call: Call) -> web.StreamResponse:
+    async def from_generation(self, call: Incoming) -> web.StreamResponse:
         fields = await json_of(call, ("generation_id", "timestamps"), ("character_id",))
         if fields.get("character_id") is not None:
             raise invalid("character_id", "character_id must be null")
         span = fields["timestamps"]
         if not isinstance(span, list) or len(span) != 2 or any(isinstance(at, (str, bool)) for at in span):
             raise invalid("timestamps", f"timestamps must be [start, end] in seconds, not {span!r:.40}")
-        start, end = relay.timestamps_of({"timestamps": f"{span[0]},{span[1]}"})
+        start, end = tasks.timestamps_of({"timestamps": f"{span[0]},{span[1]}"})
         job = self._site.draft(fields["generation_id"])
         if job is None or job.render is None:
             raise missing(f"draft {fields['generation_id']}")
         clip = await asyncio.to_thread(job.render.path.read_bytes)
         return await self._make(call, clip, start, end)
 
-    async def _make(self, call: Call, clip: bytes, start: float, end: float) -> web.Response:
+    async def _make(self, call: Incoming, clip: bytes, start: float, end: float) -> web.Response:
         from ...render import stills
 
         try:
@@ -74,7 +74,7 @@ class Characters:
         self._site.memory.cameos[cameo_id] = Cameo(job, picture)
         return web.json_response({"id": cameo_id})
 
-    async def retrieve(self, call: Call) -> web.StreamResponse:
+    async def retrieve(self, call: Incoming) -> web.StreamResponse:
         cameo = self._find(call.request.match_info["id"])
         progress = self._site.progress(cameo.job)
         done, failed = progress.state is State.SUCCEEDED, progress.state is State.FAILED
@@ -95,7 +95,7 @@ class Characters:
         rest = {"instruction_set_hint": None, "instruction_set": "A character of the preview." if done else None}
         return web.json_response({"status": status, "status_message": text, **hints, **rest})
 
-    async def finalize(self, call: Call) -> web.StreamResponse:
+    async def finalize(self, call: Incoming) -> web.StreamResponse:
         fields = await json_of(call, (*_FINALIZE, "safety_instruction_set"))
         cameo = self._find(fields["cameo_id"])
         username, name = text_of(fields, "username"), text_of(fields, "display_name")
@@ -114,13 +114,13 @@ class Characters:
         cameo.username, cameo.character_id = username, f"char_{secrets.token_hex(12)}"
         return web.json_response({"character": {"character_id": cameo.character_id}})
 
-    async def update(self, call: Call) -> web.StreamResponse:
+    async def update(self, call: Incoming) -> web.StreamResponse:
         cameo = self._find(call.request.match_info["id"])
         fields = await json_of(call, ("visibility",))
-        cameo.visibility = relay.choice_of(fields, "visibility", ("public", "private"))
+        cameo.visibility = tasks.choice_of(fields, "visibility", ("public", "private"))
         return web.json_response({})
 
-    async def delete(self, call: Call) -> web.StreamResponse:
+    async def delete(self, call: Incoming) -> web.StreamResponse:
         given = call.request.match_info["id"]
         cameos = self._site.memory.cameos
         cameo_id = next((name for name, cameo in cameos.items() if cameo.character_id == given), None)

@@ -8,11 +8,11 @@ from aiohttp import web
 
 from ....models import State
 from ...animatic import shots_of_prompt
-from ...books import Job, Order
-from ...core import Call, Route
+from ...books import BookedJob, Order
+from ...core import Incoming, Route
 from ...forms import Fields, prompt_of
 from ...refusal import Refusal, invalid
-from .. import _relay as relay
+from .. import _tasks as tasks
 from ._dialect import IMAGES, PROMPTS, PROTOCOL
 from ._prompts import LENGTHS, LEVELS, enhanced
 from ._refusals import balance
@@ -64,13 +64,13 @@ class Create:
             Route("POST", "/editor/enhance_prompt", "enhance", "create", self.enhance),
         )
 
-    async def create(self, call: Call) -> web.StreamResponse:
+    async def create(self, call: Incoming) -> web.StreamResponse:
         self._check(call)
         optional = _OPTIONAL if self._site.dialect.document else (*_OPTIONAL, *_SEEN)
         fields = await json_of(call, _REQUIRED, optional)
         return await self._accept(call, fields, remix=fields.get("remix_target_id") is not None)
 
-    async def storyboard(self, call: Call) -> web.StreamResponse:
+    async def storyboard(self, call: Incoming) -> web.StreamResponse:
         self._check(call)
         more = _BOARD if self._site.dialect.document else _SEEN
         fields = await json_of(call, (*_REQUIRED, "size"), (*_OPTIONAL, *more))
@@ -78,16 +78,16 @@ class Create:
             raise invalid("prompt", "a storyboard has shots: 'Shot 1:', 'duration: 5.0sec', 'Scene: …'")
         return await self._accept(call, fields, remix=False)
 
-    def _check(self, call: Call) -> None:
+    def _check(self, call: Incoming) -> None:
         self._sentinel.check(call.request, self._site.dialect)
         if not call.request.headers.get("User-Agent", "").startswith("Mozilla/"):
             raise Refusal(400, "User-Agent must be that of a browser.", param="User-Agent")
 
-    async def _accept(self, call: Call, fields: Fields, *, remix: bool) -> web.Response:
+    async def _accept(self, call: Incoming, fields: Fields, *, remix: bool) -> web.Response:
         constant(fields, "kind", "video")
-        orientation = relay.choice_of(fields, "orientation", ("landscape", "portrait"))
-        size = relay.choice_of(fields, "size", ("small", "large"), "small" if remix else None)
-        model = relay.choice_of(fields, "model", MODELS)
+        orientation = tasks.choice_of(fields, "orientation", ("landscape", "portrait"))
+        size = tasks.choice_of(fields, "size", ("small", "large"), "small" if remix else None)
+        model = tasks.choice_of(fields, "model", MODELS)
         frames = fields["n_frames"]
         if type(frames) is not int or frames not in FRAMES:
             raise invalid("n_frames", f"n_frames must be one of {', '.join(map(str, FRAMES))}, not {frames!r:.40}")
@@ -104,7 +104,7 @@ class Create:
             height=height,
             shots=shots_of_prompt(prompt),
             image=self._image(fields),
-            style="" if fields.get("style_id") is None else relay.choice_of(fields, "style_id", STYLES),
+            style="" if fields.get("style_id") is None else tasks.choice_of(fields, "style_id", STYLES),
             remix_of=self._target(fields),
             cast=self._cast(fields),
         )
@@ -146,13 +146,13 @@ class Create:
                 raise invalid("cameo_ids", f"there is no character {name!r:.60}")
         return ", ".join(made[name].username for name in given)
 
-    async def picture(self, call: Call) -> web.StreamResponse:
+    async def picture(self, call: Incoming) -> web.StreamResponse:
         self._sentinel.check(call.request, self._site.dialect)
         fields = await json_of(call, _PICTURE, ("inpaint_items",))
         constant(fields, "type", "image_gen")
         constant(fields, "n_variants", 1)
         constant(fields, "n_frames", 1)
-        operation = relay.choice_of(fields, "operation", ("simple_compose", "remix"))
+        operation = tasks.choice_of(fields, "operation", ("simple_compose", "remix"))
         size = fields["width"], fields["height"]
         if size not in PICTURE_SIZES or any(type(side) is not int for side in size):
             allowed = ", ".join(f"{width}x{height}" for width, height in PICTURE_SIZES)
@@ -169,17 +169,17 @@ class Create:
         order = Order(IMAGES, prompt_of(fields), "", 1, *size, image=images[0] if images else None)
         return self._created(await self._site.core.accept(call, order), "image_gen")
 
-    def _created(self, job: Job, task_type: str) -> web.Response:
+    def _created(self, job: BookedJob, task_type: str) -> web.Response:
         answer: dict[str, Any] = {"id": self._site.task_id(job)}
         if not self._site.dialect.document:
             left = balance(self._site.core.books, self._site.core.clock.now())
             answer |= {"task_type": task_type, "priority": 1, "rate_limit_and_credit_balance": left}
         return web.json_response(answer)
 
-    async def enhance(self, call: Call) -> web.StreamResponse:
+    async def enhance(self, call: Incoming) -> web.StreamResponse:
         fields = await json_of(call, ("prompt", "expansion_level", "duration_s"))
         prompt = prompt_of(fields)
-        level = relay.choice_of(fields, "expansion_level", tuple(LEVELS))
+        level = tasks.choice_of(fields, "expansion_level", tuple(LEVELS))
         seconds = fields["duration_s"]
         if type(seconds) is not int or seconds not in LENGTHS:
             raise invalid("duration_s", f"duration_s must be one of {', '.join(map(str, LENGTHS))}")

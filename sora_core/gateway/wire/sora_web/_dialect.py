@@ -27,15 +27,3 @@ class Dialect:
     @property
     def wire_name(self) -> str:
         return f"{PROTOCOL}~{self.name}" if self.name else PROTOCOL
-
-
-DIALECTS = (
-    Dialect(),
-    Dialect("document", document=True),
-    Dialect("brief", token_seconds=2, link_seconds=2),
-    Dialect("steep", difficulty="0000f"),
-    Dialect("beyond", difficulty="000000000000000f"),
-    Dialect("no-pow", difficulty=None),
-    Dialect("unrotated", rotates=False),
-    Dialect("late", late=True),
-)

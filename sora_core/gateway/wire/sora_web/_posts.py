@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from ....models import State
-from ...books import Job
-from ...core import Call, Route
+from ...books import BookedJob
+from ...core import Incoming, Route
 from ...forms import Fields, text_of
 from ...refusal import invalid
 from ._dialect import CHARACTERS
@@ -49,7 +49,7 @@ class Posts:
             Route("POST", "/get-sora-link", "parse", "parse", self.parse, open=True),
         )
 
-    async def publish(self, call: Call) -> web.StreamResponse:
+    async def publish(self, call: Incoming) -> web.StreamResponse:
         self._sentinel.check(call.request, self._site.dialect)
         fields = await json_of(call, ("attachments_to_create", "post_text"))
         text_of(fields, "post_text")
@@ -58,7 +58,7 @@ class Posts:
         self._site.memory.posts[post_id] = job
         return web.json_response({"post": self._as_json(call, post_id, job)})
 
-    def _attached(self, value: object) -> Job:
+    def _attached(self, value: object) -> BookedJob:
         if not isinstance(value, list) or len(value) != 1 or not isinstance(value[0], dict):
             raise invalid("attachments_to_create", "attachments_to_create must be a list of one attachment")
         item: Fields = value[0]
@@ -70,7 +70,7 @@ class Posts:
             raise missing(f"draft {item['generation_id']}")
         return job
 
-    def _as_json(self, call: Call, post_id: str, job: Job) -> dict[str, Any]:
+    def _as_json(self, call: Incoming, post_id: str, job: BookedJob) -> dict[str, Any]:
         url, now = self._site.link(call, job, "mp4"), self._site.core.clock.now()
         if self._site.dialect.document:
             return {"id": post_id, "video_url": url, "created_at": iso(now)}
@@ -86,13 +86,13 @@ class Posts:
         link = f"{origin(call.request)}{self._site.mount}/p/{post_id}"
         return {"id": post_id, "permalink": link, "posted_at": now, "attachments": [attachment]}
 
-    async def delete(self, call: Call) -> web.StreamResponse:
+    async def delete(self, call: Incoming) -> web.StreamResponse:
         post_id = call.request.match_info["id"]
         if self._site.memory.posts.pop(post_id, None) is None:
             raise missing(f"post {post_id}")
         return web.Response(status=204)
 
-    async def permalink(self, call: Call) -> web.StreamResponse:
+    async def permalink(self, call: Incoming) -> web.StreamResponse:
         post_id = call.request.match_info["id"]
         job = self._post(post_id)
         if job is None:
@@ -100,11 +100,11 @@ class Posts:
         page = _PAGE.format(html.escape(job.order.prompt[:200]), html.escape(self._site.link(call, job, "mp4")))
         return web.Response(text=page, content_type="text/html")
 
-    def _post(self, post_id: str) -> Job | None:
+    def _post(self, post_id: str) -> BookedJob | None:
         job = self._site.memory.posts.get(post_id)
         return None if job is None else self._site.core.books.find(job.id)
 
-    async def file(self, call: Call) -> web.StreamResponse:
+    async def file(self, call: Incoming) -> web.StreamResponse:
         self._site.check_link(call.request)
         match = _FILE.fullmatch(call.request.match_info["name"])
         job = self._site.core.books.find(f"video_{match[1]}") if match else None
@@ -118,7 +118,7 @@ class Posts:
             return web.Response(body=await asyncio.to_thread(stills.picture, job.render.path), content_type="image/png")
         return await self._site.core.send(call, job)
 
-    async def _portrait(self, call: Call, job: Job) -> web.StreamResponse:
+    async def _portrait(self, call: Incoming, job: BookedJob) -> web.StreamResponse:
         """Of a character the picture that was taken from its clip, of a video its thumbnail."""
         if job.order.protocol != CHARACTERS:
             return await self._site.core.send(call, job, "thumbnail")
@@ -127,7 +127,7 @@ class Posts:
             raise StorageRefusal(404, "The specified blob does not exist.", code="BlobNotFound")
         return web.Response(body=pictures[0], content_type="image/webp")
 
-    async def parse(self, call: Call) -> web.StreamResponse:
+    async def parse(self, call: Incoming) -> web.StreamResponse:
         """The clip behind ``…/p/ID``; the id may be that of a post, or of any finished video of this gateway."""
         fields = await json_of(call, ("url", "token"))
         url, token = fields["url"], fields["token"]
@@ -141,7 +141,7 @@ class Posts:
             raise ParseRefusal(404, "There is no such video here, or it is not finished.")
         return web.json_response({"download_link": self._site.link(call, job, "mp4")})
 
-    def _video(self, given: str) -> Job | None:
+    def _video(self, given: str) -> BookedJob | None:
         """Of any protocol, in any of the ways in which they write the ids of the books."""
         prefix, _, rest = given.rpartition("_")
         task = rest[::-1] if prefix == "task" else rest

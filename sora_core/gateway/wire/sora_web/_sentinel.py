@@ -14,11 +14,11 @@ from typing import Any
 
 from aiohttp import web
 
-from ...core import Call, Core, Route
+from ...core import Core, Incoming, Route
 from ...forms import Fields
+from ...recent import Recent
 from ...refusal import Refusal
 from ._dialect import Dialect
-from ._site import Recent
 from ._tokens import check_headers
 
 FLOW = "sora_2_create_task__auto"
@@ -68,7 +68,7 @@ class Sentinel:
         self._open: Recent[_Challenge] = Recent()
 
     def routes(self, dialect: Dialect) -> tuple[Route, ...]:
-        async def challenge(call: Call) -> web.StreamResponse:
+        async def challenge(call: Incoming) -> web.StreamResponse:
             return await self._issue(call.request, dialect)
 
         return (Route("POST", "/backend-api/sentinel/req", "sentinel", "sentinel", challenge, open=True),)

@@ -11,44 +11,29 @@ import re
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from typing import TypeVar
 from urllib.parse import quote
 
 from aiohttp import web
 
 from ....models import State
-from ...books import Job, Progress
-from ...core import Call, Core
+from ...books import BookedJob, JobProgress
+from ...core import Core, Incoming
 from ...forms import Fields
+from ...recent import Recent
 from ...refusal import Refusal, invalid
-from .. import _relay as relay
+from .. import _tasks as tasks
 from ._dialect import PROTOCOL, Dialect
 from ._refusals import StorageRefusal
 
-_V = TypeVar("_V")
-_KEPT = 1000
 _KEPT_FILES = 64
 _TICK_SECONDS = 0.02
-
-
-class Recent(dict[str, _V]):
-    """Forgets the oldest beyond ``most``."""
-
-    def __init__(self, most: int = _KEPT) -> None:
-        super().__init__()
-        self._most = most
-
-    def __setitem__(self, name: str, value: _V) -> None:
-        super().__setitem__(name, value)
-        if len(self) > self._most:
-            del self[next(iter(self))]
 
 
 @dataclass
 class Cameo:
     """A character in the making, made by ``job``; finalized once it has a ``character_id``."""
 
-    job: Job
+    job: BookedJob
     picture: bytes
     visibility: str = "private"
     character_id: str = ""
@@ -70,7 +55,7 @@ class Memory:
     uploads: Recent[bytes] = field(default_factory=lambda: Recent(_KEPT_FILES))
     pointers: Recent[bytes] = field(default_factory=lambda: Recent(_KEPT_FILES))  # of profile pictures
     cameos: Recent[Cameo] = field(default_factory=lambda: Recent(_KEPT_FILES))
-    posts: Recent[Job] = field(default_factory=Recent)
+    posts: Recent[BookedJob] = field(default_factory=Recent)
     account: Account = field(default_factory=Account)
     link_key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
 
@@ -83,12 +68,12 @@ class Site:
         self.dialect = dialect
         self.memory = memory
         self.mount = f"/{dialect.wire_name}"
-        self.late = relay.Lateness()
+        self.late = tasks.Lateness()
 
-    def progress(self, job: Job) -> Progress:
+    def progress(self, job: BookedJob) -> JobProgress:
         return self.core.books.progress(job)
 
-    async def end_of(self, job: Job) -> Progress:
+    async def end_of(self, job: BookedJob) -> JobProgress:
         """Waits for it."""
         while True:
             progress = self.progress(job)
@@ -96,20 +81,20 @@ class Site:
                 return progress
             await asyncio.sleep(progress.poll_after or _TICK_SECONDS)
 
-    def task_id(self, job: Job) -> str:
+    def task_id(self, job: BookedJob) -> str:
         """Another than that of the generation, except where the document takes them for one."""
         if self.dialect.document and job.order.protocol == PROTOCOL:
             return generation_id(job)
         return f"task_{_hex(job)[::-1]}"
 
-    def draft(self, given: object) -> Job | None:
+    def draft(self, given: object) -> BookedJob | None:
         """The finished video with this generation id."""
         if not isinstance(given, str) or not given.startswith("gen_"):
             return None
         found = self.core.find(f"video_{given[4:]}", PROTOCOL)
         return found if found is not None and self.progress(found).state is State.SUCCEEDED else None
 
-    def link(self, call: Call, job: Job, suffix: str) -> str:
+    def link(self, call: Incoming, job: BookedJob, suffix: str) -> str:
         """An address of the job's file that needs no Authorization; its query is signed and must stay as it is."""
         name = f"{_hex(job)}.{suffix}"
         end = iso(self.core.clock.now() + self.dialect.link_seconds)
@@ -132,11 +117,11 @@ class Site:
         return base64.b64encode(digest).decode("ascii")
 
 
-def _hex(job: Job) -> str:
+def _hex(job: BookedJob) -> str:
     return job.id.removeprefix("video_")
 
 
-def generation_id(job: Job) -> str:
+def generation_id(job: BookedJob) -> str:
     return f"gen_{_hex(job)}"
 
 
@@ -149,9 +134,9 @@ def iso(seconds: float) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-async def json_of(call: Call, required: Collection[str], optional: Collection[str] = ()) -> Fields:
+async def json_of(call: Incoming, required: Collection[str], optional: Collection[str] = ()) -> Fields:
     """The body with these fields and no others."""
-    fields = await relay.read_json(call.request)
+    fields = await tasks.read_json(call.request)
     for name in required:
         if name not in fields:
             raise invalid(name, f"Field required: {name}")
@@ -167,7 +152,7 @@ def constant(fields: Fields, name: str, value: object) -> None:
         raise invalid(name, f"{name} must be {value!r}, not {fields.get(name)!r:.60}")
 
 
-def limit_of(call: Call, default: int) -> int:
+def limit_of(call: Incoming, default: int) -> int:
     text = call.request.query.get("limit", str(default))
     if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= 100:
         raise invalid("limit", f"limit must be a whole number from 1 to 100, not {text:.20}")

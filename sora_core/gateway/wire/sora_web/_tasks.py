@@ -9,8 +9,8 @@ from typing import Any
 from aiohttp import web
 
 from ....models import State
-from ...books import Job
-from ...core import Call, Route
+from ...books import BookedJob
+from ...core import Incoming, Route
 from ...refusal import invalid
 from ._create import FPS
 from ._dialect import IMAGES, PROTOCOL
@@ -51,17 +51,17 @@ class Tasks:
             Route("GET", "/v2/recent_tasks", "recent", "retrieve", self.recent),
         )
 
-    def _jobs(self, *states: State) -> list[Job]:
+    def _jobs(self, *states: State) -> list[BookedJob]:
         jobs = self._site.core.books.newest_first(PROTOCOL)
         return [job for job in jobs if self._site.progress(job).state in states]
 
-    async def pending(self, call: Call) -> web.StreamResponse:
+    async def pending(self, call: Incoming) -> web.StreamResponse:
         if not self._document:
             return web.json_response([self._pending(job) for job in self._jobs(State.QUEUED, State.RUNNING)])
         jobs = self._jobs(State.QUEUED, State.RUNNING, State.FAILED)
         return web.json_response([self._documented_pending(job) for job in jobs])
 
-    def _pending(self, job: Job) -> dict[str, Any]:
+    def _pending(self, job: BookedJob) -> dict[str, Any]:
         progress = self._site.progress(job)
         return {
             "id": self._site.task_id(job),
@@ -75,7 +75,7 @@ class Tasks:
             "generations": [],
         }
 
-    def _documented_pending(self, job: Job) -> dict[str, Any]:
+    def _documented_pending(self, job: BookedJob) -> dict[str, Any]:
         progress = self._site.progress(job)
         return {
             "id": self._site.task_id(job),
@@ -87,7 +87,7 @@ class Tasks:
             "n_frames": job.order.seconds * FPS,
         }
 
-    async def drafts(self, call: Call) -> web.StreamResponse:
+    async def drafts(self, call: Incoming) -> web.StreamResponse:
         limit = limit_of(call, _DRAFTS)
         if self._document:
             done = self._jobs(State.SUCCEEDED)[:limit]
@@ -101,7 +101,7 @@ class Tasks:
         more = _cursor(page[-1].number) if len(ended) > limit else None
         return web.json_response({"items": [self._draft(call, job) for job in page], "cursor": more})
 
-    def _draft(self, call: Call, job: Job) -> dict[str, Any]:
+    def _draft(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         progress, order = self._site.progress(job), job.order
         failed = progress.state is State.FAILED
         url = None
@@ -127,11 +127,11 @@ class Tasks:
             "encodings": self._encodings(call, job, url),
         }
 
-    def _encodings(self, call: Call, job: Job, url: str | None) -> dict[str, Any]:
+    def _encodings(self, call: Incoming, job: BookedJob, url: str | None) -> dict[str, Any]:
         thumbnail = self._site.link(call, job, "webp") if url else None
         return {"source": {"path": url}, "thumbnail": {"path": thumbnail}} if url else {}
 
-    def _documented_draft(self, call: Call, job: Job) -> dict[str, Any]:
+    def _documented_draft(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         return {
             "id": generation_id(job),
             "status": "completed",
@@ -143,7 +143,7 @@ class Tasks:
             "orientation": _orientation(job),
         }
 
-    async def recent(self, call: Call) -> web.StreamResponse:
+    async def recent(self, call: Incoming) -> web.StreamResponse:
         limit = limit_of(call, _RECENT)
         jobs = self._site.core.books.newest_first(IMAGES)
         page = jobs[:limit]
@@ -153,7 +153,7 @@ class Tasks:
         tasks = [self._picture(call, job) for job in page]
         return web.json_response({"task_responses": tasks, "has_more": len(jobs) > limit, "last_id": last})
 
-    def _picture(self, call: Call, job: Job) -> dict[str, Any]:
+    def _picture(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         progress = self._site.progress(job)
         made = {"id": generation_id(job), "task_id": self._site.task_id(job), "url": self._site.link(call, job, "png")}
         return {
@@ -166,7 +166,7 @@ class Tasks:
             "prompt": job.order.prompt,
         }
 
-    def _documented_picture(self, call: Call, job: Job) -> dict[str, Any]:
+    def _documented_picture(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         state = self._site.progress(job).state
         url = {"image_url": self._site.link(call, job, "png")} if state is State.SUCCEEDED else {}
         return {
@@ -179,7 +179,7 @@ class Tasks:
         }
 
 
-def _orientation(job: Job) -> str:
+def _orientation(job: BookedJob) -> str:
     return "landscape" if job.order.width > job.order.height else "portrait"
 
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from aiohttp import web
 
-from ...core import Call, Core, Route
+from ...core import Core, Incoming, Route
+from ...recent import Recent
 from ...refusal import Refusal
-from .. import _relay as relay
+from .. import _tasks as tasks
 from ._dialect import Dialect
 from ._refusals import INVALIDATED, OAuthRefusal, unauthorized
-from ._site import Recent, iso, origin
+from ._site import iso, origin
 
 CLIENTS = {
     "app_LlGpXReQgckcGGUo2JrYvtJK": "com.openai.chat://auth0.openai.com/ios/com.openai.chat/callback",
@@ -66,10 +67,10 @@ class Tokens:
             raise Refusal(401, "Your authentication token has expired.", code="token_expired")
 
     def routes(self, dialect: Dialect) -> tuple[Route, ...]:
-        async def session(call: Call) -> web.StreamResponse:
+        async def session(call: Incoming) -> web.StreamResponse:
             return self._session(call.request, dialect)
 
-        async def oauth(call: Call) -> web.StreamResponse:
+        async def oauth(call: Incoming) -> web.StreamResponse:
             return await self._exchange(call.request, dialect)
 
         return (
@@ -93,7 +94,7 @@ class Tokens:
 
     async def _exchange(self, request: web.Request, dialect: Dialect) -> web.Response:
         try:
-            fields = await relay.read_json(request)
+            fields = await tasks.read_json(request)
         except Refusal as refusal:
             raise OAuthRefusal(400, refusal.message, code="invalid_request") from refusal
         for name in _OAUTH_FIELDS:

@@ -8,10 +8,11 @@ from typing import Any
 
 from aiohttp import web
 
-from ...core import Call, Route
-from ...forms import Fields, read_fields
+from ...core import Incoming, Route
+from ...forms import Fields, check_image_size, read_fields
+from ...recent import Recent
 from ...refusal import Refusal, invalid
-from ._site import Recent, Site
+from ._site import Site
 
 PICTURES = ("image/png", "image/jpeg", "image/webp")
 
@@ -28,7 +29,7 @@ class Uploads:
             Route("POST", "/project_y/file/upload", "file_upload", "upload", self.upload_file),
         )
 
-    async def upload(self, call: Call) -> web.StreamResponse:
+    async def upload(self, call: Incoming) -> web.StreamResponse:
         data, fields = await form_of(call, PICTURES, "file_name")
         if not fields["file_name"]:
             raise invalid("file_name", "file_name must not be empty")
@@ -36,7 +37,7 @@ class Uploads:
         prefix = "upload_" if self._site.dialect.document else "media_"
         return web.json_response({"id": _keep(self._site.memory.uploads, prefix, data)})
 
-    async def upload_file(self, call: Call) -> web.StreamResponse:
+    async def upload_file(self, call: Incoming) -> web.StreamResponse:
         data, fields = await form_of(call, PICTURES, "use_case")
         uses = ("profile",) if self._site.dialect.document else ("profile", "inpaint_safe")
         if fields["use_case"] not in uses:
@@ -48,7 +49,7 @@ class Uploads:
         return web.json_response({"asset_pointer": _keep(self._site.memory.pointers, "asset_ptr_", data)})
 
 
-async def form_of(call: Call, kinds: tuple[str, ...], *names: str) -> tuple[bytes, Fields]:
+async def form_of(call: Incoming, kinds: tuple[str, ...], *names: str) -> tuple[bytes, Fields]:
     """The one file of a form, and its texts: exactly these."""
     request = call.request
     if request.content_type != "multipart/form-data":
@@ -66,6 +67,7 @@ async def form_of(call: Call, kinds: tuple[str, ...], *names: str) -> tuple[byte
 
 
 async def _check_picture(data: bytes) -> None:
+    check_image_size("file", data)
     from ...render.picture import load
 
     try:

@@ -1,0 +1,84 @@
+"""From widgets to a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..sora_core.errors import InvalidRequest, SoraError
+from ..sora_core.models import Operation
+from ..sora_core.requests.kinds import PictureRequest, RemixRequest, VideoRequest
+from ._engine import engine
+
+
+def video_request(operation: Operation, profile: str, prompt: str, seed: int, **options: Any) -> VideoRequest:
+    """Widgets -> request. Pure; unknown options belong to the delivery and are left alone."""
+    return VideoRequest(
+        operation,
+        prompt,
+        orientation=options.get("orientation", "landscape"),
+        quality=options.get("quality", "standard"),
+        seconds=options.get("seconds", 0),
+        seed=seed,
+        **_words(options, profile),
+    )
+
+
+def remix_request(profile: str, prompt: str, seed: int, source_id: str, **options: Any) -> RemixRequest:
+    """As video_request; what is left out is as in the source."""
+    return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, **_words(options, profile))
+
+
+def picture_request(profile: str, prompt: str, seed: int, **options: Any) -> PictureRequest:
+    """As video_request; a picture has no length."""
+    return PictureRequest(
+        prompt,
+        orientation=options.get("orientation", "landscape"),
+        quality=options.get("quality", "standard"),
+        seed=seed,
+        **_words(options, profile),
+    )
+
+
+def _words(options: Mapping[str, Any], profile: str) -> dict[str, Any]:
+    return {
+        "model": options.get("model", ""),
+        "size": options.get("size", ""),
+        "negative_prompt": options.get("negative_prompt", "").strip(),
+        "style": options.get("style", "").strip(),
+        "characters": _characters(options.get("characters", ""), options.get("character"), profile),
+    }
+
+
+def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
+    """Names without repetition. Raises InvalidRequest for a connected character of another profile."""
+    written = (name.strip().removeprefix("@").strip() for name in names.split(","))
+    found = [name for name in written if name]
+    if connected is not None:
+        if not isinstance(connected, Mapping) or not {"name", "profile"} <= set(connected):
+            raise InvalidRequest("What is connected to character is none; Sora Create Character makes them.")
+        if connected["profile"] != profile:
+            raise InvalidRequest(
+                f"The character '{connected['name']}' belongs to profile '{connected['profile']}', not to '{profile}'."
+            )
+        found.append(str(connected["name"]))
+    return tuple(dict.fromkeys(found))
+
+
+def source_of(name: str, profile: str) -> dict[str, str]:
+    """The request's source_url or source_id, from an address, our job id or the server's. Raises InvalidRequest."""
+    source = name.strip()
+    if source.startswith(("http://", "https://")):
+        return {"source_url": source}
+    return {"source_id": engine().source_id(source, profile)}
+
+
+def check_profile(name: str | None) -> bool | str:
+    """For validate_inputs: True, or why the profile cannot be used. None: it comes over a link."""
+    if name is None:
+        return True
+    try:
+        engine().profiles.get(name)
+    except SoraError as error:
+        return str(error)
+    return True

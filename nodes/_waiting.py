@@ -1,0 +1,128 @@
+"""How a node waits for the engine: progress, interrupts, and what its run says."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import functools
+import io
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from ..sora_core.engine import Handle
+from ..sora_core.errors import Interrupted, SoraError
+from ..sora_core.jobs.progress import Progress
+from . import _host as host
+from ._comfy import ComfyAPI
+from ._host import show_text
+
+T = TypeVar("T")
+
+_waited_for: deque[str] = deque(maxlen=1000)  # ids of jobs whose end a node has seen
+_waiting: weakref.WeakSet[Reports] = weakref.WeakSet()
+
+PICTURE_PX = 512  # longer side of a picture that is only to be looked at
+SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it
+
+
+class Reports:
+    """The latest progress of a job, handed from the engine's thread to the node's coroutine."""
+
+    def __init__(self) -> None:
+        self._latest: Progress | None = None
+        self._shown: Progress | None = None
+        _waiting.add(self)
+
+    def __call__(self, progress: Progress) -> None:
+        self._latest = progress
+
+    @property
+    def job_id(self) -> str:
+        """Of the job that is waited for; empty before it has one."""
+        return self._latest.job_id if self._latest else ""
+
+    async def show(self) -> None:
+        """Bar and text on the node; must run in the node's own context."""
+        latest = self._latest
+        if latest is None or latest == self._shown:
+            return
+        self._shown = latest
+        # the class: 0.8 declares the attribute `execution` and never sets it
+        await ComfyAPI.Execution().set_progress(latest.percent or 0.0, 100.0)
+        show_text(str(latest))
+
+
+async def show_picture(picture: Any, text: str) -> None:
+    """A PIL picture and a text on the node, before there is progress to show.
+
+    Not as a preview: the page takes a preview for the node's clip once there was one, and shows neither.
+    """
+    await ComfyAPI.Execution().set_progress(0.0, 100.0)
+    source = await asyncio.to_thread(_data_url, picture)
+    host.tell_node("sora_video.picture", {"picture": source, "text": text})
+    show_text(text)
+
+
+def _data_url(picture: Any) -> str:
+    small = picture.convert("RGB")
+    small.thumbnail((PICTURE_PX, PICTURE_PX))
+    held = io.BytesIO()
+    small.save(held, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode()
+
+
+def ends_progress(execute: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+    """For a node's execute: an error ends the progress that is shown. Its words are said by the page."""
+
+    @functools.wraps(execute)
+    async def told(*args: Any, **kwargs: Any) -> T:
+        try:
+            return await execute(*args, **kwargs)
+        except SoraError as error:
+            show_text(failure(error))
+            raise
+
+    return told
+
+
+def failure(error: SoraError) -> str:
+    """The last progress of a run that failed."""
+    return "failed" + (f" · job {error.job_id}" if error.job_id else "")
+
+
+async def wait_for(handle: Handle[T], reports: Reports | None = None) -> T:
+    """The handle's result. An interrupt stops the waiting and raises ComfyUI's own exception.
+
+    Polls instead of awaiting the future: the prompt's loop may be closed before the job is done.
+    """
+    try:
+        while not handle.future.done():
+            if host.interrupted():
+                raise host.Interrupt
+            if reports:
+                await reports.show()
+            await asyncio.sleep(SLICE_SECONDS)
+    finally:
+        if not handle.future.done():
+            handle.abandon()
+        elif reports and reports.job_id:
+            _waited_for.append(reports.job_id)
+    try:
+        return handle.result()
+    except Interrupted:
+        raise host.Interrupt from None
+
+
+async def in_thread(work: Callable[[], T]) -> T:
+    """Runs blocking work beside the prompt's loop."""
+    try:
+        return await asyncio.to_thread(work)
+    except Interrupted:
+        raise host.Interrupt from None
+
+
+def was_waited_for(job_id: str) -> bool:
+    """Whether a node waits for the job, or has handed out how it ended."""
+    return job_id in _waited_for or any(each.job_id == job_id for each in tuple(_waiting))

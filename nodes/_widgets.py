@@ -1,0 +1,202 @@
+"""Inputs that the generating nodes share."""
+
+from __future__ import annotations
+
+from ..sora_core.profiles.profiles import PREVIEW
+from ..sora_core.requests.checks import ORIENTATIONS, QUALITIES
+from ._comfy import advanced, io
+from ._engine import engine
+from ._picks import NO_PICK, recent_jobs
+
+SHOT = io.Custom("SORAVIDEO_SHOT")
+CHARACTER = io.Custom("SORAVIDEO_CHARACTER")
+FRAMES = ("auto", "decode", "skip")
+ON_ERROR = ("raise", "block")
+MAX_SEED = 2**53 - 1  # the largest whole number that survives the browser's JSON
+
+
+def prompt_input() -> io.Input:
+    return io.String.Input(
+        "prompt", multiline=True, placeholder="prompt · 提示词", tooltip="What the video should show."
+    )
+
+
+def profile_input(*, optional: bool = False) -> io.Input:
+    return io.Combo.Input(
+        "profile",
+        options=engine().profiles.names(),
+        default=PREVIEW,
+        optional=optional,
+        tooltip="The connection to use. 'preview' is built in, free and needs no key: it renders an animatic.",
+    )
+
+
+def seed_input() -> io.Input:
+    return io.Int.Input(
+        "seed",
+        default=0,
+        min=0,
+        max=MAX_SEED,
+        # without it the page would pick a new number after every run, and every run would be paid
+        control_after_generate=False,
+        tooltip="Another seed is a new take, and is paid again; the same one gives the video that exists. "
+        "It is sent to the model only where the protocol has a seed.",
+    )
+
+
+def generation_inputs() -> list[io.Input]:
+    """Optional settings of what is asked for; left out or at their defaults, the profile decides."""
+    model, seconds, *rest = remix_inputs()
+    orientation, quality, size = _shape_inputs()
+    return [model, orientation, seconds, quality, size, *rest]
+
+
+def picture_inputs() -> list[io.Input]:
+    """The same for a picture."""
+    model = io.String.Input(
+        "model", default="", optional=True, tooltip="Empty: the profile's image_model, else the server's own default."
+    )
+    return [model, *_shape_inputs()]
+
+
+def _shape_inputs() -> list[io.Input]:
+    return [
+        io.Combo.Input(
+            "orientation",
+            options=list(ORIENTATIONS),
+            default="landscape",
+            optional=True,
+            tooltip="Shape of the picture.",
+        ),
+        io.Combo.Input(
+            "quality",
+            options=list(QUALITIES),
+            default="standard",
+            optional=True,
+            tooltip="hd asks for a larger picture.",
+        ),
+        io.String.Input(
+            "size",
+            default="",
+            optional=True,
+            tooltip="WIDTHxHEIGHT in pixels, such as 1280x720. Empty: from orientation and quality.",
+            **advanced(),
+        ),
+    ]
+
+
+def remix_inputs() -> list[io.Input]:
+    """Those of them that are left to choose when the shape of the picture is that of another video."""
+    return [
+        io.String.Input("model", default="", optional=True, tooltip="Empty: the profile's own default."),
+        io.Int.Input(
+            "seconds", default=0, min=0, max=600, optional=True, tooltip="Length in seconds. 0: the profile's default."
+        ),
+        io.String.Input(
+            "negative_prompt",
+            default="",
+            multiline=True,
+            placeholder="negative prompt · 反向提示词",
+            optional=True,
+            tooltip="What the video should not show; refused where the profile has no place for it.",
+            **advanced(),
+        ),
+        io.String.Input(
+            "style",
+            default="",
+            optional=True,
+            tooltip="A style by name; refused where the profile has none.",
+            **advanced(),
+        ),
+        io.String.Input(
+            "characters",
+            default="",
+            optional=True,
+            tooltip="Characters by name, with or without an at sign, separated by commas; refused where the profile "
+            "has none.",
+            **advanced(),
+        ),
+    ]
+
+
+def character_input() -> io.Input:
+    return CHARACTER.Input(
+        "character",
+        optional=True,
+        tooltip="A character from Sora Create Character, beside those named in characters.",
+    )
+
+
+def delivery_inputs() -> list[io.Input]:
+    """Optional settings of what comes out of the node."""
+    return [
+        io.Combo.Input(
+            "frames",
+            options=list(FRAMES),
+            default="auto",
+            optional=True,
+            tooltip="auto decodes frames and audio only when one of these outputs is connected.",
+        ),
+        io.Int.Input(
+            "max_frames",
+            default=0,
+            min=0,
+            max=100_000,
+            optional=True,
+            tooltip="At most this many frames are decoded. 0: all of them.",
+            **advanced(),
+        ),
+        io.Int.Input(
+            "frame_step",
+            default=1,
+            min=1,
+            max=1000,
+            optional=True,
+            tooltip="Every n-th frame is decoded; fps is divided accordingly.",
+            **advanced(),
+        ),
+        io.String.Input(
+            "filename_prefix",
+            default="video/sora",
+            optional=True,
+            tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
+        ),
+    ]
+
+
+def submission_inputs() -> list[io.Input]:
+    """How the node behaves while and when it fails; at the end, so that older workflows keep their order."""
+    return [
+        io.Boolean.Input(
+            "wait",
+            default=True,
+            optional=True,
+            tooltip="Off: submits and returns at once with the job_id, and the queue is free for other work. Run it "
+            "again, or Sora Resume Job, to collect the video for free.",
+            **advanced(),
+        ),
+        on_error_input(),
+    ]
+
+
+def on_error_input() -> io.Input:
+    return io.Combo.Input(
+        "on_error",
+        options=list(ON_ERROR),
+        default="raise",
+        optional=True,
+        tooltip="When a video is refused or fails. raise: the graph stops, once the other videos of the same list are "
+        "done. block: only what is connected to this video does not run.",
+        **advanced(),
+    )
+
+
+def recent_input() -> io.Input:
+    """Choices from the ledger, newest first; the id comes before the first separator."""
+    return io.Combo.Input(
+        "recent",
+        options=[NO_PICK, *recent_jobs()],
+        default=NO_PICK,
+        optional=True,
+        tooltip="A job from the ledger instead of job_id, newest first. Press R in the browser to read them anew.",
+    )

@@ -1,0 +1,187 @@
+"""The user's connections. A key is written, and never read; what a pasted profile may read is bounded."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ...sora_core.connections import editing
+from ...sora_core.doctor import Finding, examine
+from ...sora_core.errors import InvalidRequest, SoraError
+from ...sora_core.models import Capabilities, SizeRange
+from ...sora_core.profiles.profiles import AUTH_SCHEMES, ENV, PREVIEW, Profile, profile_of
+from ...sora_core.providers import PROVIDERS, provider_for
+from ...sora_core.transport.urls import bare_url, is_local
+from .._engine import engine
+from ._answers import Lines
+from ._asked import Asked
+
+_FIELDS_OF_ENVIRONMENT = ("key_env", "proxy_env")
+_OUR_VARIABLES = re.compile(r"SORA_[A-Z0-9_]{1,60}|")
+
+
+def listed(asked: Asked) -> Any:
+    asked.only()
+    return [_facts(each) for each in engine().profiles.all().values()]
+
+
+def providers(asked: Asked) -> Any:
+    """For a form: what there is to choose from."""
+    asked.only()
+    return {"auth": list(AUTH_SCHEMES), "providers": [_provider(name) for name in sorted(PROVIDERS)]}
+
+
+def add(asked: Asked) -> Any:
+    asked.only("name", "settings")
+    settings = dict(asked.mapping("settings"))
+    _refuse_foreign_variables(settings, {})
+    settings.setdefault("auth", _default_auth(settings))
+    editing.add(engine().profiles, profile_of(asked.text("name", most=64), settings))
+    return _after(asked.text("name", most=64))
+
+
+def edit(asked: Asked) -> Any:
+    asked.only("name", "new_name", "settings")
+    name = asked.text("name", most=64)
+    settings = asked.mapping("settings")
+    _refuse_foreign_variables(settings, editing.facts(engine().profiles.get_as_written(name)))
+    new = engine().edit_profile(name, settings, new_name=asked.text("new_name", most=64, default=""))
+    return _after(new.name)
+
+
+def duplicate(asked: Asked) -> Any:
+    asked.only("name", "new_name")
+    made = editing.duplicate(engine().profiles, asked.text("name", most=64), asked.text("new_name", most=64))
+    return _after(made.name)
+
+
+def remove(asked: Asked) -> Any:
+    """Its stored key goes too; its jobs stay in the ledger."""
+    name = asked.only("name").text("name", most=64)
+    engine().profiles.remove(name)
+    engine().credentials.delete(name)
+    return {"removed": name}
+
+
+def set_key(asked: Asked) -> Any:
+    asked.only("profile", "key")
+    profile = engine().profiles.get(asked.text("profile", most=64))
+    if profile.embedded:
+        raise InvalidRequest("route_preview_has_no_key")
+    engine().credentials.set(profile.name, asked.text("key", most=20_000))
+    return {"profile": profile.name, "key": engine().credentials.source(profile)}
+
+
+def delete_key(asked: Asked) -> Any:
+    return {"deleted": engine().credentials.delete(asked.only("profile").text("profile", most=64))}
+
+
+def test(asked: Asked) -> Lines:
+    """Doctor's findings, each when it is there. Only GETs leave, to the profile's own server."""
+    name = asked.only("name").text("name", most=64)
+    return Lines(lambda send: examine(engine(), name, lambda finding: send(_finding(finding))))
+
+
+def quota(asked: Asked) -> Any:
+    """A free read at the server."""
+    return asdict(engine().quota(asked.only("name").text("name", most=64)).result())
+
+
+def export(asked: Asked) -> Any:
+    asked.only()
+    return {"toml": editing.exported(engine().profiles)}
+
+
+def import_(asked: Asked) -> Any:
+    """Adds what an export says; nothing that is there is changed, and no key comes with it."""
+    text = asked.only("toml").text("toml", most=200_000)
+    for profile in engine().profiles.parse(text).values():
+        _refuse_foreign_variables(editing.facts(profile), {})
+    return {"added": editing.imported(engine().profiles, text)}
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    said = str(finding.error) if finding.error else finding.detail
+    return {
+        "check": finding.check,
+        "ok": finding.ok,
+        "detail": finding.detail,
+        "said": said,
+        "advice": dict(finding.advice),
+    }
+
+
+def _facts(profile: Profile) -> dict[str, Any]:
+    problem, can = "", None
+    try:
+        profile.check()
+        can = provider_for(profile).capabilities()
+    except SoraError as error:
+        problem = str(error)
+    return {
+        **editing.facts(profile),
+        "name": profile.name,
+        "base_url": _shown(profile.base_url),
+        "proxy": _shown(profile.proxy),
+        "key": engine().credentials.source(profile),
+        "built_in": profile.name in (PREVIEW, ENV),
+        "problem": problem,
+        "can": _abilities(can) if can else None,
+    }
+
+
+def _shown(url: str) -> str:
+    """Without what may be a secret in it; nothing of what is no address."""
+    try:
+        return bare_url(url) if url else ""
+    except ValueError:
+        return ""
+
+
+def _abilities(can: Capabilities) -> dict[str, Any]:
+    sizes = can.sizes
+    return {
+        "operations": sorted(each.value for each in can.operations),
+        "models": list(can.models),
+        "seconds": seconds_of(can),
+        "sizes": [] if isinstance(sizes, SizeRange) else list(sizes),
+        "cancel": can.can_cancel,
+        "list": can.can_list,
+        "quota": can.has_quota,
+        "free": can.free,
+        "images": can.image_limit,
+    }
+
+
+def seconds_of(can: Capabilities) -> dict[str, Any]:
+    """Whole seconds that can be asked for, as a list or as a range."""
+    seconds = can.seconds
+    if isinstance(seconds, range) and seconds.step == 1:
+        return {"least": seconds.start, "most": seconds.stop - 1, "default": can.default_seconds}
+    return {"among": list(seconds), "default": can.default_seconds}
+
+
+def _provider(name: str) -> dict[str, Any]:
+    kind = PROVIDERS[name]
+    return {"name": name, "says": (kind.__doc__ or "").strip().splitlines()[0], "auth": kind.default_auth}
+
+
+def _default_auth(settings: Mapping[str, Any]) -> str:
+    provider, url = settings.get("provider", "openai"), settings.get("base_url", "")
+    if provider not in PROVIDERS or not isinstance(url, str):
+        return "bearer"
+    return editing.default_auth(provider, has_key=bool(settings.get("key_env")), is_local=is_local(url))
+
+
+def _refuse_foreign_variables(settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Whoever reaches this page must not have any variable of the server sent to an address of their choice."""
+    for field in _FIELDS_OF_ENVIRONMENT:
+        value = settings.get(field, "")
+        if value != before.get(field, "") and not (isinstance(value, str) and _OUR_VARIABLES.fullmatch(value)):
+            raise InvalidRequest("route_foreign_variable", field=field)
+
+
+def _after(name: str) -> dict[str, Any]:
+    return _facts(engine().profiles.get(name))

@@ -1,0 +1,107 @@
+"""Changes of profiles that keep what belongs to them: a stored key, and their jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import InvalidRequest, ProfileError
+from ..profiles.credentials import Credentials
+from ..profiles.profiles import EDITABLE, Profile, Profiles, profile_of, toml_of
+from ..profiles.tokens import TokenStore
+from ..providers import PROVIDERS, provider_for
+
+
+def check(profile: Profile) -> None:
+    """Raises what using it would raise, without any network."""
+    provider = provider_for(profile)
+    profile.check()
+    provider.base_url()
+    provider.capabilities()
+
+
+def add(profiles: Profiles, profile: Profile) -> None:
+    check(profile)
+    profiles.add(profile)
+
+
+def edit(
+    profiles: Profiles, credentials: Credentials, name: str, changes: Mapping[str, Any], *, new_name: str = ""
+) -> Profile:
+    """The changed profile. A stored key goes along with a new name, and is dropped when the server is another.
+
+    Raises ProfileError, InvalidRequest; then nothing is changed.
+    """
+    old = profiles.get_as_written(name)
+    unknown = sorted(set(changes) - set(EDITABLE))
+    if unknown:
+        raise InvalidRequest("profile_no_such_field", field=unknown[0], allowed=", ".join(EDITABLE))
+    new = profile_of(new_name or name, {**facts(old), **changes})
+    same_server = _origin(new.base_url) == _origin(old.base_url)
+    if not same_server and "key_env" not in changes:  # nor is another server given the key of the environment
+        new = replace(new, key_env="")
+    if new.name != old.name:
+        new = replace(new, known_as=old.identity)
+    check(new)
+    tokens = _tokens(credentials, old) if same_server and new.name != old.name else {}
+    profiles.replace(name, new)
+    if not same_server:
+        credentials.delete(name)
+    elif new.name != old.name:
+        credentials.rename(old.name, new.name)
+        if tokens:
+            TokenStore(credentials, new).keep(tokens)
+    return new
+
+
+def _tokens(credentials: Credentials, profile: Profile) -> Mapping[str, str]:
+    """What was made of the profile's key, and may be worth more than the key by now."""
+    try:
+        return TokenStore(credentials, profile).kept()
+    except ProfileError:  # it has no key
+        return {}
+
+
+def duplicate(profiles: Profiles, name: str, new_name: str) -> Profile:
+    """The same settings under another name. A stored key is not copied: it belongs to the first one."""
+    copy = replace(profiles.get_as_written(name), name=new_name, known_as="")
+    add(profiles, copy)
+    return copy
+
+
+def exported(profiles: Profiles) -> str:
+    """The user's profiles as TOML; the file holds no secret, and neither does this."""
+    return "\n".join(toml_of(each) for each in profiles.written().values())
+
+
+def imported(profiles: Profiles, text: str) -> list[str]:
+    """Adds the profiles of an export; their names. Raises ProfileError, InvalidRequest; then none is added."""
+    found = profiles.parse(text)
+    known = profiles.all()
+    for profile in found.values():
+        if profile.name in known:
+            raise InvalidRequest("profile_is_there", name=profile.name)
+        check(profile)
+    for profile in found.values():
+        profiles.add(replace(profile, known_as=""))
+    return list(found)
+
+
+def facts(profile: Profile) -> dict[str, Any]:
+    """The fields that a user can set."""
+    return {name: value for name, value in asdict(profile).items() if name in EDITABLE}
+
+
+def default_auth(provider: str, *, has_key: bool, is_local: bool) -> str:
+    """How a key is sent when nobody said; a local server without a key wants none."""
+    return PROVIDERS[provider].default_auth if has_key or not is_local else "none"
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None] | None:
+    try:
+        parts = urlsplit(url.strip())
+        return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return None

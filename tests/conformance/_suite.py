@@ -1,0 +1,357 @@
+"""The conformance suite: what every provider and dialect has to do at every server, whoever plays the server.
+
+A subclass names recipes and a way to play the server; a test runs for each recipe that can what it `needs`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from _clock import HastyClock, LeapingClock
+from _desk import LOST
+from _peers import Peer
+from _recipes import KEY, WRONG_KEY, Recipe
+from _requests import request_of
+from _wire import FELL_OVER, Wire
+
+from sora_core import doctor
+from sora_core.clock import Clock, SystemClock
+from sora_core.engine import Engine
+from sora_core.errors import (
+    AuthError,
+    JobCanceled,
+    JobFailed,
+    JobNotFound,
+    ModerationRejected,
+    QuotaExceeded,
+    RequestRejected,
+    SoraError,
+    SubmissionUnknown,
+    Unsupported,
+)
+from sora_core.ledger.row import Job
+from sora_core.models import Delivery, Destination, Operation, Upload
+from sora_core.profiles.profiles import Profile
+from sora_core.requests.kinds import Request
+
+needs = pytest.mark.needs
+REFUSALS = {"no quota": QuotaExceeded, "moderated": ModerationRejected, "invalid": RequestRejected}
+PROFILE = "peer"
+LIGHT = "a lighthouse at night 灯塔"
+
+
+class Case:
+    """A client with a state folder of its own, on a wire to the recipe's server."""
+
+    def __init__(self, recipe: Recipe, peer: Peer, wire: Wire, folder: Path) -> None:
+        self.recipe, self.peer, self.wire = recipe, peer, wire
+        self._home, self._out = folder / "home", folder / "out"
+        self.engine = self._opened()
+        self.add(PROFILE)
+        self.add("wrong-key", key_env="WRONG_KEY")
+
+    def _opened(self, clock: Clock | None = None) -> Engine:
+        usual: Clock = HastyClock() if self.peer.hasty else SystemClock()
+        return Engine(self._home, clock=clock or usual)
+
+    def reopen(self, clock: Clock | None = None) -> None:
+        """The client's process ends, and another one begins."""
+        self.engine.close()
+        self.engine = self._opened(clock)
+
+    def add(self, name: str, **settings: Any) -> None:
+        recipe = self.recipe
+        facts = {
+            "provider": recipe.provider,
+            "base_url": self.wire.url + recipe.path,
+            "dialect": recipe.dialect,
+            "auth": recipe.auth,
+            "model": recipe.model,
+            "key_env": "CONFORMANCE_KEY",
+            "extra": dict(recipe.settings),
+            "poll_seconds": self.peer.poll_seconds,
+            "requests_per_minute": 100_000,
+            **settings,
+        }
+        self.engine.profiles.add(Profile(name, **facts))
+
+    def request(self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, **facts: Any) -> Request:
+        # a remix has shape and length of its source
+        usual = {} if operation is Operation.REMIX else self.recipe.usual
+        return request_of(operation, LIGHT if self.recipe.drawn_once else prompt, **{**usual, **facts})
+
+    def make(
+        self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, profile: str = PROFILE, **facts: Any
+    ) -> Delivery:
+        request = self.request(prompt, operation, **facts)
+        return self.engine.generate(request, profile, Destination(self._out), lambda progress: None).result(70)
+
+    def submit(self, prompt: str, **facts: Any) -> Job:
+        """Back as soon as the server's id is on the disk."""
+        request = self.request(prompt, **facts)
+        return self.engine.submit(request, PROFILE, Destination(self._out), lambda progress: None).result(60)
+
+    def resume(self, job_id: str) -> Delivery:
+        return self.engine.resume(job_id, None, Destination(self._out), lambda progress: None).result(70)
+
+    def refused(self, make: Callable[[], object]) -> SoraError:
+        with pytest.raises(SoraError) as caught:
+            make()
+        return caught.value
+
+    def row(self, job_id: str) -> Job:
+        return self.engine.ledger.get(job_id)
+
+    @contextlib.contextmanager
+    def charging(self, count: int) -> Iterator[None]:
+        """What is done meanwhile makes the server take so many requests."""
+        before = self.peer.charges(self.wire)
+        yield
+        assert self.peer.charges(self.wire) - before == count
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the server's engine was asked for last."""
+        return self.peer.journal()[-1]
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+class Conformance:
+    """Subclass it; see the module."""
+
+    @needs("made")
+    def test_a_video_is_made_and_delivered_and_charged_once(self, case: Case) -> None:
+        with case.charging(1):
+            made = case.make(LIGHT)
+            assert made.path.read_bytes()[4:8] == b"ftyp"
+            again = case.make(LIGHT)
+        assert (again.path, again.reused) == (made.path, True)
+        asked = case.asked
+        assert asked["prompt"] == LIGHT
+        assert {name: asked.get(name) for name in case.recipe.saw} == dict(case.recipe.saw)
+
+    @needs("image")
+    def test_an_image_arrives(self, case: Case, picture: Upload) -> None:
+        with case.charging(1):
+            case.make("it moves", Operation.IMAGE_TO_VIDEO, images=(picture,))
+        assert case.asked["has_image"] is True
+
+    @needs("images")
+    def test_two_images_arrive(self, case: Case, picture: Upload) -> None:
+        with case.charging(1):
+            case.make("from one to the other", Operation.IMAGE_TO_VIDEO, images=(picture, picture))
+        assert case.asked["images"] == 2
+
+    @needs("seed")
+    def test_a_seed_arrives(self, case: Case) -> None:
+        case.make("a seeded one", seed=4711)
+        assert case.asked["seed"] == 4711
+
+    @needs("extra")
+    def test_a_field_of_the_servers_own_arrives(self, case: Case) -> None:
+        case.add("extra", extra={**case.recipe.settings, **case.recipe.extra})
+        case.make("with a field of its own", profile="extra")
+        asked = case.asked
+        assert {name: asked.get(name) for name in case.recipe.extra_seen} == dict(case.recipe.extra_seen)
+
+    @needs("fails")
+    def test_a_failed_job_says_why_and_its_row_is_closed(self, case: Case) -> None:
+        case.peer.order("fails")
+        with case.charging(1):
+            error = case.refused(lambda: case.make("a vase [fails]"))
+            assert isinstance(error, JobFailed), error
+            assert FELL_OVER in error.message
+            job = case.engine.ledger.jobs()[0]
+            assert (job.state, job.error_kind) == ("failed", "JobFailed")
+
+    @needs("refused")
+    def test_a_refusal_is_told_and_charges_nothing(self, case: Case) -> None:
+        case.add("refused", extra={**case.recipe.settings, **case.recipe.refused_extra})
+        with case.charging(0):
+            error = case.refused(lambda: case.make("what it does not make", profile="refused", **case.recipe.refused))
+        assert case.recipe.refused_words in error.message
+        assert not any(mark in error.message for mark in ("{'", "[{", "\n  {")), error.message  # nothing to be parsed
+        assert not case.peer.journal()
+
+    @needs("told_refusals")
+    @pytest.mark.parametrize("fate", REFUSALS)
+    def test_a_refusal_is_its_class_of_error_and_charges_nothing(self, case: Case, fate: str) -> None:
+        case.peer.order(fate)
+        with case.charging(0):
+            error = case.refused(lambda: case.make("refused"))
+        assert isinstance(error, REFUSALS[fate]), error
+
+    @needs("refuses_for_a_moment")
+    def test_a_server_that_refuses_for_a_moment_is_asked_again_and_paid_once(self, case: Case) -> None:
+        case.peer.order("busy")
+        with case.charging(1):
+            assert case.make("at the third try").path.is_file()
+
+    @needs("links")
+    def test_a_link_that_has_expired_is_asked_for_again(self, case: Case) -> None:
+        case.peer.order("expired")
+        with case.charging(1):
+            assert case.make("late for its link").path.is_file()
+
+    @needs("strange_words")
+    def test_a_word_that_no_one_knows_means_that_the_job_runs(self, case: Case) -> None:
+        case.peer.order("strange word")
+        with case.charging(1):
+            assert case.make("it levitates").path.is_file()
+
+    @needs("image_url")
+    def test_the_address_of_an_image_arrives(self, case: Case) -> None:
+        # who fetches nothing refuses it: that shows that it came where the server looks for it
+        with case.charging(0):
+            url = ("https://cdn.example/a.png",)
+            error = case.refused(lambda: case.make("by address", Operation.IMAGE_TO_VIDEO, image_urls=url))
+        assert isinstance(error, RequestRejected), error
+        assert "fetches no URLs" in error.message
+
+    @needs("no_image_url")
+    def test_the_address_of_an_image_is_refused_where_it_has_no_place(self, case: Case) -> None:
+        url = ("https://cdn.example/a.png",)
+        error = case.refused(lambda: case.make("by address", Operation.IMAGE_TO_VIDEO, image_urls=url))
+        assert isinstance(error, Unsupported), error
+        assert case.wire.posts == 0
+
+    @needs("no_seed")
+    def test_a_seed_stays_here_where_there_is_none(self, case: Case) -> None:
+        case.peer.order("fails")
+        case.refused(lambda: case.make("seeded [fails]", seed=4711))
+        assert not case.asked.get("seed")
+
+    @needs("remix")
+    def test_a_remix_names_its_source(self, case: Case) -> None:
+        source = case.make("the source")
+        case.peer.order("fails")
+        remote = case.engine.source_id(source.job_id, PROFILE)
+        case.refused(lambda: case.make("at night [fails]", Operation.REMIX, source_id=remote))
+        assert case.asked["remix_of"]
+
+    @needs("no_remix")
+    def test_a_remix_is_refused_before_anything_is_sent_where_there_is_none(self, case: Case) -> None:
+        error = case.refused(lambda: case.make("at night", Operation.REMIX, source_id="video_1"))
+        assert isinstance(error, Unsupported), error
+        assert case.wire.posts == 0
+
+    @needs("garbage")
+    @pytest.mark.parametrize("lost", LOST, ids=["reset", "page", "bytes", "504"])
+    def test_whatever_comes_in_place_of_an_answer_is_never_paid_for_again(
+        self, case: Case, lost: dict[str, Any]
+    ) -> None:
+        case.peer.break_answers(lost)
+        with case.charging(1):
+            for _ in range(2):
+                assert isinstance(case.refused(lambda: case.make("lost")), SubmissionUnknown)
+
+    @needs("unknown_model")
+    def test_a_model_that_the_server_does_not_have_is_told_as_that(self, case: Case) -> None:
+        with case.charging(0):
+            error = case.refused(lambda: case.make("by nobody", model="no-such-model"))
+        assert isinstance(error, RequestRejected), error
+        assert "model" in error.message.lower()
+
+    @needs("wrong_key")
+    def test_a_wrong_key_is_told_and_charges_nothing(self, case: Case) -> None:
+        with case.charging(0):
+            error = case.refused(lambda: case.make("no entry", profile="wrong-key"))
+        assert error.kind == case.recipe.wrong_key, error
+
+    @needs("lost_listed")
+    def test_a_lost_answer_is_found_in_the_list(self, case: Case) -> None:
+        case.wire.lose_answers()
+        with case.charging(1):
+            assert case.make("lost and found").path.is_file()
+
+    @needs("lost_unlisted")
+    def test_a_lost_answer_stays_unknown_and_is_never_sent_again(self, case: Case) -> None:
+        case.wire.lose_answers()
+        with case.charging(1):
+            for _ in range(2):
+                assert isinstance(case.refused(lambda: case.make("lost")), SubmissionUnknown)
+
+    @needs("restart")
+    def test_a_client_that_is_restarted_collects_the_job(self, case: Case) -> None:
+        with case.charging(1):
+            job = case.submit("slowly [slow 2]")
+            case.reopen()
+            assert case.resume(job.job_id).path.is_file()
+
+    @needs("forgets")
+    def test_a_job_that_a_restarted_server_forgot_is_told_as_that_and_nothing_is_paid_anew(self, case: Case) -> None:
+        with case.charging(1):
+            job = case.submit("forgotten [slow 20]")
+            case.peer.restart()
+            case.reopen(LeapingClock())
+            error = case.refused(lambda: case.resume(job.job_id))
+        assert isinstance(error, JobNotFound), error
+
+    @needs("busy")
+    def test_a_busy_server_is_waited_for(self, case: Case) -> None:
+        with case.charging(2):
+            case.submit("the first one [slow 4]")
+            assert case.make("the second one").path.is_file()
+
+    @needs("cancel")
+    def test_a_running_job_is_canceled_at_the_server(self, case: Case) -> None:
+        case.peer.order("never ends")
+        with case.charging(1):
+            job = case.submit("never mind [slow 3]")
+            canceled = case.engine.cancel(job.job_id).result(30)
+        assert canceled.state == "canceled"
+        assert isinstance(case.refused(lambda: case.resume(job.job_id)), JobCanceled)
+
+    @needs("doctor")
+    def test_the_doctor_knows_the_server_and_charges_nothing(self, case: Case) -> None:
+        with case.charging(0):
+            found = {finding.check: finding for finding in doctor.examine(case.engine, PROFILE)}
+            told = "\n".join(f"{each.check}: {each.ok} {each.detail}" for each in found.values())
+        assert found["server"].ok, told
+        assert case.recipe.model in found["models"].detail, told
+        if case.recipe.advice and case.recipe.advice != case.recipe.dialect:
+            assert f'dialect = "{case.recipe.advice}"' in found["dialect"].detail, told
+        elif case.recipe.advice:
+            assert found["dialect"].ok, told
+
+    @needs("doctor_key")
+    def test_the_doctor_tells_a_wrong_key_and_advises_nothing_that_does_not_help(self, case: Case) -> None:
+        with case.charging(0):
+            worst = [finding for finding in doctor.examine(case.engine, "wrong-key") if finding.ok is False]
+        assert worst
+        assert isinstance(worst[0].error, AuthError), worst
+        assert "auth =" not in str(worst[0].error), worst
+
+    @needs("doctor_elsewhere")
+    def test_the_doctor_finds_the_dialect_of_a_server_whose_pages_are_elsewhere(self, case: Case) -> None:
+        with case.charging(0):
+            worst = [finding for finding in doctor.examine(case.engine, PROFILE) if finding.ok is False]
+        assert worst
+        assert f'dialect = "{case.recipe.advice}"' in str(worst[0].error), worst
+
+    @needs("other_form")
+    def test_a_form_that_the_server_does_not_take_is_told_with_the_dialect_to_try(self, case: Case) -> None:
+        with case.charging(0):
+            error = case.refused(lambda: case.make("in the wrong form"))
+        assert isinstance(error, RequestRejected), error
+        assert f'"{case.recipe.advice}"' in str(error)
+
+    @needs("dead_worker")
+    def test_a_dead_worker_is_told_as_that_and_not_waited_for(self, case: Case) -> None:
+        with case.charging(1):
+            assert isinstance(case.refused(lambda: case.make("the last one [dies]")), JobFailed)
+            error = case.refused(lambda: case.make("one too many"))
+        case.peer.restart()
+        assert isinstance(error, RequestRejected), error
+        assert "restart" in str(error).lower()
+
+
+def keys(patch: pytest.MonkeyPatch) -> None:
+    patch.setenv("CONFORMANCE_KEY", KEY)
+    patch.setenv("WRONG_KEY", WRONG_KEY)

@@ -1,0 +1,100 @@
+"""vLLM-Omni's own router, form parser, stores and error handlers, and vLLM's key check; the engine hands out a clip."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import engine
+from stand_ins import stand_in
+
+stand_in(
+    "torch", "transformers", "diffusers", "huggingface_hub", "safetensors", "numpy", "soundfile", "librosa", "av",
+    "vllm", "vllm_omni", "PIL.ImageCms",
+    keep=(
+        "vllm.entrypoints.serve.exception_handling",
+        "vllm.entrypoints.serve.engine.protocol",
+        "vllm.entrypoints.serve.middleware.authenticate",
+        "vllm.exceptions",
+        "vllm.v1.engine.exceptions",
+        "vllm_omni.config.server_settings",
+        "vllm_omni.entrypoints.openai.api_server",
+        "vllm_omni.entrypoints.openai.app_state",
+        "vllm_omni.entrypoints.openai.errors",
+        "vllm_omni.entrypoints.openai.image_api_utils",
+        "vllm_omni.entrypoints.openai.protocol",
+        "vllm_omni.entrypoints.openai.serving_video",
+        "vllm_omni.entrypoints.openai.storage",
+        "vllm_omni.entrypoints.openai.stores",
+        "vllm_omni.entrypoints.openai.utils",
+        "vllm_omni.entrypoints.openai.video",
+        "vllm_omni.entrypoints.openai.video_api_utils",
+        "vllm_omni.entrypoints.serve.utils.errors",
+        "vllm_omni.errors",
+        "vllm_omni.inputs.data",
+    ),
+)  # fmt: skip
+
+
+def application(model: str, key: str) -> Any:
+    """The parts of `vllm.entrypoints.launchers.app.build_app` that videos meet, in its order."""
+    from fastapi import FastAPI
+    from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
+    from vllm.entrypoints.serve.middleware.authenticate import AuthenticationMiddleware
+    from vllm_omni.entrypoints.openai import api_server, serving_video
+    from vllm_omni.entrypoints.serve.utils.errors import _register_omni_exception_handlers
+
+    api_server.VIDEO_ABORT_TIMEOUT_S = 2.0
+
+    class Video(serving_video.OmniOpenAIServingVideo):
+        async def generate_video_bytes(self, request: Any, reference_id: str, **references: Any) -> Any:
+            started = references.get("on_started")
+            if started:
+                await started()
+            facts = request.model_dump(exclude_none=True, mode="json")
+            facts.pop("image_reference", None)
+            prompt, image = facts.pop("prompt"), references.get("reference_image")
+            images = [] if image is None else image.data if isinstance(image.data, list) else [image.data]
+            facts |= {"has_image": bool(images), "images": len(images)}
+            made = await asyncio.to_thread(engine.generate, prompt, None, **facts)
+            return made, {}, 0.0, None, {}
+
+    class Engine:
+        async def abort(self, request_id: str, timeout: float) -> None:
+            pass
+
+    class Models:
+        base_model_paths = (SimpleNamespace(name=model),)
+
+        async def show_available_models(self) -> Any:
+            card = {"id": model, "object": "model", "created": int(time.time()), "owned_by": "vllm-omni"}
+            return SimpleNamespace(model_dump=lambda: {"object": "list", "data": [card]})
+
+    app = FastAPI()
+    init_exception_handler(app)
+    app.add_middleware(AuthenticationMiddleware, tokens=[key])
+    app.include_router(api_server.router)
+    _register_omni_exception_handlers(app)
+    app.state.openai_serving_video = Video(Engine(), model)
+    app.state.openai_serving_models = Models()
+    app.state.api_server_count = 1
+    app.state.args = SimpleNamespace(log_error_stack=False)
+    return app
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("--model", required=True)
+    asked = parser.parse_args()
+    import uvicorn
+
+    uvicorn.run(application(asked.model, asked.key), host="127.0.0.1", port=asked.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,19 @@
+/** Our nodes on the page, found by the names that the server gives them. */
+import { app } from '../../scripts/app.js'
+
+export const PREFIX = 'SoraVideo_'
+
+/** The node of an execution id such as `7` or, inside of a subgraph, `3:7`; only if it is ours. */
+export function ourNode(executionId) {
+  let graph = app.rootGraph ?? app.graph
+  let node
+  for (const part of String(executionId).split(':')) {
+    node = graph?.getNodeById(part) ?? graph?.getNodeById(Number(part))
+    graph = node?.subgraph
+  }
+  return isOurs(node) ? node : undefined
+}
+
+export function isOurs(node) {
+  return Boolean(node?.comfyClass?.startsWith(PREFIX))
+}

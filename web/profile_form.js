@@ -1,0 +1,129 @@
+/** The form of one profile. A key is written and never read: its field is always empty at first. */
+import { get, post } from './api.js'
+import { el } from './dom.js'
+import { ask } from './dialogs.js'
+import { notice, told } from './notices.js'
+import { say } from './words.js'
+
+const NUMBERS = ['max_jobs', 'requests_per_minute', 'poll_seconds', 'max_submissions_per_day', 'min_quota']
+const FRACTIONS = ['poll_seconds', 'min_quota']
+const MAIN = ['name', 'provider', 'base_url', 'key', 'model']
+const MORE = ['auth', 'dialect', ...NUMBERS, 'proxy', 'allow_http', 'key_env', 'proxy_env', 'extra']
+const SAVE = 'save'
+
+/** Asks until it is saved or given up; whether something was saved. `profile` without a name: a new one. */
+export async function editProfile(profile) {
+  const { auth, providers } = await get('/providers')
+  const form = new ProfileForm(profile, auth, providers)
+  const title = profile.name ? say('form.edit', { name: profile.name }) : say('form.add')
+  const buttons = [{ label: say('no') }, { label: say('form.save'), value: SAVE, kind: 'sora-primary' }]
+  while ((await ask(title, form.element, buttons)) === SAVE) {
+    if (await told(() => form.save())) return true
+  }
+  return form.saved
+}
+
+class ProfileForm {
+  constructor(profile, auth, providers) {
+    this.before = profile
+    this.saved = false
+    this.fields = {}
+    this.says = el('p', { class: 'sora-hint', id: 'sora-provider-says' })
+    const make = (name) => this.row(name, this.control(name, profile, auth, providers))
+    this.element = el(
+      'form',
+      { class: 'sora-form', autocomplete: 'off', onsubmit: (event) => event.preventDefault() },
+      MAIN.map(make),
+      el('details', {}, el('summary', {}, say('form.more')), MORE.map(make))
+    )
+    const showProvider = () => {
+      const chosen = providers.find((each) => each.name === this.fields.provider.value)
+      this.says.textContent = chosen?.says ?? ''
+      if (!profile.name) this.fields.auth.value = ''
+    }
+    this.fields.provider.addEventListener('change', showProvider)
+    showProvider()
+  }
+
+  row(name, control) {
+    const id = `sora-field-${name}`
+    control.id = id
+    this.fields[name] = control
+    const hint = name === 'provider' ? this.says : el('p', { class: 'sora-hint', id: `${id}-hint` }, this.hint(name))
+    control.setAttribute('aria-describedby', hint.id)
+    return el('div', { class: 'sora-field' }, el('label', { for: id }, say(`form.field.${name}`)), control, hint.textContent || name === 'provider' ? hint : null)
+  }
+
+  hint(name) {
+    if (name === 'key' && this.before.name) return say(`form.key.${this.before.key}`)
+    const key = `form.hint.${name}`
+    const text = say(key)
+    return text === key ? '' : text
+  }
+
+  control(name, profile, auth, providers) {
+    const value = profile[name] ?? ''
+    if (name === 'provider') return this.select(providers.map((each) => each.name), value || 'openai')
+    if (name === 'auth') return this.select([...(profile.name ? [] : ['']), ...auth], value)
+    if (name === 'allow_http') return el('input', { type: 'checkbox', checked: Boolean(value) })
+    if (name === 'key') return el('input', { type: 'password', class: 'sora-input', autocomplete: 'new-password', spellcheck: 'false' })
+    if (name === 'extra') {
+      const area = el('textarea', { class: 'sora-input', rows: 3, spellcheck: 'false' })
+      area.value = Object.entries(value || {}).map((pair) => pair.join(' = ')).join('\n')
+      return area
+    }
+    if (NUMBERS.includes(name)) return el('input', { type: 'number', min: 0, step: FRACTIONS.includes(name) ? 'any' : 1, class: 'sora-input', value: value || 0 })
+    return el('input', { type: 'text', class: 'sora-input', value, spellcheck: 'false', required: ['name', 'base_url'].includes(name) })
+  }
+
+  select(names, chosen) {
+    const control = el('select', { class: 'sora-input' }, names.map((each) => el('option', { value: each }, each || say('form.automatic'))))
+    control.value = chosen
+    return control
+  }
+
+  /** What is in the fields, without the key; only what differs from before. */
+  settings() {
+    const found = {}
+    for (const name of [...MAIN, ...MORE].filter((each) => !['name', 'key'].includes(each))) {
+      const value = this.value(name)
+      const before = this.before[name] ?? (NUMBERS.includes(name) ? 0 : name === 'allow_http' ? false : name === 'extra' ? {} : '')
+      if (name === 'provider' || name === 'base_url' || JSON.stringify(value) !== JSON.stringify(before)) found[name] = value
+    }
+    return found
+  }
+
+  value(name) {
+    const control = this.fields[name]
+    if (name === 'allow_http') return control.checked
+    if (name === 'extra') return extra(control.value)
+    if (NUMBERS.includes(name)) return Number(control.value || 0)
+    return control.value.trim()
+  }
+
+  async save() {
+    const name = this.fields.name.value.trim()
+    const settings = this.settings()
+    const made = this.before.name
+      ? await post('/profiles/edit', { name: this.before.name, new_name: name, settings })
+      : await post('/profiles', { name, settings })
+    this.saved = true
+    this.before = made // saved so far: what follows changes this one
+    const key = this.fields.key.value
+    if (key) await post('/profiles/key', { profile: made.name, key })
+    this.fields.key.value = ''
+    if (!key && made.key === 'missing') notice('warn', say('form.key_wanted', { name: made.name }), say('form.key_wanted_why'))
+  }
+}
+
+/** Lines `name = value`. */
+function extra(text) {
+  const found = {}
+  for (const line of text.split('\n').filter((each) => each.trim())) {
+    const at = line.indexOf('=')
+    if (at < 1) throw new Error(say('form.extra_line', { line }))
+    found[line.slice(0, at).trim()] = line.slice(at + 1).trim()
+  }
+  return found
+}
+
