@@ -65,7 +65,7 @@ def questions(ledger: Ledger) -> dict[str, Callable[[int], object]]:
     }
 
 
-def filled(home: Path, rows: int) -> Ledger:
+def filled(home: Path, rows: int, unfinished: int = UNFINISHED) -> Ledger:
     """One job is made as jobs are made; the others are copies of its row under other names."""
     from sora_core.clock import SystemClock
     from sora_core.ledger.ledger import Ledger
@@ -82,16 +82,18 @@ def filled(home: Path, rows: int) -> Ledger:
     ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "video_0"), owner="dead")
     copy = {name: name for name in COLUMNS}
     copy |= {"job_id": "'job_' || n", "fingerprint": "'v1:' || n", "remote_id": "'video_' || n"}
-    copies(ledger, copy, 1, min(UNFINISHED, rows))
+    copies(ledger, copy, 1, min(unfinished, rows))
     ledger.record_plan(job.job_id, home / "a.mp4", "0" * 64, 1, owner="dead")
     ledger.record_delivered(job.job_id, width=1, height=1, fps=1.0, duration=1.0, owner="dead")
     moments = {each: f"{each} - n * 60" for each in ("created_at", "sent_at", "submitted_at", "finished_at")}
     moments["finished_at"] = "finished_at - n * 60 + 30 + n % 60"
-    copies(ledger, copy | moments, UNFINISHED + 1, rows)
+    copies(ledger, copy | moments, unfinished + 1, rows)
     return ledger
 
 
 def copies(ledger: Ledger, copy: dict[str, str], first: int, count: int) -> None:
+    if not count:
+        return
     with ledger._file.change() as db:
         db.execute(
             f"INSERT INTO jobs ({', '.join(copy)}) WITH RECURSIVE numbers (n) AS"
