@@ -25,11 +25,10 @@ from .jobs.handle import Handle
 from .jobs.running import RunningJobs, Watch
 from .ledger.characters import check_name
 from .ledger.ledger import Ledger
-from .ledger.owners import Owner
-from .ledger.row import CANCELED, DELIVERED, FORGOTTEN, JOB_ID_PREFIX, UNKNOWN, Job
+from .ledger.row import ANYONE, CANCELED, DELIVERED, FAILED, FORGOTTEN, JOB_ID_PREFIX, UNKNOWN, Job
 from .media.images import ImageNeeds
 from .media.placing import check_destination
-from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Snapshot, State
+from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, State
 from .profiles.credentials import Credentials
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
@@ -69,7 +68,6 @@ class Engine:
         self._lock = threading.RLock()
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
-        self._owner: Owner | None = None
         self._running_jobs: RunningJobs | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._handles: weakref.WeakSet[Handle[Any]] = weakref.WeakSet()
@@ -115,11 +113,10 @@ class Engine:
         job, remote_id = self.ledger.find(name.strip()), remote_id.strip()
         if job.state != UNKNOWN or not remote_id:
             raise InvalidRequest(f"Job {job.job_id} is {job.state}; only an unknown one can be given a remote id.")
-        if remote_id in self.ledger.remote_ids(job.profile):
+        if self.ledger.known_ids(job.profile, job.origin, [remote_id]):
             other = self.ledger.find(remote_id, job.profile)
             raise InvalidRequest(f"'{remote_id}' is the remote id of job {other.job_id} already.")
-        self.ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id))
-        return self.ledger.get(job.job_id)
+        return self.ledger.name_remote(job.job_id, remote_id)
 
     def edit_profile(self, name: str, changes: Mapping[str, Any], *, new_name: str = "") -> Profile:
         """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
@@ -187,11 +184,9 @@ class Engine:
             parts.loop.call_soon_threadsafe(parts.loop.stop)
             parts.thread.join(30)
             parts.loop.close()
-        if self._owner:
-            self._owner.close()
         if self._ledger:
             self._ledger.close()
-        self._owner, self._ledger, self._running_jobs = None, None, None
+        self._ledger, self._running_jobs = None, None
 
     async def _generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Delivery:
         return _delivery(*await self._run(request, profile, destination, watch))
@@ -219,7 +214,7 @@ class Engine:
         return str(json.loads(job.result or "{}").get("prompt", ""))
 
     async def _take_up(self) -> int:
-        left = [job for job in self.ledger.unfinished() if not self._joined().is_alive(job.owner)]
+        left = [job for job in self.ledger.unfinished() if not self.ledger.is_alive(job.owner)]
         if left:
             log.info("taking up %d unfinished jobs: %s", len(left), ", ".join(job.job_id for job in left))
         for job in left:
@@ -276,7 +271,7 @@ class Engine:
             return None
 
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
-        job = self._find(name, profile, destination)
+        job = await self._find(name, profile, destination)
         connection = await self._connections.get(job.profile)
         if not Operation(job.operation).makes_file:
             made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
@@ -293,7 +288,7 @@ class Engine:
         except JobNotFound:
             return self.ledger.find(name)
 
-    def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
+    async def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
         if not name:
             raise InvalidRequest("The job id is empty; `sora-video jobs` lists the known ones.")
         is_ours = name.startswith(JOB_ID_PREFIX)
@@ -302,17 +297,16 @@ class Engine:
         except JobNotFound:
             if profile is None or is_ours:
                 raise
-            known = self.profiles.get(profile)
+            place = (await self._connections.get(profile)).place
             check_destination(destination)
-            return self.ledger.adopt_remote(
-                profile=known.name, provider=known.provider, remote_id=name, destination=destination
-            )
+            return self.ledger.adopt_remote(profile=profile, place=place, remote_id=name, destination=destination)
         if job.state == FORGOTTEN:
             raise InvalidRequest(f"Job {job.job_id} was forgotten; it can only be run anew.")
         if destination.exact and str(destination.exact) != job.planned_path:
             check_destination(destination)
-        self.ledger.reopen(job.job_id)  # a server that had lost sight of it may know it by now
-        return self.ledger.get(job.job_id)
+        if job.state == FAILED and job.error_kind == JobNotFound.__name__ and job.remote_id:
+            return self.ledger.reopen(job.job_id)  # a server that had lost sight of it may know it by now
+        return job
 
     async def _cancel(self, name: str) -> Job:
         job = self.ledger.find(name)
@@ -333,8 +327,7 @@ class Engine:
             )
         await connection.provider.cancel(connection.http, job.remote_id)
         reason = "canceled by the user; what the server had done by then may stay billed"
-        self.ledger.record_over(job.job_id, CANCELED, reason, "JobCanceled")
-        return self.ledger.get(job.job_id)
+        return self.ledger.record_over(job.job_id, CANCELED, reason, "JobCanceled", owner=ANYONE)
 
     async def _is_done(self, job: Job, connection: Connection) -> bool:
         """Whether there is a result by now, whatever the row says: where a job can be canceled, so can its result."""
@@ -347,8 +340,7 @@ class Engine:
     def _joined(self) -> RunningJobs:
         with self._lock:
             if self._running_jobs is None:
-                self._owner = Owner(self.home)
-                self._running_jobs = RunningJobs(self.ledger, self._owner, self._clock)
+                self._running_jobs = RunningJobs(self.ledger, self._clock)
             return self._running_jobs
 
     @property

@@ -15,6 +15,8 @@ SoraError
  │    ├── JobFailed                 the job ended in failure
  │    ├── JobCanceled               the job was canceled
  │    ├── JobNotFound               no such job, here or on the server
+ │    ├── JobChanged                the row is not what the writer took it for
+ │    │    └── RemoteIdTaken        another row has this remote id
  │    ├── NotReady                  the result is not there yet
  │    └── MediaError                the file is not a usable video
  ├── SubmissionUnknown     exit 5   sent, and no one knows whether it was accepted
@@ -219,6 +221,22 @@ class JobNotFound(JobError):
     title_zh = "找不到任务"
     fix = "`sora-video jobs` lists the jobs that are known here."
     fix_zh = "可用 sora-video jobs 查看本地已知任务。"
+
+
+class JobChanged(JobError):
+    """Somebody else has the job by now, or it was ended meanwhile: whoever wanted to write its row stops."""
+
+    title_zh = "任务已被其他进程接管或已结束"
+    fix = "`sora-video jobs` shows how the job stands; running the request again goes on from there."
+    fix_zh = "可用 sora-video jobs 查看任务状态；再次运行相同请求会从当前状态继续。"
+
+
+class RemoteIdTaken(JobChanged):
+    """The remote id belongs to another job of this ledger."""
+
+    title_zh = "该远程编号属于账本中的另一个任务"
+    fix = "`sora-video jobs` shows which job has it."
+    fix_zh = "可用 sora-video jobs 查看该编号属于哪个任务。"
 
 
 class NotReady(JobError):

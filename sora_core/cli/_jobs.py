@@ -28,7 +28,7 @@ def add(commands: Any, command: Any) -> None:
 def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
     if arguments.set_aside:
         return _set_aside(engine)
-    jobs = engine.ledger.jobs()
+    jobs = engine.ledger.all_jobs()
     if arguments.json:
         show_json([_job_facts(job) for job in jobs])
         return 0
@@ -52,7 +52,8 @@ def _set_aside(engine: Engine) -> int:
 
 
 def _job_facts(job: Job) -> dict[str, Any]:
-    hidden = ("fingerprint", "request", "metadata", "owner", "url", "part_validator", "planned_path", "idempotency_key")
+    hidden = {"number", "fingerprint", "account", "request", "owner", "url", "part_validator"}
+    hidden |= {"planned_path", "planned_sha256", "planned_bytes", "idempotency_key"}
     return {name: value for name, value in asdict(job).items() if name not in hidden} | {"hint": _hint(job)}
 
 
@@ -75,7 +76,7 @@ def _cancel(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _forget(engine: Engine, arguments: argparse.Namespace) -> int:
     job = engine.ledger.find(arguments.job)
-    engine.ledger.forget(job.job_id)
+    engine.ledger.forget(job)
     say(f"Job {job.job_id} ({job.state}) is forgotten: the same request will be submitted, and paid, anew.")
     if job.path:
         say(f"Its file stays: {job.path}")

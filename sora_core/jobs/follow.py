@@ -24,7 +24,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.row import CANCELED, FAILED, Job
 from ..models import Snapshot, State
 from ..providers import job_error_class
-from .poll_timing import Rhythm, expected_seconds
+from .poll_timing import Rhythm
 from .progress import ProgressReporter
 
 GRACE_SECONDS = 60.0  # a job may be missing this long after it was made
@@ -60,7 +60,7 @@ class Follower:
         """
         base = self._connection.profile.poll_seconds or self._connection.can.poll_seconds
         history = self._ledger.durations(job.profile, job.model, job.seconds)
-        rhythm = Rhythm(base, expected_seconds(history))
+        rhythm = Rhythm(base, history)
         asked = snapshot is not None
         self._age = max(0.0, self._clock.now() - (job.submitted_at or job.created_at))
         while True:
@@ -84,7 +84,8 @@ class Follower:
         remaining = rhythm.remaining(elapsed, self._report.percent)
         self._report.status(job, snapshot, elapsed=elapsed, remaining=remaining, note=self._note)
         if wait:
-            await self._clock.sleep(rhythm.delay(elapsed, hint=self._hint, failures=self._failures))
+            told = {"percent": self._report.percent, "hint": self._hint}
+            await self._clock.sleep(rhythm.delay(elapsed, **told, failures=self._failures))
         await self._connection.limits.pace()
 
     async def _poll(self, job: Job) -> Snapshot | None:
@@ -117,7 +118,7 @@ class Follower:
         if may_come_back and not self._connection.can.free:
             return
         reason = f"The server no longer knows this job: {error.message}"
-        self._ledger.record_over(job.job_id, FAILED, reason, error.kind)
+        self._ledger.record_over(job.job_id, FAILED, reason, error.kind, owner=job.owner or "")
         again = f"sora-video resume {job.job_id}"
         raise JobNotFound(
             reason,
@@ -139,12 +140,12 @@ class Follower:
         self._report.observed(snapshot)
         if snapshot.state in (State.FAILED, State.CANCELED):
             error = _job_error(snapshot)
-            self._ledger.record_over(job.job_id, snapshot.state.value, error.message, error.kind)
+            self._ledger.record_over(job.job_id, snapshot.state.value, error.message, error.kind, owner=job.owner or "")
             raise error
         observed = replace(snapshot, progress=self._report.percent)
         facts = (observed.state, observed.progress, observed.url)
         if facts != self._recorded:
-            self._ledger.record_snapshot(job.job_id, observed)
+            self._ledger.record_snapshot(job.job_id, observed, owner=job.owner or "")
             self._recorded = facts
 
 

@@ -129,12 +129,16 @@ async def _look(
             page, after = await provider.listing(http, after)
             found += page
             if after is None or _is_older_than(since, page):
-                return found, ledger.remote_ids(job.profile), True
+                return found, _ours(job, found, ledger), True
     except (Unsupported, JobNotFound, RequestRejected, BadResponse) as error:
         raise _unknown(job, f"This server has no list to look it up in ({error.message})") from error
     except SoraError as error:
         raise _unknown(job, f"It could not be looked up ({error.message})") from error
-    return found, ledger.remote_ids(job.profile), False
+    return found, _ours(job, found, ledger), False
+
+
+def _ours(job: Job, listed: Sequence[Snapshot], ledger: Ledger) -> frozenset[str]:
+    return ledger.known_ids(job.profile, job.origin, (item.remote_id for item in listed))
 
 
 def _is_older_than(moment: float, page: Sequence[Snapshot]) -> bool:

@@ -7,6 +7,7 @@ anywhere, by a crash too, is taken up by the next one.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable
@@ -19,15 +20,16 @@ from ..errors import (
     AccountError,
     BadResponse,
     InputError,
+    JobChanged,
     JobNotFound,
     ModerationRejected,
+    RemoteIdTaken,
     RequestRejected,
     SoraError,
     StorageError,
     SubmissionUnknown,
 )
 from ..ledger.ledger import Ledger
-from ..ledger.owners import Owner
 from ..ledger.row import DELIVERED, FAILED, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import placing
 from ..models import Destination, Operation, Snapshot, State
@@ -63,7 +65,6 @@ class JobRun:
         connection: Connection,
         *,
         ledger: Ledger,
-        owner: Owner,
         clock: Clock,
         report: ProgressReporter,
         adopt_orphans: Callable[[], None],
@@ -73,7 +74,7 @@ class JobRun:
         self._adopt_orphans = adopt_orphans
         self._connection = connection
         self._ledger = ledger
-        self._owner = owner
+        self._owner = ledger.owner
         self._clock = clock
         self._report = report
         self.worked = False
@@ -97,7 +98,7 @@ class JobRun:
                 request,
                 fingerprint=fingerprint,
                 profile=self._connection.profile.name,
-                provider=self._connection.provider.name,
+                place=self._connection.place,
                 owner=self._owner.id,
                 destination=destination,
             )
@@ -127,8 +128,7 @@ class JobRun:
     def _except_own_file(self, destination: Destination, fingerprint: str) -> Destination:
         """The file that this very request delivered may be named as the output again."""
         own = destination.exact and any(
-            job.fingerprint == fingerprint and destination.exact == Path(job.planned_path or "")
-            for job in self._ledger.jobs()
+            str(destination.exact) in (job.planned_path, job.path) for job in self._ledger.history(fingerprint)
         )
         return replace(destination, exact=None) if own else destination
 
@@ -161,45 +161,45 @@ class JobRun:
                 if job.error_kind == _NOT_ACCEPTED:
                     return None
                 raise ended(job)
-            if job.state == DELIVERED:
-                if await asyncio.to_thread(delivered_is_intact, job):
-                    self.submitted.set()
-                    return job
-                self._ledger.undeliver(job_id)
-            elif job.owner != self._owner.id:
-                await self._take_over(job)
-            elif job.state == SUBMITTING and job.sent_at is None:
-                if request is None:
-                    return None
-                await self._submit(job, request)
-            elif job.state == SUBMITTING:
-                if not recover_media(job, self._ledger):
-                    self._ledger.record_unknown(job_id, "the process stopped before the answer arrived.")
-            elif job.state == UNKNOWN:
-                await self._look_up(job)
-            elif job.state == SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
-                await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
-            else:
-                makes_file = Operation(job.operation).makes_file
-                await self._collect(await asyncio.to_thread(self._place, job) if makes_file else job)
+            if job.state == DELIVERED and await asyncio.to_thread(delivered_is_intact, job):
+                self.submitted.set()
+                return job
+            if job.state == SUBMITTING and job.sent_at is None and job.owner == self._owner.id and request is None:
+                return None
+            with contextlib.suppress(JobChanged):  # another process was at it: the row says how to go on
+                await self._step(job, request)
+
+    async def _step(self, job: Job, request: Request | None) -> None:
+        """One step from what the row says. Raises JobChanged when the row says something else by now."""
+        if job.state == DELIVERED:
+            self._ledger.undeliver(job.job_id)
+        elif job.owner != self._owner.id:
+            await self._take_over(job)
+        elif job.state == SUBMITTING and job.sent_at is None and request:
+            await self._submit(job, request)
+        elif job.state == SUBMITTING:
+            if not recover_media(job, self._ledger):
+                reason = "the process stopped before the answer arrived."
+                self._ledger.record_unknown(job.job_id, reason, owner=self._owner.id)
+        elif job.state == UNKNOWN:
+            await self._look_up(job)
+        elif job.state == SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
+            await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
+        else:
+            makes_file = Operation(job.operation).makes_file
+            await self._collect(await asyncio.to_thread(self._place, job) if makes_file else job)
 
     async def _take_over(self, job: Job) -> None:
         """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
-        if self._owner.alive(job.owner):
+        if not self._ledger.take_over(job, owner=self._owner.id):
             self._report.say("waiting for another process", job, note="which runs the same job")
             if job.remote_id:
                 self.submitted.set()
             await self._clock.sleep(0.5)
-            return
-        self._ledger.take_over(job.job_id, owner=self._owner.id, from_owner=job.owner)
 
     async def _submit(self, job: Job, request: Request) -> None:
         limits = self._connection.limits
-        await limits.slot(
-            job.job_id,
-            alive=self._owner.alive,
-            on_wait=lambda: self._wait_for_slot(job),
-        )
+        await limits.slot(job.job_id, on_wait=lambda: self._wait_for_slot(job))
         await check_spending(self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
         self.worked = self._submitted = True
@@ -208,11 +208,11 @@ class JobRun:
         limit = self._connection.profile.max_submissions_per_day
 
         def on_sent() -> None:
-            self._ledger.mark_sent(job.job_id, daily_limit=limit)
+            self._ledger.mark_sent(job.job_id, owner=self._owner.id, daily_limit=limit)
             self.committed = True
 
         def on_refused() -> None:
-            self._ledger.mark_refused(job.job_id)
+            self._ledger.mark_refused(job.job_id, owner=self._owner.id)
             self.committed = False
             self._stop_if_left()  # who was interrupted in a POST that was refused wants no second one
 
@@ -226,21 +226,26 @@ class JobRun:
         )
         try:
             snapshot = await self._connection.provider.submit(self._connection.http, request, attempt)
+        except JobChanged:
+            raise
         except SoraError as error:
             if self._early_id:
                 return  # whatever became of the answer: the job is there, and is followed by its id
             if isinstance(error, SubmissionUnknown):
                 await self._keep_open(job, request, error)
                 return
-            self._ledger.record_over(job.job_id, FAILED, error.message, error.kind)
+            self._ledger.record_over(job.job_id, FAILED, error.message, error.kind, owner=self._owner.id)
             raise
-        await self._record_submitted(job, snapshot)
+        try:
+            await self._record_submitted(job, snapshot)
+        except RemoteIdTaken as error:
+            await self._keep_open(job, request, SubmissionUnknown(error.message))
 
     def _record_early(self, job: Job, snapshot: Snapshot) -> None:
         """What was read before the answer ended. When the disk fails, the end of the answer tries again."""
         remote_id = snapshot.remote_id
         try:
-            self._ledger.record_submitted(job.job_id, snapshot)
+            self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
         except StorageError as error:
             log.error("job %s has the remote id %s, which is not on disk yet: %s", job.job_id, remote_id, error.message)
             return
@@ -250,14 +255,14 @@ class JobRun:
     async def _keep_open(self, job: Job, request: Request, lost: SubmissionUnknown) -> None:
         """The row stays unknown, unless there is no API that could have taken the request. Raises BadResponse."""
         self._lost = lost
-        self._ledger.record_unknown(job.job_id, lost.message)
+        self._ledger.record_unknown(job.job_id, lost.message, owner=self._owner.id)
         # where a job has been made before, an API was there: two pages are a passing trouble
-        if lost.code != HTML_ANSWER or self._ledger.remote_ids(job.profile):
+        if lost.code != HTML_ANSWER or self._ledger.has_submitted(job.profile):
             return
         await self._connection.limits.pace()
         if await self._connection.provider.is_web_page(self._connection.http, request):
             reason = f"{lost.message} Such a page stands at this address anyway, so nothing was accepted."
-            self._ledger.record_over(job.job_id, FAILED, reason, BadResponse.__name__)
+            self._ledger.record_over(job.job_id, FAILED, reason, BadResponse.__name__, owner=self._owner.id)
             raise BadResponse(reason) from lost
 
     def _wait_for_slot(self, job: Job) -> None:
@@ -270,7 +275,7 @@ class JobRun:
             keep_media(job, snapshot.media, self._ledger)
         for wait in (0.2, 1.0, 3.0, None):
             try:
-                self._ledger.record_submitted(job.job_id, snapshot)
+                self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
                 self._snapshot = snapshot
                 return
             except StorageError as error:
@@ -296,7 +301,7 @@ class JobRun:
             await self._record_submitted(job, found)
         else:
             reason = "The server's list shows that the request was never accepted."
-            self._ledger.record_over(job.job_id, FAILED, reason, _NOT_ACCEPTED)
+            self._ledger.record_over(job.job_id, FAILED, reason, _NOT_ACCEPTED, owner=self._owner.id)
 
     async def _collect(self, job: Job) -> None:
         self.committed = self.worked = True
@@ -312,7 +317,7 @@ class JobRun:
             snapshot = await follower.run(job, snapshot)
         if not Operation(job.operation).makes_file:
             made = snapshot.result or json.loads(job.result or "null") or {"id": snapshot.remote_id}
-            self._ledger.record_result(job.job_id, made)
+            self._ledger.record_result(job.job_id, made, owner=self._owner.id)
             return
         await deliver(
             self._ledger.get(job.job_id),

@@ -11,7 +11,7 @@ from _clock import FakeClock
 from sora_core.errors import BadResponse, NetworkError, SoraError, SubmissionUnknown, Unsupported
 from sora_core.jobs.reconcile import CLOCK_SKEW_SECONDS, SETTLE_SECONDS, find_submission
 from sora_core.ledger.ledger import Ledger
-from sora_core.ledger.row import Job
+from sora_core.ledger.row import Job, Place
 from sora_core.models import Capabilities, Character, Destination, Operation, Shot, Snapshot, State
 from sora_core.profiles.profiles import Profile
 from sora_core.providers._relay import prompt_text
@@ -64,8 +64,8 @@ def ledger(tmp_path, clock):
 @pytest.fixture
 def lost(ledger):
     job = _claim(ledger, "v1:lost", "a cat")
-    ledger.mark_sent(job.job_id)
-    ledger.record_unknown(job.job_id, "the answer was lost")
+    ledger.mark_sent(job.job_id, owner="me")
+    ledger.record_unknown(job.job_id, "the answer was lost", owner="me")
     return ledger.get(job.job_id)
 
 
@@ -73,14 +73,19 @@ def lost(ledger):
 def known(ledger, clock):
     """An older job of ours, which a truthful list shows."""
     job = _claim(ledger, "v1:known", "a dog")
-    ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "known"))
+    ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "known"), owner="me")
     return Snapshot(State.SUCCEEDED, "known", prompt="a dog", model="sora-2", created_at=clock.now() - 60)
 
 
 def _claim(ledger: Ledger, fingerprint: str, prompt: str):
     request = VideoRequest(Operation.TEXT_TO_VIDEO, prompt, model="sora-2", seconds=4)
     return ledger.claim(
-        request, fingerprint=fingerprint, profile="p", provider="openai", owner="me", destination=Destination(Path())
+        request,
+        fingerprint=fingerprint,
+        profile="p",
+        place=Place("openai"),
+        owner="me",
+        destination=Destination(Path()),
     )
 
 
@@ -146,7 +151,7 @@ async def test_a_job_without_a_prompt_may_be_ours(lost, ledger, clock, known):
 
 async def test_a_job_that_is_ours_already_is_not_taken_twice(lost, ledger, clock):
     job = _claim(ledger, "v1:other", "a cat")
-    ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "found"))
+    ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "found"), owner="me")
     assert await look(Shelf([remote()]), lost, ledger, clock) is None
 
 
@@ -175,13 +180,13 @@ async def test_a_job_sent_while_the_clock_was_hours_ahead_is_not_called_absent_f
     """The pages look too old to hold it."""
     clock.advance(3 * 3600)
     lost = _claim(ledger, "v1:lost", "a cat")
-    ledger.mark_sent(lost.job_id)
-    ledger.record_unknown(lost.job_id, "the answer was lost")
+    ledger.mark_sent(lost.job_id, owner="me")
+    ledger.record_unknown(lost.job_id, "the answer was lost", owner="me")
     clock.advance(-3 * 3600)
     younger = []
     for number in range(30):
         job = _claim(ledger, f"v1:{number}", f"number {number}")
-        ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, f"younger{number}"))
+        ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, f"younger{number}"), owner="me")
         younger.insert(0, remote(f"younger{number}", prompt=f"number {number}", age=-number - 1))
     with pytest.raises(SubmissionUnknown, match="found"):
         await look(Shelf([*younger, remote()], page=10), ledger.get(lost.job_id), ledger, clock)
@@ -268,10 +273,10 @@ class TestThePromptAsItIsSent:
         ledger.characters.add(Character("q", "Anna", "char_1", "somebody_else"))
         request = VideoRequest(Operation.STORYBOARD, prompt, seconds=10, shots=self.SHOTS, cast=(anna,))
         job = ledger.claim(
-            request, fingerprint="v1:b", profile="p", provider="p", owner="me", destination=Destination(Path())
+            request, fingerprint="v1:b", profile="p", place=Place("p"), owner="me", destination=Destination(Path())
         )
-        ledger.mark_sent(job.job_id)
-        ledger.record_unknown(job.job_id, "the answer was lost")
+        ledger.mark_sent(job.job_id, owner="me")
+        ledger.record_unknown(job.job_id, "the answer was lost", owner="me")
         return ledger.get(job.job_id)
 
     def shelf(self, *jobs: Snapshot) -> Shelf:

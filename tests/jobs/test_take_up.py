@@ -14,6 +14,7 @@ from _gateway import GatewayProcess
 
 from sora_core.engine import Engine
 from sora_core.errors import InvalidRequest, JobFailed, SubmissionUnknown
+from sora_core.ledger.row import ANYONE
 from sora_core.models import Destination, Operation
 from sora_core.requests.kinds import Request, VideoRequest
 
@@ -175,7 +176,9 @@ def test_a_job_that_the_server_had_lost_sight_of_is_asked_for_again_by_its_id(
     made = command(*arguments("lost sight of")).json
     Path(made["path"]).unlink()
     engine.ledger.undeliver(made["job_id"])
-    engine.ledger.record_over(made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound")
+    engine.ledger.record_over(
+        made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound", owner=ANYONE
+    )
     charges = gateway.charges
     for name in (made["job_id"], made["remote_id"]):
         assert engine.resume(name, "own", destination, lambda progress: None).result(30).path.is_file()
@@ -184,13 +187,24 @@ def test_a_job_that_the_server_had_lost_sight_of_is_asked_for_again_by_its_id(
     assert gateway.charges == charges
 
 
-def test_a_job_that_was_paid_anew_stays_what_it_was(command: Command, engine: Engine) -> None:
+def test_a_job_whose_request_was_paid_anew_since_is_collected_beside_the_other(
+    command: Command, gateway: GatewayProcess, engine: Engine
+) -> None:
     destination = Destination(command.output)
     made = command(*arguments("paid anew")).json
-    engine.ledger.record_over(made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound")
-    assert command(*arguments("paid anew")).json["job_id"] != made["job_id"]
-    with pytest.raises(JobFailed, match="no longer knows"):
-        engine.resume(made["job_id"], "own", destination, lambda progress: None).result(30)
+    Path(made["path"]).unlink()
+    engine.ledger.undeliver(made["job_id"])
+    engine.ledger.record_over(
+        made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound", owner=ANYONE
+    )
+    other = command(*arguments("paid anew")).json
+    assert other["job_id"] != made["job_id"]
+    charges = gateway.charges
+    found = engine.resume(made["job_id"], "own", destination, lambda progress: None).result(30)
+    assert (found.job_id, found.remote_id) == (made["job_id"], made["remote_id"])
+    again = engine.generate(request("paid anew"), "own", destination, lambda progress: None).result(30)
+    assert again.job_id == other["job_id"]
+    assert gateway.charges == charges
 
 
 def test_an_unknown_submission_is_given_its_id_by_the_user(
