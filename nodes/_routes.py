@@ -81,7 +81,7 @@ def _forget(body: Body) -> Any:
 
 def _name_remote(body: Body) -> Any:
     """For an unknown job: it was accepted, and this is its id. Its video is collected in the background."""
-    job = engine().name_remote(_text(body, "job_id"), _text(body, "remote_id"))
+    job = engine().name_remote(_text(body, "job_id"), _text(body, "remote_id")).result()
     engine().resume(job.job_id, None, Destination(Path(job.folder), job.stem), lambda progress: None)
     return _facts(job)
 

@@ -275,7 +275,7 @@ class Ledger:
         with self._file.change() as db:
             row = self._get(db, job_id)
             self._check_remote_id(db, replace(row, remote_id=None), remote_id)
-            changes = {"remote_id": remote_id, "progress": None, "url": None}
+            changes: dict[str, Any] = {"remote_id": remote_id, "progress": None, "url": None}
             changes |= {"submitted_at": row.submitted_at or self._clock.now(), **self._live_again(db, row)}
             return self._write(db, job_id, ANYONE, (UNKNOWN, *FOLLOWED, *OVER), changes)
 

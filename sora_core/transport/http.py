@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from ..clock import Clock
-from ..errors import BadResponse, NetworkError, Overloaded, RateLimited, ServerError, SoraError, SubmissionUnknown
+from ..errors import BadResponse, NetworkError, SoraError, SubmissionUnknown
 from ..models import Effect, Secret
-from .call import Call, Reply
+from .call import Call, Reply, is_html
 from .keys import FixedKeys, Keys
 from .redact import redact, unlogged
-from .retry import ATTEMPTS, Action, FailureKind, decide
+from .retry import ATTEMPTS, Action, FailureKind, decide, kind_of
 from .urls import bare_url, is_local, is_private, origin
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 REPLY_LIMIT_BYTES = 64 * 2**20
 MAX_REDIRECTS = 5
-_LOCATION = "x-redirect-target"
+_LOCATION = "x-redirect-target"  # read by what names the target to the user, too
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -129,16 +129,16 @@ class Http:
                 if reply.ok:
                     return reply
                 error = self._judge(reply)
-                kind = _failure_kind(error)
+                kind = kind_of(reply.status, error, is_page=is_html(reply.body))
                 if kind is FailureKind.REFUSED and not renewed and not call.anonymous:
                     renewed = await self.keys.renewed(error, sent.auth)
                     if renewed:
                         kind, attempts = FailureKind.STALE, attempts + 1
             decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=attempts)
             if decision.action is Action.UNKNOWN:
-                raise SubmissionUnknown(
-                    f"The request was sent and its answer was lost: {error.message}", code=error.code
-                ) from error
+                lost = SubmissionUnknown("submit.open", error=error.message)
+                lost.code, lost.status, lost.body = error.code, sent.status, self._without_key(bytes(sent.body))
+                raise lost from error
             if decision.action is Action.RAISE:
                 raise error
             if sent.happened and kind in (FailureKind.BUSY, FailureKind.STALE) and on_refused:
@@ -148,7 +148,7 @@ class Http:
     async def _once(self, call: Call, sent: _Sent, on_chunk: Callable[[bytes], None] | None) -> Reply:
         follow = call.effect is Effect.READ
         async with self._open(call, sent, follow=follow) as response:
-            body = bytearray()
+            body, sent.status = sent.body, response.status_code
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if on_chunk and response.is_success:
@@ -179,9 +179,13 @@ class Http:
 
     def _reply(self, response: httpx.Response, body: bytes, *, secret: bool = True) -> Reply:
         """The answer without our own key in it: some servers repeat the key they refuse."""
-        for key in self._secrets if secret else ():
-            body = body.replace(key.encode(), b"***")
+        body = self._without_key(body) if secret else body
         return Reply(response.status_code, _headers(response), body, str(response.url))
+
+    def _without_key(self, body: bytes) -> bytes:
+        for key in self._secrets:
+            body = body.replace(key.encode(), b"***")
+        return body
 
     @contextlib.asynccontextmanager
     async def _open(self, call: Call, sent: _Sent, *, follow: bool) -> AsyncIterator[httpx.Response]:
@@ -279,6 +283,7 @@ class _Sent:
     def __init__(self, on_sent: Callable[[], None] | None) -> None:
         self.happened = False
         self.auth: Mapping[str, Secret] = {}  # what it went out with
+        self.status, self.body = 0, bytearray()  # of the answer, as far as it was read
         self._on_sent = on_sent
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
@@ -289,12 +294,6 @@ class _Sent:
         if not self.happened and self._on_sent:
             self._on_sent()
         self.happened = True
-
-
-def _failure_kind(error: SoraError) -> FailureKind:
-    if isinstance(error, (RateLimited, Overloaded)):
-        return FailureKind.BUSY
-    return FailureKind.BROKEN if isinstance(error, ServerError) else FailureKind.REFUSED
 
 
 def _reason(caught: BaseException) -> str:

@@ -183,6 +183,7 @@ _HOSTED = replace(
     size_for=_HOSTED_SIZES,
     fields=frozenset(("negative_prompt", "seed")),
     has_quota=False,
+    paid=False,  # people's own machines
 )
 _ANSWERS_WITH_VIDEO = replace(_HOSTED, can_list=False, can_cancel=False)
 _TENSORRT_FIELDS = frozenset(
@@ -214,7 +215,7 @@ DIALECTS: dict[str, Dialect] = {
             fields=frozenset(("characters", "negative_prompt", "seed", "shots", "style")),
             clip_bytes_limit=CLIP_BYTES,
             poll_seconds=0.5,
-            free=True,
+            paid=False,
         ),
         text_model="preview",
         parse_path="/sora-web",
@@ -294,6 +295,7 @@ DIALECTS: dict[str, Dialect] = {
         replace(
             _HOSTED,
             size_for={pair: size for pair, size in _OPEN_SIZES.items() if pair[0] != "square"},
+            paid=True,
             fields=frozenset(("seed",)),
             image_forms=frozenset(("data", "url")),
             poll_seconds=10.0,
