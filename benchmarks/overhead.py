@@ -69,14 +69,15 @@ def engine_runner(base_url: str, folder: Path) -> Callable[[str], None]:
 
     load_core()
     from sora_core.engine import Engine
-    from sora_core.models import Destination, GenerationRequest, Operation
+    from sora_core.models import Destination, Operation
     from sora_core.profiles.profiles import Profile
+    from sora_core.requests.kinds import VideoRequest
 
     engine = Engine(folder / "home")
     engine.profiles.add(Profile("bench", base_url=base_url, auth="none", dialect="preview"))
 
     def run(prompt: str) -> None:
-        request = GenerationRequest(operation=Operation.TEXT_TO_VIDEO, prompt=prompt, seconds=1, size="64x64")
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, prompt, seconds=1, size="64x64")
         delivery = engine.generate(request, "bench", Destination(folder), lambda progress: None).result(60)
         if delivery.reused or not delivery.path.is_file():
             sys.exit(f"no new job: {delivery}")

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..sora_core.errors import InvalidRequest, SoraError
-from ..sora_core.models import GenerationRequest, Operation
+from ..sora_core.models import Operation
 from ..sora_core.profiles.profiles import PREVIEW
 from ..sora_core.requests.checks import ORIENTATIONS, QUALITIES
+from ..sora_core.requests.kinds import PictureRequest, RemixRequest, VideoRequest
 from ._comfy import advanced, io
 from ._host import engine, has_ledger
 
@@ -239,23 +240,46 @@ def job_names(written: str, picked: str) -> list[str]:
     return names or [pick]
 
 
-def request_from(
-    operation: Operation, profile: str, prompt: str = "", seed: int = 0, **options: Any
-) -> GenerationRequest:
+def video_request(operation: Operation, profile: str, prompt: str, seed: int, **options: Any) -> VideoRequest:
     """Widgets -> request. Pure; unknown options belong to the delivery and are left alone."""
-    return GenerationRequest(
-        operation=operation,
-        prompt=prompt,
-        seed=seed,
-        model=options.get("model", ""),
+    return VideoRequest(
+        operation,
+        prompt,
         orientation=options.get("orientation", "landscape"),
-        seconds=options.get("seconds", 0),
         quality=options.get("quality", "standard"),
-        size=options.get("size", ""),
-        negative_prompt=options.get("negative_prompt", "").strip(),
-        style=options.get("style", "").strip(),
-        characters=_characters(options.get("characters", ""), options.get("character"), profile),
+        **_words(options, profile),
+        **_numbers(options, seed),
     )
+
+
+def remix_request(profile: str, prompt: str, seed: int, source_id: str, **options: Any) -> RemixRequest:
+    """As video_request; what is left out is as in the source."""
+    return RemixRequest(prompt, source_id, **_words(options, profile), **_numbers(options, seed))
+
+
+def picture_request(profile: str, prompt: str, seed: int, **options: Any) -> PictureRequest:
+    """As video_request; a picture has no length."""
+    return PictureRequest(
+        prompt,
+        orientation=options.get("orientation", "landscape"),
+        quality=options.get("quality", "standard"),
+        seed=seed,
+        **_words(options, profile),
+    )
+
+
+def _numbers(options: Mapping[str, Any], seed: int) -> dict[str, int]:
+    return {"seconds": options.get("seconds", 0), "seed": seed}
+
+
+def _words(options: Mapping[str, Any], profile: str) -> dict[str, Any]:
+    return {
+        "model": options.get("model", ""),
+        "size": options.get("size", ""),
+        "negative_prompt": options.get("negative_prompt", "").strip(),
+        "style": options.get("style", "").strip(),
+        "characters": _characters(options.get("characters", ""), options.get("character"), profile),
+    }
 
 
 def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:

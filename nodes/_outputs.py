@@ -12,7 +12,8 @@ from typing import Any
 from ..sora_core.engine import Handle
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.ledger.row import DELIVERED, Job
-from ..sora_core.models import Delivery, GenerationRequest
+from ..sora_core.models import Delivery
+from ..sora_core.requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import InputImpl, io
@@ -120,7 +121,12 @@ async def failed(cls: type[VideoNode], error: SoraError, options: dict[str, Any]
 
 
 async def generate(
-    request: GenerationRequest, profile: str, options: dict[str, Any], hidden: Any, *, note: str = ""
+    request: VideoRequest | RemixRequest | CleanLinkRequest,
+    profile: str,
+    options: dict[str, Any],
+    hidden: Any,
+    *,
+    note: str = "",
 ) -> io.NodeOutput:
     """One video, or with ``wait`` off its job. ``note`` is shown with it: what became of an image on its way."""
     destination = host.destination(options.get("filename_prefix", "video/sora"), hidden)

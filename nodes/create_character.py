@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..sora_core.errors import InvalidRequest, Unsupported
+from ..sora_core.errors import InvalidRequest
 from ..sora_core.media.cut import part_of_clip
-from ..sora_core.models import GenerationRequest, Operation, Upload
-from ..sora_core.requests.checks import check_operation, check_part
+from ..sora_core.models import ClipForm, Operation, Upload
+from ..sora_core.requests.checks import check_clip_form, check_operation, check_part
+from ..sora_core.requests.kinds import CharacterRequest
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
@@ -99,7 +99,7 @@ class CreateCharacter(io.ComfyNode):
 
 async def _request(
     profile: str, start: float, end: float, video: Any = None, video_url: str = "", source_job: str = ""
-) -> GenerationRequest:
+) -> CharacterRequest:
     """Raises InvalidRequest unless there is exactly one source, Unsupported for one that the profile cannot take."""
     can = host.engine().capabilities(profile)
     check_operation(Operation.CREATE_CHARACTER, can, profile)
@@ -110,19 +110,14 @@ async def _request(
             "A character is made from one clip: video, video_url or source_job; "
             f"given {'are ' + ' and '.join(given) if given else 'is none'}."
         )
-    request = replace(inputs.request_from(Operation.CREATE_CHARACTER, profile), start=start, end=end)
     if url:
-        return replace(request, source_url=url)
+        return CharacterRequest(source_url=url, start=start, end=end)
     if job:
-        return replace(request, source_id=host.engine().source_id(job, profile))
-    if not can.clip_bytes_limit:
-        raise Unsupported(
-            f"Profile '{profile}' takes no upload of a clip, only its address (video_url) or a finished job of its own "
-            "(source_job: connect job_id of the node that made the clip)."
-        )
-    check_part(request, None)
+        return CharacterRequest(source_id=host.engine().source_id(job, profile), start=start, end=end)
+    check_clip_form(ClipForm.FILE, can, profile)
+    check_part(start, end, can, profile)
     clip = await host.in_thread(functools.partial(_cut, video, start, end, can.clip_bytes_limit))
-    return replace(request, clip=clip, start=0.0, end=end - start)
+    return CharacterRequest(clip=clip, start=0.0, end=end - start)
 
 
 def _cut(video: Any, start: float, end: float, bytes_limit: int) -> Upload:

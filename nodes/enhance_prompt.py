@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..sora_core.models import GenerationRequest, Operation
 from ..sora_core.requests.checks import EXPANSIONS
+from ..sora_core.requests.kinds import PromptRequest
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
@@ -54,7 +54,7 @@ class EnhancePrompt(io.ComfyNode):
     @classmethod
     @host.says_errors
     async def execute(cls, prompt: str, profile: str, level: str = "medium", seconds: int = 0) -> io.NodeOutput:
-        request = GenerationRequest(Operation.ENHANCE_PROMPT, prompt, seconds=seconds, expansion=level)
+        request = PromptRequest(prompt, seconds=seconds, expansion=level)
         reports = host.Reports()
         text = await host.wait_for(host.engine().enhance_prompt(request, profile, reports), reports)
         host.show_text(text)

@@ -6,7 +6,6 @@ import functools
 from typing import Any
 
 from ..sora_core.media.picture import picture_tensor
-from ..sora_core.models import Operation
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
@@ -60,7 +59,7 @@ class Image(io.ComfyNode):
     @classmethod
     @host.says_errors
     async def execute(cls, prompt: str, profile: str, seed: int, image: Any = None, **options: Any) -> io.NodeOutput:
-        request = inputs.request_from(Operation.IMAGE, profile, prompt, seed, **options)
+        request = inputs.picture_request(profile, prompt, seed, **options)
         if image is not None:
             request, _ = await with_images(request, profile, image, "crop")
         destination = host.destination(options.get("filename_prefix", PREFIX), cls.hidden)

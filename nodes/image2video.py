@@ -61,8 +61,8 @@ class Image2Video(VideoNode):
     async def execute(
         cls, prompt: str, profile: str, seed: int, image: Any = None, image_url: str = "", **options: Any
     ) -> io.NodeOutput:
-        request = inputs.request_from(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
-        request = replace(request, image_url=image_url.strip())
+        request = inputs.video_request(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
+        request = replace(request, image_urls=tuple(image_url.split()))
         note = ""
         if image is not None:
             request, note = await with_images(request, profile, image, options.get("fit", "crop"))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from ..sora_core.models import Operation
 from . import _host as host
 from . import _inputs as inputs
 from ._comfy import io, known
@@ -44,6 +42,5 @@ class Remix(VideoNode):
     @classmethod
     @one_branch
     async def execute(cls, prompt: str, profile: str, seed: int, source_job: str, **options: Any) -> io.NodeOutput:
-        request = inputs.request_from(Operation.REMIX, profile, prompt, seed, **options)
-        request = replace(request, source_id=host.engine().source_id(source_job, profile))
+        request = inputs.remix_request(profile, prompt, seed, host.engine().source_id(source_job, profile), **options)
         return await generate(request, profile, options, cls.hidden)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from ..sora_core.errors import InvalidRequest
-from ..sora_core.models import Operation
+from ..sora_core.requests.kinds import CleanLinkRequest
 from . import _inputs as inputs
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
@@ -51,6 +50,5 @@ class RemoveWatermark(VideoNode):
                 fix="If that is so, turn confirm_rights on and run again.",
                 fix_zh="请确认该视频归你所有或已获所有者许可，然后打开 confirm_rights 再运行。",
             )
-        request = inputs.request_from(Operation.CLEAN_LINK, profile)
-        request = replace(request, **inputs.source_of(source, profile))
+        request = CleanLinkRequest(**inputs.source_of(source, profile))
         return await generate(request, profile, options, cls.hidden)

@@ -75,7 +75,7 @@ class Storyboard(VideoNode):
         cls, script: str, prompt: str, profile: str, seed: int, shots: Any = None, **options: Any
     ) -> io.NodeOutput:
         _check_count(cls.hidden)
-        request = inputs.request_from(Operation.STORYBOARD, profile, prompt, seed, **options)
+        request = inputs.video_request(Operation.STORYBOARD, profile, prompt, seed, **options)
         return await generate(replace(request, shots=_shots(script, shots)), profile, options, cls.hidden)
 
 

@@ -37,5 +37,5 @@ class Text2Video(VideoNode):
     @classmethod
     @one_branch
     async def execute(cls, prompt: str, profile: str, seed: int, **options: Any) -> io.NodeOutput:
-        request = inputs.request_from(Operation.TEXT_TO_VIDEO, profile, prompt, seed, **options)
+        request = inputs.video_request(Operation.TEXT_TO_VIDEO, profile, prompt, seed, **options)
         return await generate(request, profile, options, cls.hidden)

@@ -25,12 +25,13 @@ from .errors import (
     QuotaExceeded,
     SoraError,
 )
-from .models import Effect, GenerationRequest, Operation, Secret
+from .models import Effect, Operation, Secret
 from .profiles.credentials import authorization
 from .profiles.profiles import AUTH_SCHEMES, Profile
 from .providers import PROVIDERS, Provider, provider_for
 from .providers._answers import normalize
 from .providers.openai.detection import PAGES, dialect_of, works_only_as_itself
+from .requests.kinds import VideoRequest
 from .transport import Call, Http, Reply
 from .transport.diagnosis import environment_proxy, obstacle
 from .transport.keys import FixedKeys
@@ -159,7 +160,7 @@ async def _server(connection: Connection, pages: _Pages) -> Finding:
 
 def _pages(provider: Provider) -> Iterator[str]:
     """The protocol's pages that a GET can do no harm to; one that is made for POST says so, and so is there."""
-    example = GenerationRequest(Operation.TEXT_TO_VIDEO, "?", model="?", seconds=0)
+    example = VideoRequest(Operation.TEXT_TO_VIDEO, "?", model="?", seconds=0)
     if provider.capabilities().can_list:
         yield provider.encode_list(None).path
     can = provider.capabilities()

@@ -19,22 +19,29 @@ from .clock import Clock, SystemClock
 from .connections.connection import Connection, Connections
 from .errors import InvalidRequest, JobNotFound, SoraError
 from .files.home import state_dir
-from .jobs import desk
-from .jobs.fingerprint import earlier_fingerprints, fingerprint
+from .jobs import by_hand
+from .jobs.fingerprint import fingerprints_of
 from .jobs.handle import Handle
 from .jobs.money import money_of
 from .jobs.running import RunningJobs, Watch
 from .ledger.characters import check_name
 from .ledger.ledger import Ledger
-from .ledger.owners import Owner
 from .ledger.row import JOB_ID_PREFIX, Job
 from .media.files import check_destination
 from .media.images import ImageNeeds
-from .models import Capabilities, Character, Delivery, Destination, GenerationRequest, Operation, Quota
+from .models import Capabilities, Character, Delivery, Destination, Operation, Quota
 from .profiles.credentials import Credentials
 from .profiles.profiles import Profiles
 from .providers import provider_for
-from .requests.checks import check_part, picture_size, resolve
+from .requests.checks import check_part, picture_size
+from .requests.kinds import (
+    CharacterRequest,
+    PictureRequest,
+    PromptRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
+)
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +68,6 @@ class Engine:
         self._lock = threading.RLock()
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
-        self._owner: Owner | None = None
         self._running_jobs: RunningJobs | None = None
         self._background: set[asyncio.Task[None]] = set()
 
@@ -77,20 +83,18 @@ class Engine:
         """What the profile can do; no network. Raises ProfileError."""
         return provider_for(self.profiles.get(profile)).capabilities()
 
-    def image_needs(self, request: GenerationRequest, profile: str, images: int) -> ImageNeeds:
+    def image_needs(self, request: VideoRequest | PictureRequest, profile: str, images: int) -> ImageNeeds:
         """How that many reference images of the request are to be encoded; no network. Raises as generate does."""
         provider = provider_for(self.profiles.get(profile))
-        can = provider.capabilities()
-        settled = provider.settle(resolve(request, can, profile, images_to_come=images))
-        return ImageNeeds(*picture_size(settled), can.image_bytes_limit)
+        prepared = provider.prepared(request, images_to_come=images)
+        assert isinstance(prepared, (VideoRequest, PictureRequest))
+        return ImageNeeds(*picture_size(prepared), provider.capabilities().image_bytes_limit)
 
-    def generate(
-        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
-    ) -> Handle[Delivery]:
+    def generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """A video or picture, paid once however often it is asked for. ``watch`` is called in the engine's thread."""
         return self._wait(self._generate(request, profile, destination, watch))
 
-    def submit(self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch) -> Handle[Job]:
+    def submit(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Job]:
         """As generate, but done when the server's id is on the disk. The job goes on; resume collects it."""
 
         async def run() -> Job:
@@ -114,11 +118,11 @@ class Engine:
         """Collects a job by our id or, with its profile, by the server's. Never submits."""
         return self._wait(self._resume(name.strip(), profile, destination, watch))
 
-    def create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Handle[Character]:
+    def create_character(self, request: CharacterRequest, profile: str, name: str, watch: Watch) -> Handle[Character]:
         """Makes a character and puts it into the library as ``name`` (empty: as the server calls it)."""
         return self._wait(self._create_character(request, profile, name.strip(), watch))
 
-    def enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> Handle[str]:
+    def enhance_prompt(self, request: PromptRequest, profile: str, watch: Watch) -> Handle[str]:
         """A better prompt in the server's words. The same request is paid once; its answer is in the ledger."""
         return self._wait(self._enhance_prompt(request, profile, watch))
 
@@ -197,21 +201,17 @@ class Engine:
             parts.loop.call_soon_threadsafe(parts.loop.stop)
             parts.thread.join(30)
             parts.loop.close()
-        if self._owner:
-            self._owner.close()
         if self._ledger:
             self._ledger.close()
-        self._owner, self._ledger, self._running_jobs = None, None, None
+        self._ledger, self._running_jobs = None, None
 
-    async def _generate(
-        self, request: GenerationRequest, profile: str, destination: Destination, watch: Watch
-    ) -> Delivery:
+    async def _generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Delivery:
         return _delivery(*await self._run(request, profile, destination, watch))
 
-    async def _create_character(self, request: GenerationRequest, profile: str, name: str, watch: Watch) -> Character:
+    async def _create_character(self, request: CharacterRequest, profile: str, name: str, watch: Watch) -> Character:
         check_name(name)
         if request.clip:
-            request = replace(request, prompt=name)  # protocols that take a clip ask for a name with it
+            request = replace(request, name=name)  # protocols that take a clip ask for a name with it
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         made = json.loads(job.result or "{}")
         character_id = made.get("id") or job.remote_id or ""
@@ -226,12 +226,12 @@ class Engine:
         )
         return self.ledger.characters.add(character)
 
-    async def _enhance_prompt(self, request: GenerationRequest, profile: str, watch: Watch) -> str:
+    async def _enhance_prompt(self, request: PromptRequest, profile: str, watch: Watch) -> str:
         job, _ = await self._run(request, profile, Destination(self.home), watch)
         return str(json.loads(job.result or "{}").get("prompt", ""))
 
     async def _take_up(self) -> int:
-        left = [job for job in self.ledger.unfinished() if not self._joined().is_alive(job.owner)]
+        left = [job for job in self.ledger.unfinished() if not self.ledger.is_alive(job.owner)]
         if left:
             log.info("taking up %d unfinished jobs: %s", len(left), ", ".join(job.job_id for job in left))
         for job in left:
@@ -253,7 +253,7 @@ class Engine:
 
     async def _run(
         self,
-        request: GenerationRequest,
+        request: Request,
         profile: str,
         destination: Destination,
         watch: Watch,
@@ -262,13 +262,14 @@ class Engine:
     ) -> tuple[Job, bool]:
         connection = await self._connections.get(profile)
         try:
-            cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
-            resolved = connection.provider.settle(resolve(replace(request, cast=cast), connection.can, profile))
-            check_part(resolved, self._length_of_source(resolved, profile))
-            fingerprints = (
-                fingerprint(resolved, connection.provider),
-                *earlier_fingerprints(resolved, connection.provider),
-            )
+            if isinstance(request, (VideoRequest, RemixRequest, PictureRequest)):
+                cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
+                request = replace(request, cast=cast)
+            prepared = connection.provider.prepared(request)
+            if isinstance(prepared, CharacterRequest):
+                length = self._length_of_source(prepared, profile)
+                check_part(prepared.start, prepared.end, connection.can, profile, length)
+            fingerprints = fingerprints_of(prepared, connection.provider)
         except SoraError as error:
             error.money = money_of(None)
             raise
@@ -276,14 +277,14 @@ class Engine:
         return await self._joined().join(
             fingerprints,
             connection,
-            lambda run: run.generate(resolved, fingerprints, destination),
+            lambda run: run.generate(prepared, fingerprints, destination),
             watch,
             until_submitted=until_submitted,
         )
 
-    def _length_of_source(self, request: GenerationRequest, profile: str) -> float | None:
+    def _length_of_source(self, request: CharacterRequest, profile: str) -> float | None:
         """Seconds of the clip that a character is made from; None when it is not ours."""
-        if request.operation is not Operation.CREATE_CHARACTER or not request.source_id:
+        if not request.source_id:
             return None
         try:
             return self.ledger.find(request.source_id, profile).duration
@@ -317,28 +318,27 @@ class Engine:
                 raise
             connection = await self._connections.get(profile)
             check_destination(destination)
-            await desk.look(connection, name)  # a mistyped id leaves no row
+            await by_hand.look(connection, name)  # a mistyped id leaves no row
             return self.ledger.adopt_remote(
                 profile=profile, place=connection.place, remote_id=name, destination=destination
             )
         if destination.exact and str(destination.exact) not in (job.planned_path, job.path):
             check_destination(destination)
         connection = await self._connections.get(profile or job.profile)
-        return await desk.taken_up(job, connection, self.ledger, moved=profile is not None)
+        return await by_hand.taken_up(job, connection, self.ledger, moved=profile is not None)
 
     async def _name_remote(self, name: str, remote_id: str) -> Job:
         job = self.ledger.find(name)
-        return await desk.named(job, remote_id, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.named(job, remote_id, await self._connections.get(job.profile), self.ledger)
 
     async def _cancel(self, name: str) -> Job:
         job = self.ledger.find(name)
-        return await desk.canceled(job, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.canceled(job, await self._connections.get(job.profile), self.ledger)
 
     def _joined(self) -> RunningJobs:
         with self._lock:
             if self._running_jobs is None:
-                self._owner = Owner(self.home)
-                self._running_jobs = RunningJobs(self.ledger, self._owner, self._clock)
+                self._running_jobs = RunningJobs(self.ledger, self._clock)
             return self._running_jobs
 
     @property

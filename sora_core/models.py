@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -124,71 +123,6 @@ class Character:
 
 
 @dataclass(frozen=True)
-class GenerationRequest:
-    """What the user asked for: one video, picture or character, or a better prompt.
-
-    ``seconds`` 0 and ``model``, ``size`` "" mean the profile's default. ``size`` is "WxH" in pixels.
-    The source of a remix, a character or a clean link is ``source_id`` (the remote id of a job) or
-    ``source_url``, or for a character an uploaded ``clip``; ``start`` and ``end`` (seconds) are the part of
-    it that shows the character. ``expansion`` (short, medium, long) is how much is added to a prompt.
-    ``cast`` is what the names in ``characters`` stand for in the chosen profile.
-    """
-
-    operation: Operation
-    prompt: str
-    model: str = ""
-    seconds: int = 0
-    orientation: str = "landscape"
-    quality: str = "standard"
-    size: str = ""
-    seed: int = 0
-    negative_prompt: str = ""
-    style: str = ""
-    characters: tuple[str, ...] = ()
-    cast: tuple[Character, ...] = ()
-    images: tuple[Upload, ...] = ()
-    image_url: str = ""
-    shots: tuple[Shot, ...] = ()
-    source_id: str = ""
-    source_url: str = ""
-    start: float = 0.0
-    end: float = 0.0
-    clip: Upload | None = None
-    expansion: str = ""
-
-    def facts(self) -> dict[str, Any]:
-        """JSON-able and complete: media by content hash. What the fingerprint is made of."""
-        return {
-            "operation": self.operation.value,
-            "prompt": self.prompt,
-            "model": self.model,
-            "seconds": self.seconds,
-            "orientation": self.orientation,
-            "quality": self.quality,
-            "size": self.size,
-            "seed": self.seed,
-            "negative_prompt": self.negative_prompt,
-            "style": self.style,
-            "characters": [character.character_id for character in self.cast],
-            "images": [image.identity for image in self.images],
-            "image_url": self.image_url,
-            "shots": [[shot.text, float(shot.seconds)] for shot in self.shots],
-            "source_id": self.source_id,
-            "source_url": self.source_url,
-            "part": [self.start, self.end],
-            # only where they are used, so that older requests keep their fingerprints
-            **({"clip": self.clip.identity} if self.clip else {}),
-            **({"expansion": self.expansion} if self.expansion else {}),
-        }
-
-    def fingerprint(self, *, provider: str, profile: str) -> str:
-        """Identity of the request: the same one is paid once. The tag in front dates the recipe."""
-        facts = {**self.facts(), "provider": provider, "profile": profile}
-        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-        return "v1:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-@dataclass(frozen=True)
 class SizeRange:
     """Any "WxH" with both sides within ``low..high`` pixels and a multiple of ``step``."""
 
@@ -211,6 +145,38 @@ def parse_size(size: str) -> tuple[int, int] | None:
     return (int(width), int(height)) if is_plain else None
 
 
+class Field(str, enum.Enum):
+    """Optional fields of a request that a protocol may have a place for."""
+
+    NEGATIVE_PROMPT = "negative_prompt"
+    STYLE = "style"
+    CHARACTERS = "characters"
+    SEED = "seed"
+    SHOTS = "shots"
+    # of a remix, where those of its source are not simply kept
+    MODEL = "model"
+    SECONDS = "seconds"
+    ORIENTATION = "orientation"
+    QUALITY = "quality"
+    SIZE = "size"
+
+
+class ImageForm(str, enum.Enum):
+    """How a reference image travels."""
+
+    FILE = "file"
+    URL = "url"
+    DATA = "data"  # a data URI
+
+
+class ClipForm(str, enum.Enum):
+    """Where the clip that shows a character may come from."""
+
+    FILE = "file"
+    URL = "url"
+    JOB = "job"
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What a profile can do, as data: read by the checks, the widgets and the documents alike."""
@@ -223,12 +189,14 @@ class Capabilities:
     default_seconds: int | None = None  # None: leave it to the server
     models: tuple[str, ...] = ()  # empty: any name
     prompt_limit: int = 32_000  # characters
-    # optional fields of a request that the protocol has a place for
-    fields: frozenset[str] = frozenset()
+    fields: frozenset[Field] = frozenset()
+    remix_fields: frozenset[Field] = frozenset()  # of model, seconds, orientation, quality and size
     image_limit: int = 1  # reference images in one request
-    image_forms: frozenset[str] = frozenset(("file",))  # of file, url, data (a data URI)
+    image_forms: frozenset[ImageForm] = frozenset((ImageForm.FILE,))
     image_bytes_limit: int = 20 * 1024 * 1024
-    clip_bytes_limit: int = 0  # of an uploaded clip that shows a character; 0: no upload
+    clip_forms: frozenset[ClipForm] = frozenset()  # of the clip that shows a character
+    clip_bytes_limit: int = 0  # of an uploaded one
+    clip_seconds: tuple[float, float] = (1.0, 3.0)  # shortest and longest part that shows a character
     picture_sizes: Sequence[str] | SizeRange | None = None  # None: as of videos, and so for the next
     picture_size_for: Mapping[tuple[str, str], str] | None = None
     picture_references: int = 0  # reference images in one request for a picture

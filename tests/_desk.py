@@ -10,12 +10,14 @@ from typing import Any
 import pytest
 from _command import forget_settings
 from _gateway import GatewayProcess
+from _requests import request_of
 
 from sora_core.engine import Engine
 from sora_core.errors import JobFailed, SoraError
 from sora_core.jobs.progress import Progress
-from sora_core.models import Character, Delivery, Destination, GenerationRequest, Operation
+from sora_core.models import Character, Delivery, Destination, Operation
 from sora_core.profiles.profiles import Profile
+from sora_core.requests.kinds import CharacterRequest
 
 LIGHT = "a lighthouse"  # told apart by seeds, of which most protocols know nothing: drawn once
 LOST: tuple[dict[str, Any], ...] = (  # what may come in the place of an answer
@@ -50,11 +52,11 @@ class Desk:
         # a remix has shape and length of its source
         usual = {} if operation is Operation.REMIX else self._usual.get(profile, {})
         self.seen.clear()
-        request = GenerationRequest(operation, prompt, **{**usual, **facts})
+        request = request_of(operation, prompt, **{**usual, **facts})
         return self.engine.generate(request, profile, Destination(self.out), self.seen.append).result(60)
 
     def cast(self, name: str, profile: str = "", **facts: Any) -> Character:
-        request = GenerationRequest(Operation.CREATE_CHARACTER, "", **{"end": 2.0, **facts})
+        request = CharacterRequest(**{"end": 2.0, **facts})
         made = self.engine.create_character(request, profile or self._profile, name, lambda progress: None)
         return made.result(60)
 

@@ -15,15 +15,15 @@ from sora_core.connections.limits import Limits
 from sora_core.jobs.progress import Progress
 from sora_core.jobs.running import RunningJobs
 from sora_core.ledger.ledger import Ledger
-from sora_core.ledger.owners import Owner
 from sora_core.ledger.row import Job, Place
-from sora_core.models import Capabilities, Destination, GenerationRequest, Operation, Secret, Snapshot, State
+from sora_core.models import Capabilities, Destination, Secret, Snapshot, State
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import Attempt
 from sora_core.providers.openai import OpenAI
+from sora_core.requests.kinds import PromptRequest, Request
 
 HERE = Place("openai", "https://relay.example:443", "account-1")
-REQUEST = GenerationRequest(Operation.ENHANCE_PROMPT, "a cat", expansion="short")  # its result is no file
+REQUEST = PromptRequest("a cat")  # its result is no file
 DONE = Snapshot(State.SUCCEEDED, "r1", result={"prompt": "a better cat"})
 QUEUED = Snapshot(State.QUEUED, "r1")
 
@@ -45,7 +45,7 @@ class Scripted(OpenAI):
     def capabilities(self) -> Capabilities:
         return self._can
 
-    async def submit(self, http: Any, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+    async def submit(self, http: Any, request: Request, attempt: Attempt) -> Snapshot:
         attempt.on_sent()
         self.keys.append(attempt.idempotency_key)
         await asyncio.sleep(0)
@@ -82,8 +82,7 @@ class Heart:
 
     def __post_init__(self) -> None:
         self.ledger = Ledger(self.folder, self.clock)
-        self.owner = Owner(self.folder)
-        self.jobs = RunningJobs(self.ledger, self.owner, self.clock)
+        self.jobs = RunningJobs(self.ledger, self.clock)
 
     @property
     def connection(self) -> Connection:
@@ -91,7 +90,7 @@ class Heart:
         limits = Limits("p", self.ledger, self.clock, max_jobs=profile.max_jobs or None, requests_per_minute=None)
         return Connection(profile, self.server, None, limits, can, Secret(""), self.place)  # type: ignore[arg-type]
 
-    async def make(self, request: GenerationRequest = REQUEST, *, prints: tuple[str, ...] = ("v2:a",)) -> Job:
+    async def make(self, request: Request = REQUEST, *, prints: tuple[str, ...] = ("v2:a",)) -> Job:
         """As the engine does it."""
         self.jobs.tell_unseen_failure(prints)
         destination = Destination(self.folder / "out")
@@ -117,5 +116,4 @@ class Heart:
         return Heart(self.folder, self.clock, self.server, self.place)
 
     def close(self) -> None:
-        self.owner.close()
         self.ledger.close()

@@ -20,9 +20,10 @@ from sora_core.errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from sora_core.models import Delivery, Destination, GenerationRequest, Operation, Shot, Upload
+from sora_core.models import Delivery, Destination, Operation, Shot, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.providers.openai.dialects import DIALECTS
+from sora_core.requests.kinds import VideoRequest
 
 pytestmark = pytest.mark.usefixtures("no_faults")
 KEY = "dialect-key-51c2"
@@ -105,13 +106,13 @@ def test_an_image_arrives_in_the_form_that_the_server_takes(name: str, desk: Des
 def test_the_address_of_an_image_arrives(name: str, desk: Desk) -> None:
     # The gateway fetches nothing: that it refuses the address shows that it came where the server looks for it.
     with desk.charging(0), pytest.raises(RequestRejected, match="fetches no URLs"):
-        make(desk, name, f"by address, {name}", Operation.IMAGE_TO_VIDEO, image_url="https://cdn.example/a.png")
+        make(desk, name, f"by address, {name}", Operation.IMAGE_TO_VIDEO, image_urls=("https://cdn.example/a.png",))
 
 
 @pytest.mark.parametrize("name", [name for name in BASES if "url" not in DIALECTS[name].can.image_forms])
 def test_the_address_of_an_image_is_refused_where_it_has_no_place(name: str, desk: Desk) -> None:
     with pytest.raises(Unsupported, match="only image files"):
-        make(desk, name, "by address", Operation.IMAGE_TO_VIDEO, image_url="https://cdn.example/a.png")
+        make(desk, name, "by address", Operation.IMAGE_TO_VIDEO, image_urls=("https://cdn.example/a.png",))
 
 
 @pytest.mark.parametrize("name", [name for name in BASES if "seed" in DIALECTS[name].can.fields])
@@ -214,7 +215,7 @@ def test_garbage_in_place_of_the_video_is_no_reason_to_pay_again(name: str, kind
 def test_a_running_job_is_canceled_on_the_server(name: str, desk: Desk) -> None:
     desk.gateway.fault({"on": "create", "do": "stuck"})
     seconds = 1 if name != "azure" else 4
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, f"cancel, {name}", seconds=seconds, size=_size(name))
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, f"cancel, {name}", seconds=seconds, size=_size(name))
     seen: list[str] = []
     handle = desk.engine.generate(
         request, name, Destination(desk.out), lambda progress: seen.append(progress.remote_id) if progress else None
@@ -230,8 +231,7 @@ def test_a_running_job_is_canceled_on_the_server(name: str, desk: Desk) -> None:
 def test_the_server_that_is_busy_is_waited_for(desk: Desk) -> None:
     with desk.charging(3):
         requests = [
-            GenerationRequest(Operation.TEXT_TO_VIDEO, f"busy {number}", seconds=20, size="64x64")
-            for number in range(3)
+            VideoRequest(Operation.TEXT_TO_VIDEO, f"busy {number}", seconds=20, size="64x64") for number in range(3)
         ]
         waiters = [
             desk.engine.generate(request, "aquiles", Destination(desk.out), lambda progress: None)
@@ -265,7 +265,7 @@ REFUSED_HERE = {
 def test_what_the_server_would_refuse_is_refused_before_anything_is_sent(case: str, desk: Desk) -> None:
     profile, words = REFUSED_HERE[case]
     desk.engine.profiles.add(replace(profile, base_url=desk.gateway.url + BASES[profile.dialect], key_env="RELAY_KEY"))
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, "x", seconds=1, size="128x96")
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, "x", seconds=1, size="128x96")
     before = desk.gateway.stats()["requests"]
     with pytest.raises(InputError, match=words):
         desk.engine.generate(request, profile.name, Destination(desk.out), lambda progress: None).result(20)

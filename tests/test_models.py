@@ -11,92 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sora_core import models
-from sora_core.models import (
-    Character,
-    GenerationRequest,
-    Operation,
-    Secret,
-    Shot,
-    SizeRange,
-    State,
-    Upload,
-    parse_size,
-)
+from sora_core.models import Operation, Secret, SizeRange, State, Upload, parse_size
+from sora_core.requests.kinds import VideoRequest
 
-REQUEST = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat")
+REQUEST = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat")
 IMAGE = Upload(b"png", "image/png", "reference.png")
-CHANGES = {
-    "operation": Operation.REMIX,
-    "prompt": "a dog",
-    "model": "m",
-    "seconds": 8,
-    "orientation": "portrait",
-    "quality": "hd",
-    "size": "1280x720",
-    "seed": 1,
-    "negative_prompt": "rain",
-    "style": "noir",
-    "cast": (Character("p", "ana", "ch_1"),),
-    "images": (IMAGE,),
-    "image_url": "https://example.com/a.png",
-    "shots": (Shot("a door", 5.0),),
-    "source_id": "video_1",
-    "source_url": "https://example.com/p/1",
-    "start": 1.0,
-    "end": 3.0,
-    "clip": Upload(b"clip", "video/mp4", "clip.mp4"),
-    "expansion": "medium",
-}
-
-
-def fingerprint(request: GenerationRequest, provider: str = "openai", profile: str = "p") -> str:
-    return request.fingerprint(provider=provider, profile=profile)
-
-
-class TestAFingerprint:
-    def test_is_tagged_and_of_a_fixed_recipe(self):
-        """This very text is in the ledgers of users: another recipe needs another tag."""
-        assert (
-            fingerprint(REQUEST)
-            == "v1:"
-            + hashlib.sha256(
-                b'{"characters":[],"image_url":"","images":[],"model":"","negative_prompt":"",'
-                b'"operation":"text_to_video","orientation":"landscape","part":[0.0,0.0],"profile":"p",'
-                b'"prompt":"a cat","provider":"openai","quality":"standard","seconds":0,"seed":0,"shots":[],"size":"",'
-                b'"source_id":"","source_url":"","style":""}'
-            ).hexdigest()
-        )
-
-    def test_covers_every_field(self):
-        names = {each.name for each in dataclasses.fields(GenerationRequest)}
-        assert set(CHANGES) == names - {"characters"}  # the names; what they stand for is the cast
-
-    @pytest.mark.parametrize("name", CHANGES)
-    def test_changes_with(self, name):
-        assert fingerprint(dataclasses.replace(REQUEST, **{name: CHANGES[name]})) != fingerprint(REQUEST)
-
-    def test_changes_with_provider_and_profile(self):
-        assert len({fingerprint(REQUEST), fingerprint(REQUEST, "newapi"), fingerprint(REQUEST, profile="q")}) == 3
-
-    def test_knows_an_image_by_its_bytes_alone(self):
-        same = Upload(b"png", "image/x-png", "other.png")
-        other = Upload(b"PNG", "image/png", "reference.png")
-        one, two, three = (dataclasses.replace(REQUEST, images=(each,)) for each in (IMAGE, same, other))
-        assert fingerprint(one) == fingerprint(two)
-        assert fingerprint(one) != fingerprint(three)
-
-    def test_does_not_mix_neighbouring_fields(self):
-        one = dataclasses.replace(REQUEST, negative_prompt="x", style="")
-        other = dataclasses.replace(REQUEST, negative_prompt="", style="x")
-        assert fingerprint(one) != fingerprint(other)
-
-    def test_is_the_same_for_shots_that_are_equal(self):
-        first, second = (dataclasses.replace(REQUEST, shots=(Shot("a", length),)) for length in (5, 5.0))
-        assert first == second
-        assert fingerprint(first) == fingerprint(second)
-
-    def test_takes_any_text(self):
-        assert fingerprint(dataclasses.replace(REQUEST, prompt="猫 🐈 half \ud83d \0")).startswith("v1:")
 
 
 @pytest.mark.parametrize("kind", [each for _, each in inspect.getmembers(models, dataclasses.is_dataclass)])

@@ -67,7 +67,7 @@ def test_text_becomes_a_video_in_every_form_and_is_paid_once(desk, profile):
      ("generic", "file", True), ("generic", "url", False)],
 )  # fmt: skip
 def test_images_are_taken_in_every_form_that_there_is(desk, picture, profile, form, is_drawn):
-    image = {"images": (picture,)} if form == "file" else {"image_url": "https://a.example/i.png"}
+    image = {"images": (picture,)} if form == "file" else {"image_urls": ("https://a.example/i.png",)}
     job = desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, profile=profile, **image)
     assert job["has_image"] is is_drawn  # the preview fetches no addresses
 

@@ -17,12 +17,21 @@ from sora_core.engine import Engine
 from sora_core.errors import InvalidRequest, Unsupported
 from sora_core.jobs.progress import Progress
 from sora_core.media.cut import part_of_clip
-from sora_core.models import Delivery, Destination, Effect, GenerationRequest, Operation, Shot, Upload
+from sora_core.models import Delivery, Destination, Effect, Operation, Shot, Upload
+from sora_core.requests.kinds import (
+    CharacterRequest,
+    CleanLinkRequest,
+    PictureRequest,
+    PromptRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
+)
 from sora_core.transport import Call
 
 SMALL = {"seconds": 2, "size": "64x64"}
-ENHANCE = GenerationRequest(Operation.ENHANCE_PROMPT, "a cat on a roof", expansion="medium", seconds=8)
-PICTURE = GenerationRequest(Operation.IMAGE, "a cat on a roof", size="160x96")
+ENHANCE = PromptRequest("a cat on a roof", expansion="medium", seconds=8)
+PICTURE = PictureRequest("a cat on a roof", size="160x96")
 
 
 @pytest.fixture(scope="module")
@@ -56,13 +65,13 @@ def stats(engine: Engine) -> Any:
     return engine.ask("preview", read).result(20)
 
 
-def made(engine: Engine, request: GenerationRequest, out: Destination) -> Delivery:
+def made(engine: Engine, request: Request, out: Destination) -> Delivery:
     return engine.generate(request, "preview", out, watch).result(60)
 
 
 @pytest.fixture(scope="module")
 def source(engine: Engine, home: Path) -> Delivery:
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a clip of Mia", seconds=4, size="64x64")
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, "a clip of Mia", seconds=4, size="64x64")
     return made(engine, request, Destination(home / "source"))
 
 
@@ -70,8 +79,8 @@ def clip_of(source: Delivery, start: float, end: float) -> Upload:
     return part_of_clip(source.path, start, end, 2**25)
 
 
-def character(clip: Upload, seconds: float = 3.0) -> GenerationRequest:
-    return GenerationRequest(Operation.CREATE_CHARACTER, "", clip=clip, end=seconds)
+def character(clip: Upload, seconds: float = 3.0) -> Request:
+    return CharacterRequest(clip=clip, end=seconds)
 
 
 def test_it_has_every_operation(engine: Engine) -> None:
@@ -85,15 +94,15 @@ def test_a_file_is_charged_once_and_free_again(
     png = out.folder.parent / "reference.png"
     Image.new("RGB", (64, 64), "navy").save(png)
     requests = {
-        Operation.TEXT_TO_VIDEO: GenerationRequest(Operation.TEXT_TO_VIDEO, "every operation", **SMALL),
-        Operation.IMAGE_TO_VIDEO: GenerationRequest(
+        Operation.TEXT_TO_VIDEO: VideoRequest(Operation.TEXT_TO_VIDEO, "every operation", **SMALL),
+        Operation.IMAGE_TO_VIDEO: VideoRequest(
             Operation.IMAGE_TO_VIDEO, "x", images=(Upload(png.read_bytes(), "image/png", "a.png"),), **SMALL
         ),
-        Operation.STORYBOARD: GenerationRequest(
+        Operation.STORYBOARD: VideoRequest(
             Operation.STORYBOARD, "noir", shots=(Shot("a door", 1.0), Shot("a cat", 1.0)), size="64x64"
         ),
-        Operation.REMIX: GenerationRequest(Operation.REMIX, "at night", source_id=source.remote_id),
-        Operation.CLEAN_LINK: GenerationRequest(Operation.CLEAN_LINK, "", source_id=source.remote_id),
+        Operation.REMIX: RemixRequest("at night", source_id=source.remote_id),
+        Operation.CLEAN_LINK: CleanLinkRequest(source_id=source.remote_id),
         Operation.IMAGE: PICTURE,
     }
     before = stats(engine)["charges"]
@@ -151,7 +160,7 @@ def test_a_character_is_made_of_a_clip_and_drawn_where_it_is_named(
     assert first == again
     assert (first.name, first.username, first.profile) == ("Mia", "Mia", "preview")
     assert stats(engine)["charges"] == before + 1
-    cast = GenerationRequest(Operation.TEXT_TO_VIDEO, "she waves", characters=("Mia",), **SMALL)
+    cast = VideoRequest(Operation.TEXT_TO_VIDEO, "she waves", characters=("Mia",), **SMALL)
     made(engine, cast, out)
     assert stats(engine)["jobs"][-1]["cast"] == "Mia"
 
@@ -166,11 +175,11 @@ def test_another_part_or_name_is_another_character(engine: Engine, source: Deliv
 
 WRONG = {
     "no clip": (
-        GenerationRequest(Operation.CREATE_CHARACTER, "", source_url="https://x.example/a.mp4", end=3.0),
+        CharacterRequest(source_url="https://x.example/a.mp4", end=3.0),
         "clip",
     ),
     "two sources": (
-        GenerationRequest(Operation.CREATE_CHARACTER, "", source_url="https://x.example/a.mp4", source_id="v", end=3.0),
+        CharacterRequest(source_url="https://x.example/a.mp4", source_id="v", end=3.0),
         "one clip",
     ),
     "too large": (character(Upload(b"0" * (2**25 + 1), "video/mp4", "clip.mp4")), "32 MiB"),

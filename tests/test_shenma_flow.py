@@ -64,7 +64,7 @@ def test_portrait_in_hd_takes_the_model_that_can(desk):
 
 def test_image_files_and_addresses_of_images_are_taken(desk, picture):
     assert desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, images=(picture, picture))["has_image"]
-    job = desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, image_url="https://a.example/i.png")
+    job = desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, image_urls=("https://a.example/i.png",))
     assert not job["has_image"]  # the preview fetches nothing
 
 

@@ -93,7 +93,7 @@ def test_progress_is_told_while_the_answer_streams(desk, profile):
                                       ("plain", "url", False)]
 )  # fmt: skip
 def test_images_are_taken_in_every_form_that_there_is(desk, picture, profile, form, is_drawn):
-    image = {"images": (picture,)} if form == "file" else {"image_url": "https://a.example/i.png"}
+    image = {"images": (picture,)} if form == "file" else {"image_urls": ("https://a.example/i.png",)}
     job = desk.ordered("from an image", Operation.IMAGE_TO_VIDEO, profile=profile, orientation="portrait", **image)
     assert job["has_image"] is is_drawn  # the preview fetches no addresses
     assert job["model"] == "sora2-portrait"

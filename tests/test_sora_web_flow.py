@@ -25,8 +25,9 @@ from sora_core.errors import (
     RequestRejected,
     SubmissionUnknown,
 )
-from sora_core.models import Delivery, GenerationRequest, Operation, Shot, Upload
+from sora_core.models import Delivery, Operation, Shot, Upload
 from sora_core.providers.sora_web import lookup, tasks
+from sora_core.requests.kinds import PromptRequest
 
 pytestmark = pytest.mark.usefixtures("no_faults")
 KEY = "web-key-77aa41"
@@ -95,7 +96,7 @@ def test_a_picture_comes_from_text_and_from_another_picture(desk, picture, profi
 
 @pytest.mark.parametrize("profile", ["web", "document"])
 def test_a_better_prompt_is_paid_once(desk, profile):
-    request = GenerationRequest(Operation.ENHANCE_PROMPT, "a cat", expansion="long")
+    request = PromptRequest("a cat", expansion="long")
     with desk.charging(1):
         texts = {desk.engine.enhance_prompt(request, profile, lambda progress: None).result(30) for _ in range(2)}
         assert len(texts) == 1

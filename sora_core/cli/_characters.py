@@ -9,9 +9,10 @@ from typing import Any
 
 from ..connections.connection import Connection
 from ..engine import Engine
-from ..errors import InvalidRequest, Unsupported
-from ..models import GenerationRequest, Operation, Upload
-from ..requests.checks import check_operation
+from ..errors import InvalidRequest
+from ..models import ClipForm, Operation, Upload
+from ..requests.checks import check_clip_form, check_operation
+from ..requests.kinds import CharacterRequest
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 
@@ -43,9 +44,7 @@ def add(commands: Any, command: Any) -> None:
 
 def _create(engine: Engine, arguments: argparse.Namespace) -> int:
     clip, start, end = _clip(engine, arguments)
-    request = GenerationRequest(
-        operation=Operation.CREATE_CHARACTER,
-        prompt="",
+    request = CharacterRequest(
         clip=clip,
         source_url=arguments.url,
         source_id=engine.source_id(arguments.from_job, arguments.profile) if arguments.from_job else "",
@@ -73,8 +72,7 @@ def _clip(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload | None,
 
     can = engine.capabilities(arguments.profile)
     check_operation(Operation.CREATE_CHARACTER, can, arguments.profile)
-    if not can.clip_bytes_limit:
-        raise Unsupported(f"Profile '{arguments.profile}' takes no upload of a clip; use --url or --from-job.")
+    check_clip_form(ClipForm.FILE, can, arguments.profile)
     path = Path(arguments.video).expanduser()
     if not path.is_file():
         raise InvalidRequest(f"There is no file {path}.")

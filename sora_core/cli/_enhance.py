@@ -6,9 +6,9 @@ import argparse
 from typing import Any
 
 from ..engine import Engine
-from ..models import GenerationRequest, Operation
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import EXPANSIONS
+from ..requests.kinds import PromptRequest
 from ._terminal import ProgressLine, show, show_json, wait
 
 
@@ -23,9 +23,7 @@ def add(commands: Any, command: Any) -> None:
 
 
 def _enhance(engine: Engine, arguments: argparse.Namespace) -> int:
-    request = GenerationRequest(
-        Operation.ENHANCE_PROMPT, arguments.prompt, seconds=arguments.seconds, expansion=arguments.level
-    )
+    request = PromptRequest(arguments.prompt, seconds=arguments.seconds, expansion=arguments.level)
     progress = ProgressLine()
     try:
         text = wait(engine.enhance_prompt(request, arguments.profile, progress))

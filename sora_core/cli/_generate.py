@@ -11,9 +11,10 @@ from typing import Any
 from ..engine import Engine, Handle
 from ..errors import InvalidRequest, StorageError
 from ..files.home import output_dir
-from ..models import Delivery, Destination, GenerationRequest, Operation, Upload
+from ..models import Delivery, Destination, Operation, Upload
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
+from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
 from ._script import shots_in
 from ._terminal import ProgressLine, say, show, show_json, wait
@@ -54,9 +55,7 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
         raise InvalidRequest("Say with --confirm-rights that the clip is yours or that you have permission.")
     source = arguments.source.strip()
     is_url = source.startswith(("http://", "https://"))
-    request = GenerationRequest(
-        operation=Operation.CLEAN_LINK,
-        prompt="",
+    request = CleanLinkRequest(
         source_url=source if is_url else "",
         source_id="" if is_url else engine.source_id(source, arguments.profile),
     )
@@ -65,37 +64,56 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
     return deliver(engine, handle, progress, arguments)
 
 
-def _request(engine: Engine, arguments: argparse.Namespace) -> GenerationRequest:
+def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | RemixRequest:
     # an empty value is one that a script meant to fill: never a reason to pay for another kind of video
-    script, remix_of, image_url = arguments.script, arguments.remix_of, arguments.image_url
+    script, remix_of, urls = arguments.script, arguments.remix_of, tuple(arguments.image_url)
     if script is not None and arguments.shot:
         raise InvalidRequest("--script and --shot both give shots; which come first is not said. Give one.")
+    if remix_of is not None:
+        return _remix(engine, arguments)
     shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
     references = images(engine, arguments)
     operation = Operation.TEXT_TO_VIDEO
-    if remix_of is not None:
-        operation = Operation.REMIX
-    elif shots:
+    if shots:
         operation = Operation.STORYBOARD
-    elif references or image_url is not None:
+    elif references or urls:
         operation = Operation.IMAGE_TO_VIDEO
-    return GenerationRequest(
+    return VideoRequest(
         operation=operation,
-        prompt=arguments.prompt,
-        model=arguments.model,
-        seconds=_seconds(arguments.seconds),
+        orientation=arguments.orientation or "landscape",
+        quality=arguments.quality or "standard",
+        images=references,
+        image_urls=urls,
+        shots=shots,
+        **_common(arguments),
+    )
+
+
+def _remix(engine: Engine, arguments: argparse.Namespace) -> RemixRequest:
+    for option in ("image", "image_url", "shot", "script"):
+        if getattr(arguments, option):
+            raise InvalidRequest(
+                f"A remix takes no --{option.replace('_', '-')}, only its source and a prompt; leave it out."
+            )
+    return RemixRequest(
+        source_id=engine.source_id(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
         orientation=arguments.orientation,
         quality=arguments.quality,
-        size=arguments.size,
-        seed=arguments.seed,
-        style=arguments.style,
-        negative_prompt=arguments.negative_prompt,
-        characters=tuple(arguments.character),
-        images=references,
-        image_url=image_url or "",
-        shots=shots,
-        source_id=engine.source_id(remix_of, arguments.profile) if remix_of else "",
+        **_common(arguments),
     )
+
+
+def _common(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "prompt": arguments.prompt,
+        "model": arguments.model,
+        "seconds": _seconds(arguments.seconds),
+        "size": arguments.size,
+        "seed": arguments.seed,
+        "style": arguments.style,
+        "negative_prompt": arguments.negative_prompt,
+        "characters": tuple(arguments.character),
+    }
 
 
 def _seconds(value: int | None) -> int:
@@ -162,10 +180,10 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--profile", default=PREVIEW)
     parser.add_argument("--model", default="")
     parser.add_argument("--seconds", type=int)
-    parser.add_argument("--orientation", default="landscape", choices=ORIENTATIONS)
+    parser.add_argument("--orientation", default="", choices=ORIENTATIONS)
     parser.add_argument("--size", default="", metavar="WxH")
-    parser.add_argument("--quality", default="standard", choices=QUALITIES)
-    parser.add_argument("--image-url", metavar="URL")
+    parser.add_argument("--quality", default="", choices=QUALITIES)
+    parser.add_argument("--image-url", action="append", default=[], metavar="URL")
     parser.add_argument("--image", action="append", default=[], metavar="FILE")
     parser.add_argument("--shot", action="append", default=[], metavar='"5s: text"')
     parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")

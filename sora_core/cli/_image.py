@@ -6,9 +6,9 @@ import argparse
 from typing import Any
 
 from ..engine import Engine
-from ..models import GenerationRequest, Operation
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
+from ..requests.kinds import PictureRequest
 from ._generate import add_output, deliver, destination, images
 from ._terminal import ProgressLine
 
@@ -28,8 +28,7 @@ def add(commands: Any, command: Any) -> None:
 
 
 def _image(engine: Engine, arguments: argparse.Namespace) -> int:
-    request = GenerationRequest(
-        operation=Operation.IMAGE,
+    request = PictureRequest(
         prompt=arguments.prompt,
         model=arguments.model,
         orientation=arguments.orientation,

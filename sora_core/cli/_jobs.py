@@ -52,7 +52,7 @@ def _set_aside(engine: Engine) -> int:
 
 
 def _job_facts(job: Job) -> dict[str, Any]:
-    hidden = {"number", "fingerprint", "account", "request", "metadata", "owner", "url", "part_validator"}
+    hidden = {"number", "fingerprint", "account", "request", "owner", "url", "part_validator"}
     hidden |= {"planned_path", "planned_sha256", "planned_bytes", "idempotency_key"}
     return {name: value for name, value in asdict(job).items() if name not in hidden} | {"hint": _hint(job)}
 

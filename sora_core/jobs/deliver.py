@@ -39,7 +39,7 @@ async def deliver(
     A crash between any two leaves a row from which the next walk goes on. Raises the error tree;
     the row stays succeeded, so that the paid job can be collected again.
     """
-    destination = _destination(job)
+    destination = replace(_destination(job), metadata=ledger.workflow(job.job_id))
     latest = snapshot
 
     async def source(*, refresh: bool) -> Call:
@@ -123,7 +123,6 @@ def _destination(job: Job) -> Destination:
         folder=Path(job.folder),
         stem=job.stem,
         exact=Path(job.exact_path) if job.exact_path else None,
-        metadata=json.loads(job.metadata) if job.metadata else None,
     )
 
 

@@ -12,41 +12,66 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from ..models import GenerationRequest, Operation, Upload
+from ..models import Upload
 from ..providers import Provider
+from ..requests.kinds import CharacterRequest, CleanLinkRequest, PictureRequest, Request, VideoRequest, facts
 from ..transport import Call
 
+# what the first recipe wrote for what a request did not name
+_V1_DEFAULTS: dict[str, Any] = {
+    "prompt": "", "model": "", "seconds": 0, "orientation": "landscape", "quality": "standard", "size": "", "seed": 0,
+    "negative_prompt": "", "style": "", "characters": [], "images": [], "shots": [], "source_id": "", "source_url": "",
+}  # fmt: skip
 
-def fingerprint(request: GenerationRequest, provider: Provider) -> str:
-    """Of a resolved request. The tag in front dates the recipe. Raises as ``encode_submit`` does."""
-    facts = {
+
+def fingerprints_of(request: Request, provider: Provider) -> tuple[str, ...]:
+    """The identity of a prepared request, then what earlier recipes made of it. Raises as ``encode_submit`` does."""
+    return _of_wire(request, provider), _v1(request, provider)
+
+
+def _of_wire(request: Request, provider: Provider) -> str:
+    named = {
         "provider": provider.name,
         "profile": provider.profile.name,
-        "take": request.seed,
-        "media": [media.identity for media in (*request.images, *([request.clip] if request.clip else []))],
+        "take": getattr(request, "seed", 0),
+        "media": [media.identity for media in _media(request)],
         **_wire(request, provider),
     }
-    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
-    return "v2:" + hashlib.sha256(text.encode()).hexdigest()
+    return _digest("v2", named)
 
 
-def earlier_fingerprints(request: GenerationRequest, provider: Provider) -> tuple[str, ...]:
-    """What earlier versions of the recipe made of it: an update must not make anything be paid again."""
-    return (request.fingerprint(provider=provider.name, profile=provider.profile.name),)
+def _v1(request: Request, provider: Provider) -> str:
+    """The first recipe, so that an update makes nothing be paid again."""
+    known = facts(request)
+    links = known.pop("image_urls", [])
+    part = [known.pop("start", 0.0), known.pop("end", 3.0)] if isinstance(request, CharacterRequest) else [0.0, 0.0]
+    named = {**_V1_DEFAULTS, **known, "image_url": links[0] if links else "", "part": part}
+    if isinstance(request, CharacterRequest):
+        named["prompt"] = named.pop("name", "")
+    return _digest("v1", {**named, "provider": provider.name, "profile": provider.profile.name})
 
 
-def _wire(request: GenerationRequest, provider: Provider) -> dict[str, Any]:
-    if request.operation is Operation.CLEAN_LINK:
+def _digest(recipe: str, named: dict[str, Any]) -> str:
+    text = json.dumps(named, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
+    return f"{recipe}:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _media(request: Request) -> tuple[Upload, ...]:
+    if isinstance(request, (VideoRequest, PictureRequest)):
+        return request.images
+    return (request.clip,) if isinstance(request, CharacterRequest) and request.clip else ()
+
+
+def _wire(request: Request, provider: Provider) -> dict[str, Any]:
+    if isinstance(request, CleanLinkRequest):
         return {"clean_link": [request.source_id, request.source_url]}
-    standing_in = replace(
-        request,
-        images=tuple(map(_named_by_content, request.images)),
-        clip=_named_by_content(request.clip) if request.clip else None,
-    )
-    wire = _sent(provider.encode_submit(standing_in))
-    if request.operation is Operation.CREATE_CHARACTER:  # what it is called and made of, where that is sent later
-        wire |= {"character": [request.prompt, request.source_id, request.start, request.end]}
-    return wire
+    if isinstance(request, CharacterRequest):  # what it is called and made of is sent later in some protocols
+        made_of = [request.name, request.source_id, request.start, request.end]
+        standing_in = replace(request, clip=_named_by_content(request.clip) if request.clip else None)
+        return {"character": made_of, **_sent(provider.encode_submit(standing_in))}
+    if isinstance(request, (VideoRequest, PictureRequest)):
+        request = replace(request, images=tuple(map(_named_by_content, request.images)))
+    return _sent(provider.encode_submit(request))
 
 
 def _named_by_content(media: Upload) -> Upload:

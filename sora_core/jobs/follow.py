@@ -24,7 +24,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.row import CANCELED, FAILED, MISSING, Job
 from ..models import Snapshot, State
 from ..providers import job_error_class
-from .poll_timing import Rhythm, expected_seconds
+from .poll_timing import Rhythm
 from .progress import ProgressReporter
 from .proof import Proof, Step, answer_about_job, proves
 
@@ -71,7 +71,7 @@ class Follower:
         """
         base = self._connection.profile.poll_seconds or self._connection.can.poll_seconds
         history = self._ledger.durations(job.profile, job.model, job.seconds)
-        rhythm = Rhythm(base, expected_seconds(history))
+        rhythm = Rhythm(base, history)
         asked = snapshot is not None
         self._remote_id = job.remote_id
         self._age = max(0.0, self._clock.now() - (job.submitted_at or job.created_at))
@@ -102,7 +102,8 @@ class Follower:
         remaining = rhythm.remaining(elapsed, self._report.percent)
         self._report.status(job, snapshot, elapsed=elapsed, remaining=remaining, note=self._note)
         if wait:
-            await self._clock.sleep(rhythm.delay(elapsed, hint=self._hint, failures=self._failures))
+            told = {"percent": self._report.percent, "hint": self._hint}
+            await self._clock.sleep(rhythm.delay(elapsed, **told, failures=self._failures))
         await self._connection.limits.pace()
 
     async def _poll(self, job: Job) -> Snapshot | None:

@@ -14,8 +14,9 @@ from ..clock import Clock
 from ..errors import SoraError, SubmissionUnknown
 from ..ledger.ledger import Ledger
 from ..ledger.row import SUBMITTING, UNKNOWN, Job
-from ..models import GenerationRequest, Operation, Shot, Snapshot
+from ..models import Operation, Shot, Snapshot
 from ..providers import Provider
+from ..requests.kinds import VideoRequest
 from ..transport import Http
 from .proof import Answer, Proof, Step, proves
 
@@ -140,7 +141,7 @@ def sent_of(job: Job, provider: Provider, ledger: Ledger) -> Sent:
     """The lost submission as the server shows it, made again of what the row says."""
     facts = json.loads(job.request)
     known = {each.character_id: each for each in ledger.characters.all() if each.profile == job.profile}
-    request = GenerationRequest(
+    request = VideoRequest(
         Operation(job.operation),
         job.prompt,
         shots=tuple(Shot(text, seconds) for text, seconds in facts.get("shots", ())),

@@ -26,11 +26,11 @@ from ..errors import (
     SubmissionUnknown,
 )
 from ..ledger.ledger import Ledger
-from ..ledger.owners import Owner
 from ..ledger.row import DELIVERED, FAILED, FORGOTTEN, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import files
-from ..models import Destination, GenerationRequest, Operation, Snapshot, State
+from ..models import Destination, Operation, Snapshot, State
 from ..providers import Attempt
+from ..requests.kinds import Request
 from ..transport.redact import redact
 from .deliver import (
     WHOLE,
@@ -50,6 +50,7 @@ from .spending import check_spending
 
 log = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 2.0  # how often a claim that waits for a slot is looked at
 _LONGEST_QUOTE = 2000  # bytes of an answer that is kept in the row
 # ends after which the same claim is sent again: nobody knows, or the server took none of it
 _SENT_AGAIN_AFTER = ("RateLimited", "Overloaded", "NetworkError")
@@ -63,7 +64,6 @@ class JobRun:
         connection: Connection,
         *,
         ledger: Ledger,
-        owner: Owner,
         clock: Clock,
         report: ProgressReporter,
         adopt_orphans: Callable[[], None],
@@ -73,7 +73,7 @@ class JobRun:
         self._adopt_orphans = adopt_orphans
         self._connection = connection
         self._ledger = ledger
-        self._owner = owner
+        self._owner = ledger.owner
         self._clock = clock
         self._report = report
         self._paid = connection.can.paid  # until one that cost nothing was made anew: once is enough
@@ -85,7 +85,7 @@ class JobRun:
         self.committed = False  # from here on, an interrupt only stops the waiting
         self.posting = False  # a charge has left, and its answer is not on the disk yet
 
-    async def generate(self, request: GenerationRequest, fingerprints: Sequence[str], destination: Destination) -> Job:
+    async def generate(self, request: Request, fingerprints: Sequence[str], destination: Destination) -> Job:
         """Claims the request and sees it through. Raises the error tree, with the job's ids in it.
 
         ``fingerprints``: the request's own, then those that earlier recipes gave it.
@@ -108,7 +108,7 @@ class JobRun:
             raise JobNotFound("resume.nothing_there", job_id=job.job_id, money=money_of(None))
         return done
 
-    def _claim(self, request: GenerationRequest, fingerprints: Sequence[str], destination: Destination) -> Job:
+    def _claim(self, request: Request, fingerprints: Sequence[str], destination: Destination) -> Job:
         own, *also = fingerprints
         earlier = self._history(fingerprints)
         return self._ledger.claim(
@@ -158,7 +158,7 @@ class JobRun:
             return answer_about_job(error)
         return answer_about_job(snapshot)
 
-    async def _guarded(self, job: Job, request: GenerationRequest | None) -> Job | None:
+    async def _guarded(self, job: Job, request: Request | None) -> Job | None:
         self.job_id = job.job_id
         try:
             return await self._walk(job.job_id, request)
@@ -175,7 +175,7 @@ class JobRun:
             except StorageError as error:  # must not hide the error that is on its way, which may carry an id
                 log.error("job %s is still held by this process: %s", job.job_id, error.message)
 
-    async def _walk(self, job_id: str, request: GenerationRequest | None) -> Job | None:
+    async def _walk(self, job_id: str, request: Request | None) -> Job | None:
         """None when there is nothing, and nothing was paid: the caller may claim anew."""
         while True:
             job = self._ledger.peek(job_id)
@@ -194,7 +194,7 @@ class JobRun:
             with contextlib.suppress(JobChanged):  # the row says by now how to go on
                 await self._step(job, request)
 
-    async def _step(self, job: Job, request: GenerationRequest | None) -> None:
+    async def _step(self, job: Job, request: Request | None) -> None:
         """One step from what the row says. Raises JobChanged when the row says something else by now."""
         if job.state == DELIVERED:
             self._ledger.undeliver(job.job_id)
@@ -221,17 +221,15 @@ class JobRun:
 
     async def _take_over(self, job: Job) -> None:
         """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
-        if self._owner.alive(job.owner):
+        if not self._ledger.take_over(job, owner=self._owner.id):
             self._report.say("waiting for another process", job, note="which runs the same job")
             if job.remote_id:
                 self.submitted.set()
             await self._clock.sleep(0.5)
-            return
-        self._ledger.take_over(job, owner=self._owner.id)
 
-    async def _submit(self, job: Job, request: GenerationRequest) -> None:
+    async def _submit(self, job: Job, request: Request) -> None:
         limits = self._connection.limits
-        await limits.slot(job.job_id, alive=self._owner.alive, on_wait=lambda: self._wait_for_slot(job))
+        await self._slot(job)
         await check_spending(self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
         self.worked = True
@@ -289,11 +287,28 @@ class JobRun:
         """The row is unknown, with what was answered."""
         self._ledger.record_unknown(job.job_id, lost.message, owner=self._owner.id, answer=_quote(lost))
 
+    async def _slot(self, job: Job) -> None:
+        """Waits for a slot. Raises JobChanged when the claim was given up meanwhile: nobody will call it."""
+        called = asyncio.ensure_future(
+            self._connection.limits.slot(job.job_id, on_wait=lambda: self._wait_for_slot(job))
+        )
+        gone = asyncio.ensure_future(self._given_up(job))
+        try:
+            await asyncio.wait({called, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if called.done():
+                return await called
+        finally:
+            called.cancel()
+            gone.cancel()
+        raise JobChanged("submit.given_up", job_id=job.job_id)
+
+    async def _given_up(self, job: Job) -> None:
+        current: Job | None = job
+        while current and current.state == SUBMITTING and current.owner == self._owner.id:
+            await self._clock.sleep(_LOOK_SECONDS)
+            current = self._ledger.peek(job.job_id)
+
     def _wait_for_slot(self, job: Job) -> None:
-        """Raises JobChanged when the claim was given up meanwhile."""
-        current = self._ledger.peek(job.job_id)
-        if current is None or current.state != SUBMITTING or current.owner != self._owner.id:
-            raise JobChanged("submit.given_up", job_id=job.job_id)
         self._report.say("waiting for a free slot", job)
         self._adopt_orphans()  # a slot that a dead process held is only freed by whoever ends its job
 

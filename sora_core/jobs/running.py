@@ -12,7 +12,6 @@ from ..clock import Clock
 from ..connections.connection import Connection
 from ..errors import SoraError
 from ..ledger.ledger import Ledger
-from ..ledger.owners import Owner
 from ..ledger.row import Job
 from .follow import ended
 from .money import money_of
@@ -49,15 +48,10 @@ class _Running:
 class RunningJobs:
     """Lives in the engine's loop."""
 
-    def __init__(self, ledger: Ledger, owner: Owner, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
-        self._owner = owner
         self._clock = clock
         self._running: dict[str, _Running] = {}
-
-    def is_alive(self, owner: str | None) -> bool:
-        """Whether a living process, this one too, works on that owner's rows."""
-        return self._owner.alive(owner)
 
     async def join(
         self,
@@ -115,7 +109,6 @@ class RunningJobs:
         running.run = JobRun(
             connection,
             ledger=self._ledger,
-            owner=self._owner,
             clock=self._clock,
             report=report,
             adopt_orphans=lambda: self._adopt_orphans(connection),
@@ -139,9 +132,8 @@ class RunningJobs:
 
     def _adopt_orphans(self, connection: Connection) -> None:
         """Takes up the profile's submitted jobs that a dead process left."""
-        for job in self._ledger.unfinished():
-            is_orphan = job.remote_id and not self._owner.alive(job.owner)
-            if is_orphan and job.profile == connection.profile.name and job.fingerprint not in self._running:
+        for job in self._ledger.orphans(connection.profile.name):
+            if job.fingerprint not in self._running:
                 self._start(job.fingerprint, connection, functools.partial(_resume, job=job))
 
     async def finish_submissions(self) -> list[Job]:

@@ -11,22 +11,29 @@ that is the fence between processes. ANYONE is the owner of the user's word, whi
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
 import hashlib
 import hmac
 import json
 import secrets
 import sqlite3
+import threading
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from ..clock import Clock
-from ..errors import InvalidRequest, JobChanged, JobNotFound, QuotaExceeded, RemoteIdTaken
-from ..models import Destination, GenerationRequest, Secret, Snapshot, State
+from ..errors import InvalidRequest, JobChanged, JobNotFound, QuotaExceeded, RemoteIdTaken, StorageError
+from ..models import Destination, Secret, Snapshot, State
+from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .database import Database
+from .leases import Leases, Owner
 from .row import (
     ANYONE,
     CANCELED,
@@ -49,8 +56,13 @@ from .row import (
 )
 from .turns import Turns
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 DAY_SECONDS = 86_400.0
+WORKFLOW_DAYS = 30  # how long a workflow waits to be embedded
 PAGE = 1000  # rows
+_LAST = 2**63 - 1  # no row's number is higher
 _JOB = "rowid AS number, " + ", ".join(COLUMNS)
 
 
@@ -69,14 +81,47 @@ class Ledger:
     def __init__(self, home: Path, clock: Clock) -> None:
         self._clock = clock
         self._file = Database(home / "jobs.sqlite")
+        self._leases = Leases(self._file, clock)
+        self._thread = ThreadPoolExecutor(1, "sora-ledger")
+        self._lock = threading.Lock()
+        self._owner: Owner | None = None
         self.characters = CharacterLibrary(self._file, clock)
-        self.turns = Turns(self._file, clock)
+        self.turns = Turns(self._file, clock, self._leases)
 
     @property
     def path(self) -> Path:
         return self._file.path
 
+    @property
+    def owner(self) -> Owner:
+        """This opening of the ledger as the owner of rows; it lives until ``close``, or until its process dies."""
+        with self._lock:
+            self._owner = self._owner or Owner(self._leases)
+            return self._owner
+
+    def is_alive(self, owner: str | None) -> bool:
+        """Whether a process still works on the owner's rows. None never does."""
+        with self._file.read() as db:
+            return self._leases.alive(db, owner)
+
+    async def aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``work`` (a method of this ledger) returns, done in the ledger's thread: no loop waits for a disk.
+
+        One after the other, in the order of the calls. A cancel does not tear a write: it is passed on when
+        the write has ended.
+        """
+        doing = asyncio.wrap_future(self._thread.submit(functools.partial(work, *args, **kwargs)))
+        try:
+            return await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            await asyncio.wait([doing])
+            raise
+
     def close(self) -> None:
+        self._thread.shutdown()
+        if self._owner:
+            with contextlib.suppress(StorageError):  # its lease ends by itself
+                self._owner.close()
         self._file.close()
 
     def account(self, secret: Secret) -> str:
@@ -92,7 +137,7 @@ class Ledger:
 
     def claim(
         self,
-        request: GenerationRequest,
+        request: Request,
         *,
         fingerprint: str,
         profile: str,
@@ -116,7 +161,7 @@ class Ledger:
             row = self._new_row(profile, place, destination)
             row |= {
                 "fingerprint": fingerprint,
-                "request": json.dumps(request.facts(), ensure_ascii=True),
+                "request": json.dumps(facts(request), ensure_ascii=True),
                 "operation": request.operation.value,
                 "prompt": _storable(request.prompt),
                 "model": request.model,
@@ -125,6 +170,8 @@ class Ledger:
                 "owner": owner,
                 "idempotency_key": idempotency_key or str(uuid.uuid4()),
             }
+            self._leases.renew(db, owner)
+            self._keep_workflow(db, row["job_id"], destination)
             return self._insert(db, row)
 
     def adopt_remote(self, *, profile: str, place: Place, remote_id: str, destination: Destination) -> Job:
@@ -148,6 +195,7 @@ class Ledger:
                 "remote_id": remote_id,
                 "submitted_at": row["created_at"],
             }
+            self._keep_workflow(db, row["job_id"], destination)
             return self._insert(db, row)
 
     def _new_row(self, profile: str, place: Place, destination: Destination) -> dict[str, Any]:
@@ -177,8 +225,16 @@ class Ledger:
         return Job(**row) if row else None
 
     def take_over(self, job: Job, *, owner: str) -> bool:
-        """Makes ``owner`` the row's owner if the row is still as ``job`` shows it; exactly one caller succeeds."""
+        """Makes ``owner`` the row's owner if its own is dead and the row still as ``job`` shows it.
+
+        Exactly one caller succeeds.
+        """
+        if self.is_alive(job.owner):  # the common case is not worth a write
+            return False
         with self._file.change() as db:
+            if self._leases.alive(db, job.owner):
+                return False
+            self._leases.renew(db, owner)
             cursor = db.execute(
                 "UPDATE jobs SET owner = ?, updated_at = ? WHERE job_id = ? AND owner IS ? AND state = ?",
                 (owner, self._clock.now(), job.job_id, job.owner, job.state),
@@ -195,7 +251,9 @@ class Ledger:
 
     def _release(self, rows: str, values: tuple[str, ...]) -> None:
         with self._file.change() as db:
-            db.execute(f"DELETE FROM jobs WHERE {rows} AND state = 'submitting' AND sent_at IS NULL", values)  # noqa: S608 (own)
+            unsent = f"{rows} AND state = 'submitting' AND sent_at IS NULL"
+            db.execute(f"DELETE FROM workflows WHERE job_id IN (SELECT job_id FROM jobs WHERE {unsent})", values)  # noqa: S608 (own)
+            db.execute(f"DELETE FROM jobs WHERE {unsent}", values)  # noqa: S608 (own)
             db.execute(f"UPDATE jobs SET owner = NULL WHERE {rows}", values)  # noqa: S608 (own)
 
     # The submission
@@ -363,7 +421,27 @@ class Ledger:
     def redirect(self, job_id: str, destination: Destination, *, owner: str) -> Job:
         """Another place for the file, after payment too. What was planned for the old one is given up."""
         changes = {**_whereabouts(destination), "planned_path": None, "planned_sha256": None, "planned_bytes": None}
-        return self._change(job_id, owner, UNFINISHED, changes)
+        with self._file.change() as db:
+            row = self._write(db, job_id, owner, UNFINISHED, changes)
+            self._keep_workflow(db, job_id, destination)
+            return row
+
+    def workflow(self, job_id: str) -> Mapping[str, Any] | None:
+        """What is to be embedded in the file; None when it is in one already, was never given, or has grown too old."""
+        with self._file.read() as db:
+            row = db.execute("SELECT metadata FROM workflows WHERE job_id = ?", (job_id,)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def _keep_workflow(self, db: sqlite3.Connection, job_id: str, destination: Destination) -> None:
+        if destination.metadata:
+            facts = (job_id, json.dumps(destination.metadata), self._clock.now())
+            db.execute("INSERT OR REPLACE INTO workflows VALUES (?, ?, ?)", facts)
+
+    def age_out(self) -> int:
+        """Drops the workflows that waited for WORKFLOW_DAYS to be embedded; how many those were."""
+        before = self._clock.now() - WORKFLOW_DAYS * DAY_SECONDS
+        with self._file.change() as db:
+            return db.execute("DELETE FROM workflows WHERE written_at < ?", (before,)).rowcount
 
     def record_part(self, job_id: str, validator: str | None, *, owner: str) -> None:
         """The ETag or date that the partial file belongs to, for If-Range."""
@@ -384,7 +462,9 @@ class Ledger:
                 "bytes": row.planned_bytes,
             }
             changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
-            return self._write(db, job_id, owner, FOLLOWED, {**changes, **self._done(row)})
+            done = self._write(db, job_id, owner, FOLLOWED, {**changes, **self._done(row)})
+            db.execute("DELETE FROM workflows WHERE job_id = ?", (job_id,))  # it is in the file
+            return done
 
     def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:
         """Ends a job that makes no video: what it made is on record."""
@@ -484,14 +564,20 @@ class Ledger:
         marks = ", ".join(f"'{state}'" for state in UNFINISHED)
         return self._select(f"state IN ({marks}) ORDER BY rowid", ())
 
+    def orphans(self, profile: str) -> list[Job]:
+        """The profile's jobs that a server has and no living process is at."""
+        marks = ", ".join(f"'{state}'" for state in FOLLOWED)
+        jobs = self._select(f"profile = ? AND state IN ({marks}) AND remote_id != ''", (profile,))
+        living = {owner: self.is_alive(owner) for owner in {job.owner for job in jobs}}
+        return sorted((job for job in jobs if not living[job.owner]), key=lambda job: job.number)
+
     def jobs(
         self, limit: int = PAGE, *, before: int | None = None, state: str | None = None, profile: str | None = None
     ) -> list[Job]:
         """A page of the rows, newest first; the next one is ``before`` the last one's number."""
-        wanted = {"rowid < ?": before, "state = ?": state, "profile = ?": profile}
+        wanted = {"rowid < ?": before or _LAST, "state = ?": state, "profile = ?": profile}
         asked = {term: value for term, value in wanted.items() if value is not None}
-        terms = " AND ".join(asked) or "1"
-        return self._select(f"{terms} ORDER BY rowid DESC LIMIT ?", (*asked.values(), limit))
+        return self._select(f"{' AND '.join(asked)} ORDER BY rowid DESC LIMIT ?", (*asked.values(), limit))
 
     def all_jobs(self, *, state: str | None = None, profile: str | None = None) -> Iterator[Job]:
         """Every row, newest first, read page by page."""
@@ -502,11 +588,13 @@ class Ledger:
 
     def collectable(self, limit: int) -> list[Job]:
         """Videos that are there or may still come, newest first; quick, however long the ledger is."""
-        return self._select(
-            "state NOT IN ('failed', 'canceled', 'forgotten')"
-            " AND operation NOT IN ('create_character', 'enhance_prompt', 'image') ORDER BY rowid DESC LIMIT ?",
-            (limit,),
+        videos = "state = ? AND operation NOT IN ('create_character', 'enhance_prompt', 'image')"
+        found = (
+            job
+            for state in (*UNFINISHED, DELIVERED)
+            for job in self._select(f"{videos} ORDER BY rowid DESC LIMIT ?", (state, limit))
         )
+        return sorted(found, key=lambda job: -job.number)[:limit]
 
     def _select(self, terms: str, values: tuple[Any, ...]) -> list[Job]:
         with self._file.read() as db:
@@ -559,7 +647,6 @@ def _whereabouts(destination: Destination) -> dict[str, Any]:
         "folder": str(destination.folder),
         "stem": destination.stem,
         "exact_path": str(destination.exact) if destination.exact else None,
-        "metadata": json.dumps(destination.metadata) if destination.metadata else None,
     }
 
 

@@ -65,7 +65,6 @@ class Job:
     folder: str
     stem: str
     exact_path: str | None
-    metadata: str | None = field(repr=False)
     part_validator: str | None
     planned_path: str | None
     planned_sha256: str | None

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import BadResponse, SoraError, SubmissionUnknown, Unsupported
-from ..models import Capabilities, GenerationRequest, Operation, Quota, Snapshot, State
+from ..models import Capabilities, Field, Operation, Quota, Snapshot, State
 from ..profiles.profiles import Profile
 from ..profiles.tokens import TokenStore
+from ..requests.checks import resolve, with_defaults
+from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
 from ..requests.shots import as_prompt
 from ..transport import Call, Http, Reply
 from ._answers import ids, normalize
@@ -81,22 +83,35 @@ class Provider(ABC):
     def opened(self, http: Http, token_store: TokenStore) -> None:  # noqa: B027 (most protocols have nothing to do here)
         """Told once, when a connection is opened: where a protocol that makes its key of another one begins to."""
 
-    def settle(self, request: GenerationRequest) -> GenerationRequest:
+    def prepared(self, request: Request, *, images_to_come: int = 0) -> Request:
+        """The request as it is sent: checked, settled, and filled in with what nobody named. Pure.
+
+        ``images_to_come`` reference images are not encoded yet. Raises Unsupported, InvalidRequest.
+        """
+        can, name = self.capabilities(), self.profile.name
+        return with_defaults(self.settle(resolve(request, can, name, images_to_come=images_to_come)), can, name)
+
+    def settle(self, request: Request) -> Request:
         """Last word on a checked request: facts that hang together (a model that carries length and shape).
 
-        Pure. Raises Unsupported, InvalidRequest. An override fills in the profile's model as this one does.
+        Pure. Raises Unsupported, InvalidRequest. An override fills in the profile's model as this one does; what
+        neither request nor model says (seconds 0, size "") is filled in afterwards.
         """
+        if isinstance(request, CharacterRequest):
+            return request
         return replace(request, model=request.model or self.profile.model)
 
-    def sent_prompt(self, request: GenerationRequest) -> str:
+    def sent_prompt(self, request: VideoRequest | RemixRequest) -> str:
         """The prompt as the server gets it, and as its list of jobs shows it: with the shots where it has no field.
 
         Pure. Of the cast, names and user names are read.
         """
-        return request.prompt if "shots" in self.capabilities().fields else as_prompt(request.shots, request.prompt)
+        if isinstance(request, RemixRequest) or Field.SHOTS in self.capabilities().fields:
+            return request.prompt
+        return as_prompt(request.shots, request.prompt)
 
     @abstractmethod
-    def encode_submit(self, request: GenerationRequest) -> Call:
+    def encode_submit(self, request: Request) -> Call:
         """The one call that charges. The request is resolved and checked."""
 
     @abstractmethod
@@ -134,7 +149,7 @@ class Provider(ABC):
         """The error that a reply which is not 2xx stands for."""
         return normalize.error_of(reply, provider=self.name, overload=self.overload)
 
-    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+    async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
         """Charges once. A 2xx answer without a job or a result leaves it open whether the job exists."""
         return self.accepted(await self.post(http, self.encode_submit(request), attempt))
 

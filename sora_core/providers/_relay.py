@@ -7,9 +7,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..errors import InvalidRequest, ProfileError, Unsupported
-from ..models import Character, GenerationRequest, Snapshot, State
+from ..errors import ProfileError
+from ..models import Character, Snapshot, State
 from ..profiles.profiles import Profile
+from ..requests.kinds import CharacterRequest, RemixRequest, VideoRequest
 from ..requests.shots import as_prompt
 from ._answers import normalize
 from ._chat import data_uri
@@ -54,34 +55,12 @@ def extra_fields(profile: Profile, *, flags: Collection[str] = (), settings: Col
     }
 
 
-def images(request: GenerationRequest) -> list[str]:
+def images(request: VideoRequest) -> list[str]:
     """The reference images as addresses and data URIs."""
-    return [*([request.image_url] if request.image_url else []), *map(data_uri, request.images)]
+    return [*request.image_urls, *map(data_uri, request.images)]
 
 
-def check_remix(request: GenerationRequest) -> None:
-    """Raises Unsupported for an image or a quality, which no remix here has a place for."""
-    if request.images or request.image_url:
-        raise Unsupported("A remix takes no image here, only its source and a prompt; leave the image out.")
-    if request.quality != "standard":
-        raise Unsupported(f"A remix has no quality '{request.quality}' here; allowed: standard.")
-
-
-def check_part(request: GenerationRequest) -> None:
-    """Raises InvalidRequest unless a character has one source and 1 to 3 seconds of it."""
-    if bool(request.source_url) == bool(request.source_id):
-        raise InvalidRequest("A character is made from one source: the address of a clip, or a finished job.")
-    if request.source_url and not request.source_url.startswith(("http://", "https://")):
-        raise InvalidRequest(f"'{request.source_url[:80]}' is no address of a clip; it starts with https://.")
-    seconds = round(request.end - request.start, 3)
-    if not (request.start >= 0 and 1 <= seconds <= 3):
-        raise InvalidRequest(
-            f"The part that shows the character goes from {request.start:g} to {request.end:g} s; "
-            "it must be 1 to 3 seconds long and start at 0 or later."
-        )
-
-
-def character_body(request: GenerationRequest) -> dict[str, str]:
+def character_body(request: CharacterRequest) -> dict[str, str]:
     """What `POST …/characters` takes. Without a model: relays look for a channel of that name and find none."""
     source = {"url": request.source_url} if request.source_url else {"from_task": request.source_id}
     return {**source, "timestamps": timestamps(request.start, request.end)}
@@ -122,13 +101,14 @@ def still_coming(snapshot: Snapshot) -> Snapshot:
     return replace(snapshot, state=State.RUNNING)
 
 
-def prompt_text(request: GenerationRequest) -> str:
+def prompt_text(request: VideoRequest | RemixRequest) -> str:
     """The prompt as it is sent: shots written out, every member of the cast mentioned as `@username `.
 
     The trailing space belongs to the mention: without it the servers read on into the next word.
     """
-    *texts, prompt = _with_cast([*(shot.text for shot in request.shots), request.prompt], request.cast)
-    shots = [replace(shot, text=text) for shot, text in zip(request.shots, texts, strict=True)]
+    written = request.shots if isinstance(request, VideoRequest) else ()
+    *texts, prompt = _with_cast([*(shot.text for shot in written), request.prompt], request.cast)
+    shots = [replace(shot, text=text) for shot, text in zip(written, texts, strict=True)]
     return as_prompt(shots, prompt)
 
 

@@ -19,7 +19,8 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from ..errors import AuthError, JobNotFound, SoraError, Unsupported
-from ..models import Capabilities, Effect, GenerationRequest, Operation, Snapshot
+from ..models import Capabilities, Effect, Operation, Snapshot
+from ..requests.kinds import Request, VideoRequest
 from ..transport import Call, Reply
 from ._base import Provider
 
@@ -54,15 +55,17 @@ class ApiYi(Provider):
         root = self.profile.base_url.strip().rstrip("/").removesuffix("/videos")
         return root if re.search(r"/v\d+$", root) else root + "/v1"
 
-    def settle(self, request: GenerationRequest) -> GenerationRequest:
+    def settle(self, request: Request) -> Request:
         """Fills in the model, and holds image types to the manual's."""
+        assert isinstance(request, VideoRequest)
         for image in request.images:
             if image.media_type not in IMAGE_TYPES:
                 kind = f"The image {image.filename} is {image.media_type}"
                 raise Unsupported(f"{kind}; profile '{self.profile.name}' takes PNG and JPEG.")
         return replace(request, model=request.model or self.profile.model or MODEL)
 
-    def encode_submit(self, request: GenerationRequest) -> Call:
+    def encode_submit(self, request: Request) -> Call:
+        assert isinstance(request, VideoRequest)
         form = {
             **self.profile.extra,
             "prompt": self.sent_prompt(request),

@@ -18,8 +18,9 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ..errors import BadResponse, InvalidRequest, JobNotFound, ProfileError, Unsupported
-from ..models import Capabilities, Character, Effect, GenerationRequest, Operation, SizeRange, Snapshot, State
+from ..errors import BadResponse, InvalidRequest, JobNotFound, ProfileError
+from ..models import Capabilities, Character, ClipForm, Effect, Field, ImageForm, Operation, SizeRange, Snapshot, State
+from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
 from ..transport import Call, Http, Reply
 from ..transport.urls import is_local, origin
 from . import _chat as chat
@@ -40,10 +41,12 @@ DIALECTS = {
         size_for={(orientation, "standard"): "" for orientation in ASPECTS},
         default_seconds=10,
         models=(MODEL, "sora-2-pro"),
-        fields=frozenset(("characters",)),
+        fields=frozenset((Field.CHARACTERS,)),
         image_limit=10,
-        image_forms=frozenset(("url",)),
+        image_forms=frozenset((ImageForm.URL,)),
         image_bytes_limit=10 * 2**20,
+        remix_fields=frozenset((Field.MODEL, Field.SECONDS, Field.ORIENTATION)),
+        clip_forms=frozenset((ClipForm.URL, ClipForm.JOB)),
     ),
     # The form has no field for length and shape: the server's own are 10 seconds and 16:9.
     "chat": Capabilities(
@@ -53,7 +56,7 @@ DIALECTS = {
         size_for={("landscape", "standard"): ""},
         default_seconds=10,
         image_limit=10,
-        image_forms=frozenset(("url", "data")),
+        image_forms=frozenset((ImageForm.URL, ImageForm.DATA)),
         image_bytes_limit=10 * 2**20,
     ),
     "generic": Capabilities(
@@ -67,7 +70,7 @@ DIALECTS = {
             ("portrait", "hd"): "1080x1920",
         },
         image_limit=10,
-        image_forms=frozenset(("url", "data")),
+        image_forms=frozenset((ImageForm.URL, ImageForm.DATA)),
         image_bytes_limit=10 * 2**20,
     ),
 }
@@ -86,7 +89,7 @@ class NewApi(Provider):
         if self.profile.dialect == "chat":
             self._native_url()
         if relay.flag(self.profile, "data_uris"):
-            can = replace(can, image_forms=can.image_forms | {"data"})
+            can = replace(can, image_forms=can.image_forms | {ImageForm.DATA})
         return replace(can, models=(*can.models, own)) if can.models and own and own not in can.models else can
 
     def base_url(self) -> str:
@@ -115,28 +118,24 @@ class NewApi(Provider):
             )
         return url
 
-    def settle(self, request: GenerationRequest) -> GenerationRequest:
-        if request.operation is Operation.CREATE_CHARACTER:
-            relay.check_part(request)
+    def settle(self, request: Request) -> Request:
+        if not isinstance(request, (VideoRequest, RemixRequest)):
             return request
         model = request.model or self.profile.model
-        if request.operation is Operation.REMIX:
-            relay.check_remix(request)
-            if self.profile.dialect == "generic" and (request.model or request.seconds):
-                raise Unsupported("A remix takes only a prompt here; leave model and seconds empty.")
-        elif not model and self.profile.dialect == "generic":
+        if isinstance(request, VideoRequest) and not model and self.profile.dialect == "generic":
             raise InvalidRequest("This server makes video with many models; name one, or set the profile's model.")
         for each in request.cast:
             if not each.source_url and not each.username:
                 raise InvalidRequest(f"The character '{each.name}' has neither a clip nor a username to name it by.")
         return replace(request, model=model or ("" if self.profile.dialect == "generic" else MODEL))
 
-    def encode_submit(self, request: GenerationRequest) -> Call:
-        if request.operation is Operation.CREATE_CHARACTER:
+    def encode_submit(self, request: Request) -> Call:
+        if isinstance(request, CharacterRequest):
             return _charge("/v1/characters", relay.character_body(request))
+        assert isinstance(request, (VideoRequest, RemixRequest))
         # A character without a username is called by the user's name for it: its clip says who that is.
         request = replace(request, cast=tuple(replace(each, username=_called(each)) for each in request.cast))
-        if request.operation is Operation.REMIX:
+        if isinstance(request, RemixRequest):
             path = f"/v1/videos/{quote(request.source_id, safe='')}/remix"
             return _charge(path, self._remix_body(request))
         if self.profile.dialect == "chat":
@@ -153,7 +152,7 @@ class NewApi(Provider):
     def _extra(self) -> dict[str, Any]:
         return relay.extra_fields(self.profile, settings=SETTINGS)
 
-    def _native_body(self, request: GenerationRequest) -> dict[str, Any]:
+    def _native_body(self, request: VideoRequest) -> dict[str, Any]:
         images = relay.images(request)
         clips = [
             {"url": each.source_url, "timestamps": relay.timestamps(each.start, each.end)}
@@ -170,16 +169,16 @@ class NewApi(Provider):
             **({"characters": clips} if clips else {}),
         }
 
-    def _remix_body(self, request: GenerationRequest) -> dict[str, Any]:
+    def _remix_body(self, request: RemixRequest) -> dict[str, Any]:
         """Shape and length stay those of the source unless another one is asked for."""
         body: dict[str, Any] = {"prompt": relay.prompt_text(request)}
         if self.profile.dialect == "generic":
             return body
         body |= {"model": request.model}
-        body |= {"aspect_ratio": ASPECTS["portrait"]} if request.orientation == "portrait" else {}
+        body |= {"aspect_ratio": ASPECTS[request.orientation]} if request.orientation else {}
         return body | ({"duration": request.seconds} if request.seconds else {})
 
-    def _generic_body(self, request: GenerationRequest) -> dict[str, Any]:
+    def _generic_body(self, request: VideoRequest) -> dict[str, Any]:
         images = relay.images(request)
         # The channels behind new-api read one or the other.
         length = {"duration": request.seconds, "seconds": str(request.seconds)} if request.seconds else {}
@@ -217,11 +216,11 @@ class NewApi(Provider):
             return replace(snapshot, state=State.SUCCEEDED, progress=100.0, result=result)
         return relay.still_coming(snapshot)
 
-    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+    async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
         """Charges once, in the dialect's form."""
-        if self.profile.dialect != "chat":
+        if self.profile.dialect != "chat" or not isinstance(request, VideoRequest):
             return await super().submit(http, request, attempt)
-        sent = "\n".join([relay.prompt_text(request), request.image_url])
+        sent = "\n".join([relay.prompt_text(request), *request.image_urls])
         reader = chat.Reader(attempt.tell, attempt.on_remote_id, sent=sent, base_url=self.base_url())
         return chat.snapshot_of(await chat.converse(http, self.encode_submit(request), attempt, reader))
 

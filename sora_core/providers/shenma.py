@@ -14,29 +14,30 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import BadResponse, JobNotFound, RequestRejected, SoraError, Unsupported
-from ..models import Capabilities, Effect, Failure, GenerationRequest, Operation, Quota, Snapshot, State
+from ..models import Capabilities, ClipForm, Effect, Failure, Field, ImageForm, Operation, Quota, Snapshot, State
+from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
 from ..transport import Call, Http, Reply
 from . import _relay as relay
 from ._answers import normalize
 from ._base import Provider
 
 MODEL, PRO_MODEL = "sora-2", "sora-2-pro"
-LONG_SECONDS = 25
 RAW_PER_UNIT = 500_000  # the site shows quota in units of so many raw ones
 FLAGS = ("private", "watermark")
 ASPECTS = {"landscape": "16:9", "portrait": "9:16"}
 
 CAN = Capabilities(
     operations=frozenset(Operation) - {Operation.CLEAN_LINK, Operation.IMAGE, Operation.ENHANCE_PROMPT},
-    seconds=(10, 15, LONG_SECONDS),
+    seconds=(10, 15, 25),
     sizes=(),
     size_for={(orientation, quality): "" for orientation in ASPECTS for quality in ("standard", "hd")},
     default_seconds=10,
     models=(MODEL, PRO_MODEL),
-    fields=frozenset(("characters",)),
+    fields=frozenset((Field.CHARACTERS,)),
     image_limit=10,
-    image_forms=frozenset(("url", "data")),
+    image_forms=frozenset((ImageForm.URL, ImageForm.DATA)),
     image_bytes_limit=10 * 2**20,
+    clip_forms=frozenset((ClipForm.URL, ClipForm.JOB)),
     poll_seconds=5.0,
     has_quota=True,
 )
@@ -74,47 +75,27 @@ class Shenma(Provider):
     def base_url(self) -> str:
         return _TAIL.sub("", self.profile.base_url.strip().rstrip("/")).rstrip("/")
 
-    def settle(self, request: GenerationRequest) -> GenerationRequest:
-        if request.operation is Operation.CREATE_CHARACTER:
-            relay.check_part(request)
-            return request
-        if request.operation is Operation.REMIX:
-            self._check_remix(request)
-            return request
-        hd, is_long = request.quality == "hd", request.seconds == LONG_SECONDS
-        if hd and is_long:
-            raise Unsupported(
-                f"{LONG_SECONDS} seconds and hd exclude each other; allowed: hd with 10 or 15 seconds, "
-                f"or standard quality with {LONG_SECONDS}."
-            )
-        model = request.model or self.profile.model or (PRO_MODEL if hd or is_long else MODEL)
-        if model == MODEL and (hd or is_long):
-            asked = "hd" if hd else f"{LONG_SECONDS} seconds"
-            raise Unsupported(
-                f"The model {MODEL} has no {asked}; allowed: standard quality with 10 or 15 seconds, "
-                f"or the model {PRO_MODEL}."
-            )
-        return replace(request, model=model)
-
-    def _check_remix(self, request: GenerationRequest) -> None:
-        relay.check_remix(request)
-        if request.seconds or request.model:
-            raise Unsupported(
-                "A remix takes only a prompt here, and keeps model and length of its source; "
-                "leave model and seconds empty."
-            )
-        if relay.flag(self.profile, "private"):
+    def settle(self, request: Request) -> Request:
+        if isinstance(request, RemixRequest) and relay.flag(self.profile, "private"):
             raise Unsupported(
                 f"Profile '{self.profile.name}' submits its jobs as private, and private jobs cannot be remixed; "
                 "for jobs that are not, use a profile without private = true."
             )
+        if not isinstance(request, VideoRequest):
+            return request
+        # without a model that is named, only hd takes the dearer one: sora-2 makes every length
+        model = request.model or self.profile.model or (PRO_MODEL if request.quality == "hd" else MODEL)
+        if model == MODEL and request.quality == "hd":
+            raise Unsupported(f"The model {MODEL} has no hd; allowed: standard quality, or the model {PRO_MODEL}.")
+        return replace(request, model=model)
 
-    def encode_submit(self, request: GenerationRequest) -> Call:
-        if request.operation is Operation.CREATE_CHARACTER:
+    def encode_submit(self, request: Request) -> Call:
+        if isinstance(request, CharacterRequest):
             return self._charge("/sora/v1/characters", relay.character_body(request))
-        if request.operation is Operation.REMIX:
+        if isinstance(request, RemixRequest):
             path = f"/v1/videos/{quote(request.source_id, safe='')}/remix"
             return self._charge(path, {"prompt": relay.prompt_text(request)})
+        assert isinstance(request, VideoRequest)
         images = relay.images(request)
         body = {
             **relay.extra_fields(self.profile, flags=FLAGS),

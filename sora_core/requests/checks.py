@@ -1,42 +1,65 @@
-"""Refuses what a profile cannot do, before anything is sent, naming what it can do. Pure."""
+"""Refuses what a profile cannot do, before anything is sent, naming what it can do. Pure; one check for each kind."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from ..errors import InvalidRequest, Unsupported
-from ..models import Capabilities, GenerationRequest, Operation, SizeRange, parse_size
+from ..models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
+from .kinds import (
+    CharacterRequest,
+    CleanLinkRequest,
+    PictureRequest,
+    PromptRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
+)
 from .shots import as_prompt
 
 ORIENTATIONS = ("landscape", "portrait", "square")
 QUALITIES = ("standard", "hd")
 EXPANSIONS = ("short", "medium", "long")  # how much an enhanced prompt gains
 
-_LENGTH_OF_SOURCE = (Operation.REMIX, Operation.CREATE_CHARACTER, Operation.CLEAN_LINK)
-_WITHOUT_LENGTH = (*_LENGTH_OF_SOURCE, Operation.IMAGE, Operation.ENHANCE_PROMPT)
-_WITHOUT_SIZE = (*_LENGTH_OF_SOURCE, Operation.ENHANCE_PROMPT)
 _SHAPES = {"landscape": (1280, 720), "portrait": (720, 1280), "square": (720, 720)}
+_OF_A_REMIX = (Field.MODEL, Field.SECONDS, Field.ORIENTATION, Field.QUALITY, Field.SIZE)
+_OPTIONAL = (Field.NEGATIVE_PROMPT, Field.STYLE, Field.CHARACTERS)
 
 
-def resolve(
-    request: GenerationRequest, can: Capabilities, profile: str, *, images_to_come: int = 0
-) -> GenerationRequest:
-    """The request with the profile's defaults filled in; ``images_to_come`` are not encoded yet.
+def resolve(request: Request, can: Capabilities, profile: str, *, images_to_come: int = 0) -> Request:
+    """The request in the profile's own spelling; ``images_to_come`` are not encoded yet.
 
     Raises InvalidRequest for values that no profile takes, Unsupported for what this one cannot do.
     """
     check_operation(request.operation, can, profile)
-    _check_source(request, can, profile, len(request.images) + images_to_come)
-    _check_prompt(request, can, profile)
-    _check_fields(request, can, profile)
-    return replace(
-        request,
-        seconds=_seconds(request, can, profile),
-        size=_size(request, can, profile),
-        model=_model(request, can, profile),
-    )
+    if isinstance(request, VideoRequest):
+        return _video(request, can, profile, images_to_come)
+    if isinstance(request, PictureRequest):
+        return _picture(request, can, profile, images_to_come)
+    if isinstance(request, RemixRequest):
+        return _remix(request, can, profile)
+    if isinstance(request, CharacterRequest):
+        _check_character(request, can, profile)
+    elif isinstance(request, CleanLinkRequest):
+        _check_clean_link(request)
+    elif isinstance(request, PromptRequest):
+        _check_better_prompt(request, can, profile)
+    return request
+
+
+def with_defaults(request: Request, can: Capabilities, profile: str) -> Request:
+    """The checked request with what nobody named, once the provider has said what the named values imply."""
+    if isinstance(request, VideoRequest):
+        seconds = request.seconds or can.default_seconds or 0
+        return replace(
+            request, seconds=seconds, size=request.size or _size_for(request, can.size_for, "video", profile)
+        )
+    if isinstance(request, PictureRequest):
+        size_for = can.size_for if can.picture_size_for is None else can.picture_size_for
+        return replace(request, size=request.size or _size_for(request, size_for, "pictures", profile))
+    return request
 
 
 def check_operation(operation: Operation, can: Capabilities, profile: str) -> None:
@@ -48,113 +71,179 @@ def check_operation(operation: Operation, can: Capabilities, profile: str) -> No
         )
 
 
-def check_part(request: GenerationRequest, length: float | None) -> None:
-    """Raises InvalidRequest for a part of a clip that is too short, too long or outside of it.
+def check_part(start: float, end: float, can: Capabilities, profile: str, length: float | None = None) -> None:
+    """Raises InvalidRequest for a part of a clip that cannot show a character: too short, too long, outside of it.
 
     ``length`` of the clip in seconds; None when it is not known.
     """
-    if request.operation is not Operation.CREATE_CHARACTER:
-        return
-    part = f"The part that shows the character goes from {request.start:g} to {request.end:g} s"
-    if request.start < 0 or not 1 <= round(request.end - request.start, 3) <= 3:
-        raise InvalidRequest(f"{part}; it must be 1 to 3 seconds long and start at 0 or later.")
-    if length and request.end > length + 0.05:
+    part = f"The part that shows the character goes from {start:g} to {end:g} s"
+    low, high = can.clip_seconds
+    if not (start >= 0 and low <= round(end - start, 3) <= high):
+        raise InvalidRequest(
+            f"{part}; for profile '{profile}' it must be {low:g} to {high:g} seconds long and start at 0 or later."
+        )
+    if length and end > length + 0.05:
         raise InvalidRequest(f"{part}; the clip is only {length:.2f} s long.")
 
 
-def picture_size(request: GenerationRequest) -> tuple[int, int]:
-    """Width and height in pixels that reference images of a resolved request should have.
+def check_clip_form(form: ClipForm, can: Capabilities, profile: str) -> None:
+    """Raises Unsupported for a clip that the profile cannot take, naming those that it can."""
+    words = {
+        ClipForm.FILE: "the clip itself (video)",
+        ClipForm.URL: "its address (video_url)",
+        ClipForm.JOB: "a finished job of the same profile (source_job)",
+    }
+    if form not in can.clip_forms:
+        allowed = " or ".join(words[each] for each in ClipForm if each in can.clip_forms)
+        raise Unsupported(f"Profile '{profile}' makes no character from {words[form]}; give {allowed}.")
+
+
+def picture_size(request: VideoRequest | PictureRequest) -> tuple[int, int]:
+    """Width and height in pixels that reference images of a settled request should have.
 
     Where the model's name stands for a size, the shape of its orientation will do.
     """
     return parse_size(request.size) or _SHAPES[request.orientation]
 
 
-def _check_source(request: GenerationRequest, can: Capabilities, profile: str, images: int) -> None:
-    if request.operation is Operation.IMAGE_TO_VIDEO and not images and not request.image_url:
+def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_come: int) -> VideoRequest:
+    images = len(request.images) + images_to_come
+    if request.operation is Operation.IMAGE_TO_VIDEO and not images and not request.image_urls:
         raise InvalidRequest("Image to video needs an image, or the address of one.")
-    if request.operation is Operation.REMIX and not request.source_id:
+    for url in request.image_urls:
+        if ImageForm.URL not in can.image_forms:
+            raise Unsupported(f"Profile '{profile}' takes no address of an image (image_url), only image files.")
+        if not url.startswith(("http://", "https://")):
+            raise InvalidRequest(f"'{url[:80]}' is not the address of an image, which starts with https://.")
+    _check_images(request.images, images, can, profile)
+    given = images + len(request.image_urls)
+    if given > can.image_limit:
+        raise Unsupported(f"Profile '{profile}' takes {can.image_limit} reference image(s), not {given}.")
+    if not request.prompt.strip() and not request.shots:
+        raise InvalidRequest("The prompt is empty; write what the video should show.")
+    sent = request.prompt if Field.SHOTS in can.fields else as_prompt(request.shots, request.prompt)
+    what = "The prompt" if sent == request.prompt else "The prompt with the shots written out"
+    _check_prompt_length(sent, what, can, profile)
+    _check_words(request, can, profile)
+    if not request.size:
+        _size_for(request, can.size_for, "video", profile)
+    return replace(
+        request,
+        model=_model(request.model, can, profile),
+        seconds=_seconds(request, can, profile),
+        size=_size(request.size, can.sizes, can.size_for, profile),
+    )
+
+
+def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixRequest:
+    if not request.source_id:
         raise InvalidRequest("A remix needs the job it starts from.")
-    if request.operation is Operation.CREATE_CHARACTER:
-        _check_clip(request, can, profile)
-    if request.image_url:
-        _check_image_url(request, can, profile, images)
-    if request.operation is Operation.IMAGE and images > can.picture_references:
-        raise Unsupported(_too_many_references(can.picture_references, images, profile))
-    if images and not can.image_forms & {"file", "data"}:
-        raise Unsupported(f"Profile '{profile}' takes no image files, only the address of an image (image_url).")
-    if images > can.image_limit:
-        raise Unsupported(f"Profile '{profile}' takes {can.image_limit} reference image(s), not {images}.")
-    for image in request.images:
-        if len(image.data) > can.image_bytes_limit:
+    _check_prompt(request.prompt, "video", can, profile)
+    _check_words(request, can, profile)
+    for name in _OF_A_REMIX:
+        if getattr(request, name.value) and name not in can.remix_fields:
+            allowed = _listing([each.value for each in _OF_A_REMIX if each in can.remix_fields])
+            choice = f"it can change {allowed}" if allowed else "it can change none of its shape"
             raise Unsupported(
-                f"The image {image.filename} is {len(image.data) / 2**20:.1f} MiB; "
-                f"profile '{profile}' takes up to {can.image_bytes_limit / 2**20:.0f} MiB."
+                f"A remix through profile '{profile}' keeps the {name.value} of its source; {choice}. Leave it empty."
             )
+    if request.seconds and request.seconds not in can.seconds:
+        raise _wrong_seconds(request.seconds, can, profile)
+    size = _size(request.size, can.sizes, can.size_for, profile)
+    return replace(request, model=_model(request.model, can, profile), size=size)
 
 
-def _check_clip(request: GenerationRequest, can: Capabilities, profile: str) -> None:
-    given = [each for each in (request.clip, request.source_url, request.source_id) if each]
+def _picture(request: PictureRequest, can: Capabilities, profile: str, images_to_come: int) -> PictureRequest:
+    images = len(request.images) + images_to_come
+    if images and not can.picture_references:
+        raise Unsupported(f"Profile '{profile}' makes pictures from text alone; leave the image away.")
+    if images > can.picture_references:
+        raise Unsupported(
+            f"Profile '{profile}' takes {can.picture_references} reference image(s) for a picture, not {images}."
+        )
+    _check_images(request.images, images, can, profile)
+    _check_prompt(request.prompt, "picture", can, profile)
+    _check_words(request, can, profile)
+    sizes = can.sizes if can.picture_sizes is None else can.picture_sizes
+    size_for = can.size_for if can.picture_size_for is None else can.picture_size_for
+    if not request.size:
+        _size_for(request, size_for, "pictures", profile)
+    size = _size(request.size, sizes, size_for, profile)
+    return replace(request, model=_model(request.model, can, profile), size=size)
+
+
+def _check_character(request: CharacterRequest, can: Capabilities, profile: str) -> None:
+    sources = {ClipForm.FILE: request.clip, ClipForm.URL: request.source_url, ClipForm.JOB: request.source_id}
+    given = [form for form, source in sources.items() if source]
     if len(given) != 1:
         raise InvalidRequest(
             f"A character is made from one clip: a file, its address or a finished job; given are {len(given)}."
         )
-    if request.clip and not can.clip_bytes_limit:
-        raise Unsupported(f"Profile '{profile}' takes no upload of a clip, only its address or a finished job.")
-    if request.clip and len(request.clip.data) > can.clip_bytes_limit:
+    check_clip_form(given[0], can, profile)
+    if request.source_url and not request.source_url.startswith(("http://", "https://")):
+        raise InvalidRequest(f"'{request.source_url[:80]}' is not the address of a clip, which starts with https://.")
+    if request.clip:
+        _check_bytes("clip", request.clip, can.clip_bytes_limit, profile)
+    check_part(request.start, request.end, can, profile)
+
+
+def _check_clean_link(request: CleanLinkRequest) -> None:
+    if request.source_id and request.source_url:
+        raise InvalidRequest("A clean link is asked for one clip: a job, or the address of a post; both are given.")
+
+
+def _check_better_prompt(request: PromptRequest, can: Capabilities, profile: str) -> None:
+    _check_prompt(request.prompt, "video", can, profile)
+    _check_one_of("Expansion", request.expansion, EXPANSIONS)
+    if request.seconds < 0:
+        raise InvalidRequest(f"A prompt for {request.seconds} seconds cannot be written; leave seconds at 0.")
+    _model(request.model, can, profile)
+
+
+def _check_images(images: Iterable[Upload], count: int, can: Capabilities, profile: str) -> None:
+    if count and not can.image_forms & {ImageForm.FILE, ImageForm.DATA}:
+        raise Unsupported(f"Profile '{profile}' takes no image files, only the address of an image (image_url).")
+    for image in images:
+        _check_bytes("image", image, can.image_bytes_limit, profile)
+
+
+def _check_bytes(what: str, upload: Upload, limit: int, profile: str) -> None:
+    if len(upload.data) > limit:
         raise Unsupported(
-            f"The clip {request.clip.filename} is {len(request.clip.data) / 2**20:.1f} MiB; "
-            f"profile '{profile}' takes up to {can.clip_bytes_limit / 2**20:.0f} MiB."
+            f"The {what} {upload.filename} is {len(upload.data) / 2**20:.1f} MiB; "
+            f"profile '{profile}' takes up to {limit / 2**20:.0f} MiB."
         )
 
 
-def _too_many_references(limit: int, given: int, profile: str) -> str:
-    if not limit:
-        return f"Profile '{profile}' makes pictures from text alone; leave the image away."
-    return f"Profile '{profile}' takes {limit} reference image(s) for a picture, not {given}."
-
-
-def _check_image_url(request: GenerationRequest, can: Capabilities, profile: str, images: int) -> None:
-    if "url" not in can.image_forms:
-        raise Unsupported(f"Profile '{profile}' takes no address of an image (image_url), only image files.")
-    if not request.image_url.startswith(("http://", "https://")):
-        raise InvalidRequest(f"'{request.image_url[:80]}' is no address of an image; it starts with https://.")
-    if images:
-        raise InvalidRequest("Give either images or image_url, not both.")
-
-
-def _check_prompt(request: GenerationRequest, can: Capabilities, profile: str) -> None:
-    if not request.operation.needs_prompt:
-        return
-    if not request.prompt.strip() and not request.shots:
-        subject = "picture" if request.operation is Operation.IMAGE else "video"
+def _check_prompt(prompt: str, subject: str, can: Capabilities, profile: str) -> None:
+    if not prompt.strip():
         raise InvalidRequest(f"The prompt is empty; write what the {subject} should show.")
-    sent = request.prompt if "shots" in can.fields else as_prompt(request.shots, request.prompt)
+    _check_prompt_length(prompt, "The prompt", can, profile)
+
+
+def _check_prompt_length(sent: str, what: str, can: Capabilities, profile: str) -> None:
     if len(sent) > can.prompt_limit:
-        what = "The prompt" if sent == request.prompt else "The prompt with the shots written out"
         raise InvalidRequest(f"{what} has {len(sent)} characters; profile '{profile}' takes up to {can.prompt_limit}.")
 
 
-def _check_fields(request: GenerationRequest, can: Capabilities, profile: str) -> None:
-    if request.orientation not in ORIENTATIONS:
-        raise InvalidRequest(f"Orientation '{request.orientation}' is not known; allowed: {_listing(ORIENTATIONS)}.")
-    if request.quality not in QUALITIES:
-        raise InvalidRequest(f"Quality '{request.quality}' is not known; allowed: {_listing(QUALITIES)}.")
-    if request.operation is Operation.ENHANCE_PROMPT and request.expansion not in EXPANSIONS:
-        raise InvalidRequest(f"Expansion '{request.expansion}' is not known; allowed: {_listing(EXPANSIONS)}.")
-    for name in ("negative_prompt", "style", "characters"):
-        if getattr(request, name) and name not in can.fields:
-            known = f"it takes {_listing(sorted(can.fields))}" if can.fields else "it takes none of the optional fields"
+def _check_words(request: VideoRequest | RemixRequest | PictureRequest, can: Capabilities, profile: str) -> None:
+    if request.orientation or not isinstance(request, RemixRequest):
+        _check_one_of("Orientation", request.orientation, ORIENTATIONS)
+    if request.quality or not isinstance(request, RemixRequest):
+        _check_one_of("Quality", request.quality, QUALITIES)
+    for name in _OPTIONAL:
+        if getattr(request, name.value) and name not in can.fields:
+            fields = _listing(sorted(each.value for each in can.fields))
+            known = f"it takes {fields}" if fields else "it takes none of the optional fields"
             raise Unsupported(f"Profile '{profile}' has no place for {_words(name)}; {known}. Leave it empty.")
 
 
-def _seconds(request: GenerationRequest, can: Capabilities, profile: str) -> int:
-    if request.operation is Operation.ENHANCE_PROMPT:
-        return max(request.seconds, 0)  # a wish about the words; what comes of them is not made here
-    if request.operation is Operation.IMAGE and request.seconds:
-        raise InvalidRequest("A picture has no length; leave seconds at 0.")
-    if not request.seconds and request.operation in _WITHOUT_LENGTH:
-        return 0
+def _check_one_of(what: str, value: str, allowed: Sequence[str]) -> None:
+    if value not in allowed:
+        raise InvalidRequest(f"{what} '{value}' is not known; allowed: {_listing(allowed)}.")
+
+
+def _seconds(request: VideoRequest, can: Capabilities, profile: str) -> int:
     if request.shots:
         # 3.3 + 3.3 + 3.4 is not 10 in binary
         total = round(math.fsum(shot.seconds for shot in request.shots), 3)
@@ -167,44 +256,42 @@ def _seconds(request: GenerationRequest, can: Capabilities, profile: str) -> int
                 f"The shots add up to {total:.10g} seconds, but {request.seconds} are asked for; leave seconds at 0."
             )
         return int(total)
-    seconds = request.seconds or can.default_seconds or 0
-    if seconds and seconds not in can.seconds:
-        raise Unsupported(
-            f"Profile '{profile}' cannot make {seconds} seconds; allowed: {_seconds_listing(can.seconds)}."
-        )
-    return seconds
+    if request.seconds and request.seconds not in can.seconds:
+        raise _wrong_seconds(request.seconds, can, profile)
+    return request.seconds
 
 
-def _size(request: GenerationRequest, can: Capabilities, profile: str) -> str:
-    if request.operation in _WITHOUT_SIZE:
-        return ""
-    sizes, size_for, what = can.sizes, can.size_for, "video"
-    if request.operation is Operation.IMAGE:
-        sizes = can.sizes if can.picture_sizes is None else can.picture_sizes
-        size_for = can.size_for if can.picture_size_for is None else can.picture_size_for
-        what = "pictures"
-    shape = (request.orientation, request.quality)
-    pairs = _listing([" ".join(pair) for pair in size_for])
-    if not request.size:
-        if shape not in size_for:
-            raise Unsupported(
-                f"Profile '{profile}' cannot make {request.orientation} {what} in {request.quality} quality; "
-                f"allowed: {pairs}."
-            )
-        return size_for[shape]
-    size = request.size.strip().lower().replace("×", "x").replace("*", "x")
-    if size in sizes:
+def _wrong_seconds(seconds: int, can: Capabilities, profile: str) -> Unsupported:
+    return Unsupported(f"Profile '{profile}' cannot make {seconds} seconds; allowed: {_seconds_listing(can.seconds)}.")
+
+
+def _size(asked: str, sizes: Sequence[str] | SizeRange, size_for: Iterable[tuple[str, str]], profile: str) -> str:
+    size = asked.strip().lower().replace("×", "x").replace("*", "x")
+    if not size or size in sizes:
         return size
     if not isinstance(sizes, SizeRange) and not sizes:
+        pairs = _listing([" ".join(pair) for pair in size_for])
         raise Unsupported(
             f"Profile '{profile}' takes no size in pixels; leave it empty and choose orientation and quality: {pairs}."
         )
     allowed = str(sizes) if isinstance(sizes, SizeRange) else _listing(sizes)
-    raise Unsupported(f"Profile '{profile}' cannot make the size '{request.size}'; allowed: {allowed}.")
+    raise Unsupported(f"Profile '{profile}' cannot make the size '{asked}'; allowed: {allowed}.")
 
 
-def _model(request: GenerationRequest, can: Capabilities, profile: str) -> str:
-    model = request.model.strip()
+def _size_for(
+    request: VideoRequest | PictureRequest, size_for: Mapping[tuple[str, str], str], what: str, profile: str
+) -> str:
+    shape = (request.orientation, request.quality)
+    if shape not in size_for:
+        raise Unsupported(
+            f"Profile '{profile}' cannot make {request.orientation} {what} in {request.quality} quality; "
+            f"allowed: {_listing([' '.join(pair) for pair in size_for])}."
+        )
+    return size_for[shape]
+
+
+def _model(named: str, can: Capabilities, profile: str) -> str:
+    model = named.strip()
     if model and can.models and model not in can.models:
         raise Unsupported(f"Profile '{profile}' has no model '{model}'; allowed: {_listing(can.models)}.")
     return model
@@ -220,5 +307,5 @@ def _listing(values: Sequence[str]) -> str:
     return ", ".join(values)
 
 
-def _words(name: str) -> str:
-    return (name.value if isinstance(name, Operation) else name).replace("_", " ")
+def _words(name: Operation | Field) -> str:
+    return str(name.value).replace("_", " ")

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sora_core.models import GenerationRequest, Operation, SizeRange
+from sora_core.models import Operation, SizeRange
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import PROVIDERS, provider_for
+from sora_core.requests.kinds import Request, VideoRequest
 
 MAIN = "openai"
 _DEAR_SHARE = 0.04  # of the jobs go to each protocol that only makes large clips, which take long to draw
@@ -57,11 +58,11 @@ def profile_of(provider: str, origin: str) -> Profile:
     )  # fmt: skip
 
 
-def request_of(order: Order) -> GenerationRequest:
+def request_of(order: Order) -> Request:
     """The smallest clip that the protocol makes."""
     can = provider_for(Profile(order.profile, provider=order.profile, base_url="http://127.0.0.1:1")).capabilities()
     size = "64x64" if isinstance(can.sizes, SizeRange) and "64x64" in can.sizes else ""
-    return GenerationRequest(Operation.TEXT_TO_VIDEO, order.prompt, seconds=min(can.seconds), size=size)
+    return VideoRequest(Operation.TEXT_TO_VIDEO, order.prompt, seconds=min(can.seconds), size=size)
 
 
 def draw_orders(providers: list[str], count: int, chance: random.Random) -> list[Order]:

@@ -13,7 +13,8 @@ from sora_core.clock import SystemClock
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import Place
 from sora_core.media import files
-from sora_core.models import Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.models import Destination, Operation, Snapshot, State
+from sora_core.requests.kinds import VideoRequest
 
 PROMPT = "a paper boat"
 
@@ -23,7 +24,7 @@ class Desk:
         self.home, self.output = folder / "home", folder / "out"
         self.output.mkdir()
         self.ledger = Ledger(self.home, SystemClock())
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, PROMPT)
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, PROMPT)
         self.job = self.ledger.claim(
             request, fingerprint="v1:a", profile="p", place=Place("openai"), owner="me",
             destination=Destination(self.output),

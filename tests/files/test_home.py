@@ -14,7 +14,7 @@ import pytest
 from sora_core.files import home
 
 PACK = Path(home.__file__).resolve().parents[2]
-ASK = "from sora_core import home; print(home.state_dir()); print(home.output_dir()); print(home.comfyui_dir())"
+ASK = "from sora_core.files import home; print(home.state_dir()); print(home.output_dir()); print(home.comfyui_dir())"
 
 
 def ask(pack: Path, cwd: Path, **environ: str) -> list[str]:

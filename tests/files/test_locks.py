@@ -17,7 +17,7 @@ HOLD = """
 import asyncio, pathlib, sys
 sys.path.insert(0, sys.argv[1])
 import conftest
-from sora_core.locks import taken
+from sora_core.files.locks import taken
 stream = asyncio.run(taken(pathlib.Path(sys.argv[2]), patience_seconds=0))
 print("held", flush=True)
 sys.stdin.readline()

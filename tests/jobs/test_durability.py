@@ -16,7 +16,8 @@ from PIL import Image
 
 from sora_core.engine import Engine
 from sora_core.errors import SubmissionUnknown
-from sora_core.models import Destination, GenerationRequest, Operation
+from sora_core.models import Destination, Operation
+from sora_core.requests.kinds import VideoRequest
 
 pytestmark = posix
 
@@ -169,7 +170,7 @@ def test_sent_and_never_accepted_it_stays_unknown_until_the_user_says_so(
     gateway.fault()
     # A list without any job of ours proves nothing: this server might never list what we make.
     engine = Engine(command.home, clock=HastyClock())
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, "lost on the way", seconds=2, size="64x64")
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, "lost on the way", seconds=2, size="64x64")
     with pytest.raises(SubmissionUnknown):
         engine.generate(request, "own", Destination(command.output), lambda progress: None).result(30)
     engine.close()

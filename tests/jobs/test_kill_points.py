@@ -24,7 +24,8 @@ from sora_core.engine import Engine
 from sora_core.errors import Interrupted, StorageError, SubmissionUnknown
 from sora_core.jobs.progress import Progress
 from sora_core.ledger.schema import MIGRATIONS
-from sora_core.models import Delivery, Destination, GenerationRequest, Operation
+from sora_core.models import Delivery, Destination, Operation
+from sora_core.requests.kinds import VideoRequest
 
 root_on_linux = pytest.mark.skipif(
     not sys.platform.startswith("linux") or os.geteuid() != 0 or not shutil.which("mount"),
@@ -73,7 +74,7 @@ def delivered(command: Command, prompt: str) -> Path:
 
 
 def generate(engine: Engine, command: Command, prompt: str) -> Delivery:
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, prompt, seconds=1, size="64x64")
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, prompt, seconds=1, size="64x64")
     return engine.generate(request, "own", Destination(command.output), lambda progress: None).result(60)
 
 
@@ -270,7 +271,7 @@ STAGES = {
 
 def hold_the_slot(engine: Engine, gateway: GatewayProcess, output: Path) -> None:
     gateway.fault({"on": "create", "do": "stuck"})
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, "holds the slot", seconds=1, size="64x64")
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, "holds the slot", seconds=1, size="64x64")
     engine.submit(request, "own", Destination(output), lambda progress: None).result(20)
 
 
@@ -286,7 +287,7 @@ def test_an_interrupt_is_noticed_within_a_second_and_nothing_is_lost(
             hold_the_slot(engine, gateway, command.output)
         gateway.fault(*stage.faults)
         charges, seen = gateway.charges, []
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, f"interrupt {case}", seconds=2, size="64x64")
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, f"interrupt {case}", seconds=2, size="64x64")
 
         def watch(progress: Progress) -> None:
             seen.append(progress.stage)
@@ -312,7 +313,7 @@ def test_an_interrupt_is_noticed_within_a_second_and_nothing_is_lost(
 def test_an_interrupt_that_comes_at_once_is_noticed_too(command: Command) -> None:
     engine = Engine(command.home)
     try:
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, "at once", seconds=1, size="64x64")
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, "at once", seconds=1, size="64x64")
         for _ in range(20):
             handle = engine.generate(request, "own", Destination(command.output), lambda progress: None)
             handle.abandon()
@@ -365,7 +366,7 @@ def test_an_interrupt_in_a_post_that_is_refused_afterwards_submits_nothing_later
     charges, creates = gateway.charges, gateway.requests("create")
     engine = Engine(command.home)
     try:
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, "left in the post", seconds=1, size="64x64")
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, "left in the post", seconds=1, size="64x64")
         handle = engine.generate(request, "own", Destination(command.output), lambda progress: None)
         until(lambda: gateway.requests("create") == creates + 1)
         handle.abandon()

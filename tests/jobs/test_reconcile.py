@@ -14,10 +14,11 @@ from sora_core.jobs.proof import Answer
 from sora_core.jobs.reconcile import CLOCK_SKEW_SECONDS, NAMED, PAGES, Sent, Verdict, find_submission, judge_list
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import Job, Place
-from sora_core.models import Capabilities, Character, Destination, GenerationRequest, Operation, Shot, Snapshot, State
+from sora_core.models import Capabilities, Character, Destination, Operation, Shot, Snapshot, State
 from sora_core.profiles.profiles import Profile
 from sora_core.providers._relay import prompt_text
 from sora_core.providers.openai import OpenAI
+from sora_core.requests.kinds import Request, VideoRequest
 
 CAN = OpenAI(Profile("p", base_url="https://relay.example")).capabilities()
 NOW = FakeClock().now()
@@ -164,7 +165,7 @@ def known(ledger, clock):
 
 def _claim(ledger: Ledger, fingerprint: str, prompt: str, **facts: object) -> Job:
     wanted = {"model": "sora-2", "seconds": 4, **facts}
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, prompt, **wanted)
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, prompt, **wanted)
     place = Place("openai", "https://relay.example:443")
     return ledger.claim(
         request, fingerprint=fingerprint, profile="p", place=place, owner="me", destination=Destination(Path())
@@ -296,7 +297,7 @@ class TestThePromptAsItIsSent:
     def lose(self, ledger: Ledger, prompt: str = "") -> Job:
         anna = ledger.characters.add(Character("p", "Anna", "char_1", "anna_7"))
         ledger.characters.add(Character("q", "Anna", "char_1", "somebody_else"))
-        request = GenerationRequest(Operation.STORYBOARD, prompt, seconds=10, shots=self.SHOTS, cast=(anna,))
+        request = VideoRequest(Operation.STORYBOARD, prompt, seconds=10, shots=self.SHOTS, cast=(anna,))
         job = ledger.claim(
             request, fingerprint="v1:b", profile="p", place=Place("p"), owner="me", destination=Destination(Path())
         )
@@ -306,7 +307,7 @@ class TestThePromptAsItIsSent:
 
     def shelf(self, *jobs: Snapshot) -> Shelf:
         class Told(Shelf):
-            def sent_prompt(self, request: GenerationRequest) -> str:
+            def sent_prompt(self, request: Request) -> str:
                 return prompt_text(request)
 
         return Told(list(jobs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from _heart import DONE, HERE, QUEUED, REQUEST, Heart, Scripted
 
 from sora_core import errors
+from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import ANYONE, Job
 from sora_core.models import Destination, Failure, Snapshot, State
 
@@ -300,16 +302,18 @@ class TestAClaimThatIsGone:
         heart.close()
 
     async def test_because_another_host_took_it_is_not_sent(self, heart):
-        """Two hosts whose file locks do not see each other both thought the other dead."""
-        sent, heart.owner.alive = heart.server.submit, lambda owner: owner is not None
+        """Two hosts whose clocks and leases do not agree: each thinks that the other is dead."""
+        sent, others = heart.server.submit, Ledger(heart.folder, heart.clock)
+        others.owner  # noqa: B018 (begins its lease)
 
         async def submit(http: object, request: object, attempt: object) -> Snapshot:
-            assert heart.ledger.take_over(heart.row, owner="another host")
+            with sqlite3.connect(heart.ledger.path) as db:
+                db.execute("UPDATE jobs SET owner = ?", (others.owner.id,))
             return await sent(http, request, attempt)
 
         heart.server.submit = submit
         task = asyncio.create_task(heart.make())
-        while not any(job.owner == "another host" for job in heart.ledger.jobs()):
+        while not any(job.owner == others.owner.id for job in heart.ledger.jobs()):
             await asyncio.sleep(0)
         for _ in range(20):
             await asyncio.sleep(0)
@@ -317,6 +321,7 @@ class TestAClaimThatIsGone:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await heart.jobs.aclose()
+        others.close()
 
 
 class TestAJobThatWasMadeElsewhere:

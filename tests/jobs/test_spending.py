@@ -11,7 +11,8 @@ from _gateway import GatewayProcess
 
 from sora_core.engine import Engine
 from sora_core.errors import JobFailed, QuotaExceeded, RequestRejected, SoraError, SubmissionUnknown
-from sora_core.models import Destination, GenerationRequest, Operation
+from sora_core.models import Destination, Operation
+from sora_core.requests.kinds import VideoRequest
 
 
 def test_at_most_so_many_submissions_a_day_and_restarts_do_not_reset_it(
@@ -43,7 +44,7 @@ def test_what_the_server_refused_does_not_count_and_what_may_have_been_charged_d
     with contextlib.closing(Engine(command.home, clock=HastyClock())) as engine:
         for number, (fault, kind) in enumerate(outcomes):
             gateway.fault({"on": "create", **fault})
-            request = GenerationRequest(Operation.TEXT_TO_VIDEO, f"{number}", seconds=1, size="64x64")
+            request = VideoRequest(Operation.TEXT_TO_VIDEO, f"{number}", seconds=1, size="64x64")
             handle = engine.generate(request, "own", Destination(command.output), lambda progress: None)
             with pytest.raises(kind):
                 handle.result(30)

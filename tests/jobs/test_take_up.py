@@ -15,7 +15,8 @@ from _gateway import GatewayProcess
 from sora_core.engine import Engine
 from sora_core.errors import InvalidRequest, JobFailed, SubmissionUnknown
 from sora_core.ledger.row import ANYONE
-from sora_core.models import Destination, GenerationRequest, Operation
+from sora_core.models import Destination, Operation
+from sora_core.requests.kinds import Request, VideoRequest
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def engine(command: Command) -> Iterator[Engine]:
     engine.close()
 
 
-def request(prompt: str) -> GenerationRequest:
-    return GenerationRequest(Operation.TEXT_TO_VIDEO, prompt, seconds=2, size="64x64")
+def request(prompt: str) -> Request:
+    return VideoRequest(Operation.TEXT_TO_VIDEO, prompt, seconds=2, size="64x64")
 
 
 def states(engine: Engine) -> dict[str, str]:

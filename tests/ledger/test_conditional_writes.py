@@ -29,7 +29,8 @@ from sora_core.ledger.row import (
     Job,
     Place,
 )
-from sora_core.models import Destination, GenerationRequest, Operation, Secret, Snapshot, State
+from sora_core.models import Destination, Operation, Secret, Snapshot, State
+from sora_core.requests.kinds import VideoRequest
 
 SERVER = Place("openai", "https://relay.example:443", "account")
 STATES = (*UNFINISHED, DELIVERED, *OVER)
@@ -46,7 +47,7 @@ def ledger(tmp_path):
 def claim(
     ledger: Ledger, fingerprint: str = "v2:a", *, place: Place = SERVER, owner: str = "me", also: tuple[str, ...] = ()
 ) -> Job:
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4)
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4)
     return ledger.claim(
         request, fingerprint=fingerprint, profile="p", place=place, owner=owner, destination=Destination(Path("out")),
         also=also,
@@ -140,6 +141,7 @@ class TestAClaim:
 
     def test_that_another_took_over_is_sent_by_that_one_alone(self, ledger):
         job = claim(ledger, owner="dead")
+        ledger._leases.end("dead")
         assert ledger.take_over(job, owner="heir")
         with pytest.raises(JobChanged):
             ledger.mark_sent(job.job_id, owner="dead")
@@ -148,8 +150,7 @@ class TestAClaim:
     def test_that_is_forgotten_or_gone_gets_no_slot(self, ledger):
         job = claim(ledger)
         ledger.forget(job)
-        assert not ledger.turns.take_slot(job.job_id, 5, lambda owner: True)
-        assert not ledger.turns.take_slot("job_never", 5, lambda owner: True)
+        assert ledger.turns.hand_out_slots("p", 5, "me") == []
 
     def test_is_known_under_what_earlier_recipes_called_the_request(self, ledger):
         old = queued(ledger, "v1:a")
@@ -160,7 +161,7 @@ class TestAClaim:
     def test_that_is_made_again_has_the_key_that_went_out_first(self, ledger):
         first = claim(ledger)
         ledger.forget(first)
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat")
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat")
         again = ledger.claim(
             request, fingerprint="v2:a", profile="p", place=SERVER, owner="me", destination=Destination(Path("out")),
             idempotency_key=first.idempotency_key,
@@ -172,10 +173,12 @@ class TestTakingOver:
     def test_fails_when_the_row_has_moved_on(self, ledger):
         job = sent(ledger)
         ledger.record_unknown(job.job_id, "lost", owner="me")
+        ledger._leases.end("me")
         assert not ledger.take_over(job, owner="heir")
 
     def test_fails_when_the_row_is_another_s(self, ledger):
         job = claim(ledger, owner="dead")
+        ledger._leases.end("dead")
         assert ledger.take_over(job, owner="heir")
         assert not ledger.take_over(job, owner="late")
 
@@ -183,6 +186,7 @@ class TestTakingOver:
 class TestTheRemoteId:
     def test_is_kept_by_a_row_that_was_taken_over_while_the_answer_was_under_way(self, ledger):
         job = sent(ledger)
+        ledger._leases.end("me")
         ledger.take_over(job, owner="heir")
         ledger.record_unknown(job.job_id, "the process stopped", owner="heir")
         with pytest.raises(JobChanged, match="is kept"):

@@ -19,7 +19,8 @@ from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.recovery import set_aside
 from sora_core.ledger.row import Place
 from sora_core.ledger.schema import MIGRATIONS
-from sora_core.models import Character, Destination, GenerationRequest, Operation, Snapshot, State
+from sora_core.models import Character, Destination, Operation, Snapshot, State
+from sora_core.requests.kinds import VideoRequest
 
 CLOCK = SystemClock()
 JOBS = 200
@@ -41,7 +42,7 @@ def fill(home: Path, count: int = JOBS) -> list[str]:
     ledger = Ledger(home, CLOCK)
     ids = []
     for number in range(count):
-        request = GenerationRequest(Operation.TEXT_TO_VIDEO, f"number {number} " + "x" * 300)
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, f"number {number} " + "x" * 300)
         job = ledger.claim(
             request, fingerprint=f"v1:{number}", profile="p", place=Place("openai"), owner="dead",
             destination=Destination(home),
@@ -86,7 +87,7 @@ def test_every_row_around_a_damaged_page_stays_known(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, CLOCK)
     assert [each.name for each in ledger.characters.all()] == ["cat"]
     again = ledger.claim(
-        GenerationRequest(Operation.TEXT_TO_VIDEO, "x"), fingerprint="v1:0", profile="p", place=Place("openai"),
+        VideoRequest(Operation.TEXT_TO_VIDEO, "x"), fingerprint="v1:0", profile="p", place=Place("openai"),
         owner="me", destination=Destination(tmp_path),
     )  # fmt: skip
     assert (again.job_id, again.remote_id, again.owner) == (ids[0], "video_0", None)
@@ -113,7 +114,7 @@ def test_a_claim_that_may_have_been_sent_is_unknown_afterwards(tmp_path: Path) -
     fill(tmp_path)
     ledger = Ledger(tmp_path, CLOCK)
     job = ledger.claim(
-        GenerationRequest(Operation.TEXT_TO_VIDEO, "claimed"), fingerprint="v1:claimed", profile="p",
+        VideoRequest(Operation.TEXT_TO_VIDEO, "claimed"), fingerprint="v1:claimed", profile="p",
         place=Place("openai"), owner="dead", destination=Destination(tmp_path),
     )  # fmt: skip
     ledger.close()

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from _requests import request_of
 
 from sora_core.errors import (
     AuthError,
@@ -19,11 +20,11 @@ from sora_core.errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
+from sora_core.models import Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import job_error_class
 from sora_core.providers.apiyi import ApiYi
-from sora_core.requests.checks import resolve
+from sora_core.requests.kinds import Request
 from sora_core.transport import Reply
 
 BASE = "https://relay.example/v1"
@@ -34,16 +35,14 @@ def provider(**settings: Any) -> ApiYi:
     return ApiYi(Profile("p", provider="apiyi", auth="raw", **{"base_url": BASE, **settings}))
 
 
-def settled(request: GenerationRequest, by: ApiYi | None = None) -> GenerationRequest:
+def settled(request: Request, by: ApiYi | None = None) -> Request:
     """As the engine does it."""
     chosen = by or provider()
-    return chosen.settle(resolve(request, chosen.capabilities(), "p"))
+    return chosen.prepared(request)
 
 
-def asked(
-    operation: Operation = Operation.TEXT_TO_VIDEO, prompt: str = "a dog flies", **facts: Any
-) -> GenerationRequest:
-    return GenerationRequest(operation, prompt, **facts)
+def asked(operation: Operation = Operation.TEXT_TO_VIDEO, prompt: str = "a dog flies", **facts: Any) -> Request:
+    return request_of(operation, prompt, **facts)
 
 
 def answer(http: int = 200, **fields: Any) -> Reply:
@@ -95,7 +94,7 @@ class TestSubmitting:
             ({"size": "1920x1080"}, Unsupported, "1280x720, 720x1280"),
             ({"model": "sora-2-pro"}, Unsupported, "allowed: sora-2"),
             ({"prompt": "x" * 1000}, InvalidRequest, "up to 999"),
-            ({"image_url": "https://a.example/i.png"}, Unsupported, "only image files"),
+            ({"image_urls": ("https://a.example/i.png",)}, Unsupported, "only image files"),
             ({"images": (IMAGE, IMAGE)}, Unsupported, "1 reference image"),
             ({"images": (Upload(b"x" * 10_000_000, "image/png", "big.png"),)}, Unsupported, "big.png"),
             ({"images": (Upload(b"x", "image/webp", "a.webp"),)}, Unsupported, "PNG and JPEG"),

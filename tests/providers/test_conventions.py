@@ -86,7 +86,7 @@ AUDIT = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 import conftest
-from sora_core.profiles import Profile
+from sora_core.profiles.profiles import Profile
 from sora_core.providers import PROVIDERS
 seen, armed = [], False
 def hook(event, arguments):

@@ -9,11 +9,11 @@ from _clock import FakeClock
 from _server import Server, cut, reply
 
 from sora_core.errors import SubmissionUnknown
-from sora_core.models import GenerationRequest, Operation
+from sora_core.models import Operation
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import PROVIDERS, Attempt
 from sora_core.providers._answers.ids import is_whole_object, named_in
-from sora_core.requests.checks import resolve
+from sora_core.requests.kinds import VideoRequest
 from sora_core.transport import Http
 
 TASK = "task_01abcdef"
@@ -91,7 +91,7 @@ async def test_what_was_read_counts_in_every_protocol(name, case):
     answer, found = ANSWERED[case]
     async with Server(answer) as server:
         provider = PROVIDERS[name](Profile("p", provider=name, base_url=server.url))
-        request = provider.settle(resolve(GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat"), provider.can, "p"))
+        request = provider.prepared(VideoRequest(Operation.TEXT_TO_VIDEO, "a cat"))
         http = Http(provider.base_url(), judge=provider.judge, clock=FakeClock())
         try:
             if found:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
+from _requests import request_of
 from _server import RESET, Server, cut, reply
 
 from sora_core.errors import (
@@ -20,12 +21,12 @@ from sora_core.errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from sora_core.models import Character, Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
+from sora_core.models import Character, Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import Attempt
 from sora_core.providers._answers import normalize
 from sora_core.providers.newapi import NewApi
-from sora_core.requests.checks import resolve
+from sora_core.requests.kinds import Request
 from sora_core.transport import Http, Reply
 
 BASE = "https://newapi.example"
@@ -42,9 +43,9 @@ def provider(dialect: str = "", **settings: Any) -> NewApi:
     return NewApi(Profile("p", provider="newapi", dialect=dialect, **{"base_url": BASE, **settings}))
 
 
-def settled(own: NewApi, operation: Operation = Operation.TEXT_TO_VIDEO, **facts: Any) -> GenerationRequest:
-    request = GenerationRequest(operation, **{"prompt": "a cat", **facts})
-    return own.settle(resolve(request, own.capabilities(), "p"))
+def settled(own: NewApi, operation: Operation = Operation.TEXT_TO_VIDEO, **facts: Any) -> Request:
+    request = request_of(operation, **{"prompt": "a cat", **facts})
+    return own.prepared(request)
 
 
 def body(own: NewApi, **facts: Any) -> Any:
@@ -113,7 +114,7 @@ class TestTheNativeApi:
     def test_sends_the_address_of_an_image_and_files_only_where_the_profile_says_so(self):
         url = "https://a.example/i.png"
         image = {"operation": Operation.IMAGE_TO_VIDEO}
-        assert body(provider(), **image, image_url=url)["image_urls"] == [url]
+        assert body(provider(), **image, image_urls=(url,))["image_urls"] == [url]
         with pytest.raises(Unsupported, match="only the address of an image"):
             body(provider(), **image, images=(PICTURE,))
         sent = body(provider(extra={"data_uris": "true"}), **image, images=(PICTURE, PICTURE))
@@ -167,8 +168,11 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "hd": ("", {"quality": "hd"}, "allowed: landscape standard, portrait standard"),
     "model": ("", {"model": "veo"}, "allowed: sora-2, sora-2-pro"),
     "part": ("", {"operation": Operation.CREATE_CHARACTER, "source_id": "t", "end": 5}, "1 to 3 seconds"),
-    "image of a remix": ("", {"operation": Operation.REMIX, "source_id": "t", "images": (PICTURE,)}, "image"),
-    "hd of a remix": ("", {"operation": Operation.REMIX, "source_id": "t", "quality": "hd"}, "allowed: standard"),
+    "hd of a remix": (
+        "",
+        {"operation": Operation.REMIX, "source_id": "t", "quality": "hd"},
+        "keeps the quality of its source",
+    ),
     "nameless": ("", {"characters": ("nobody",), "cast": (NAMELESS,)}, "neither a clip nor a username"),
     "chat length": ("chat", {"seconds": 15}, "allowed: 10 seconds"),
     "chat shape": ("chat", {"orientation": "portrait"}, "allowed: landscape standard"),
@@ -179,7 +183,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "generic remix length": (
         "generic",
         {"operation": Operation.REMIX, "source_id": "t", "seconds": 5},
-        "only a prompt",
+        "keeps the seconds of its source",
     ),
     "generic character": ("generic", {"operation": Operation.CREATE_CHARACTER, "source_id": "t"}, "cannot do"),
 }
@@ -378,7 +382,7 @@ class TestTheChatForm:
     def test_sends_images_as_parts_and_files_as_data_uris(self):
         for image, url in (
             ({"images": (PICTURE,)}, "data:image/png;base64,cG5n"),
-            ({"image_url": "https://a.example/i.jpg"}, "https://a.example/i.jpg"),
+            ({"image_urls": ("https://a.example/i.jpg",)}, "https://a.example/i.jpg"),
         ):
             sent = body(provider("chat"), operation=Operation.IMAGE_TO_VIDEO, **image)
             assert sent["messages"][0]["content"] == [

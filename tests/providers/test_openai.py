@@ -10,15 +10,16 @@ from _clock import FakeClock
 from _server import Server, reply
 
 from sora_core.errors import BadResponse, JobNotFound, ProfileError, SoraError, SubmissionUnknown, Unsupported
-from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
+from sora_core.models import Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import PREVIEW_PROFILE, Profile
 from sora_core.providers import Attempt
 from sora_core.providers._answers import normalize
 from sora_core.providers.openai import DIALECTS, OpenAI
+from sora_core.requests.kinds import RemixRequest, VideoRequest
 from sora_core.transport import Http, Reply
 
 BASE = "https://relay.example/v1"
-REQUEST = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4, size="1280x720", seed=7)
+REQUEST = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat", model="sora-2", seconds=4, size="1280x720", seed=7)
 
 
 def provider(**settings: object) -> OpenAI:
@@ -79,16 +80,16 @@ class TestSubmitting:
         assert call.files == ()
 
     def test_leaves_out_what_is_left_to_the_server(self):
-        call = provider().encode_submit(GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat"))
+        call = provider().encode_submit(VideoRequest(Operation.TEXT_TO_VIDEO, "a cat"))
         assert call.form == {"prompt": "a cat"}
 
     def test_takes_the_model_of_the_profile_when_none_is_asked_for(self):
-        call = provider(model="wan").encode_submit(GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat"))
+        call = provider(model="wan").encode_submit(VideoRequest(Operation.TEXT_TO_VIDEO, "a cat"))
         assert call.form == {"prompt": "a cat", "model": "wan"}
 
     def test_sends_the_image_as_a_file(self):
         image = Upload(b"png", "image/png", "reference.png")
-        request = GenerationRequest(Operation.IMAGE_TO_VIDEO, "a cat", images=(image,))
+        request = VideoRequest(Operation.IMAGE_TO_VIDEO, "a cat", images=(image,))
         assert provider().encode_submit(request).files == (("input_reference", image),)
 
     def test_adds_what_the_profile_adds_but_never_over_the_request(self):
@@ -98,7 +99,7 @@ class TestSubmitting:
 
     def test_writes_shots_into_the_prompt_where_there_is_no_field_for_them(self):
         shots = (Shot("a door", 5.0), Shot("a cat", 2.5))
-        call = provider().encode_submit(GenerationRequest(Operation.STORYBOARD, "film noir", shots=shots))
+        call = provider().encode_submit(VideoRequest(Operation.STORYBOARD, "film noir", shots=shots))
         assert call.form["prompt"] == (
             "current timeline:\nShot 1:\nduration: 5sec\nScene: a door\n\nShot 2:\nduration: 2.5sec\nScene: a cat\n\n"
             "instructions:\nfilm noir"
@@ -107,14 +108,14 @@ class TestSubmitting:
     def test_sends_shots_and_seed_to_the_preview(self):
         shots = (Shot("门", 5.0),)
         call = OpenAI(PREVIEW_PROFILE).encode_submit(
-            GenerationRequest(Operation.STORYBOARD, "film noir", shots=shots, seed=7)
+            VideoRequest(Operation.STORYBOARD, "film noir", shots=shots, seed=7)
         )
         assert json.loads(call.form["shots"]) == [{"text": "门", "seconds": 5.0}]
         assert call.form["seed"] == "7"
         assert call.form["prompt"] == "film noir"
 
     def test_of_a_remix_names_the_source_in_the_path(self):
-        request = GenerationRequest(Operation.REMIX, "at night", source_id="video_a+b/c==")
+        request = RemixRequest("at night", source_id="video_a+b/c==")
         call = provider().encode_submit(request)
         assert (call.method, call.path, call.effect) == ("POST", "/videos/video_a%2Bb%2Fc%3D%3D/remix", Effect.CHARGE)
         assert call.json == {"prompt": "at night"}

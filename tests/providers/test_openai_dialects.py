@@ -18,19 +18,20 @@ from sora_core.errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from sora_core.models import Effect, GenerationRequest, Operation, State, Upload
+from sora_core.models import Effect, Operation, State, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.providers.openai import DIALECTS, OpenAI
+from sora_core.requests.kinds import RemixRequest, VideoRequest
 from sora_core.transport import Reply
 
 BASE = "https://relay.example/v1"
 LINK = "https://cdn.example/a.png"
 PNG = Upload(b"png", "image/png", "reference.png")
-FULL = GenerationRequest(
+FULL = VideoRequest(
     Operation.TEXT_TO_VIDEO, "a cat", model="wan", seconds=4, size="832x480", negative_prompt="rain", seed=7
 )
 WITH_FILE = replace(FULL, operation=Operation.IMAGE_TO_VIDEO, images=(PNG,), negative_prompt="")
-WITH_LINK = replace(WITH_FILE, images=(), image_url=LINK)
+WITH_LINK = replace(WITH_FILE, images=(), image_urls=(LINK,))
 
 
 def provider(**settings: object) -> OpenAI:
@@ -246,7 +247,7 @@ class TestBeforeAnythingIsSent:
         provider(dialect="tensorrt-llm", extra={"fps": "24", "timeout": "600"}).settle(FULL)
 
     def test_a_remix_needs_no_model(self):
-        request = GenerationRequest(Operation.REMIX, "at night", source_id="v")
+        request = RemixRequest("at night", source_id="v")
         assert provider(dialect="new-api").settle(request) == request
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sora_core.errors import InvalidRequest, ProfileError
-from sora_core.models import Character, GenerationRequest, Operation, Shot, Snapshot, State
+from sora_core.errors import ProfileError
+from sora_core.models import Character, Operation, Shot, Snapshot, State
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import _relay as relay
+from sora_core.requests.kinds import CharacterRequest, Request, VideoRequest
 
 MIA = Character("p", "mia", "ch_1", username="df4c.kitten")
 BO = Character("p", "Bo", "ch_2", username="bo77")
@@ -15,7 +16,7 @@ MING = Character("p", "小明", "ch_3", username="ming")
 
 
 def said(prompt: str, *cast: Character, shots: tuple[Shot, ...] = ()) -> str:
-    return relay.prompt_text(GenerationRequest(Operation.TEXT_TO_VIDEO, prompt, cast=cast, shots=shots))
+    return relay.prompt_text(VideoRequest(Operation.TEXT_TO_VIDEO, prompt, cast=cast, shots=shots))
 
 
 @pytest.mark.parametrize(
@@ -75,29 +76,8 @@ def test_a_setting_that_is_neither_is_refused():
         relay.flag(Profile("p", extra={"private": "maybe"}), "private")
 
 
-def part(**facts: object) -> GenerationRequest:
-    return GenerationRequest(Operation.CREATE_CHARACTER, "", **{"source_url": "https://a.example/c.mp4", **facts})
-
-
-@pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 3), (1, 3), (0.3, 1.3), (0.4, 3.4), (1.1, 4.1), (2.2, 3.2)])
-def test_a_part_of_one_to_three_seconds_makes_a_character(start, end):
-    relay.check_part(part(start=start, end=end))
-
-
-@pytest.mark.parametrize(
-    ("start", "end"), [(0, 0), (0, 0.9), (0, 3.1), (3, 1), (-1, 1), (0, float("nan")), (float("nan"), 2)]
-)
-def test_a_part_of_another_length_is_refused_saying_what_is_allowed(start, end):
-    with pytest.raises(InvalidRequest, match="1 to 3 seconds"):
-        relay.check_part(part(start=start, end=end))
-
-
-@pytest.mark.parametrize(
-    "source", [{"source_url": ""}, {"source_id": "t1"}, {"source_url": "file:///c.mp4"}, {"source_url": "c.mp4"}]
-)
-def test_a_character_has_one_source_that_the_server_can_reach(source):
-    with pytest.raises(InvalidRequest):
-        relay.check_part(part(end=2, **source))
+def part(**facts: object) -> Request:
+    return CharacterRequest(**{"source_url": "https://a.example/c.mp4", **facts})
 
 
 def test_the_part_is_written_as_the_servers_read_it():

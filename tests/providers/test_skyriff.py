@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _requests import request_of
 
 from sora_core.errors import InvalidRequest, JobNotFound, ProfileError, RequestRejected, SubmissionUnknown, Unsupported
-from sora_core.models import Effect, GenerationRequest, Operation, Shot, Snapshot, State, Upload
+from sora_core.jobs.fingerprint import fingerprints_of
+from sora_core.models import Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.providers.skyriff import SkyRiff
 from sora_core.providers.skyriff.models import MODELS
-from sora_core.requests.checks import resolve
+from sora_core.requests.kinds import CleanLinkRequest, Request, VideoRequest, facts
 from sora_core.transport import Reply
 
 BASE = "https://relay.example/v1"
@@ -27,17 +29,17 @@ def provider(**settings: Any) -> SkyRiff:
     return SkyRiff(Profile("p", provider="skyriff", **{"base_url": BASE, **settings}))
 
 
-def asked(operation: Operation = Operation.TEXT_TO_VIDEO, **facts: Any) -> GenerationRequest:
-    return GenerationRequest(operation, "a dog flies", **facts)
+def asked(operation: Operation = Operation.TEXT_TO_VIDEO, **facts: Any) -> Request:
+    return request_of(operation, "a dog flies", **facts)
 
 
-def settled(request: GenerationRequest, by: SkyRiff | None = None) -> GenerationRequest:
+def settled(request: Request, by: SkyRiff | None = None) -> Request:
     """As the engine does it."""
     chosen = by or provider()
-    return chosen.settle(resolve(request, chosen.capabilities(), "p"))
+    return chosen.prepared(request)
 
 
-def body(request: GenerationRequest, by: SkyRiff | None = None) -> Any:
+def body(request: Request, by: SkyRiff | None = None) -> Any:
     return (by or provider()).encode_submit(settled(request, by)).json
 
 
@@ -121,7 +123,7 @@ class TestSubmitting:
         assert call.form is None
 
     def test_of_an_address_names_it_in_the_json(self):
-        request = asked(Operation.IMAGE_TO_VIDEO, image_url="https://a.example/i.png")
+        request = asked(Operation.IMAGE_TO_VIDEO, image_urls=("https://a.example/i.png",))
         assert body(request) == {
             "prompt": "a dog flies",
             "model": "sora2-landscape",
@@ -150,7 +152,7 @@ class TestSubmitting:
     def test_writes_a_storyboard_into_the_prompt_and_takes_the_model_of_its_length(self, form):
         by = provider(dialect=form)
         shots = (Shot("a door", 5.0), Shot("a cat", 10.0))
-        sent = body(GenerationRequest(Operation.STORYBOARD, "", shots=shots), by)
+        sent = body(VideoRequest(Operation.STORYBOARD, "", shots=shots), by)
         assert sent["model"] == "sora2-landscape-15s"
         said = sent["messages"][0]["content"] if form else sent["prompt"]
         assert said == "Shot 1:\nduration: 5sec\nScene: a door\n\nShot 2:\nduration: 10sec\nScene: a cat"
@@ -189,7 +191,10 @@ class TestTheChatForm:
 
     @pytest.mark.parametrize(
         ("image", "url"),
-        [({"images": (IMAGE,)}, "data:image/png;base64,cG5n"), ({"image_url": "https://a.example/i.png"},) * 2],
+        [
+            ({"images": (IMAGE,)}, "data:image/png;base64,cG5n"),
+            ({"image_urls": ("https://a.example/i.png",)}, "https://a.example/i.png"),
+        ],
     )
     def test_puts_the_image_beside_the_text(self, image, url):
         url = url if isinstance(url, str) else "https://a.example/i.png"
@@ -202,7 +207,7 @@ class TestTheChatForm:
 
 
 class TestACleanLink:
-    ASKED = GenerationRequest(Operation.CLEAN_LINK, "")
+    ASKED = CleanLinkRequest()
     POST = "https://sora.chatgpt.com/p/s_68f6140d88a8"
 
     @pytest.fixture
@@ -226,13 +231,12 @@ class TestACleanLink:
 
     def test_of_the_drafts_is_known_by_a_hash_of_the_token(self, own, monkeypatch):
         first = settled(self.ASKED, own)
-        assert TOKEN not in json.dumps(first.facts())
+        assert TOKEN not in json.dumps(facts(first))
         assert TOKEN not in repr(first)
         assert settled(self.ASKED, own) == first
         monkeypatch.setenv("DRAFTS_TOKEN", "another-token")
         other = settled(self.ASKED, own)
-        identities = {each.fingerprint(provider="skyriff", profile="p") for each in (first, other)}
-        assert len(identities) == 2
+        assert len({fingerprints_of(each, own)[0] for each in (first, other)}) == 2
         with pytest.raises(ProfileError, match="changed while"):
             own.encode_submit(first)
 

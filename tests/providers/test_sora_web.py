@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _requests import request_of
 
 from sora_core import errors
 from sora_core.errors import InvalidRequest, ProfileError, SubmissionUnknown, Unsupported
-from sora_core.models import Character, GenerationRequest, Operation, Shot, State, Upload
+from sora_core.models import Character, Operation, Shot, State, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import provider_for
 from sora_core.providers._answers import normalize
@@ -20,6 +21,7 @@ from sora_core.providers.sora_web.catalog import CLIPS, MODELS, PICTURES, PROMPT
 from sora_core.providers.sora_web.errors import CODES
 from sora_core.providers.sora_web.identity import LANGUAGES, identity_of, uuid4_of
 from sora_core.providers.sora_web.tokens import IOS_CLIENT, claims_of, client_of
+from sora_core.requests.kinds import Request
 from sora_core.transport import Reply
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -39,8 +41,8 @@ def provider(**facts: Any) -> Any:
     return provider_for(profile(**facts))
 
 
-def ask(operation: Operation = Operation.TEXT_TO_VIDEO, prompt: str = "a cat", **facts: Any) -> GenerationRequest:
-    return GenerationRequest(operation, prompt, **facts)
+def ask(operation: Operation = Operation.TEXT_TO_VIDEO, prompt: str = "a cat", **facts: Any) -> Request:
+    return request_of(operation, prompt, **facts)
 
 
 def vector(name: str) -> dict[str, Any]:
@@ -76,7 +78,7 @@ class TestFacts:
         assert len(CLIPS) == 16
         assert len(MODELS) == len(set(MODELS)) == len(CLIPS) + len(PICTURES) + len(PROMPTS) == 22
         for name, clip in CLIPS.items():
-            settled = provider().settle(ask(model=name))
+            settled = provider().prepared(ask(model=name))
             assert (settled.orientation, settled.seconds, settled.quality) == (
                 clip.orientation,
                 clip.seconds,
@@ -110,6 +112,11 @@ class TestFacts:
         with pytest.raises(Unsupported, match=words):
             provider().settle(ask(**facts))
 
+    @pytest.mark.parametrize("name", PICTURES)
+    def test_every_picture_model_of_the_document_can_be_named_alone(self, name):
+        prepared = provider().prepared(ask(Operation.IMAGE, model=name))
+        assert (prepared.model, prepared.size) == (name, "{}x{}".format(*PICTURES[name]))
+
     def test_the_profiles_own_model_makes_what_it_can_make(self):
         own = provider(model="sora2pro-portrait-25s")
         assert own.settle(ask()).model == "sora2pro-portrait-25s"
@@ -130,7 +137,7 @@ class TestFacts:
 
 
 class TestBodies:
-    def sent(self, request: GenerationRequest, **facts: Any) -> Any:
+    def sent(self, request: Request, **facts: Any) -> Any:
         own = provider(**facts)
         return own.encode_submit(own.settle(request))
 
@@ -171,8 +178,8 @@ class TestBodies:
         assert upload.form == {"timestamps": "0.5,3"}
         finished = self.sent(ask(Operation.CREATE_CHARACTER, source_id="gen_1", end=2.5))
         assert finished.json == {"generation_id": "gen_1", "character_id": None, "timestamps": [0.0, 2.5]}
-        with pytest.raises(Unsupported, match="uploaded clip"):
-            self.sent(ask(Operation.CREATE_CHARACTER, source_url="https://a.example/c.mp4", end=2))
+        with pytest.raises(Unsupported, match="no character from its address"):
+            provider().prepared(ask(Operation.CREATE_CHARACTER, source_url="https://a.example/c.mp4", end=2))
 
     @pytest.mark.parametrize("answer", [b"{}", b"<html></html>", b"not json", b'{"error": {"message": "no"}}'])
     def test_an_answer_without_a_task_leaves_it_open_whether_there_is_one(self, answer):
@@ -368,8 +375,10 @@ def test_the_table_of_the_documents_names_tests_and_modules_that_exist():
     core = ROOT / "sora_core"
     for chapter, modules, test in rows:
         file, _, name = test.rpartition("::")
-        path = ROOT / "tests" / (file or "test_sora_web_flow.py")
+        path = next((ROOT / "tests").rglob(Path(file or "test_sora_web_flow.py").name))
         assert f"def {name}(" in path.read_text("utf-8"), (chapter, test)
         for module in re.findall(r"`(\w+\.py)`", modules):
-            places = [core / at / module for at in ("providers/sora_web", "providers", "transport", ".")]
+            places = [
+                core / at / module for at in ("providers/sora_web", "providers", "transport", "profiles", "files", ".")
+            ]
             assert any(place.exists() for place in places), (chapter, module)

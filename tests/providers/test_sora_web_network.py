@@ -19,10 +19,11 @@ from _server import Request, Server, reply
 from sora_core.doctor import examine
 from sora_core.engine import Engine
 from sora_core.errors import AuthError, Interrupted, ProfileError, SoraError, StorageError
-from sora_core.models import Destination, GenerationRequest, Operation, Quota
+from sora_core.models import Destination, Operation, Quota
 from sora_core.profiles.credentials import Credentials, tokens_path
 from sora_core.profiles.profiles import Profile
 from sora_core.profiles.tokens import TokenStore
+from sora_core.requests.kinds import CleanLinkRequest, VideoRequest
 
 NAMED = ("home.test", "backend.test", "session.test", "oauth.test", "sentinel.test")
 POST = "s_690d100857248191b679e6de12db840e"
@@ -132,7 +133,7 @@ async def quota(engine: Engine) -> Quota:
 
 
 async def make(engine: Engine, folder: Path) -> Any:
-    request = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat")
+    request = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat")
     handle = engine.generate(request, "web", Destination(folder), lambda progress: None)
     return await asyncio.wrap_future(handle.future)
 
@@ -290,7 +291,7 @@ class TestPostsWithoutALink:
     async def clean(self, engine: Engine, site: Site, folder: Path) -> str:
         extra = {"parse_url": f"{site.server.url}/parse", "parse_token_env": "PARSE_TOKEN"}
         add(engine, site.server.url, extra=extra)
-        request = GenerationRequest(Operation.CLEAN_LINK, "", source_id="gen_1")
+        request = CleanLinkRequest(source_id="gen_1")
         handle = engine.generate(request, "web", Destination(folder), lambda progress: None)
         with pytest.raises(SoraError) as caught:  # there is no file behind the link
             await asyncio.wrap_future(handle.future)

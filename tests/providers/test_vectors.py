@@ -17,7 +17,7 @@ from _server import Server, reply
 from sora_core import errors
 from sora_core.errors import BadResponse
 from sora_core.media.container import sniff
-from sora_core.models import Character, Effect, GenerationRequest, Operation, Secret, Snapshot, State
+from sora_core.models import Character, Effect, Operation, Secret, Snapshot, State
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import Attempt, Provider
 from sora_core.providers._answers import normalize
@@ -27,6 +27,7 @@ from sora_core.providers.newapi import NewApi
 from sora_core.providers.openai import OpenAI
 from sora_core.providers.shenma import Shenma
 from sora_core.providers.skyriff import SkyRiff
+from sora_core.requests.kinds import CharacterRequest, CleanLinkRequest, Request, VideoRequest
 from sora_core.transport import Http, Reply
 from sora_core.transport.call import is_html
 from sora_core.transport.retry import Action, decide, kind_of
@@ -188,7 +189,7 @@ async def _line(vector: dict[str, Any], **extra: str) -> AsyncIterator[tuple[Pro
             await http.aclose()
 
 
-async def _submitted(vector: dict[str, Any], request: GenerationRequest, **extra: str) -> Snapshot:
+async def _submitted(vector: dict[str, Any], request: Request, **extra: str) -> Snapshot:
     async with _line(vector, **extra) as (provider, http):
         settled = provider.settle(request)
         call = provider.encode_submit(settled)
@@ -206,7 +207,7 @@ def _recorded(name: str) -> dict[str, Any]:
 async def test_the_recorded_links_of_a_clean_rendition():
     vector = _recorded("skyriff_chat_links")
     post = vector["request"]["json"]["messages"][0]["content"]
-    made = await _submitted(vector, GenerationRequest(Operation.CLEAN_LINK, "", source_url=post))
+    made = await _submitted(vector, CleanLinkRequest(source_url=post))
     expect = vector["expect"]
     assert (made.state, made.url, made.remote_id) == (State.SUCCEEDED, expect["url"], expect["job_id"])
 
@@ -215,19 +216,17 @@ async def test_a_recorded_error_in_a_stream_of_http_200():
     """It had reached 40 %: what became of the job behind the server is open."""
     vector = _recorded("sora2api_sse_error_inside_200")
     with pytest.raises(errors.SubmissionUnknown, match=vector["expect"]["error_message_contains"]):
-        await _submitted(vector, GenerationRequest(Operation.TEXT_TO_VIDEO, "x", seconds=10))
+        await _submitted(vector, VideoRequest(Operation.TEXT_TO_VIDEO, "x", seconds=10))
 
 
 async def test_a_recorded_answer_that_is_the_video():
     vector = _recorded("vllmomni_sync_returns_bytes")
-    made = await _submitted(vector, GenerationRequest(Operation.TEXT_TO_VIDEO, "x", seconds=2), sync="true")
+    made = await _submitted(vector, VideoRequest(Operation.TEXT_TO_VIDEO, "x", seconds=2), sync="true")
     assert (made.state, made.media) == (State.SUCCEEDED, base64.b64decode(vector["response"]["body_base64"]))
     assert sniff(made.media) == vector["expect"]["bytes_sniff"]
 
 
-CHARACTER = GenerationRequest(
-    Operation.CREATE_CHARACTER, "", source_url="https://cdn.example.net/c.mp4", start=1.0, end=3.0
-)
+CHARACTER = CharacterRequest(source_url="https://cdn.example.net/c.mp4", start=1.0, end=3.0)
 
 
 async def test_a_recorded_character_and_how_a_prompt_mentions_it():
@@ -237,7 +236,7 @@ async def test_a_recorded_character_and_how_a_prompt_mentions_it():
     assert made.result
     assert made.result["username"] == expect["character_username"]
     cast = (Character("p", "anna", made.result["id"], made.result["username"]),)
-    said = prompt_text(GenerationRequest(Operation.TEXT_TO_VIDEO, "anna", cast=cast))
+    said = prompt_text(VideoRequest(Operation.TEXT_TO_VIDEO, "anna", cast=cast))
     assert said == expect["prompt_reference"]
 
 

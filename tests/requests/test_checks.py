@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from _requests import request_of
 
 from sora_core.errors import InvalidRequest, Unsupported
-from sora_core.models import Capabilities, GenerationRequest, Operation, Shot, SizeRange, Upload
-from sora_core.requests.checks import check_part, picture_size, resolve
+from sora_core.models import Capabilities, ClipForm, Field, ImageForm, Operation, Shot, SizeRange, Upload
+from sora_core.requests.checks import check_part, picture_size, resolve, with_defaults
+from sora_core.requests.kinds import CharacterRequest, Request, VideoRequest
 
 CAN = Capabilities(
     operations=frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX)),
@@ -22,16 +24,18 @@ CAN = Capabilities(
     default_seconds=4,
     models=("sora-2", "sora-2-pro"),
     prompt_limit=2000,
-    fields=frozenset(("style",)),
+    fields=frozenset((Field.STYLE,)),
     image_limit=1,
     image_bytes_limit=1000,
 )
-REQUEST = GenerationRequest(Operation.TEXT_TO_VIDEO, "a cat")
+REQUEST = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat")
 IMAGE = Upload(b"png", "image/png", "reference.png")
 
 
-def resolved(can: Capabilities = CAN, **changes: object) -> GenerationRequest:
-    return resolve(replace(REQUEST, **changes), can, "relay")
+def resolved(
+    can: Capabilities = CAN, operation: Operation = Operation.TEXT_TO_VIDEO, prompt: str = "a cat", **facts: object
+) -> Request:
+    return with_defaults(resolve(request_of(operation, prompt, **facts), can, "relay"), can, "relay")
 
 
 class TestDefaults:
@@ -131,7 +135,7 @@ def test_the_limit_of_a_prompt_counts_the_shots_where_they_are_written_into_it()
     board = {"operation": Operation.STORYBOARD, "prompt": "x" * 1500, "shots": (Shot("a" * 450, 4.0),)}
     with pytest.raises(InvalidRequest, match="The prompt with the shots written out has 2014 characters"):
         resolved(**board)
-    assert resolved(replace(CAN, fields=frozenset(("shots",))), **board).seconds == 4
+    assert resolved(replace(CAN, fields=frozenset((Field.SHOTS,))), **board).seconds == 4
 
 
 def test_a_profile_without_a_list_of_models_takes_any():
@@ -183,14 +187,16 @@ def test_shots_and_a_length_must_agree():
 
 def test_images_that_are_not_encoded_yet_count_as_images():
     request = replace(REQUEST, operation=Operation.IMAGE_TO_VIDEO)
-    assert resolve(request, CAN, "relay", images_to_come=1).size == "1280x720"
+    assert resolve(request, CAN, "relay", images_to_come=1) == request
     with pytest.raises(Unsupported, match=r"takes 1 reference image\(s\), not 2"):
         resolve(request, CAN, "relay", images_to_come=2)
     with pytest.raises(Unsupported, match="takes no image files"):
         resolve(request, replace(CAN, image_forms=frozenset(("url",))), "relay", images_to_come=1)
-    both = replace(request, image_url="https://a.example/b.png")
-    with pytest.raises(InvalidRequest, match="not both"):
-        resolve(both, replace(CAN, image_forms=frozenset(("url", "file"))), "relay", images_to_come=1)
+    both = replace(request, image_urls=("https://a.example/b.png",))
+    both_forms = replace(CAN, image_forms=frozenset(ImageForm))
+    with pytest.raises(Unsupported, match=r"takes 1 reference image\(s\), not 2"):
+        resolve(both, both_forms, "relay", images_to_come=1)
+    assert resolve(both, replace(both_forms, image_limit=2), "relay", images_to_come=1) == both
 
 
 @pytest.mark.parametrize(
@@ -221,12 +227,11 @@ def test_a_reference_gets_the_size_of_the_video_or_the_shape_of_its_orientation(
     ],
 )
 def test_the_part_of_a_clip_that_shows_a_character_is_short_and_inside_of_it(start, end, length, says):
-    request = GenerationRequest(Operation.CREATE_CHARACTER, "", start=start, end=end)
     if not says:
-        check_part(request, length)
+        check_part(start, end, CAN, "relay", length)
         return
     with pytest.raises(InvalidRequest) as caught:
-        check_part(request, length)
+        check_part(start, end, CAN, "relay", length)
     assert says in caught.value.message
 
 
@@ -236,7 +241,7 @@ PICTURES = replace(CAN, operations=CAN.operations | {Operation.IMAGE, Operation.
 class TestPictures:
     def test_have_the_sizes_of_videos_where_the_profile_says_no_other(self):
         request = resolved(PICTURES, operation=Operation.IMAGE)
-        assert (request.size, request.seconds) == ("1280x720", 0)
+        assert request.size == "1280x720"
 
     def test_have_sizes_of_their_own_where_it_does(self):
         can = replace(PICTURES, picture_sizes=SizeRange(64, 128), picture_size_for={("square", "standard"): "96x96"})
@@ -246,10 +251,6 @@ class TestPictures:
             resolved(can, operation=Operation.IMAGE)
         with pytest.raises(Unsupported, match="each side from 64 to 128"):
             resolved(can, operation=Operation.IMAGE, size="1280x720")
-
-    def test_have_no_length(self):
-        with pytest.raises(InvalidRequest, match="no length"):
-            resolved(PICTURES, operation=Operation.IMAGE, seconds=4)
 
     @pytest.mark.parametrize(("limit", "says"), [(0, "from text alone"), (1, "takes 1 reference image")])
     def test_start_from_as_many_pictures_as_the_profile_takes(self, limit, says):
@@ -267,7 +268,7 @@ class TestBetterPrompts:
     @pytest.mark.parametrize("level", ["short", "medium", "long"])
     def test_have_a_level_and_any_length(self, level):
         request = resolved(PICTURES, operation=Operation.ENHANCE_PROMPT, expansion=level, seconds=7)
-        assert (request.expansion, request.seconds, request.size) == (level, 7, "")
+        assert (request.expansion, request.seconds) == (level, 7)
 
     def test_of_another_level_are_refused(self):
         with pytest.raises(InvalidRequest, match="short, medium, long"):
@@ -275,11 +276,16 @@ class TestBetterPrompts:
 
 
 class TestClips:
-    CAN = replace(CAN, operations=frozenset((Operation.CREATE_CHARACTER,)), clip_bytes_limit=2**20)
+    CAN = replace(
+        CAN,
+        operations=frozenset((Operation.CREATE_CHARACTER,)),
+        clip_forms=frozenset((ClipForm.FILE, ClipForm.URL)),
+        clip_bytes_limit=2**20,
+    )
     CLIP = Upload(b"0" * 2**20, "video/mp4", "clip.mp4")
 
-    def make(self, can: Capabilities = CAN, **source: object) -> GenerationRequest:
-        return resolve(GenerationRequest(Operation.CREATE_CHARACTER, "", end=3.0, **source), can, "relay")
+    def make(self, can: Capabilities = CAN, **source: object) -> Request:
+        return resolve(CharacterRequest(**source), can, "relay")
 
     def test_are_taken_up_to_the_limit(self):
         assert self.make(clip=self.CLIP).clip == self.CLIP
@@ -287,8 +293,30 @@ class TestClips:
             self.make(clip=replace(self.CLIP, data=self.CLIP.data + b"0"))
 
     def test_are_refused_where_the_profile_takes_none(self):
-        with pytest.raises(Unsupported, match="no upload of a clip"):
-            self.make(replace(self.CAN, clip_bytes_limit=0), clip=self.CLIP)
+        with pytest.raises(Unsupported, match=r"no character from the clip itself \(video\); give its address"):
+            self.make(replace(self.CAN, clip_forms=frozenset((ClipForm.URL,))), clip=self.CLIP)
+        with pytest.raises(Unsupported, match="no character from a finished job"):
+            self.make(source_id="video_1")
+
+    @pytest.mark.parametrize("address", ["file:///c.mp4", "c.mp4"])
+    def test_have_an_address_that_the_server_can_reach(self, address):
+        with pytest.raises(InvalidRequest, match="not the address of a clip"):
+            self.make(source_url=address)
+
+    @pytest.mark.parametrize(("start", "end"), [(0, 1), (0, 3), (1, 3), (0.3, 1.3), (0.4, 3.4), (1.1, 4.1), (2.2, 3.2)])
+    def test_of_one_to_three_seconds_make_a_character(self, start, end):
+        check_part(start, end, self.CAN, "relay")
+
+    @pytest.mark.parametrize(
+        ("start", "end"), [(0, 0), (0, 0.9), (0, 3.1), (3, 1), (-1, 1), (0, float("nan")), (float("nan"), 2)]
+    )
+    def test_of_another_length_are_refused_saying_what_is_allowed(self, start, end):
+        with pytest.raises(InvalidRequest, match="1 to 3 seconds"):
+            check_part(start, end, self.CAN, "relay")
+
+    def test_are_held_to_the_profiles_own_length(self):
+        with pytest.raises(InvalidRequest, match="2 to 4 seconds"):
+            check_part(0, 1.5, replace(self.CAN, clip_seconds=(2.0, 4.0)), "relay")
 
     @pytest.mark.parametrize("sources", [{}, {"clip": CLIP, "source_id": "v"}, {"source_url": "u", "source_id": "v"}])
     def test_are_the_one_source_of_a_character(self, sources):

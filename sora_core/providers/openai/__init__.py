@@ -28,7 +28,8 @@ from ...errors import (
     Unsupported,
 )
 from ...media.container import sniff
-from ...models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
+from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State
+from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
 from ...transport import Call, Http, Reply
 from .._answers import normalize
 from .._base import Attempt, Provider, unnamed
@@ -91,17 +92,17 @@ class OpenAI(Provider):
         first, _, rest = dialect.root.rpartition("/")
         return f"{url}/{rest}" if first and url.endswith(first) else url + dialect.root
 
-    def settle(self, request: GenerationRequest) -> GenerationRequest:
+    def settle(self, request: Request) -> Request:
         dialect, extra = self.dialect, self._extra()
-        if request.operation in more.OPERATIONS:
+        if not isinstance(request, (VideoRequest, RemixRequest)):
             return more.settle(request, self.profile, dialect)
         model = request.model or self.profile.model
-        if dialect.needs_model and not model and request.operation is not Operation.REMIX:
+        if dialect.needs_model and not model and isinstance(request, VideoRequest):
             raise InvalidRequest(
                 f"Profile '{self.profile.name}' needs the name of a model; `sora-video doctor {self.profile.name}` "
                 "lists them. Name one in the request or as `model` in the profile."
             )
-        if request.operation is Operation.REMIX and request.cast:
+        if isinstance(request, RemixRequest) and request.cast:
             raise Unsupported("A remix keeps the characters of its source; this protocol adds none to it. Leave them.")
         unknown = sorted(set(extra) - dialect.known) if dialect.known else []
         if unknown:
@@ -111,17 +112,17 @@ class OpenAI(Provider):
             )
         return replace(request, model=model)
 
-    def encode_submit(self, request: GenerationRequest) -> Call:
+    def encode_submit(self, request: Request) -> Call:
         given = normalize.number_of(self.profile.extra.get("timeout")) or 0.0
-        if request.operation in more.OPERATIONS:
+        if not isinstance(request, (VideoRequest, RemixRequest)):
             return more.encode(request, self.dialect, max(given, 0.0))
         timeout = given if given > 0 else SYNCHRONOUS_SECONDS if self.synchronous else CREATE_SECONDS
         dialect, fields = self.dialect, self._fields(request)
-        if request.operation is Operation.REMIX:
+        if isinstance(request, RemixRequest):
             path = f"/videos/{quote(request.source_id, safe='')}/remix"
             return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
         path = dialect.sync_create if self.synchronous and dialect.sync_create else dialect.create
-        reference = request.image_url
+        reference = request.image_urls[0] if request.image_urls else ""
         if dialect.inline and request.images:
             reference = dialect.inline(request.images[0])
         placed = dialect.place(reference) if dialect.place and reference else {}
@@ -133,7 +134,7 @@ class OpenAI(Provider):
         # Otherwise multipart, also without a file, as the official client sends it: some servers read nothing else.
         return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=files, timeout=timeout)
 
-    def _fields(self, request: GenerationRequest) -> Fields:
+    def _fields(self, request: VideoRequest | RemixRequest) -> Fields:
         """The body without the image. What the request says goes before what the profile adds."""
         dialect, takes = self.dialect, self.dialect.can.fields
         seconds = request.seconds if dialect.whole_seconds else str(request.seconds)
@@ -142,10 +143,10 @@ class OpenAI(Provider):
             "model": request.model or self.profile.model,
             "seconds": seconds if request.seconds else "",
             "size": request.size,
-            "seed": (request.seed if dialect.body == JSON else str(request.seed)) if "seed" in takes else "",
+            "seed": (request.seed if dialect.body == JSON else str(request.seed)) if Field.SEED in takes else "",
             "negative_prompt": request.negative_prompt,
             "style": request.style,
-            "shots": _shots_json(request) if "shots" in takes else "",
+            "shots": _shots_json(request) if Field.SHOTS in takes and isinstance(request, VideoRequest) else "",
             **more.cast_fields(request),
         }
         extra = {name: typed(value) if dialect.body == JSON else value for name, value in self._extra().items()}
@@ -155,10 +156,10 @@ class OpenAI(Provider):
         settings = {"timeout", *more.SETTINGS, *(["sync"] if self.dialect.sync_create else [])}
         return {name: value for name, value in self.profile.extra.items() if name not in settings}
 
-    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
-        if request.operation not in more.OPERATIONS:
+    async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
+        if isinstance(request, (VideoRequest, RemixRequest)):
             return await super().submit(http, request, attempt)
-        if request.operation is Operation.CLEAN_LINK:  # costs nothing, so nothing is marked as sent
+        if isinstance(request, CleanLinkRequest):  # costs nothing, so nothing is marked as sent
             share_url = more.share_url_of(request, http.base_url)
             return await more.clean_link(http, share_url, self.profile, self.dialect)
         reply = await self.post(http, self.encode_submit(request), attempt)
@@ -286,6 +287,6 @@ def _credits(body: bytes) -> Quota:
     return _quota(total, used)
 
 
-def _shots_json(request: GenerationRequest) -> str:
+def _shots_json(request: VideoRequest) -> str:
     shots = [{"text": shot.text, "seconds": shot.seconds} for shot in request.shots]
     return json.dumps(shots, ensure_ascii=False) if shots else ""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...models import Capabilities, Operation, SizeRange, Upload, parse_size
+from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
 
 Fields = dict[str, Any]
 
@@ -142,6 +142,7 @@ def _duration(fields: Fields) -> Fields:
 
 _OPEN = Capabilities(
     operations=_REMIXING,
+    remix_fields=frozenset((Field.MODEL, Field.SECONDS)),
     seconds=range(1, 61),
     sizes=SizeRange(64, 4096),
     size_for=_OPEN_SIZES,
@@ -181,7 +182,7 @@ _HOSTED = replace(
     operations=_MAKING,
     sizes=SizeRange(64, 4096),
     size_for=_HOSTED_SIZES,
-    fields=frozenset(("negative_prompt", "seed")),
+    fields=frozenset((Field.NEGATIVE_PROMPT, Field.SEED)),
     has_quota=False,
     paid=False,  # people's own machines
 )
@@ -190,6 +191,12 @@ _TENSORRT_FIELDS = frozenset(
     "n response_format format output_format width height num_frames fps num_inference_steps guidance_scale "
     "max_sequence_length user extra_params".split()
 )
+
+_FROM_A_CLIP: dict[str, Any] = {
+    "clip_forms": frozenset((ClipForm.FILE,)),
+    "clip_bytes_limit": CLIP_BYTES,
+    "clip_seconds": (2.0, 4.0),  # as OpenAI's guide has it
+}
 
 DIALECTS: dict[str, Dialect] = {
     "": Dialect(
@@ -200,9 +207,9 @@ DIALECTS: dict[str, Dialect] = {
         replace(
             _OPENAI,
             operations=_REMIXING | {Operation.CREATE_CHARACTER},
-            image_forms=frozenset(("file", "url")),
-            fields=frozenset(("characters",)),
-            clip_bytes_limit=CLIP_BYTES,
+            image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
+            fields=frozenset((Field.CHARACTERS,)),
+            **_FROM_A_CLIP,
         ),
         place=lambda reference: {"input_reference": {"image_url": reference}},
     ),
@@ -212,8 +219,8 @@ DIALECTS: dict[str, Dialect] = {
             _OPEN,
             operations=_REMIXING | {Operation.CREATE_CHARACTER, Operation.IMAGE},
             sizes=SizeRange(64, 2048),
-            fields=frozenset(("characters", "negative_prompt", "seed", "shots", "style")),
-            clip_bytes_limit=CLIP_BYTES,
+            fields=frozenset((Field.CHARACTERS, Field.NEGATIVE_PROMPT, Field.SEED, Field.SHOTS, Field.STYLE)),
+            **_FROM_A_CLIP,
             poll_seconds=0.5,
             paid=False,
         ),
@@ -222,20 +229,20 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "vllm-omni": Dialect(
         'Multipart only; `sync = "true"` waits for the video in the create call; 409 on cancel means canceling.',
-        _with_pictures(replace(_HOSTED, image_forms=frozenset(("file", "url")))),
+        _with_pictures(replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)))),
         sync_create="/videos/sync",
         place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
     ),
     "sglang": Dialect(
         "JSON with whole seconds; a job stays queued until it is done; results may lie at a cloud address.",
-        replace(_HOSTED, image_forms=frozenset(("file", "url"))),
+        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL))),
         body=JSON,
         whole_seconds=True,
         place=_as("reference_url"),
     ),
     "tensorrt-llm": Dialect(
         "Strict JSON: a field that the server does not know is never sent; answers 202.",
-        replace(_HOSTED, seconds=range(1, 17), image_forms=frozenset(("data",)), can_list=False),
+        replace(_HOSTED, seconds=range(1, 17), image_forms=frozenset((ImageForm.DATA,)), can_list=False),
         body=JSON,
         whole_seconds=True,
         known=_TENSORRT_FIELDS,
@@ -250,7 +257,9 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "new-api": Dialect(
         "A relay: a new job may be `unknown`, the link is in the metadata, an unknown job is HTTP 400.",
-        _with_pictures(replace(_OPEN, image_forms=frozenset(("file", "url")), can_list=False, can_cancel=False)),
+        _with_pictures(
+            replace(_OPEN, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), can_list=False, can_cancel=False)
+        ),
         needs_model=True,
         place=_as("input_reference"),
     ),
@@ -266,7 +275,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "localai": Dialect(
         "`POST /video` answers with the video's address; sides and frames instead of size and seconds.",
-        _with_pictures(replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset(("data", "url")))),
+        _with_pictures(replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL)))),
         root="",
         create="/video",
         models="/v1/models",
@@ -281,7 +290,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "dynamo": Dialect(
         "The create call answers with the video; seed and negative prompt go into its `nvext` block.",
-        replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset(("data", "url"))),
+        replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL))),
         body=JSON,
         whole_seconds=True,
         synchronous=True,
@@ -296,8 +305,8 @@ DIALECTS: dict[str, Dialect] = {
             _HOSTED,
             size_for={pair: size for pair, size in _OPEN_SIZES.items() if pair[0] != "square"},
             paid=True,
-            fields=frozenset(("seed",)),
-            image_forms=frozenset(("data", "url")),
+            fields=frozenset((Field.SEED,)),
+            image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
             poll_seconds=10.0,
             can_list=False,
             can_cancel=False,

@@ -18,8 +18,17 @@ from urllib.parse import quote, urljoin
 
 from ...errors import InvalidRequest, Unsupported
 from ...media.picture import sniff_picture
-from ...models import Effect, GenerationRequest, Operation, Secret, Snapshot, State
+from ...models import Effect, Field, Operation, Secret, Snapshot, State
 from ...profiles.profiles import Profile
+from ...requests.kinds import (
+    CharacterRequest,
+    CleanLinkRequest,
+    PictureRequest,
+    PromptRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
+)
 from ...transport import Call, Http, Reply
 from .._answers import normalize
 from .._base import unnamed
@@ -31,7 +40,6 @@ OPERATIONS = frozenset(
     (Operation.CREATE_CHARACTER, Operation.IMAGE, Operation.ENHANCE_PROMPT, Operation.CLEAN_LINK)
 )  # none of them is in the server's list of videos
 SETTINGS = frozenset(("image_model", "enhance_model")) | PARSE_SETTINGS
-CLIP_SECONDS = (2.0, 4.0)  # of a clip that shows a character, as OpenAI's guide has it
 
 _SECONDS_TO_ANSWER = 300.0
 _ROOM = {
@@ -55,17 +63,17 @@ def text_model(profile: Profile, dialect: Dialect) -> str:
     return profile.extra.get("enhance_model", "").strip() or dialect.text_model
 
 
-def settle(request: GenerationRequest, profile: Profile, dialect: Dialect) -> GenerationRequest:
+def settle(request: Request, profile: Profile, dialect: Dialect) -> Request:
     """The model of a picture or a text is never the profile's, which makes videos. Raises Unsupported."""
-    if request.operation is Operation.IMAGE:
+    if isinstance(request, PictureRequest):
         return _settle_picture(request, profile, dialect)
-    if request.operation is Operation.ENHANCE_PROMPT:
+    if isinstance(request, PromptRequest):
         return replace(request, model=request.model or text_model(profile, dialect))
-    if request.operation is Operation.CREATE_CHARACTER:
-        _check_clip(request, profile)
-    elif not request.source_id and not request.source_url:
+    if not isinstance(request, CleanLinkRequest):
+        return request
+    if not request.source_id and not request.source_url:
         raise InvalidRequest("A clean link needs its clip: the address of a shared post, or a job.")
-    elif request.source_id and not dialect.parse_path:
+    if request.source_id and not dialect.parse_path:
         raise Unsupported(
             f"Profile '{profile.name}' finds the clean link of a shared post by its address, not of a job; "
             "give the address of the post (https://…)."
@@ -73,7 +81,7 @@ def settle(request: GenerationRequest, profile: Profile, dialect: Dialect) -> Ge
     return replace(request, model="")
 
 
-def _settle_picture(request: GenerationRequest, profile: Profile, dialect: Dialect) -> GenerationRequest:
+def _settle_picture(request: PictureRequest, profile: Profile, dialect: Dialect) -> PictureRequest:
     model = request.model or profile.extra.get("image_model", "").strip()
     if dialect.needs_model and not model:
         raise InvalidRequest(
@@ -85,54 +93,41 @@ def _settle_picture(request: GenerationRequest, profile: Profile, dialect: Diale
     return replace(request, model=model)
 
 
-def _check_clip(request: GenerationRequest, profile: Profile) -> None:
-    if request.clip is None:
-        raise Unsupported(
-            f"Profile '{profile.name}' makes a character from an uploaded clip only, not from an address or a job; "
-            "give the clip itself (video, --video)."
-        )
-    low, high = CLIP_SECONDS
-    seconds = round(request.end - request.start, 3)
-    if not low <= seconds <= high:
-        raise Unsupported(
-            f"The clip of the character is {seconds:g} s long; profile '{profile.name}' takes {low:g} to {high:g} s."
-        )
-
-
-def cast_fields(request: GenerationRequest) -> Fields:
+def cast_fields(request: VideoRequest | RemixRequest) -> Fields:
     """How a create names its characters."""
     return {"characters": [{"id": each.character_id} for each in request.cast]} if request.cast else {}
 
 
-def encode(request: GenerationRequest, dialect: Dialect, timeout: float | None) -> Call:
+def encode(request: Request, dialect: Dialect, timeout: float | None) -> Call:
     """The one call that charges for a character, a picture or a prompt."""
     patience = timeout or _SECONDS_TO_ANSWER
-    if request.operation is Operation.CREATE_CHARACTER:
-        name = request.prompt or f"character-{request.clip.sha256[:8]}" if request.clip else ""
-        files = (("video", request.clip),) if request.clip else ()
+    if isinstance(request, CharacterRequest):
+        assert request.clip, "the only form of a clip that is taken here"
+        name, files = request.name or f"character-{request.clip.sha256[:8]}", (("video", request.clip),)
         return Call("POST", "/videos/characters", Effect.CHARGE, form={"name": name}, files=files, timeout=patience)
     root = dialect.models.removesuffix("/models")
-    if request.operation is Operation.IMAGE:
+    if isinstance(request, PictureRequest):
         body = dialect.picture(_picture_fields(request, dialect))
         return Call("POST", f"{root}/images/generations", Effect.CHARGE, json=body, timeout=patience)
+    assert isinstance(request, PromptRequest)
     messages = [{"role": "system", "content": instruction(request)}, {"role": "user", "content": request.prompt}]
     body = {"model": request.model, "messages": messages}
     return Call("POST", f"{root}/chat/completions", Effect.CHARGE, json=body, timeout=patience)
 
 
-def _picture_fields(request: GenerationRequest, dialect: Dialect) -> Fields:
+def _picture_fields(request: PictureRequest, dialect: Dialect) -> Fields:
     own = {
         "prompt": request.prompt,
         "model": request.model,
         "size": request.size,
-        "seed": request.seed if "seed" in dialect.can.fields else "",
+        "seed": request.seed if Field.SEED in dialect.can.fields else "",
         "negative_prompt": request.negative_prompt,
         "style": request.style,
     }
     return {name: value for name, value in own.items() if value != ""}
 
 
-def instruction(request: GenerationRequest) -> str:
+def instruction(request: PromptRequest) -> str:
     """What a text model is told to do with a prompt."""
     length = f" What it describes must fit in {request.seconds} seconds." if request.seconds else ""
     return (
@@ -178,7 +173,7 @@ def is_share_url(remote_id: str) -> bool:
     return remote_id.startswith(("http://", "https://"))
 
 
-def share_url_of(request: GenerationRequest, base_url: str) -> str:
+def share_url_of(request: CleanLinkRequest, base_url: str) -> str:
     return request.source_url or urljoin(base_url, f"/p/{quote(request.source_id, safe='')}")
 
 

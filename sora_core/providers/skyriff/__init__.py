@@ -25,7 +25,8 @@ from typing import Any
 from urllib.parse import quote
 
 from ...errors import InvalidRequest, JobNotFound, ProfileError, SoraError, Unsupported
-from ...models import Capabilities, Effect, Failure, GenerationRequest, Operation, Secret, Snapshot, State
+from ...models import Capabilities, Effect, Failure, ImageForm, Operation, Secret, Snapshot, State
+from ...requests.kinds import CleanLinkRequest, Request, VideoRequest
 from ...transport import Call, Http, Reply
 from .. import _chat as chat
 from .. import _relay as relay
@@ -55,7 +56,9 @@ class SkyRiff(Provider):
             # none is asked for: the model's name says it, and a size that the user names is told apart
             size_for={(facts.orientation, facts.quality): "" for facts in known},
             models=self._models,
-            image_forms=frozenset(("url", "data") if self._is_chat else ("file", "url")),
+            image_forms=frozenset(
+                (ImageForm.URL, ImageForm.DATA) if self._is_chat else (ImageForm.FILE, ImageForm.URL)
+            ),
             poll_seconds=5.0,
             deadline_seconds=2 * 60.0 * max(facts.minutes for facts in MODELS.values()),
         )
@@ -73,10 +76,11 @@ class SkyRiff(Provider):
         root = url.removesuffix("/videos").removesuffix("/chat/completions").rstrip("/")
         return root if re.search(r"/v\d+$", root) else root + "/v1"
 
-    def settle(self, request: GenerationRequest) -> GenerationRequest:
+    def settle(self, request: Request) -> Request:
         """Picks the model, or takes the facts from the one that is named."""
-        if request.operation is Operation.CLEAN_LINK:
+        if isinstance(request, CleanLinkRequest):
             return self._settle_source(request)
+        assert isinstance(request, VideoRequest)
         named = request.model or self.profile.model
         if named and named not in self._models:
             raise Unsupported(
@@ -84,7 +88,7 @@ class SkyRiff(Provider):
             )
         return settled(request, named or chosen(request, self._models))
 
-    def _settle_source(self, request: GenerationRequest) -> GenerationRequest:
+    def _settle_source(self, request: CleanLinkRequest) -> CleanLinkRequest:
         if request.source_url:
             address = request.source_url.strip()
             if not re.fullmatch(r"https?://\S+", address):
@@ -113,10 +117,11 @@ class SkyRiff(Provider):
             raise ProfileError(f"The environment variable {variable} holds no token; put the bare accessToken there.")
         return Secret(token)
 
-    def encode_submit(self, request: GenerationRequest) -> Call:
-        if request.operation is Operation.CLEAN_LINK:
+    def encode_submit(self, request: Request) -> Call:
+        if isinstance(request, CleanLinkRequest):
             content = request.source_url or self._token_for(request).reveal()
             return _talk({"model": request.model, "stream": False, "messages": chat.messages(content)})
+        assert isinstance(request, VideoRequest)
         extra = relay.extra_fields(self.profile, settings=SETTINGS)
         own: dict[str, Any] = {"model": request.model}
         if self._is_chat:
@@ -125,24 +130,24 @@ class SkyRiff(Provider):
             return _talk({**extra, **own, "stream": stream, "messages": messages})
         own["prompt"] = relay.prompt_text(request)
         if not request.images:
-            own |= {"image_url": request.image_url} if request.image_url else {}
+            own |= {"image_url": request.image_urls[0]} if request.image_urls else {}
             return Call("POST", "/videos", Effect.CHARGE, json={**extra, **own}, timeout=180)
         texts = {name: text for name, text in self.profile.extra.items() if name not in SETTINGS}
         form = {**texts, **own, "seconds": str(request.seconds), **({"size": request.size} if request.size else {})}
         files = tuple(("input_reference", image) for image in request.images)
         return Call("POST", "/videos", Effect.CHARGE, form=form, files=files, timeout=180)
 
-    def _token_for(self, request: GenerationRequest) -> Secret:
+    def _token_for(self, request: CleanLinkRequest) -> Secret:
         token = self._drafts_token()
         if request.source_id != _known_by(token):
             raise ProfileError("The account token changed while the request was waiting; run it again.")
         return token
 
-    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+    async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
         """Charges once; a chat answer is read as it comes."""
         if not self._is_chat and request.operation is not Operation.CLEAN_LINK:
             return await super().submit(http, request, attempt)
-        sent = "\n".join((relay.prompt_text(request), request.image_url, request.source_url))
+        sent = "\n".join(_texts(request))
         reader = chat.Reader(
             attempt.tell, attempt.on_remote_id, sent=sent, base_url=self.base_url(), secrets=self._secrets()
         )
@@ -176,6 +181,13 @@ class SkyRiff(Provider):
         if not remote_id:
             raise JobNotFound("The server named neither a link nor an id for the result.", provider=self.name)
         return Call("GET", f"/videos/{quote(remote_id, safe='')}/content", Effect.READ, timeout=180)
+
+
+def _texts(request: Request) -> list[str]:
+    """What an answer may repeat of a request."""
+    if isinstance(request, VideoRequest):
+        return [relay.prompt_text(request), *request.image_urls]
+    return [request.source_url] if isinstance(request, CleanLinkRequest) else []
 
 
 def _talk(body: dict[str, Any]) -> Call:

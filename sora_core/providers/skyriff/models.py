@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ...errors import Unsupported
-from ...models import GenerationRequest
+from ...requests.kinds import VideoRequest
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ CHAT_MODELS = tuple(name for name, facts in MODELS.items() if not facts.is_pro)
 SIZES = {"landscape": "1280x720", "portrait": "720x1280"}
 
 
-def chosen(request: GenerationRequest, among: Iterable[str]) -> str:
+def chosen(request: VideoRequest, among: Iterable[str]) -> str:
     """The model of these that makes what the request says. Raises Unsupported, naming the lengths there are."""
     orientation = _orientation(request)
     wanted = Facts(orientation, request.seconds or (15 if request.quality == "hd" else 10), request.quality)
@@ -55,7 +55,7 @@ def chosen(request: GenerationRequest, among: Iterable[str]) -> str:
     )
 
 
-def settled(request: GenerationRequest, model: str) -> GenerationRequest:
+def settled(request: VideoRequest, model: str) -> VideoRequest:
     """The request with the facts of the model. Raises Unsupported for a wish that contradicts them.
 
     Landscape and standard are also what is set when nothing is wished for, so they contradict nothing.
@@ -83,7 +83,7 @@ def settled(request: GenerationRequest, model: str) -> GenerationRequest:
     )
 
 
-def _orientation(request: GenerationRequest) -> str:
+def _orientation(request: VideoRequest) -> str:
     """A size says more than landscape, which is also the default."""
     if request.size and request.orientation == "landscape":
         return next(orientation for orientation, size in SIZES.items() if size == request.size)

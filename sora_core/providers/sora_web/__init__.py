@@ -17,9 +17,18 @@ from dataclasses import replace
 from functools import cached_property
 
 from ...errors import JobNotFound, ProfileError, RequestRejected, SoraError, SubmissionUnknown, Unsupported
-from ...models import Capabilities, Effect, GenerationRequest, Operation, Quota, Snapshot, State
+from ...models import Capabilities, ClipForm, Effect, Field, Operation, Quota, Snapshot, State
 from ...profiles.profiles import Profile, is_proxy
 from ...profiles.tokens import TokenStore
+from ...requests.kinds import (
+    CharacterRequest,
+    CleanLinkRequest,
+    PictureRequest,
+    PromptRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
+)
 from ...transport import Call, Http, Reply
 from ...transport.retry import ATTEMPTS
 from .. import _parse_service as parsing
@@ -29,8 +38,8 @@ from .._base import Attempt, Provider, unnamed
 from .._ended import ENDED_HOSTS
 from .._parse_service import parse_service
 from . import account, addresses, characters, identity, lookup, posts, sentinel, tasks, tokens
-from .bodies import BOARD_TEXTS, body_of, path_of
-from .catalog import DEFAULT_SECONDS, FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
+from .bodies import BOARD_TEXTS, Made, body_of, path_of
+from .catalog import FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
 from .errors import judged
 from .uploads import Uploads
 
@@ -47,9 +56,10 @@ CAN = Capabilities(
     seconds=tuple(FRAMES),
     sizes=(),
     size_for={(orientation, quality): "" for orientation in ORIENTATIONS for quality in ("standard", "hd")},
-    default_seconds=DEFAULT_SECONDS,
     models=MODELS,
-    fields=frozenset(("characters", "style")),
+    fields=frozenset((Field.CHARACTERS, Field.STYLE)),
+    remix_fields=frozenset((Field.MODEL, Field.SECONDS, Field.ORIENTATION, Field.QUALITY)),
+    clip_forms=frozenset((ClipForm.FILE, ClipForm.JOB)),
     clip_bytes_limit=characters.CLIP_BYTES,
     picture_sizes=tuple(PICTURE_SIZES.values()),
     picture_size_for={(orientation, "standard"): size for orientation, size in PICTURE_SIZES.items()},
@@ -133,54 +143,52 @@ class SoraWeb(Provider):
             )
         return url
 
-    def settle(self, request: GenerationRequest) -> GenerationRequest:
+    def settle(self, request: Request) -> Request:
         """Picks the model, or takes the facts from the one that is named."""
-        operation = request.operation
-        for image in request.images:
+        for image in request.images if isinstance(request, (VideoRequest, PictureRequest)) else ():
             if image.media_type not in IMAGE_TYPES:
                 raise Unsupported(f"The image {image.filename} is {image.media_type}; allowed: PNG, JPEG, WebP.")
-        if operation is Operation.CREATE_CHARACTER:
-            characters.check(request, self.profile)
-            return replace(request, model="")
-        if operation is Operation.CLEAN_LINK:
+        if isinstance(request, CharacterRequest):
+            characters.check(request)
+            return request
+        if isinstance(request, CleanLinkRequest):
             if request.source_url and not self._addresses.parse_url:
                 raise Unsupported(
                     f"Profile '{self.profile.name}' has no parse service that could find the clean link of an address "
                     "(`--extra parse_url=`); without one, it takes a finished job of the same profile."
                 )
             return replace(request, model="")
-        if operation is Operation.REMIX:
+        if isinstance(request, RemixRequest):
             request = replace(request, source_id=posts.post_id_in(request.source_id))
-            if request.images:
-                raise Unsupported("A remix takes no image here, only its source and a prompt.")
         return settled(request, self.profile.model)
 
-    def sent_prompt(self, request: GenerationRequest) -> str:
+    def sent_prompt(self, request: VideoRequest | RemixRequest) -> str:
         return relay.prompt_text(request)
 
-    def encode_submit(self, request: GenerationRequest) -> Call:
+    def encode_submit(self, request: Request) -> Call:
         """The call that charges, as far as it can be said without uploads and proofs."""
-        if request.operation is Operation.CREATE_CHARACTER:
+        if isinstance(request, CharacterRequest):
             return characters.encode_create(request, request.source_id)
-        if request.operation is Operation.CLEAN_LINK:
+        if isinstance(request, CleanLinkRequest):
             return posts.encode_publish(request.source_id)
         return self._charge(request, ())
 
-    def _charge(self, request: GenerationRequest, uploads: tuple[str, ...]) -> Call:
+    def _charge(self, request: Made, uploads: tuple[str, ...]) -> Call:
         body = body_of(request, uploads, self.profile.extra)
         return Call("POST", path_of(request), Effect.CHARGE, json=body, timeout=180)
 
-    async def submit(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+    async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
         """One charge. Uploads and reads go before it; a post is taken back after it."""
-        if request.operation is Operation.CLEAN_LINK:
+        if isinstance(request, CleanLinkRequest):
             return await self._clean(http, request, attempt)
-        if request.operation is Operation.CREATE_CHARACTER:
+        if isinstance(request, CharacterRequest):
             source = await self._lookup.generation_id(http, request.source_id) if request.source_id else ""
             reply = await self.post(http, characters.encode_create(request, source), attempt)
-        elif request.operation is Operation.ENHANCE_PROMPT:
+        elif isinstance(request, PromptRequest):
             return _better_prompt(await self.post(http, self._charge(request, ()), attempt))
         else:
-            ids = tuple([await self._uploads.id_of(http, image) for image in request.images])
+            images = () if isinstance(request, RemixRequest) else request.images
+            ids = tuple([await self._uploads.id_of(http, image) for image in images])
             try:
                 reply = await self._protected(http, self._charge(request, ids), attempt)
             except RequestRejected:
@@ -188,8 +196,8 @@ class SoraWeb(Provider):
                 raise
         kinds = {Operation.CREATE_CHARACTER: CHARACTER, Operation.IMAGE: IMAGE}
         snapshot = self.accepted(reply)
-        if request.operation is Operation.CREATE_CHARACTER:
-            self._names[snapshot.remote_id] = request.prompt
+        if isinstance(request, CharacterRequest):
+            self._names[snapshot.remote_id] = request.name
         return replace(snapshot, remote_id=kinds.get(request.operation, "") + snapshot.remote_id)
 
     async def _protected(self, http: Http, call: Call, attempt: Attempt) -> Reply:
@@ -213,7 +221,7 @@ class SoraWeb(Provider):
             raise unnamed("submit.no_job", reply, error=normalize.failure_of(reply).message)
         return named
 
-    async def _clean(self, http: Http, request: GenerationRequest, attempt: Attempt) -> Snapshot:
+    async def _clean(self, http: Http, request: CleanLinkRequest, attempt: Attempt) -> Snapshot:
         """Through the parse service, or by a post that is taken back at once."""
         service = parse_service(self.profile)
         if request.source_url and service:

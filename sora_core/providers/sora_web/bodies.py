@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...models import GenerationRequest, Operation, parse_size
+from ...models import Operation, parse_size
+from ...requests.kinds import PictureRequest, PromptRequest, RemixRequest, VideoRequest
 from .. import _relay as relay
 from .catalog import CLIPS, FRAMES
 
@@ -19,15 +20,18 @@ PATHS = {
 }
 
 
-def path_of(request: GenerationRequest) -> str:
+Made = VideoRequest | RemixRequest | PictureRequest | PromptRequest
+
+
+def path_of(request: Made) -> str:
     return PATHS.get(request.operation, "/nf/create")
 
 
-def body_of(request: GenerationRequest, uploads: Sequence[str], texts: Mapping[str, str]) -> dict[str, Any]:
+def body_of(request: Made, uploads: Sequence[str], texts: Mapping[str, str]) -> dict[str, Any]:
     """The body for a settled request whose images are uploaded already; ``uploads`` are their ids."""
-    if request.operation is Operation.IMAGE:
+    if isinstance(request, PictureRequest):
         return _picture(request, uploads)
-    if request.operation is Operation.ENHANCE_PROMPT:
+    if isinstance(request, PromptRequest):
         return {"prompt": request.prompt, "expansion_level": request.expansion, "duration_s": request.seconds}
     clip = CLIPS[request.model]
     cast = [character.character_id for character in request.cast]
@@ -40,7 +44,7 @@ def body_of(request: GenerationRequest, uploads: Sequence[str], texts: Mapping[s
         "inpaint_items": [{"kind": "upload", "upload_id": upload} for upload in uploads],
         "style_id": request.style or None,
     }
-    if request.operation is Operation.REMIX:  # keeps the size of its source
+    if isinstance(request, RemixRequest):  # keeps the size of its source
         return {**video, "remix_target_id": request.source_id, "cameo_ids": cast, "cameo_replacements": {}}
     video["size"] = clip.size
     if request.operation is Operation.STORYBOARD:
@@ -54,7 +58,7 @@ def _board(texts: Mapping[str, str]) -> dict[str, Any]:
     return {**fixed, **filled, "title": filled["title"] or DEFAULT_TITLE}
 
 
-def _picture(request: GenerationRequest, uploads: Sequence[str]) -> dict[str, Any]:
+def _picture(request: PictureRequest, uploads: Sequence[str]) -> dict[str, Any]:
     width, height = parse_size(request.size) or (0, 0)
     return {
         "type": "image_gen",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from ...errors import Unsupported
-from ...models import GenerationRequest, Operation
+from ...requests.kinds import PictureRequest, PromptRequest, RemixRequest, Request, VideoRequest
 
 ORIENTATIONS = ("landscape", "portrait")
 FRAMES = {10: 300, 15: 450, 25: 750}  # seconds -> n_frames
@@ -51,59 +50,79 @@ PROMPTS = {f"prompt-enhance-{level}-{seconds}s": (level, seconds) for level, sec
 MODELS = (*PICTURES, *CLIPS, *PROMPTS)
 
 
-def settled(request: GenerationRequest, own: str) -> GenerationRequest:
+def settled(request: Request, own: str) -> Request:
     """The request with a model, and its facts. ``own`` is the profile's model. Raises Unsupported."""
-    fitting: dict[Operation, Iterable[str]] = {Operation.IMAGE: PICTURES, Operation.ENHANCE_PROMPT: PROMPTS}
-    named = request.model or (own if own in fitting.get(request.operation, CLIPS) else "")
-    if request.operation is Operation.IMAGE:
-        return _picture(request, named)
-    if request.operation is Operation.ENHANCE_PROMPT:
-        return _prompt(request, named)
+    if isinstance(request, PictureRequest):
+        return _picture(request, request.model or (own if own in PICTURES else ""))
+    if isinstance(request, PromptRequest):
+        return _prompt(request, request.model or (own if own in PROMPTS else ""))
+    assert isinstance(request, (VideoRequest, RemixRequest))
     if request.style and request.style not in STYLES:
         raise Unsupported(f"There is no style '{request.style}'; allowed: {', '.join(STYLES)}.")
-    return _clip(request, named)
+    return _clip(request, request.model or (own if own in CLIPS else ""))
 
 
-def _clip(request: GenerationRequest, named: str) -> GenerationRequest:
+def _clip(request: VideoRequest | RemixRequest, named: str) -> VideoRequest | RemixRequest:
     if named and named not in CLIPS:
         raise Unsupported(f"The model {named} makes no videos; those that do: {', '.join(CLIPS)}.")
-    seconds = request.seconds or (CLIPS[named].seconds if named else DEFAULT_SECONDS)
-    family = "sora2pro-hd" if request.quality == "hd" else "sora2"
-    name = named or f"{family}-{request.orientation}-{seconds}s"
-    if name not in CLIPS:
-        fitting = sorted({clip.seconds for clip in CLIPS.values() if clip.quality == request.quality})
-        raise Unsupported(
-            f"No model makes a {request.orientation} video of {seconds} seconds in {request.quality} quality; "
-            f"in that quality there are {', '.join(map(str, fitting))} seconds, landscape or portrait."
-        )
+    wanted = Wish(request.orientation, request.quality, request.seconds)
+    name = named or _fitting(wanted)
     clip = CLIPS[name]
     # landscape and standard are also what is set when nothing is wished for, so they contradict nothing
     wishes = (
-        ("seconds", seconds, clip.seconds),
-        ("orientation", request.orientation, clip.orientation if request.orientation != "landscape" else "landscape"),
-        ("quality", request.quality, clip.quality if request.quality != "standard" else "standard"),
+        ("seconds", wanted.seconds or clip.seconds, clip.seconds),
+        ("orientation", wanted.orientation, clip.orientation if wanted.orientation not in ("", "landscape") else None),
+        ("quality", wanted.quality, clip.quality if wanted.quality not in ("", "standard") else None),
     )
-    for wish, wanted, given in wishes:
-        if wanted != given:
+    for wish, asked, given in wishes:
+        if given is not None and asked != given:
             raise Unsupported(
-                f"The model {name} makes {clip}; {wish} {wanted} contradicts it. "
+                f"The model {name} makes {clip}; {wish} {asked} contradicts it. "
                 "Leave the model empty, and one that fits is chosen."
             )
     return replace(request, model=name, seconds=clip.seconds, orientation=clip.orientation, quality=clip.quality)
 
 
-def _picture(request: GenerationRequest, named: str) -> GenerationRequest:
+@dataclass(frozen=True)
+class Wish:
+    """What was asked for; "" and 0 where nothing was."""
+
+    orientation: str
+    quality: str
+    seconds: int
+
+
+def _fitting(wish: Wish) -> str:
+    """The model that makes what was asked for. Raises Unsupported."""
+    quality, orientation = wish.quality or "standard", wish.orientation or "landscape"
+    seconds = wish.seconds or DEFAULT_SECONDS
+    name = f"{'sora2pro-hd' if quality == 'hd' else 'sora2'}-{orientation}-{seconds}s"
+    if name not in CLIPS:
+        fitting = sorted({clip.seconds for clip in CLIPS.values() if clip.quality == quality})
+        raise Unsupported(
+            f"No model makes a {orientation} video of {seconds} seconds in {quality} quality; "
+            f"in that quality there are {', '.join(map(str, fitting))} seconds, landscape or portrait."
+        )
+    return name
+
+
+def _picture(request: PictureRequest, named: str) -> PictureRequest:
     for wish in ("style", "characters"):
         if getattr(request, wish):
             raise Unsupported(f"A picture has no place for {wish} here; leave it empty.")
     by_size = {f"{width}x{height}": name for name, (width, height) in PICTURES.items()}
-    name = by_size[request.size]
+    # landscape is also what is set when nothing is wished for, so a name says more
+    size = request.size or PICTURE_SIZES[request.orientation]
+    name = named if named and not request.size and request.orientation == "landscape" else by_size[size]
     if named and named != name:
-        raise Unsupported(f"The model {named} makes no picture of {request.size}; leave the model empty.")
-    return replace(request, model=name)
+        raise Unsupported(f"The model {named} makes no picture of {size}; leave the model empty.")
+    if name not in PICTURES:
+        raise Unsupported(f"The model {name} makes no pictures; those that do: {', '.join(PICTURES)}.")
+    width, height = PICTURES[name]
+    return replace(request, model=name, size=f"{width}x{height}")
 
 
-def _prompt(request: GenerationRequest, named: str) -> GenerationRequest:
+def _prompt(request: PromptRequest, named: str) -> PromptRequest:
     level, seconds = PROMPTS.get(named, (request.expansion, request.seconds or EXPANSIONS[request.expansion]))
     if (request.expansion, request.seconds or seconds) != (level, seconds):
         raise Unsupported(f"The model {named} expands a prompt to {level} for {seconds} seconds; leave it empty.")

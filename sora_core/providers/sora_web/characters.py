@@ -15,7 +15,6 @@ from urllib.parse import quote
 
 from ...errors import (
     BadResponse,
-    InvalidRequest,
     NetworkError,
     ProfileError,
     RequestRejected,
@@ -23,8 +22,9 @@ from ...errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from ...models import Effect, GenerationRequest, Snapshot, State, Upload
+from ...models import Effect, Snapshot, State, Upload
 from ...profiles.profiles import Profile
+from ...requests.kinds import CharacterRequest
 from ...transport import Call, Http
 from .. import _relay as relay
 from .._answers import normalize
@@ -38,17 +38,10 @@ _PICTURE_TYPES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg"}
 _NAMES = 5  # user names that are tried when one is taken
 
 
-def check(request: GenerationRequest, profile: Profile) -> None:
-    """Raises Unsupported for a source that the protocol has no place for."""
-    if request.source_url:
-        raise Unsupported(
-            f"Profile '{profile.name}' makes a character from an uploaded clip or from a finished job, not from an "
-            "address; give the clip itself."
-        )
+def check(request: CharacterRequest) -> None:
+    """Raises Unsupported for a clip that is not of the protocol's one format."""
     if request.clip and request.clip.media_type != "video/mp4":
         raise Unsupported(f"The clip {request.clip.filename} is {request.clip.media_type}; allowed: video/mp4.")
-    if request.start < 0 or not 1 <= round(request.end - request.start, 3) <= 3:
-        raise InvalidRequest("The part that shows the character must be 1 to 3 seconds long and start at 0 or later.")
 
 
 def visibility_of(profile: Profile) -> str:
@@ -61,7 +54,7 @@ def visibility_of(profile: Profile) -> str:
     return wanted
 
 
-def encode_create(request: GenerationRequest, generation_id: str) -> Call:
+def encode_create(request: CharacterRequest, generation_id: str) -> Call:
     """The call that charges: an upload, or a finished video by its generation id."""
     if request.clip:
         form = {"timestamps": relay.timestamps(request.start, request.end)}

@@ -10,7 +10,7 @@ import pytest
 from _heart import DONE, HERE, QUEUED, REQUEST, Heart
 
 from sora_core import errors
-from sora_core.jobs import desk
+from sora_core.jobs import by_hand
 from sora_core.ledger.row import ANYONE, Job
 from sora_core.models import Failure, Snapshot, State
 
@@ -46,7 +46,7 @@ async def lost(heart: Heart) -> Job:
 class TestCanceling:
     async def cancel(self, heart: Heart, *reads: object) -> Job:
         heart.server.reads = list(reads)
-        return await desk.canceled(heart.row, heart.connection, heart.ledger)
+        return await by_hand.canceled(heart.row, heart.connection, heart.ledger)
 
     async def test_is_done_when_the_server_s_answer_says_so(self, heart):
         await submitted(heart)
@@ -110,7 +110,7 @@ class TestCanceling:
 class TestTakingUp:
     async def take_up(self, heart: Heart, *reads: object, moved: bool = False) -> Job:
         heart.server.reads = list(reads)
-        return await desk.taken_up(heart.row, heart.connection, heart.ledger, moved=moved)
+        return await by_hand.taken_up(heart.row, heart.connection, heart.ledger, moved=moved)
 
     async def over(self, heart: Heart, state: str) -> None:
         await submitted(heart)
@@ -145,7 +145,7 @@ class TestTakingUp:
             await heart.make()
         forgotten = heart.ledger.jobs()[1]
         heart.server.reads = [DONE]
-        job = await desk.taken_up(forgotten, heart.connection, heart.ledger, moved=False)
+        job = await by_hand.taken_up(forgotten, heart.connection, heart.ledger, moved=False)
         assert (await heart.resume(job)).remote_id == "r1"
         assert heart.row.remote_id == "r2"
         assert not heart.row.over
@@ -171,7 +171,7 @@ class TestTakingUp:
 class TestNaming:
     async def name(self, heart: Heart, remote_id: str, *reads: object) -> Job:
         heart.server.reads = list(reads)
-        return await desk.named(heart.row, remote_id, heart.connection, heart.ledger)
+        return await by_hand.named(heart.row, remote_id, heart.connection, heart.ledger)
 
     async def test_a_lost_submission_records_the_id_and_it_is_collected(self, heart):
         await lost(heart)

@@ -1,4 +1,4 @@
-"""What the user may say about a job that is on record: collect it, name it, cancel it. The server is asked first."""
+"""What a user does to a job by hand: collect it, name it, cancel it. The server is asked first."""
 
 from __future__ import annotations
 

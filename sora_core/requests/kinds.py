@@ -1,0 +1,147 @@
+"""What can be asked for, one value for each kind of request. All frozen; what a profile takes is checked elsewhere.
+
+In all of them ``model`` and ``size`` "" and ``seconds`` 0 mean the profile's default, ``size`` is "WxH" in pixels, and
+``cast`` is what the names in ``characters`` stand for in the chosen profile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from ..models import Character, Operation, Shot, Upload
+
+
+@dataclass(frozen=True)
+class VideoRequest:
+    """A video from text, from reference images (files, addresses or both), or from the shots of a storyboard."""
+
+    operation: Operation
+    prompt: str
+    model: str = ""
+    seconds: int = 0
+    orientation: str = "landscape"
+    quality: str = "standard"
+    size: str = ""
+    seed: int = 0
+    negative_prompt: str = ""
+    style: str = ""
+    characters: tuple[str, ...] = ()
+    cast: tuple[Character, ...] = ()
+    images: tuple[Upload, ...] = ()
+    image_urls: tuple[str, ...] = ()
+    shots: tuple[Shot, ...] = ()
+
+
+@dataclass(frozen=True)
+class RemixRequest:
+    """A video made of another one, ``source_id`` (the remote id of its job), changed as the prompt says.
+
+    ``orientation``, ``quality``, ``size`` "" and ``seconds`` 0 mean: as the source.
+    """
+
+    prompt: str
+    source_id: str = ""
+    model: str = ""
+    seconds: int = 0
+    orientation: str = ""
+    quality: str = ""
+    size: str = ""
+    seed: int = 0
+    negative_prompt: str = ""
+    style: str = ""
+    characters: tuple[str, ...] = ()
+    cast: tuple[Character, ...] = ()
+
+    operation: ClassVar[Operation] = Operation.REMIX
+
+
+@dataclass(frozen=True)
+class CharacterRequest:
+    """A character from the part ``start`` to ``end`` (seconds) of one clip.
+
+    The clip is a job's (``source_id``, remote), at an address (``source_url``) or a file (``clip``), which is sent
+    with the ``name``.
+    """
+
+    name: str = ""
+    source_id: str = ""
+    source_url: str = ""
+    clip: Upload | None = None
+    start: float = 0.0
+    end: float = 3.0
+
+    operation: ClassVar[Operation] = Operation.CREATE_CHARACTER
+    prompt: ClassVar[str] = ""
+    model: ClassVar[str] = ""
+    seconds: ClassVar[int] = 0
+
+
+@dataclass(frozen=True)
+class PictureRequest:
+    """A picture from text, or from text and reference images."""
+
+    prompt: str
+    model: str = ""
+    orientation: str = "landscape"
+    quality: str = "standard"
+    size: str = ""
+    seed: int = 0
+    negative_prompt: str = ""
+    style: str = ""
+    characters: tuple[str, ...] = ()
+    cast: tuple[Character, ...] = ()
+    images: tuple[Upload, ...] = ()
+
+    operation: ClassVar[Operation] = Operation.IMAGE
+    seconds: ClassVar[int] = 0
+
+
+@dataclass(frozen=True)
+class PromptRequest:
+    """A better prompt. ``expansion`` (short, medium, long) is how much is added, ``seconds`` what it has to fill."""
+
+    prompt: str
+    expansion: str = "medium"
+    seconds: int = 0
+    model: str = ""
+
+    operation: ClassVar[Operation] = Operation.ENHANCE_PROMPT
+
+
+@dataclass(frozen=True)
+class CleanLinkRequest:
+    """The provider's own clean rendition of a job's clip (``source_id``, remote) or of a post (``source_url``)."""
+
+    source_id: str = ""
+    source_url: str = ""
+    model: str = ""
+
+    operation: ClassVar[Operation] = Operation.CLEAN_LINK
+    prompt: ClassVar[str] = ""
+    seconds: ClassVar[int] = 0
+
+
+Request = VideoRequest | RemixRequest | CharacterRequest | PictureRequest | PromptRequest | CleanLinkRequest
+
+
+def facts(request: Request) -> dict[str, Any]:
+    """JSON-able and complete, without what is left at its default: media by content hash, the cast by id."""
+    found: dict[str, Any] = {"operation": request.operation.value}
+    for each in fields(request):
+        value = getattr(request, each.name)
+        if value != each.default and each.name not in ("operation", "characters"):
+            found["characters" if each.name == "cast" else each.name] = _plain(value)
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, Upload):
+        return value.identity
+    if isinstance(value, Character):
+        return value.character_id
+    if isinstance(value, Shot):
+        return [value.text, float(value.seconds)]
+    return value
