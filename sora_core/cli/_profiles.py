@@ -48,9 +48,9 @@ def _profiles_list(engine: Engine, arguments: argparse.Namespace) -> int:
 def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
     key = sys.stdin.readline().strip() if arguments.key_stdin else ""
     if arguments.key_stdin and not key:
-        raise InvalidRequest("--key-stdin was given, but there was no key on standard input.")
+        raise InvalidRequest("cli.key_stdin_given_but_there")
     if key and arguments.key_env:
-        raise InvalidRequest("--key-stdin and --key-env both say where the key is; give one of them.")
+        raise InvalidRequest("cli.key_stdin_key_env_both")
     has_key = bool(key or arguments.key_env)
     default_auth = PROVIDERS[arguments.provider].default_auth
     profile = Profile(
@@ -84,7 +84,7 @@ def _profiles_edit(engine: Engine, arguments: argparse.Namespace) -> int:
         old = engine.profiles.get_as_written(arguments.name).extra
         given["extra"] = {name: value for name, value in {**old, **_extra(arguments.extra)}.items() if value}
     if not given and not arguments.rename:
-        raise InvalidRequest("There is nothing to change; `sora-video profiles edit --help` lists what can be.")
+        raise InvalidRequest("cli.there_nothing_change_lists_what")
     new = engine.edit_profile(arguments.name, given, new_name=arguments.rename)
     say(f"Profile '{new.name}' is changed; its key: {engine.credentials.source(new)}.")
     return 0
@@ -95,7 +95,7 @@ def _extra(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
-            raise InvalidRequest(f"--extra takes KEY=VALUE, not '{pair}'.")
+            raise InvalidRequest("cli.extra_takes_key_value_not", pair=pair)
         extra[name.strip()] = value
     return extra
 
@@ -103,7 +103,7 @@ def _extra(pairs: Sequence[str]) -> dict[str, str]:
 def _profiles_key(engine: Engine, arguments: argparse.Namespace) -> int:
     profile = engine.profiles.get(arguments.name)
     if profile.embedded:
-        raise InvalidRequest("The profile 'preview' needs no key.")
+        raise InvalidRequest("cli.profile_needs_no_key")
     asked = getpass.getpass(f"Key of profile '{profile.name}': ") if sys.stdin.isatty() else sys.stdin.readline()
     engine.credentials.set(profile.name, asked)
     say(f"The key of profile '{profile.name}' is stored.")
