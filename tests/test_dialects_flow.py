@@ -71,6 +71,8 @@ def add(desk: Desk, name: str, **more: Any) -> None:
     dialect = name.partition(" ")[0]
     auth = "api-key" if dialect == "azure" else "bearer"
     usual = {"seconds": _shortest(name), "size": _size(name)}
+    # as if all of them cost something; what is made anew where they do not has a test of its own
+    more = {"paid": True, **more}
     desk.add(profile_of(name), BASES[dialect], dialect=dialect, auth=auth, model="wan", usual=usual, **more)
 
 
@@ -160,6 +162,13 @@ def test_a_lost_answer_stays_unknown_where_no_list_can_tell_and_is_never_sent_ag
         for _ in range(2):
             with pytest.raises(SubmissionUnknown):
                 make(desk, name, f"lost, {name}")
+
+
+def test_where_jobs_cost_nothing_a_lost_one_is_made_anew_at_once(desk: Desk) -> None:
+    add(desk, "tensorrt-llm own", paid=None)
+    desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    with desk.charging(2):
+        assert make(desk, "tensorrt-llm own", "lost, and free").path.is_file()
 
 
 @pytest.mark.parametrize("name", sorted(set(LISTING) - set(LARGE)))

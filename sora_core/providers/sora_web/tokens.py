@@ -15,7 +15,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...errors import AuthError, BadResponse, JobNotFound, ProfileError, RequestRejected, SoraError, StorageError
+from ...errors import (
+    AuthError,
+    BadResponse,
+    ChallengePage,
+    JobNotFound,
+    ProfileError,
+    RequestRejected,
+    SoraError,
+    StorageError,
+)
 from ...models import Effect, Secret
 from ...profiles.profiles import Profile
 from ...profiles.tokens import TokenStore
@@ -215,7 +224,9 @@ class Keyring:
         """The answer; an error without the token in it, which a server may repeat."""
         try:
             return normalize.parse((await self._http.send(call)).body)
-        except JobNotFound as error:
+        except (JobNotFound, BadResponse) as error:
+            if isinstance(error, ChallengePage):
+                raise
             raise BadResponse(
                 f"{bare_url(call.path)}, where tokens are exchanged, is not there: {redact(error.message, [token])}",
                 fix="The base_url of the profile is the server's origin, without a path such as /v1; where the page is "
