@@ -31,7 +31,8 @@ from .proof import Proof, Step, answer_about_job, proves
 GRACE_SECONDS = 60.0  # a job may be missing this long after it was made
 MISSES = 5  # times in a row that a known job must be missing until it is called so,
 MISSING_AFTER_SECONDS = 120.0  # over at least this time: a relay that restarts knows nothing for a while
-MISSES_AGAIN = 2  # of a job that was missing already, or that costs nothing
+MISSES_AGAIN = 2  # of a job that was missing already, or that costs nothing and was not seen
+DELETED_AFTER_SECONDS = 20.0  # of one that costs nothing and was there: whoever canceled it has said so by then
 PATIENCE_SECONDS = 600.0  # how long a server may fail every poll
 MADE_ANEW = "MadeAnew"  # the error_kind of a job that cost nothing and was given up for lost
 _PASSING = (NetworkError, Overloaded, RateLimited, ServerError, BadResponse)
@@ -143,11 +144,12 @@ class Follower:
         """Whether the server has not known the job for so long that it is not waited for any more."""
         if self._missing_since is None:
             return False
-        if self._was_missing or not self._paid:
+        if self._was_missing or not (self._paid or self._seen):
             return self._misses >= MISSES_AGAIN
         now = self._clock.monotonic()
         is_new = not self._seen and self._age + now - self._since < GRACE_SECONDS
-        return not is_new and self._misses >= MISSES and now - self._missing_since >= MISSING_AFTER_SECONDS
+        after = MISSING_AFTER_SECONDS if self._paid else DELETED_AFTER_SECONDS
+        return not is_new and self._misses >= MISSES and now - self._missing_since >= after
 
     def _give_up(self, job: Job) -> None:
         """Raises JobNotFound for a job that may be paid; its row stays live."""

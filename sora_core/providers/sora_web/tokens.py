@@ -15,7 +15,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...errors import AuthError, BadResponse, JobNotFound, ProfileError, RequestRejected, SoraError, StorageError
+from ...errors import (
+    AuthError,
+    BadResponse,
+    ChallengePage,
+    JobNotFound,
+    ProfileError,
+    RequestRejected,
+    SoraError,
+    StorageError,
+)
 from ...models import Effect, Secret
 from ...profiles.profiles import Profile
 from ...profiles.tokens import TokenStore
@@ -216,7 +225,9 @@ class Keyring:
         """The answer; an error without the token in it, which a server may repeat."""
         try:
             return normalize.parse((await self._http.send(call)).body)
-        except JobNotFound as error:
+        except (JobNotFound, BadResponse) as error:
+            if isinstance(error, ChallengePage):
+                raise
             raise BadResponse(
                 "sora_web.where_tokens_exchanged_not_there",
                 path=bare_url(call.path),
