@@ -97,7 +97,7 @@ def forget(asked: Asked) -> Any:
 def name_remote(asked: Asked) -> Any:
     """For an unknown job: it was accepted, and this is its id. Its video is collected in the background."""
     asked.only("job_id", "remote_id")
-    job = engine().name_remote(asked.job_id(), asked.text("remote_id"))
+    job = engine().name_remote(asked.job_id(), asked.text("remote_id")).result()
     engine().resume(job.job_id, None, Destination(Path(job.folder), job.stem), lambda progress: None)
     return _after(job.job_id)
 

@@ -77,7 +77,7 @@ class Connections:
         return connection
 
     def _connect(self, profile: Profile, provider: Provider, base_url: str, key: Secret, proxy: Secret) -> Connection:
-        can = provider.capabilities()
+        can = provider.can
         http = Http(
             base_url,
             judge=provider.judge,

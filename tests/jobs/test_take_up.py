@@ -197,7 +197,8 @@ def test_a_job_whose_request_was_paid_anew_since_is_collected_beside_the_other(
     engine.ledger.record_over(
         made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound", owner=ANYONE
     )
-    other = command(*arguments("paid anew")).json
+    gateway.fault({"on": "retrieve", "do": "status", "status": 404, "body": {"error": {"message": "gone"}}})
+    other = command(*arguments("paid anew")).json  # the earlier one is asked for first, and is not known right then
     assert other["job_id"] != made["job_id"]
     charges = gateway.charges
     found = engine.resume(made["job_id"], "own", destination, lambda progress: None).result(30)
@@ -220,7 +221,10 @@ def test_an_unknown_submission_is_given_its_id_by_the_user(
     remote_id = gateway.stats()["jobs"][-1]["id"]
     other = command(*arguments("another job")).json
     with pytest.raises(InvalidRequest, match=f"is the remote id of job {other['job_id']} already"):
-        engine.name_remote(str(caught.value.job_id), other["remote_id"])
+        engine.name_remote(str(caught.value.job_id), other["remote_id"]).result(20)
+    with pytest.raises(InvalidRequest, match="knows no job 'video_mistyped', so nothing was recorded"):
+        engine.name_remote(str(caught.value.job_id), "video_mistyped").result(20)
+    assert engine.ledger.get(str(caught.value.job_id)).remote_id is None
     charges = gateway.charges
     found = command("resume", str(caught.value.job_id), "--remote-id", remote_id, "--json")
     assert found.code == 0, found.err
@@ -229,4 +233,4 @@ def test_an_unknown_submission_is_given_its_id_by_the_user(
     assert again.remote_id == remote_id
     assert gateway.charges == charges
     with pytest.raises(InvalidRequest, match="is delivered"):
-        engine.name_remote(str(caught.value.job_id), "another")
+        engine.name_remote(str(caught.value.job_id), "another").result(20)
