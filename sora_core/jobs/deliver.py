@@ -176,7 +176,8 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
         await asyncio.to_thread(placing.write_sidecar, path, _provenance(done))
     except StorageError as error:  # the file is safe, and that is what was paid for
         log.warning("%s", error.message)
-    ledger.record_delivered(job.job_id, width=width, height=height, fps=fps, duration=duration, owner=job.owner or "")
+    record, owner = ledger.record_delivered, job.owner or ""
+    await ledger.aside(record, job.job_id, width=width, height=height, fps=fps, duration=duration, owner=owner)
 
 
 def delivered_is_intact(job: Job) -> bool:

@@ -79,7 +79,7 @@ class Follower:
         self._was_missing = job.state == MISSING
         while True:
             if snapshot:
-                self._observe(job, snapshot)
+                await self._observe(job, snapshot)
                 if snapshot.state is State.SUCCEEDED:
                     return snapshot
             await self._pause(job, snapshot, rhythm, wait=asked)
@@ -91,7 +91,7 @@ class Follower:
                 self._remote_id, snapshot = job.remote_id, None  # the user has corrected it
             snapshot = await self._poll(job) or snapshot
             if self._is_lost:
-                self._give_up(job)
+                await self._give_up(job)
                 return None
 
     async def _pause(self, job: Job, snapshot: Snapshot | None, rhythm: Rhythm, *, wait: bool) -> None:
@@ -151,15 +151,15 @@ class Follower:
         after = MISSING_AFTER_SECONDS if self._paid else DELETED_AFTER_SECONDS
         return not is_new and self._misses >= MISSES and now - self._missing_since >= after
 
-    def _give_up(self, job: Job) -> None:
+    async def _give_up(self, job: Job) -> None:
         """Raises JobNotFound for a job that may be paid; its row stays live."""
         gone = JobNotFound("poll.missing", error=self._why)
         owner = job.owner or ""
         if proves(Step.POLL, answer_about_job(gone), paid=self._paid) is Proof.FREE:
-            self._ledger.record_over(job.job_id, FAILED, gone.message, MADE_ANEW, owner=owner)
-            self._ledger.mark_told(job.job_id)
+            await self._ledger.aside(self._ledger.record_over, job.job_id, FAILED, gone.message, MADE_ANEW, owner=owner)
+            await self._ledger.aside(self._ledger.mark_told, job.job_id)
             return
-        self._ledger.record_missing(job.job_id, gone.message, owner=owner)
+        await self._ledger.aside(self._ledger.record_missing, job.job_id, gone.message, owner=owner)
         raise gone
 
     def _failed(self, error: SoraError) -> None:
@@ -171,17 +171,19 @@ class Follower:
         if now - self._failing_since > PATIENCE_SECONDS:
             raise error
 
-    def _observe(self, job: Job, snapshot: Snapshot) -> None:
+    async def _observe(self, job: Job, snapshot: Snapshot) -> None:
         self._hint = snapshot.poll_after if not self._failures else self._hint
         self._report.observed(snapshot)
         if proves(Step.POLL, answer_about_job(snapshot)) is Proof.OVER:
             error = job_error(snapshot)
-            self._ledger.record_over(job.job_id, snapshot.state.value, error.message, error.kind, owner=job.owner or "")
+            over = self._ledger.record_over
+            state = snapshot.state.value
+            await self._ledger.aside(over, job.job_id, state, error.message, error.kind, owner=job.owner or "")
             raise error
         observed = replace(snapshot, progress=self._report.percent)
         facts = (observed.state, observed.progress, observed.url)
         if facts != self._recorded:
-            self._ledger.record_snapshot(job.job_id, observed, owner=job.owner or "")
+            await self._ledger.aside(self._ledger.record_snapshot, job.job_id, observed, owner=job.owner or "")
             self._recorded = facts
 
 
