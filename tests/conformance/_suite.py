@@ -285,6 +285,14 @@ class Conformance:
             for _ in range(2):
                 assert isinstance(case.refused(lambda: case.make("lost")), SubmissionUnknown)
 
+    @needs("lost_behind")
+    def test_an_answer_that_is_lost_behind_a_proxy_is_not_paid_twice(self, case: Case) -> None:
+        # not a reset: the proxy itself sends a request again when that happens
+        case.peer.break_answers({"do": "status", "status": 504})
+        for _ in range(2):
+            assert isinstance(case.refused(lambda: case.make("lost on the way")), SubmissionUnknown)
+        assert len(case.peer.journal()) == 1
+
     @needs("restart")
     def test_a_client_that_is_restarted_collects_the_job(self, case: Case) -> None:
         with case.charging(1):
