@@ -35,7 +35,7 @@ class ServerKind:
 
 def _by_default(recipe: Recipe) -> Recipe:
     """With the default dialect, which has no place for a seed and sends one image."""
-    return replace(recipe, dialect="", can=recipe.can - {"seed", "images"})
+    return replace(recipe, dialect="", can=recipe.can - {"seed", "images", "no_remix"})
 
 
 _AQUILES = Recipe(
