@@ -367,7 +367,7 @@ class Conformance:
         assert "restart" in str(error).lower()
 
 
-def tests_for(recipe: Recipe) -> frozenset[str]:
+def scenarios_of(recipe: Recipe) -> frozenset[str]:
     """The names of the suite's tests that apply to the recipe."""
     found = set()
     for name, test in vars(Conformance).items():

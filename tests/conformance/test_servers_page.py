@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 from _cassette import FOLDER, Cassette
 from _servers import SERVERS
-from _suite import tests_for
+from _suite import scenarios_of
 
 from sora_core.providers.openai.detection import PROVEN
 
@@ -45,7 +45,7 @@ def test_every_server_is_recorded_whole_and_in_the_release_that_is_named(name):
     (kind, recipe) = next((k, r) for k in SERVERS.values() for r in k.recipes if r.title == name)
     assert name in CASSETTES, "not recorded yet: scripts/servers"
     assert CASSETTES[name].release == kind.release
-    assert set(CASSETTES[name].scenarios) == tests_for(recipe)
+    assert set(CASSETTES[name].scenarios) == scenarios_of(recipe)
 
 
 @pytest.mark.parametrize("dialect", sorted(PROVEN))
