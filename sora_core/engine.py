@@ -147,11 +147,9 @@ class Engine:
                 raise
             return name
         if job.profile != profile:
-            raise InvalidRequest(
-                f"Job {job.job_id} belongs to profile '{job.profile}', not to '{profile}'; it can only be used there."
-            )
+            raise InvalidRequest("source.other_profile", job_id=job.job_id, owner=job.profile, profile=profile)
         if not job.remote_id:
-            raise InvalidRequest(f"Job {job.job_id} is {job.state}: there is no video yet.")
+            raise InvalidRequest("source.no_video", job_id=job.job_id, state=job.state)
         return job.remote_id
 
     def cancel(self, name: str) -> Handle[Job]:
@@ -307,7 +305,7 @@ class Engine:
         connection = await self._connections.get(job.profile)
         if not Operation(job.operation).makes_file:
             made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
-            raise InvalidRequest(f"Job {job.job_id} made no file, but {made}; run its request again to collect it.")
+            raise InvalidRequest("resume.no_file", job_id=job.job_id, made=made)
         joined = self._joined()
         return _delivery(
             *await joined.join([job.fingerprint], connection, lambda run: run.resume(job, destination), watch)
@@ -323,7 +321,7 @@ class Engine:
     async def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
         """The row of a job that is to be collected, live; made now for one that the server at ``profile`` knows."""
         if not name:
-            raise InvalidRequest("The job id is empty; `sora-video jobs` lists the known ones.")
+            raise InvalidRequest("job.empty_id")
         try:
             job = self.ledger.find(name, None if name.startswith(JOB_ID_PREFIX) else profile)
         except JobNotFound:

@@ -106,8 +106,8 @@ class SoraError(Exception):
         where = ", ".join(part for part in ids if part)
         lines = [self.message + (f" ({where})" if where else "")]
         if self.text in texts.catalogue("en"):
-            own = self._said(self.text, "fix")
-            lines += [self.money_text, self._usual_fix() if own is None else own]
+            fixes = (self._said(self.text, "fix"), self._given_fix(), self._usual_fix())
+            lines += [self.money_text, next(fix for fix in fixes if fix is not None)]
         else:
             lines += [self.money_text, self.fix, f"{self.title_zh}。{self.fix_zh}"]
         return "\n".join(line for line in lines if line)
@@ -121,6 +121,11 @@ class SoraError(Exception):
         data = {name: getattr(self, name) for name in ("remote_id", "provider", "code", "retry_after")}
         data |= {"job_id": self.job_id or "JOB"}
         return texts.text(key, part, **{**data, **self.values})
+
+    def _given_fix(self) -> str | None:
+        """One that this very error was given."""
+        given = vars(self)
+        return given.get("fix_zh") if texts.language() == "zh" and "fix_zh" in given else given.get("fix")
 
     def _usual_fix(self) -> str:
         """That of the class, or of the nearest one above it."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class Effect(enum.Enum):
@@ -278,3 +279,12 @@ class Delivery:
     height: int
     fps: float
     reused: bool = False  # an earlier job's file, free
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Scripts that use the client as a library know the request for a video by this name, from here."""
+        if name != "GenerationRequest":
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        return importlib.import_module("..requests.kinds", __name__).VideoRequest

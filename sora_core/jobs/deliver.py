@@ -50,7 +50,7 @@ async def deliver(
             fetched = await connection.provider.fetch(connection.http, job.remote_id or "", attempts=3)
             latest = replace(fetched, remote_id=job.remote_id or "")
             if latest.state in (State.FAILED, State.CANCELED):
-                raise JobFailed("The server says by now that the job failed, and has no result.")
+                raise JobFailed("collect.failed_since")
         return connection.provider.encode_content(job.remote_id or "", latest)
 
     part, kind = placing.part_path(destination.folder, job.job_id), _kind(job)

@@ -140,7 +140,7 @@ class Provider(ABC):
 
     def encode_cancel(self, remote_id: str) -> Call:
         """Usually not overwritten where the protocol cannot cancel."""
-        raise Unsupported(f"The {self.name} protocol has no way to cancel a job.")
+        raise Unsupported("protocol.no_cancel", protocol=self.name)
 
     def lists(self, operation: Operation) -> bool:
         """Whether the server's list, where it has one, shows what such an operation makes."""
@@ -148,17 +148,17 @@ class Provider(ABC):
 
     def encode_list(self, after: str | None) -> Call:
         """Newest jobs first; ``after`` is the last id of the page before."""
-        raise Unsupported(f"The {self.name} protocol has no list of jobs.")
+        raise Unsupported("protocol.no_list", protocol=self.name)
 
     def decode_list(self, reply: Reply) -> tuple[list[Snapshot], str | None]:
         """The page's jobs and the cursor of the next page, None at the end."""
-        raise Unsupported(f"The {self.name} protocol has no list of jobs.")
+        raise Unsupported("protocol.no_list", protocol=self.name)
 
     def decode(self, reply: Reply) -> Snapshot:
         """A job's description as a snapshot. Override for peculiar answers."""
         snapshot = normalize.snapshot_of(reply, base_url=self.base_url())
         if snapshot is None:
-            raise BadResponse(f"The server's answer is not a job: {normalize.failure_of(reply).message}")
+            raise BadResponse("answer.no_job", error=normalize.failure_of(reply).message)
         return snapshot
 
     def result_in(self, reply: Reply) -> Snapshot | None:
@@ -233,11 +233,11 @@ class Provider(ABC):
 
     async def delete_character(self, http: Http, character_id: str) -> None:
         """Takes a character off the server. One that is gone already is a success."""
-        raise Unsupported(f"The {self.name} protocol has no way to delete a character.")
+        raise Unsupported("protocol.no_delete", protocol=self.name)
 
     async def quota(self, http: Http) -> Quota:
-        raise Unsupported(f"The {self.name} protocol has no quota to read.")
+        raise Unsupported("protocol.no_quota", protocol=self.name)
 
     async def models(self, http: Http) -> list[str]:
         """Model names that the server offers; for `doctor`."""
-        raise Unsupported(f"The {self.name} protocol has no list of models.")
+        raise Unsupported("protocol.no_models", protocol=self.name)

@@ -15,8 +15,8 @@ from adversary.bytes_buyer import Buyer
 from adversary.bytes_clips import made
 from adversary.bytes_server import BytesServer
 
-from sora_core.errors import InvalidRequest, MediaError, StorageError
-from sora_core.ledger.row import DELIVERED, SUCCEEDED
+from sora_core.errors import InvalidRequest, MediaError, StorageError, SubmissionUnknown
+from sora_core.ledger.row import ANYONE, DELIVERED, SUCCEEDED
 from sora_core.media import placing
 from sora_core.models import Delivery, Destination, Snapshot, State
 
@@ -36,6 +36,7 @@ class Paid:
     server: BytesServer
     whole: bytes
     folder: Path
+    prompt: str = "a cat"
 
     @property
     def ledger(self):
@@ -68,28 +69,34 @@ def paid(tmp_path: Path, whole: bytes) -> Iterator[Paid]:
 
 
 def queued(paid: Paid) -> None:
-    paid.ledger.record_snapshot(paid.job.job_id, Snapshot(State.QUEUED))
+    paid.ledger.record_snapshot(paid.job.job_id, Snapshot(State.QUEUED), owner=ANYONE)
 
 
 def running(paid: Paid) -> None:
-    paid.ledger.record_snapshot(paid.job.job_id, Snapshot(State.RUNNING, progress=40.0))
+    paid.ledger.record_snapshot(paid.job.job_id, Snapshot(State.RUNNING, progress=40.0), owner=ANYONE)
+
+
+def missing(paid: Paid) -> None:
+    paid.ledger.record_missing(paid.job.job_id, "no such job", owner=ANYONE)
 
 
 def succeeded(paid: Paid) -> None:
-    paid.ledger.record_snapshot(paid.job.job_id, Snapshot(State.SUCCEEDED, url=f"{paid.server.url}/files/a.mp4"))
+    paid.ledger.record_snapshot(
+        paid.job.job_id, Snapshot(State.SUCCEEDED, url=f"{paid.server.url}/files/a.mp4"), owner=ANYONE
+    )
 
 
 def half_downloaded(paid: Paid) -> None:
     succeeded(paid)
     paid.part.write_bytes(paid.whole[: len(paid.whole) // 2])
-    paid.ledger.record_part(paid.job.job_id, '"one"')
+    paid.ledger.record_part(paid.job.job_id, '"one"', owner=ANYONE)
 
 
 def whole_part_only(paid: Paid) -> None:
     """The server answered with the file, and cannot be asked again."""
     paid.part.write_bytes(paid.whole)
-    paid.ledger.record_submitted(paid.job.job_id, Snapshot(State.SUCCEEDED))
-    paid.ledger.record_part(paid.job.job_id, "whole")
+    paid.ledger.record_snapshot(paid.job.job_id, Snapshot(State.SUCCEEDED), owner=ANYONE)
+    paid.ledger.record_part(paid.job.job_id, "whole", owner=ANYONE)
     paid.server.habit = lambda asked, line: line.reset()
 
 
@@ -98,7 +105,7 @@ def name_taken(paid: Paid) -> None:
     succeeded(paid)
     taken = Path(paid.job.folder) / "first_00001_.mp4"
     taken.touch()
-    paid.ledger.record_plan(paid.job.job_id, taken, "0" * 64, 5)
+    paid.ledger.record_plan(paid.job.job_id, taken, "0" * 64, 5, owner=ANYONE)
 
 
 def file_moved_row_not(paid: Paid) -> None:
@@ -106,13 +113,17 @@ def file_moved_row_not(paid: Paid) -> None:
     succeeded(paid)
     placed = Path(paid.job.folder) / "first_00001_.mp4"
     placed.write_bytes(paid.whole)
-    paid.ledger.record_plan(paid.job.job_id, placed, placing.sha256_of(placed), len(paid.whole))
+    paid.ledger.record_plan(paid.job.job_id, placed, placing.sha256_of(placed), len(paid.whole), owner=ANYONE)
 
 
 def unknown_with_its_id(paid: Paid) -> None:
-    paid.ledger.record_submitted(paid.job.job_id, Snapshot(State.QUEUED))
-    paid.ledger.record_unknown(paid.job.job_id, "the answer was lost")
-    paid.buyer.engine.name_remote(paid.job.job_id, "video_1")
+    """The answer to another order was lost, and the user has found its id."""
+    paid.server.charges.clear()
+    paid.server.answer = lambda asked, line: line.reset()
+    paid.prompt = "a dog"
+    assert isinstance(paid.buyer.refused(prompt=paid.prompt), SubmissionUnknown)
+    paid.server.answer = None
+    paid.buyer.engine.name_remote(paid.job.job_id, "video_2")
 
 
 def delivered(paid: Paid) -> None:
@@ -131,7 +142,8 @@ def delivered_and_changed(paid: Paid) -> None:
 
 
 STATES = [
-    queued, running, succeeded, half_downloaded, whole_part_only, name_taken, file_moved_row_not, unknown_with_its_id,
+    queued, running, missing, succeeded, half_downloaded, whole_part_only, name_taken, file_moved_row_not,
+    unknown_with_its_id,
     delivered, delivered_and_gone, delivered_and_changed,
 ]  # fmt: skip
 
@@ -155,21 +167,21 @@ def file_in_its_place(paid: Paid) -> None:
 
 def name_no_disk_takes(paid: Paid) -> None:
     """As rows of earlier versions have them."""
-    paid.ledger.record_destination(paid.job.job_id, Destination(paid.buyer.out, "\u89c6" * 300))
+    paid.ledger.record_destination(paid.job.job_id, Destination(paid.buyer.out, "\u89c6" * 300), owner=ANYONE)
     if paid.job.state != DELIVERED:
-        paid.ledger.record_plan(paid.job.job_id, paid.buyer.out / ("\u89c6" * 300), "0" * 64, 5)
+        paid.ledger.record_plan(paid.job.job_id, paid.buyer.out / ("\u89c6" * 300), "0" * 64, 5, owner=ANYONE)
 
 
 def somebodys_file(paid: Paid) -> None:
     exact = paid.buyer.out / "mine.mp4"
     exact.write_bytes(b"somebody's")
-    paid.ledger.record_destination(paid.job.job_id, Destination(paid.buyer.out, "first", exact=exact))
+    paid.ledger.record_destination(paid.job.job_id, Destination(paid.buyer.out, "first", exact=exact), owner=ANYONE)
 
 
 def dangling_link(paid: Paid) -> None:
     exact = paid.buyer.out / "linked.mp4"
     exact.symlink_to(paid.folder / "nowhere")
-    paid.ledger.record_destination(paid.job.job_id, Destination(paid.buyer.out, "first", exact=exact))
+    paid.ledger.record_destination(paid.job.job_id, Destination(paid.buyer.out, "first", exact=exact), owner=ANYONE)
 
 
 PLACES = [still_there, folder_gone, file_in_its_place, name_no_disk_takes, somebodys_file, dangling_link]
@@ -179,7 +191,7 @@ PLACES = [still_there, folder_gone, file_in_its_place, name_no_disk_takes, someb
 
 
 def run_with_another_prefix(paid: Paid, new: Path) -> Delivery:
-    return paid.buyer.buy(Destination(new, "second"))
+    return paid.buyer.buy(Destination(new, "second"), paid.prompt)
 
 
 def resume_to_a_file(paid: Paid, new: Path) -> Delivery:
@@ -241,7 +253,7 @@ def test_a_folder_that_became_read_only_is_gone_around(paid: Paid) -> None:
     succeeded(paid)
     locked = paid.folder / "locked"
     locked.mkdir(mode=0o555)
-    paid.ledger.record_destination(paid.job.job_id, Destination(locked))
+    paid.ledger.record_destination(paid.job.job_id, Destination(locked), owner=ANYONE)
     assert paid.buyer.resume(Destination(paid.folder / "usual")).path.is_file()
 
 

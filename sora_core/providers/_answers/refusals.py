@@ -56,8 +56,8 @@ def failure_of(reply: Reply) -> Failure:
         title = _TITLE.search(reply.body[:20_000].decode("utf-8", errors="replace"))
         called = f' titled "{redact(" ".join(title[1].split())[:150])}"' if title and title[1].strip() else ""
         return Failure(
-            f"HTTP {reply.status}: a web page{called} (HTML) stands in the place of the API; "
-            "a firewall, a gateway or the wrong address"
+            f"HTTP {reply.status}: the server answered with a web page (HTML), not with the API{called}: "
+            "a firewall, a gateway, or the wrong address"
         )
     text = re.sub(r"<[^>]+>", " ", reply.body[:2000].decode("utf-8", errors="replace"))
     return Failure(redact(f"HTTP {reply.status} {' '.join(text.split())[:200]}".strip()))
@@ -177,7 +177,9 @@ def error_of(reply: Reply, *, provider: str, overload: re.Pattern[str] = _NEVER)
     failure = failure_of(reply)
     kind = _error_class(reply, failure, overload)
     return kind(
-        f"The server answered HTTP {reply.status}: {_hint(reply)}{failure.message}",
+        "answer.http",
+        status=reply.status,
+        error=f"{_hint(reply)}{failure.message}",
         provider=provider,
         code=failure.code,
         retry_after=retry_after_of(reply),
