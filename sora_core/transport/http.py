@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 LONG_BODY_BYTES = 2**20
 MAX_REDIRECTS = 5
+REFUSED = "connection_refused"  # the code of a NetworkError
 _LOCATION = "x-redirect-target"  # read by what names the target to the user, too
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -323,9 +324,9 @@ class Http:
         reason = _reason(caught)
         text = redact(reason, self._secrets)
         what = "the connection broke" if sent else "no connection could be made"
-        return NetworkError(
-            "transport.said", method=call.method, path=bare_url(self.absolute(call.path)), what=what, given=text
-        )
+        code = REFUSED if "refused" in reason.lower() and not sent else None  # nobody listens there
+        where = bare_url(self.absolute(call.path))
+        return NetworkError("transport.said", method=call.method, path=where, what=what, given=text, code=code)
 
 
 async def _hide_location(response: httpx.Response) -> None:

@@ -37,7 +37,7 @@ from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
 from . import extras as more
 from .dialects import DIALECTS, JSON, Dialect, Fields, as_form, data_uri, typed
-from .statements import StatedEnd, stated_end, told
+from .statements import StatedEnd, stated, stated_end, told
 
 ENDED_ON = date(2026, 9, 24)
 
@@ -214,7 +214,8 @@ class OpenAI(Provider):
         error = told(super().judge(reply), reply)
         if self._failed_at_once(reply):
             failure = normalize.failure_of(reply)
-            return JobFailed(f"The job failed on the server: {failure.message}", provider=self.name, code=failure.code)
+            text = f"The job failed on the server: {failure.message}"
+            return stated(JobFailed(text, provider=self.name, code=failure.code))
         if not isinstance(error, RequestRejected):
             return error
         if "No connected db" in error.message:  # LiteLLM's word for any key but its own, where it has no database
