@@ -190,7 +190,8 @@ def _add_settings(parser: argparse.ArgumentParser, *, default: Any, number: Any,
     given("--dialect", default=default)
     given("--model", default=default, help="the model when a request names none")
     given("--extra", action="append", default=many, metavar="KEY=VALUE")
-    given("--allow-http", action=argparse.BooleanOptionalAction, default=None if default is None else False)
+    switch: Any = {"action": "store_true"} if default is not None else {"action": argparse.BooleanOptionalAction}
+    given("--allow-http", **switch)
     given("--max-per-day", dest="max_submissions_per_day", type=int, default=number, metavar="N",
           help="at most N submissions in 24 hours")  # fmt: skip
     given("--min-quota", type=float, default=number, metavar="AMOUNT", help="stop when less quota is left")
