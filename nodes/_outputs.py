@@ -169,14 +169,16 @@ async def deliver(
     frames: Any = host.blocked(_SKIPPED)
     audio: Any = frames
     fps = delivery.fps / step
+    notes = [note] if note else []
     if options.get("frames", "auto") != "skip":
         decoded = await in_thread(functools.partial(_decode, delivery, options.get("max_frames", 0), step))
         frames, fps = decoded.frames, decoded.fps
         audio = {"waveform": decoded.waveform, "sample_rate": decoded.sample_rate}
+        notes += decoded.notes
     path = str(delivery.path)
     return Result(
         (InputImpl.VideoFromFile(path), frames, audio, fps, path, delivery.job_id),
-        (path, delivery.job_id, *([note] if note else [])),
+        (path, delivery.job_id, *notes),
         shown_in_player(delivery.path),
     )
 

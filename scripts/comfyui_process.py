@@ -20,10 +20,15 @@ from typing import Any
 import aiohttp
 import requests
 
-START_SECONDS = 180.0  # that ComfyUI may take on an idle machine
 OURS = {"X-Sora-Video": "en"}  # what our routes want of whoever changes something
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("__init__.py", "nodes", "sora_core", "web", "locales", "example_workflows", "pyproject.toml")
+
+
+def patience(seconds: float) -> float:
+    """What a wait of so many seconds on an idle machine may take on this one, as busy as it is now."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return seconds * max(1.0, load / (os.cpu_count() or 1))
 
 
 def checkouts() -> list[Path]:
@@ -59,12 +64,6 @@ def python_of(checkout: Path) -> str:
 def version_of(checkout: Path) -> tuple[int, ...]:
     text = (checkout / "comfyui_version.py").read_text("utf-8")
     return tuple(int(part) for part in text.split('"')[1].split("."))
-
-
-def slowness() -> float:
-    """How many times longer things take than on an idle machine; 1 where nobody can tell."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    return max(1.0, load / (os.cpu_count() or 1))
 
 
 def install_requirements(python: str) -> None:
@@ -123,7 +122,7 @@ class ComfyUI:
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.checkout, env=self._env, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_SECONDS * slowness()
+        deadline = time.monotonic() + patience(180)
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
@@ -158,7 +157,7 @@ class ComfyUI:
 
     def wait(self, prompt_id: str, timeout: float = 120) -> dict[str, Any]:
         """The finished prompt's history entry."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + patience(timeout)
         while time.monotonic() < deadline:
             history = requests.get(f"{self.url}/history/{prompt_id}", timeout=30).json()
             if prompt_id in history:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import enum
 import hashlib
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 
 class Effect(enum.Enum):
@@ -207,7 +208,7 @@ class Capabilities:
     can_list: bool = False
     can_cancel: bool = False
     has_quota: bool = False
-    free: bool = False
+    paid: bool = True  # False: a job costs nothing, so one that is lost is made anew
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,8 @@ class Snapshot:
     poll_after: float | None = None  # seconds, the server's own hint
     prompt: str | None = None
     model: str | None = None
+    size: str = ""  # "WxH" in pixels; "" where the server does not say, and so for the next
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -276,3 +279,12 @@ class Delivery:
     height: int
     fps: float
     reused: bool = False  # an earlier job's file, free
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Scripts that use the client as a library know the request for a video by this name, from here."""
+        if name != "GenerationRequest":
+            raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+        return importlib.import_module("..requests.kinds", __name__).VideoRequest

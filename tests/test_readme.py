@@ -109,6 +109,7 @@ class TestReadme:
 
     def test_quotes_only_messages_that_the_code_has(self, name):
         code = "".join(path.read_text("utf-8") for path in (ROOT / "sora_core").rglob("*.py"))
+        code += read("locales/en/errors.json")
         code = re.sub(r'"\s*\n\s*f?"', "", code)  # a message over several lines
         table = rows(read(name), MESSAGE[name])
         assert table

@@ -94,7 +94,7 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
 
 def _language_of(request: web.Request) -> str:
     """That of the page, which names it; else the first one that a script's user prefers."""
-    return request.headers.get(HEADER) or request.headers.get("Accept-Language", "")
+    return request.headers.get(HEADER, "") or request.headers.get("Accept-Language", "")
 
 
 async def _values_of(request: web.Request, *, is_effect: bool) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def _abilities(can: Capabilities) -> dict[str, Any]:
         "cancel": can.can_cancel,
         "list": can.can_list,
         "quota": can.has_quota,
-        "free": can.free,
+        "paid": can.paid,
         "images": can.image_limit,
     }
 

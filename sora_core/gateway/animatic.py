@@ -18,13 +18,15 @@ _SHOT = re.compile(
     r"(?=^[ \t]*Shot[ \t]+\d+[ \t]*:|^[ \t]*instructions:|\Z)",
     re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
+_LABELS = re.compile(r"^[ \t]*(?:current timeline|instructions):[ \t]*$", re.IGNORECASE | re.MULTILINE)
 
 
 class Segment(NamedTuple):
-    """One segment as it was asked for."""
+    """One segment as it was asked for; ``image`` is an encoded picture of its own."""
 
     text: str
     seconds: float
+    image: bytes | None = None
 
 
 class Scene(NamedTuple):
@@ -42,8 +44,8 @@ class Scene(NamedTuple):
 class Animatic:
     """One clip to draw. ``shots`` are stretched to fill ``seconds``; without shots the prompt is the only one.
 
-    ``width`` and ``height`` are even pixels, ``image`` is an encoded picture, ``label`` a note such as
-    "Remix of video_1". Equal animatics give equal files.
+    ``common`` is what is asked for in all shots, ``width`` and ``height`` are even pixels, ``image`` is an encoded
+    picture, ``label`` a note such as "Remix of video_1". Equal animatics give equal files.
     """
 
     prompt: str
@@ -51,7 +53,8 @@ class Animatic:
     width: int
     height: int
     fps: int = 24
-    shots: tuple[tuple[str, float], ...] = ()
+    shots: tuple[Segment, ...] = ()
+    common: str = ""
     image: bytes | None = field(default=None, repr=False)
     style: str = ""
     seed: int = 0
@@ -63,7 +66,7 @@ class Animatic:
             raise ValueError(f"an animatic has even sides, not {self.width}x{self.height}")
         if self.frame_count < 1:
             raise ValueError(f"an animatic has at least one frame, {self.seconds} s at {self.fps} fps has none")
-        if any(seconds <= 0 for _, seconds in self.shots):
+        if any(shot.seconds <= 0 for shot in self.shots):
             raise ValueError("every shot of an animatic takes some time")
 
     @property
@@ -78,8 +81,9 @@ class Animatic:
             "seconds": float(self.seconds),
             "size": [self.width, self.height],
             "fps": self.fps,
-            "shots": [[text, float(seconds)] for text, seconds in self.shots],
-            "image": hashlib.sha256(self.image).hexdigest() if self.image is not None else None,
+            "shots": [[shot.text, float(shot.seconds), _hash(shot.image)] for shot in self.shots],
+            "common": self.common,
+            "image": _hash(self.image),
             "style": self.style,
             "seed": self.seed,
             "label": self.label,
@@ -90,17 +94,22 @@ class Animatic:
     @cached_property
     def scenes(self) -> tuple[Scene, ...]:
         """The timeline without gaps. A shot too short for a frame of its own is not shown."""
-        shots = self.shots or ((self.prompt, self.seconds),)
-        stretch = self.seconds / sum(seconds for _, seconds in shots)
+        shots = self.shots or (Segment(self.prompt, self.seconds),)
+        stretch = self.seconds / sum(shot.seconds for shot in shots)
         scenes, start, first = [], 0.0, 0
-        for number, (text, seconds) in enumerate(shots, 1):
+        for number, shot in enumerate(shots, 1):
             last = number == len(shots)
-            end = float(self.seconds) if last else start + seconds * stretch
+            end = float(self.seconds) if last else start + shot.seconds * stretch
             stop = self.frame_count if last else min(round(end * self.fps), self.frame_count)
             if stop > first:
-                scenes.append(Scene(number, text, start, end, first, stop))
+                scenes.append(Scene(number, shot.text, start, end, first, stop))
             start, first = end, stop
         return tuple(scenes)
+
+    def image_of(self, scene: Scene) -> bytes | None:
+        """The shot's own picture, else that of the clip."""
+        own = self.shots[scene.number - 1].image if self.shots else None
+        return self.image if own is None else own
 
     @property
     def shot_count(self) -> int:
@@ -115,3 +124,12 @@ def shots_of_prompt(prompt: str) -> tuple[Segment, ...]:
     """
     found = [Segment(match["text"].strip(), float(match["seconds"])) for match in _SHOT.finditer(prompt)]
     return tuple(shot for shot in found if shot.seconds > 0)
+
+
+def common_of_prompt(prompt: str) -> str:
+    """What a storyboard written as text says of all its shots."""
+    return _LABELS.sub("", _SHOT.sub("", prompt)).strip()
+
+
+def _hash(data: bytes | None) -> str | None:
+    return None if data is None else hashlib.sha256(data).hexdigest()

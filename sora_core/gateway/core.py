@@ -16,7 +16,7 @@ from aiohttp import web
 
 from ..clock import Clock
 from ..models import State
-from .animatic import MAX_SHOTS, Animatic, shots_of_prompt
+from .animatic import MAX_SHOTS, Animatic, common_of_prompt, shots_of_prompt
 from .books import BookedJob, Books, Fate, Order
 from .clips import DrawnClips
 from .faults import FaultBox, Taken
@@ -100,14 +100,14 @@ class Core:
         animatic = _animatic(order)
         if len(animatic.shots) > MAX_SHOTS:
             raise invalid("prompt", f"Invalid 'prompt': {len(animatic.shots)} shots; {MAX_SHOTS} are the most.")
+        await asyncio.to_thread(_check_images, order)
         image = None
         if order.image is not None:
-            check_image_size("input_reference", order.image)
             image = await asyncio.to_thread(self._keep_image, order.image)
             self._image_users[image] += 1
         fate = _fate(call.taken)
         job = self.books.enter(
-            replace(order, image=None),
+            replace(order, image=None, shots=tuple(shot._replace(image=None) for shot in order.shots)),
             image=image,
             fate=fate,
             render=self._studio.order(animatic) if fate is None or fate.passes else None,
@@ -147,12 +147,6 @@ class Core:
         await asyncio.to_thread(self._studio.stop)
 
     def _keep_image(self, data: bytes) -> Path:
-        from .render.picture import load
-
-        try:
-            load(data)
-        except ValueError as error:
-            raise invalid("input_reference", f"Invalid reference image: {error}.", "invalid_image") from error
         path = self._folder / f"image-{hashlib.sha256(data).hexdigest()}"
         path.write_bytes(data)
         return path
@@ -169,13 +163,30 @@ class Core:
             job.image = None
 
 
+def _check_images(order: Order) -> None:
+    """Raises Refusal for a picture that cannot be drawn."""
+    from .render.picture import load
+
+    given = [("input_reference", order.image), *(("shots", shot.image) for shot in order.shots)]
+    for name, data in given:
+        if data is None:
+            continue
+        check_image_size(name, data)
+        try:
+            load(data)
+        except ValueError as error:
+            raise invalid(name, f"Invalid reference image: {error}.", "invalid_image") from error
+
+
 def _animatic(order: Order) -> Animatic:
+    shots = order.shots or shots_of_prompt(order.prompt)
     return Animatic(
         prompt=order.prompt,
         seconds=order.seconds,
         width=order.width,
         height=order.height,
-        shots=order.shots or shots_of_prompt(order.prompt),
+        shots=shots,
+        common=order.prompt if order.shots else common_of_prompt(order.prompt) if shots else "",
         image=order.image,
         style=order.style,
         seed=order.seed,

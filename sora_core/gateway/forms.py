@@ -128,7 +128,7 @@ def size_of(fields: Fields, default: tuple[int, int]) -> tuple[int, int]:
 
 
 def shots_of(fields: Fields) -> tuple[Segment, ...]:
-    """``[{"text": ..., "seconds": ...}]``, as JSON or, in a form, as JSON text."""
+    """``[{"text": ..., "seconds": ...}]``, perhaps with an ``image`` as a data URL; in a form, as JSON text."""
     value = fields.get("shots")
     if value is None or value == "":
         return ()
@@ -143,14 +143,19 @@ def shots_of(fields: Fields) -> tuple[Segment, ...]:
 
 
 def _shot(entry: object, number: int) -> Segment:
-    text, seconds = (entry.get("text"), entry.get("seconds")) if isinstance(entry, dict) else (None, None)
+    given: Fields = entry if isinstance(entry, dict) else {}
+    text, seconds = given.get("text"), given.get("seconds")
     try:
         length = math.nan if isinstance(seconds, bool) else float(seconds)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         length = math.nan
     if not isinstance(text, str) or not 0 < length <= 3600:
         raise invalid("shots", f"Invalid value for 'shots': shot {number} needs a text and a number of seconds.")
-    return Segment(text[:MAX_PROMPT_CHARS], length)
+    try:
+        image = image_of(given, "image")
+    except Refusal as refusal:
+        raise invalid("shots", f"Invalid value for 'shots': shot {number}: {refusal.message}") from refusal
+    return Segment(text[:MAX_PROMPT_CHARS], length, image)
 
 
 def image_of(fields: Fields, name: str) -> bytes | None:

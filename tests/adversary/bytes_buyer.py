@@ -32,9 +32,9 @@ class Buyer:
         place = destination or Destination(self.out)
         return self.engine.generate(request, "p", place, lambda progress: None).result(120)
 
-    def refused(self, destination: Destination | None = None) -> SoraError:
+    def refused(self, destination: Destination | None = None, prompt: str = "a cat") -> SoraError:
         with pytest.raises(SoraError) as caught:
-            self.buy(destination)
+            self.buy(destination, prompt)
         return caught.value
 
     def resume(self, destination: Destination) -> Delivery:

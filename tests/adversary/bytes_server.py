@@ -108,10 +108,11 @@ class BytesServer:
             if self.answer:
                 return self.answer(Asked(len(self.charges), path, headers), line)
             return line.json({"id": "video_1", "object": "video", "status": "queued"})
-        if path.endswith("/videos/video_1") and self.status:
+        job = re.search(r"/videos/(video_\d+)$", path)
+        if job and self.status:
             return self.status(Asked(0, path, headers), line)
-        if path.endswith("/videos/video_1"):
-            return line.json({"id": "video_1", "object": "video", "status": "completed", "progress": 100})
+        if job:
+            return line.json({"id": job[1], "object": "video", "status": "completed", "progress": 100})
         if path.rpartition("?")[0].endswith("/videos"):
             return line.json({"object": "list", "data": [], "has_more": False})
         request = Asked(len(self.asked) + 1, path, headers)

@@ -24,7 +24,7 @@ async def gateway() -> AsyncIterator[Gateway]:
 
 @pytest_asyncio.fixture
 async def http(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=gateway.url, timeout=20, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=gateway.url, timeout=60, trust_env=False) as client:
         yield client
 
 

@@ -26,7 +26,7 @@ class Caller:
         video: dict[str, Any] = (await self.http.get(f"/openai/v1/videos/{video_id}")).json()
         return video
 
-    async def ended(self, video_id: str, within_seconds: float = 20) -> dict[str, Any]:
+    async def ended(self, video_id: str, within_seconds: float = 120) -> dict[str, Any]:
         for _ in range(round(within_seconds / 0.03)):
             video = await self.read(video_id)
             if video["status"] in ("completed", "failed"):

@@ -107,7 +107,7 @@ class SoraWebCaller:
         files = {"file": ("a.png", picture, "image/png")}
         return str((await self.call("POST", "/uploads", files=files, data={"file_name": "a.png"})).json()["id"])
 
-    async def until(self, path: str, found: Callable[[Any], Any], within_seconds: float = 20) -> Any:
+    async def until(self, path: str, found: Callable[[Any], Any], within_seconds: float = 120) -> Any:
         """Asks until there is something in the answer."""
         for _ in range(round(within_seconds / 0.05)):
             answer = await self.get(path)

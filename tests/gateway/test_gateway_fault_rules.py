@@ -18,11 +18,14 @@ LEAST = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_can_be_given_with_the_least_and_shown_again(kind: str) -> None:
-    rule = FaultRule.parse({"on": "any", "do": kind, **LEAST.get(kind, {})})
-    assert (rule.do, rule.times, rule.skip, rule.probability) == (kind, 1, 0, 1.0)
-    assert FaultRule.parse(json.loads(json.dumps(rule.as_json()))) == rule
+def test_every_kind_can_be_given_with_the_least_and_shown_again() -> None:
+    wrong = []
+    for kind in KINDS:
+        rule = FaultRule.parse({"on": "any", "do": kind, **LEAST.get(kind, {})})
+        least = (rule.do, rule.times, rule.skip, rule.probability) == (kind, 1, 0, 1.0)
+        if not least or FaultRule.parse(json.loads(json.dumps(rule.as_json()))) != rule:
+            wrong.append(kind)
+    assert wrong == []
 
 
 @pytest.mark.parametrize(

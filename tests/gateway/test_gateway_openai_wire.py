@@ -253,3 +253,19 @@ class TestContent:
         reply = await http.head(f"/openai/v1/videos/{video_id}/content")
         assert (reply.status_code, reply.content) == (200, b"")
         assert reply.headers["content-length"] == all_of_it.headers["content-length"]
+
+
+async def test_a_shot_may_bring_a_picture_of_its_own(caller: Caller, picture: bytes) -> None:
+    url = f"data:image/png;base64,{base64.b64encode(picture).decode()}"
+    shots = [{"text": "a fox", "seconds": 1, "image": url}, {"text": "a wolf", "seconds": 1}]
+    video = await caller.completed(shots=json.dumps(shots), seconds="2")
+    other = await caller.completed(shots=json.dumps([{**shots[0], "image": None}, shots[1]]), seconds="2")
+    assert (await caller.content(video["id"])).content != (await caller.content(other["id"])).content
+
+
+@pytest.mark.parametrize("image", ["data:image/png;base64,AAAA", "https://x.example/a.png", "nonsense"])
+async def test_a_shot_with_what_is_no_picture_is_refused(http: httpx.AsyncClient, caller: Caller, image: str) -> None:
+    shots = json.dumps([{"text": "a fox", "seconds": 1, "image": image}])
+    reply = await http.post("/openai/v1/videos", data={**SMALL, "shots": shots})
+    assert (reply.status_code, reply.json()["error"]["param"]) == (400, "shots")
+    assert (await caller.stats())["charges"] == 0

@@ -20,6 +20,8 @@ KINDS = {
     "one group of pictures": ("clip.mp4", {"options": {"g": "1000", "bf": "3"}}),
     "only keyframes": ("clip.mp4", {"options": {"g": "1"}}),
     "many groups": ("clip.mp4", {"options": {"g": "10", "bf": "2"}}),
+    "open groups": ("clip.mp4", {"options": {"x264-params": "open-gop=1:keyint=15:bframes=5:b-adapt=0:scenecut=0"}}),
+    "no keyframe but the first": ("clip.mp4", {"options": {"x264-params": "intra-refresh=1:keyint=15"}}),
     "fragmented": ("clip.mp4", {"container": {"movflags": "frag_keyframe+empty_moov"}, "options": {"g": "10"}}),
     "matroska": ("clip.mkv", {"options": {"g": "10", "bf": "2"}}),
     "webm": ("clip.webm", VP9),

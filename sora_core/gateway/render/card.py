@@ -8,22 +8,30 @@ from functools import cached_property
 from PIL import Image, ImageDraw
 
 from ..animatic import Animatic, Scene
+from ..camera import move_of
 from .palette import Palette
 from .planes import RGB
 from .text import Ink, clean
 
 WHITE = (255, 255, 255)
 _DIM = (255, 255, 255, 176)
+_LEAST_FOR_COMMON = 160  # pixels of the shorter side
+_COMMON_LINES = 2
+_LOOKED_AT = 2_000  # characters of a text, for glyphs that are missing
 _TRACK = (255, 255, 255, 58)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where things are, in pixels, for any frame from 64x64 up; ``over_image`` leaves the upper part free."""
+    """Where things are, in pixels, for any frame from 64x64 up; ``over_image`` leaves the upper part free.
+
+    ``common_lines``: how many lines of what all shots have in common stand below the header.
+    """
 
     width: int
     height: int
     over_image: bool = False
+    common_lines: int = 0
 
     @property
     def short(self) -> int:
@@ -60,10 +68,20 @@ class Layout:
     def header_y(self) -> int:
         return self.margin + round(self.badge * 0.7)
 
+    @property
+    def common_y(self) -> int:
+        """Top of the lines below the header."""
+        return self.header_y + round(self.small * 2.2)
+
+    @property
+    def line(self) -> int:
+        """From line to line of the small print."""
+        return round(self.small * 1.5)
+
     @cached_property
     def body(self) -> tuple[int, int, int, int]:
         """Room for the shot line, the text and the notes below it."""
-        top = self.header_y + round(self.small * 2.2)
+        top = self.common_y + self.common_lines * self.line
         if self.over_image:
             top = max(top, round(self.height * 0.56))
         return self.margin, top, self.width - self.margin, self.bar[1] - round(self.small * 0.9)
@@ -80,12 +98,25 @@ class Layout:
         return left + round((right - left) * min(max(part, 0.0), 1.0) / 2) * 2
 
 
+def common_lines(animatic: Animatic, layout: Layout) -> tuple[str, ...]:
+    """What all shots have in common, in one or two lines."""
+    text = clean(animatic.common).replace("\n", " ")
+    if not text or layout.short < _LEAST_FOR_COMMON:
+        return ()
+    text = f"All shots: {text}"
+    size, room = layout.small, layout.width - 2 * layout.margin
+    return Ink(text).fit(text, room, size * 1.5 * _COMMON_LINES, range(size, size + 1)).lines
+
+
 def draw_card(animatic: Animatic, scene: Scene, layout: Layout, palette: Palette) -> Image.Image:
     """RGBA, to lie over the background or the reference image; transparent where nothing is drawn."""
     # White below full transparency: the soft edges of light text get no dark fringe.
     ink = Image.new("RGBA", (layout.width, layout.height), (255, 255, 255, 0))
     canvas = ImageDraw.Draw(ink)
+    if animatic.shot_count > 1:
+        _number(canvas, scene, layout)
     _header(ink, animatic, layout, palette)
+    _common(canvas, animatic, layout)
     _body(canvas, animatic, scene, layout, palette.accent)
     _bar(canvas, animatic, scene, layout)
     return Image.alpha_composite(_shade(layout), ink) if layout.over_image else ink
@@ -129,6 +160,20 @@ def _header(card: Image.Image, animatic: Animatic, layout: Layout, palette: Pale
         plain.draw(canvas, (layout.width - layout.margin, y), line, size, _DIM, "right")
 
 
+def _number(canvas: ImageDraw.ImageDraw, scene: Scene, layout: Layout) -> None:
+    """Large and faint, behind everything: which shot this is, from across the room."""
+    size = round(layout.short * 0.5)
+    at = (layout.width - layout.margin, layout.height * (0.30 if layout.over_image else 0.5))
+    Ink(bold=True).draw(canvas, at, str(scene.number), size, (255, 255, 255, 54), "right")
+
+
+def _common(canvas: ImageDraw.ImageDraw, animatic: Animatic, layout: Layout) -> None:
+    y = layout.common_y
+    for line in common_lines(animatic, layout)[: layout.common_lines]:
+        Ink(line).draw(canvas, (layout.margin, y + layout.line / 2), line, layout.small, _DIM)
+        y += layout.line
+
+
 def _pill(card: Image.Image, box: tuple[int, int, int, int], color: RGB) -> None:
     """A rectangle with round ends; drawn larger and reduced, because Pillow's own has jagged edges."""
     width, height = (box[2] - box[0]) * 4, (box[3] - box[1]) * 4
@@ -143,14 +188,17 @@ def _body(canvas: ImageDraw.ImageDraw, animatic: Animatic, scene: Scene, layout:
     indent = max(round(layout.short * 0.030), 3)
     width = right - left - indent
     title = f"Shot {scene.number}/{animatic.shot_count} · {scene.start:.1f}–{scene.end:.1f} s"
-    head = Ink(bold=True)
+    move = move_of(scene.text)
+    if move is not None:
+        title += f" · {move.name}"
+    head = Ink(title, bold=True)
     titled = head.width(title, small) <= width and bottom - top > small * 4
     head_px = round(small * 1.3) + gap if titled else 0
-    avoid = f"Avoid: {clean(animatic.negative_prompt)}" if animatic.negative_prompt.strip() else ""
-    avoid_px = round(small * 1.9) + gap if avoid and bottom - top > small * 8 else 0
     ink = Ink(scene.text)
-    block = ink.fit(scene.text, width, bottom - top - head_px - avoid_px, layout.sizes)
-    total = head_px + block.height_px + avoid_px
+    notes = _notes(animatic, ink.missing(clean(scene.text)[:_LOOKED_AT])) if bottom - top > small * 8 else []
+    notes_px = layout.line * len(notes) + gap if notes else 0
+    block = ink.fit(scene.text, width, bottom - top - head_px - notes_px, layout.sizes)
+    total = head_px + block.height_px + notes_px
     y = bottom - total if layout.over_image else top + (bottom - top - total) / 2
     bar_width = max(round(layout.short * 0.006), 1)
     canvas.rectangle((left, y, left + bar_width, y + total), fill=(*accent, 255))
@@ -160,10 +208,23 @@ def _body(canvas: ImageDraw.ImageDraw, animatic: Animatic, scene: Scene, layout:
     for line in block.lines:
         ink.draw(canvas, (left + indent, y + block.line_px / 2), line, block.size_px, WHITE)
         y += block.line_px
-    if avoid_px:
-        plain = Ink(avoid)
-        line = plain.fit(avoid.replace("\n", " "), width, small * 1.4, range(small, small + 1)).lines[0]
-        plain.draw(canvas, (left + indent, y + gap + small * 1.25), line, small, _DIM)
+    y += gap
+    for note in notes:
+        plain = Ink(note)
+        line = plain.fit(note, width, small * 1.4, range(small, small + 1)).lines[0]
+        plain.draw(canvas, (left + indent, y + layout.line / 2), line, small, _DIM)
+        y += layout.line
+
+
+def _notes(animatic: Animatic, missing: set[str]) -> list[str]:
+    """Below the text, in small print."""
+    for text in (animatic.common, animatic.label, animatic.style, animatic.negative_prompt):
+        missing |= Ink(text).missing(clean(text)[:_LOOKED_AT])
+    avoid = clean(animatic.negative_prompt).replace("\n", " ")
+    return [
+        *([f"Avoid: {avoid}"] if avoid else []),
+        *([f"No font on this machine has: {', '.join(sorted(missing))}"] if missing else []),
+    ]
 
 
 def _bar(canvas: ImageDraw.ImageDraw, animatic: Animatic, scene: Scene, layout: Layout) -> None:

@@ -53,7 +53,21 @@ _OTHER = (
     ("notosansarabic-regular.ttf", "notosansarabic-bold.ttf"),
     ("notosanshebrew-regular.ttf", "notosanshebrew-bold.ttf"),
     ("notosansdevanagari-regular.ttf", "notosansdevanagari-bold.ttf"),
+    ("lohit-devanagari.ttf", "lohit-devanagari.ttf"),
+    ("nirmala.ttf", "nirmalab.ttf"),
+    ("nirmala.ttc", "nirmala.ttc"),
+    ("mangal.ttf", "mangalb.ttf"),
+    ("kohinoor.ttc", "kohinoor.ttc"),
+    ("devanagarimt.ttc", "devanagarimt.ttc"),
     ("notosansthai-regular.ttf", "notosansthai-bold.ttf"),
+    ("leelawui.ttf", "leelauib.ttf"),
+    ("thonburi.ttc", "thonburi.ttc"),
+    ("loma.ttf", "loma-bold.ttf"),
+    ("garuda.ttf", "garuda-bold.ttf"),
+    ("waree.ttf", "waree-bold.ttf"),
+    ("seguiemj.ttf", "seguiemj.ttf"),
+    ("notoemoji-regular.ttf", "notoemoji-bold.ttf"),
+    ("symbola.ttf", "symbola.ttf"),
     ("notosanssymbols2-regular.ttf", "notosanssymbols2-regular.ttf"),
     ("freesans.ttf", "freesansbold.ttf"),
 )
@@ -76,6 +90,14 @@ def east_asian(text: str) -> str:
     if any("가" <= char <= "힣" for char in text):
         return "ko"
     return "zh" if any(wide(char) for char in text) else ""
+
+
+def script_of(char: str) -> str:
+    """The name of the script that the character belongs to, as a person would say it."""
+    if unicodedata.category(char) == "So" or char >= "\U0001f000":
+        return "emoji and symbols" if char < "\U00020000" else "rare ideographs"
+    name = unicodedata.name(char, "")
+    return name.split()[0].capitalize() if name else f"U+{ord(char):04X}"
 
 
 def wide(char: str) -> bool:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PIL import Image, ImageDraw
 
 from ..animatic import Animatic, Scene
-from .card import WHITE, Layout, draw_card
-from .palette import background, palette_of
-from .picture import Backdrop, load
+from ..camera import Move, move_of
+from .card import WHITE, Layout, common_lines, draw_card
+from .palette import SHOT_TINTS, Palette, background, palette_of, stage
+from .picture import Backdrop, load, spare
 from .planes import Alpha, Planes
 from .text import Ink
+
+_FLASH_SECONDS = 0.125
 
 
 @dataclass(frozen=True)
@@ -24,39 +27,74 @@ class Frame:
 
 
 class Painter:
-    """Draws one animatic. Raises ValueError if its image cannot be decoded."""
+    """Draws one animatic. Raises ValueError if an image of it cannot be decoded."""
 
     def __init__(self, animatic: Animatic) -> None:
         self._animatic = animatic
-        self._layout = Layout(animatic.width, animatic.height, over_image=animatic.image is not None)
-        self._palette = palette_of(animatic.style, animatic.seed)
-        self._backdrop: Backdrop | None = None
-        if animatic.image is not None:
-            self._backdrop = Backdrop(load(animatic.image), animatic.width, animatic.height, animatic.seed)
+        plain = Layout(animatic.width, animatic.height)
+        lines = len(common_lines(animatic, plain))
+        self._layouts = {over: replace(plain, over_image=over, common_lines=lines) for over in (False, True)}
+        self._layout = self._layouts[False]
         self._clock = _Clock(self._layout, animatic.fps)
+        self._palette = self._palette_of(1)
+        self._border = max(round(plain.short * 0.018) // 2 * 2, 2)
+        self._flash_frames = max(round(animatic.fps * _FLASH_SECONDS), 1)
+        self._grounds: dict[int, Planes] = {}
+        self._backdrop: tuple[bytes | None, int, Backdrop] | None = None
 
     def frames(self) -> Iterator[Frame]:
         for scene in self._animatic.scenes:
-            card = draw_card(self._animatic, scene, self._layout, self._palette)
-            moving = self._still(card) if self._backdrop is None else self._moving(card, scene, self._backdrop)
-            for index, planes in zip(range(scene.first, scene.stop), moving, strict=False):
+            self._palette = self._palette_of(scene.number)
+            image, move = self._animatic.image_of(scene), move_of(scene.text)
+            card = draw_card(self._animatic, scene, self._layouts[image is not None], self._palette)
+            moves = image is not None or move is not None
+            shown = self._moving(card, scene, image, move) if moves else self._still(card, scene)
+            for index, planes in zip(range(scene.first, scene.stop), shown, strict=False):
                 self._mark(planes, index)
+                if scene.first and index < scene.first + self._flash_frames:
+                    self._flash(planes)
                 yield Frame(planes, cut=index == scene.first)
 
-    def _still(self, card: Image.Image) -> Iterator[Planes]:
-        ground = background(self._palette, self._layout.width, self._layout.height)
-        ground.paste(card, (0, 0), card)
-        planes = Planes.of(ground)
+    def _palette_of(self, shot: int) -> Palette:
+        return palette_of(self._animatic.style, self._animatic.seed, shot)
+
+    def _still(self, card: Image.Image, scene: Scene) -> Iterator[Planes]:
+        tint = scene.number % SHOT_TINTS
+        if tint not in self._grounds:
+            self._grounds[tint] = Planes.of(background(self._palette, self._layout.width, self._layout.height))
+        planes = self._grounds[tint].copy()
+        planes.blend(Planes.of(card), Alpha.of(card.getchannel("A")))
         while True:
             yield planes.copy()
 
-    def _moving(self, card: Image.Image, scene: Scene, backdrop: Backdrop) -> Iterator[Planes]:
+    def _moving(self, card: Image.Image, scene: Scene, image: bytes | None, move: Move | None) -> Iterator[Planes]:
         over, alpha = Planes.of(card), Alpha.of(card.getchannel("A"))
+        backdrop = self._backdrop_of(image, scene)
         count = scene.stop - scene.first
         for index in range(count):
-            planes = backdrop.at(scene.number, index / max(count - 1, 1))
+            planes = backdrop.at(scene.number, index / max(count - 1, 1), move)
             planes.blend(over, alpha)
             yield planes
+
+    def _backdrop_of(self, image: bytes | None, scene: Scene) -> Backdrop:
+        """The last one is kept: neighbouring shots often share it."""
+        tint = 0 if image is not None else scene.number % SHOT_TINTS
+        if self._backdrop is None or self._backdrop[:2] != (image, tint):
+            width, height = self._animatic.width, self._animatic.height
+            picture = load(image) if image is not None else stage(self._palette, *spare(width, height))
+            self._backdrop = image, tint, Backdrop(picture, width, height, self._animatic.seed)
+        return self._backdrop[2]
+
+    def _flash(self, planes: Planes) -> None:
+        """A frame around the first moments of a shot: a cut that cannot be missed."""
+        width, height, thick = self._layout.width, self._layout.height, self._border
+        for box in (
+            (0, 0, width, thick),
+            (0, height - thick, width, height),
+            (0, 0, thick, height),
+            (width - thick, 0, width, height),
+        ):
+            planes.fill(box, self._palette.accent)
 
     def _mark(self, planes: Planes, index: int) -> None:
         left, top, _, bottom = self._layout.bar

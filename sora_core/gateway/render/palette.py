@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from .planes import RGB
 
@@ -29,6 +29,10 @@ _TINTS = {
     "cyberpunk": (0.80, 0.70),
 }
 _DEFAULT_TINT = (0.62, 0.52)
+_GRID = 40  # of 255
+SHOT_TINTS = 6
+_SHOT_STEP = 0.38  # of the colour wheel; a little more than a third, so that neighbours lie far apart
+_LEAST_SATURATION = 0.18  # a grey style still tells its shots apart
 _GOLDEN = 0.6180339887
 
 
@@ -44,8 +48,11 @@ class Palette:
     glow_at: tuple[float, float]
 
 
-def palette_of(style: str, seed: int) -> Palette:
+def palette_of(style: str, seed: int, shot: int = 1) -> Palette:
+    """Neighbouring shots differ at a glance; a palette comes back after ``SHOT_TINTS`` shots."""
     hue, saturation = _tint(style)
+    place = (shot - 1) % SHOT_TINTS
+    hue, saturation = (hue + place * _SHOT_STEP) % 1.0, max(saturation, _LEAST_SATURATION if place else 0)
     turn = (seed * _GOLDEN) % 1.0
     hue = (hue + (turn - 0.5) * 0.16 * bool(seed)) % 1.0
     other = (hue + 0.09 + 0.10 * turn) % 1.0
@@ -78,6 +85,21 @@ def background(palette: Palette, width: int, height: int) -> Image.Image:
         full = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)) + noise
         channels.append(Image.fromarray(np.clip(full, 0, 255).astype(np.uint8)))
     return Image.merge("RGB", channels)
+
+
+def stage(palette: Palette, width: int, height: int) -> Image.Image:
+    """A background with a faint grid on it, so that a camera is seen to move."""
+    ground = background(palette, width, height)
+    lines = Image.new("L", (width, height))
+    canvas = ImageDraw.Draw(lines)
+    step = max(min(width, height) // 7, 8)
+    thick = max(min(width, height) // 240, 1)
+    for x in range(width // 2 % step, width, step):
+        canvas.rectangle((x, 0, x + thick - 1, height), fill=_GRID)
+    for y in range(height // 2 % step, height, step):
+        canvas.rectangle((0, y, width, y + thick - 1), fill=_GRID)
+    ground.paste((255, 255, 255), (0, 0), lines)
+    return ground
 
 
 def _tint(style: str) -> tuple[float, float]:

@@ -7,11 +7,14 @@ import math
 
 from PIL import Image, ImageFilter, ImageOps
 
+from ..camera import Move
 from .planes import Planes
 
 MAX_PIXELS = 64_000_000
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 _SPARE = 1.16  # how much larger than the frame the picture is kept, for the camera to move in
+_ZOOM = 0.6  # from the whole picture to so much closer
+_ZOOM_OF_PANS = 1.45  # so that there is something left to move to
 _MOST_CUT = 0.45  # of the picture; with more to lose it is shown whole before a blurred copy
 
 
@@ -32,16 +35,17 @@ def load(data: bytes) -> Image.Image:
 
 
 class Backdrop:
-    """The picture as a camera sees it that drifts and zooms a little in every shot."""
+    """The picture as a camera sees it: it moves as the shot says, or drifts and zooms a little."""
 
     def __init__(self, picture: Image.Image, width: int, height: int, seed: int) -> None:
         self._size = (width, height)
         self._seed = seed
-        spare = (_even(width * _SPARE), _even(height * _SPARE))
-        self._planes = Planes.of(_composed(picture, spare))
+        self._planes = Planes.of(_composed(picture, spare(width, height)))
 
-    def at(self, scene: int, progress: float) -> Planes:
+    def at(self, scene: int, progress: float, move: Move | None = None) -> Planes:
         """``progress`` runs from 0 to 1 in every scene."""
+        if move is not None:
+            return self._moved(move, progress)
         width, height = self._planes.size
         turn = 2 * math.pi * ((scene * 0.382 + self._seed * 0.618) % 1.0)
         zoom = 1.03 + 0.09 * (progress if scene % 2 else 1 - progress)
@@ -50,6 +54,20 @@ class Backdrop:
         left = (width - seen[0]) / 2 * (1 + math.cos(turn) * drift)
         top = (height - seen[1]) / 2 * (1 + math.sin(turn) * drift)
         return self._planes.window((left, top, left + seen[0], top + seen[1]), self._size)
+
+    def _moved(self, move: Move, progress: float) -> Planes:
+        width, height = self._planes.size
+        closer = progress if move.zoom > 0 else 1 - progress
+        zoom = 1 + _ZOOM * closer if move.zoom else _ZOOM_OF_PANS
+        seen = (width / zoom, height / zoom)
+        left = (width - seen[0]) * (0.5 + move.x * (progress - 0.5))
+        top = (height - seen[1]) * (0.5 + move.y * (progress - 0.5))
+        return self._planes.window((left, top, left + seen[0], top + seen[1]), self._size)
+
+
+def spare(width: int, height: int) -> tuple[int, int]:
+    """Sides of the picture that a backdrop is made of."""
+    return _even(width * _SPARE), _even(height * _SPARE)
 
 
 def _composed(picture: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -6,6 +6,7 @@ The conversion is done here and not by swscale, whose choice of matrix differs b
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -102,6 +103,7 @@ class Alpha:
         return cls(mask, mask.reduce(2))
 
 
+@lru_cache(maxsize=64)
 def yuv_of(color: RGB) -> tuple[int, int, int]:
     y, u, v = _convert(np.array([[color, color], [color, color]], np.uint8))
     return int(y[0, 0]), int(u[0, 0]), int(v[0, 0])
@@ -117,6 +119,7 @@ def _convert(rgb: npt.NDArray[np.uint8]) -> tuple[npt.NDArray[Any], npt.NDArray[
 
 
 def _halved(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    height, width = values.shape
-    quarter: npt.NDArray[Any] = values.reshape(height // 2, 2, width // 2, 2).mean(axis=(1, 3))
+    quarter: npt.NDArray[Any] = (
+        values[0::2, 0::2] + values[0::2, 1::2] + values[1::2, 0::2] + values[1::2, 1::2]
+    ) * 0.25
     return quarter

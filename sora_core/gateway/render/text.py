@@ -9,7 +9,7 @@ from typing import Literal
 
 from PIL import ImageDraw
 
-from .fonts import Font, Typeface, east_asian, wide
+from .fonts import Font, Typeface, east_asian, script_of, wide
 
 ELLIPSIS = "…"
 _LONGEST = 8_000  # characters; more fits into no frame at a legible size
@@ -61,6 +61,10 @@ class Ink:
         if key not in self._widths:
             self._widths[key] = sum(self._run_width(run, source, size_px) for run, source in self._runs(text))
         return self._widths[key]
+
+    def missing(self, text: str) -> set[str]:
+        """The scripts in it that no font of this machine has: boxes are drawn for them."""
+        return {script_of(char) for run, source in self._runs(text) if source is None for char in run}
 
     def draw(
         self,
