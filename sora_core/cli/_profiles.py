@@ -79,7 +79,8 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _profiles_edit(engine: Engine, arguments: argparse.Namespace) -> int:
-    given = {name: getattr(arguments, name) for name in _SETTINGS if getattr(arguments, name) is not None}
+    asked = {name: getattr(arguments, name, None) for name in _SETTINGS}
+    given = {name: value for name, value in asked.items() if value is not None}
     if arguments.extra is not None:
         old = engine.profiles.get_as_written(arguments.name).extra
         given["extra"] = {name: value for name, value in {**old, **_extra(arguments.extra)}.items() if value}
