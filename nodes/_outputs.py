@@ -18,7 +18,7 @@ from . import _host as host
 from ._comfy import InputImpl, io
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
-from ._requests import check_profile
+from ._requests import check_profile, identity_of
 from ._results import final_results_key, gave_file, went_unfinished
 from ._waiting import SLICE_SECONDS, Reports, failure, in_thread, wait_for
 
@@ -45,8 +45,8 @@ class VideoNode(io.ComfyNode):
         return check_profile(profile)
 
     @classmethod
-    def fingerprint_inputs(cls, **_: Any) -> str:
-        return final_results_key(cls.hidden.unique_id)
+    def fingerprint_inputs(cls, profile: str | None = None, **_: Any) -> str:
+        return f"{final_results_key(cls.hidden.unique_id)} {identity_of(profile)}"
 
 
 def video_outputs(*, lists: bool = False) -> list[io.Output]:

@@ -73,6 +73,12 @@ def clean_link_request(name: str, profile: str) -> CleanLinkRequest:
     return CleanLinkRequest(source_id=engine().source_id(source, profile))
 
 
+def identity_of(profile: str | None) -> str:
+    """For fingerprint_inputs: another profile may have taken the name, and its results are others."""
+    found = engine().profiles.find(profile or "")
+    return found.identity if found else ""
+
+
 def check_profile(name: str | None) -> bool | str:
     """For validate_inputs: True, or why the profile cannot be used. None: it comes over a link."""
     if name is None:

@@ -16,7 +16,7 @@ from . import _host as host
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._engine import engine
-from ._requests import check_profile
+from ._requests import check_profile, identity_of
 from ._waiting import Reports, ends_progress, in_thread, wait_for
 
 
@@ -76,6 +76,10 @@ class CreateCharacter(io.ComfyNode):
             is_output_node=True,
             **known(search_aliases=["cameo", "actor", "consistent character", "角色", "客串"]),
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, profile: str | None = None, **_: object) -> str:
+        return identity_of(profile)
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:

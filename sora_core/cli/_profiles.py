@@ -79,7 +79,8 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _profiles_edit(engine: Engine, arguments: argparse.Namespace) -> int:
-    given = {name: getattr(arguments, name) for name in _SETTINGS if getattr(arguments, name) is not None}
+    asked = {name: getattr(arguments, name, None) for name in _SETTINGS}
+    given = {name: value for name, value in asked.items() if value is not None}
     if arguments.extra is not None:
         old = engine.profiles.get_as_written(arguments.name).extra
         given["extra"] = {name: value for name, value in {**old, **_extra(arguments.extra)}.items() if value}
@@ -190,7 +191,8 @@ def _add_settings(parser: argparse.ArgumentParser, *, default: Any, number: Any,
     given("--dialect", default=default)
     given("--model", default=default, help="the model when a request names none")
     given("--extra", action="append", default=many, metavar="KEY=VALUE")
-    given("--allow-http", action=argparse.BooleanOptionalAction, default=None if default is None else False)
+    switch: Any = {"action": "store_true"} if default is not None else {"action": argparse.BooleanOptionalAction}
+    given("--allow-http", **switch)
     given("--max-per-day", dest="max_submissions_per_day", type=int, default=number, metavar="N",
           help="at most N submissions in 24 hours")  # fmt: skip
     given("--min-quota", type=float, default=number, metavar="AMOUNT", help="stop when less quota is left")

@@ -146,6 +146,13 @@ class Profiles:
         except (ProfileError, StorageError):
             return [PREVIEW, *([ENV] if self._from_environ() else [])]
 
+    def find(self, name: str) -> Profile | None:
+        """The profile as it is; None when there is none, or the file cannot be read."""
+        try:
+            return self.all().get(name)
+        except (ProfileError, StorageError):
+            return None
+
     def get(self, name: str) -> Profile:
         """The profile, checked. Raises ProfileError; for every name while the file is damaged."""
         known = self.all()
