@@ -50,6 +50,17 @@ def run_child(python: str, script: str, *arguments: str, cwd: Path | None = None
     return result
 
 
+def peers_python() -> str:
+    """The interpreter with the peers (torchcodec, decord, OpenCV): that of SORA_BENCH_PEERS, else this one."""
+    return os.environ.get("SORA_BENCH_PEERS") or sys.executable
+
+
+def missing_module(python: str, name: str) -> str:
+    """Why the interpreter cannot import the module, in a line; empty where it can."""
+    run = subprocess.run([python, "-c", f"import {name}"], capture_output=True, text=True, check=False)
+    return run.stderr.strip().splitlines()[-1] if run.returncode else ""
+
+
 def run_raw(python: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Raises Failed with the child's own words when the child fails."""
     # one that is set for the parent would keep the child from the byte code that users have

@@ -1,52 +1,80 @@
-"""A clip to frames and sound: ours beside ComfyUI's own decoder, and beside what no decoder can do without.
+"""A clip to frames and sound: ours beside its peers, and beside what no decoder can do without.
 
-python benchmarks/decode.py [--rounds 5] [--clip FILE]
+python benchmarks/decode.py [--rounds 5] [--kind 720p]... [--clip FILE]
+
+The peers are those of this interpreter, or of the one that SORA_BENCH_PEERS names (pip install torchcodec decord).
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _common import load_core, peak_bytes, run_child, say
+from _common import load_core, missing_module, peak_bytes, peers_python, run_child, say
 
 if TYPE_CHECKING:
     from _report import Report
 
-WIDTH, HEIGHT, FPS, SECONDS = 1280, 720, 30, 10
-OURS, THEIRS = "sora", "comfyui"
-FLOORS = {
-    "decode_only": "floor: decode, convert nothing",
-    "first_write": "floor: write the tensor once (huge pages)",
-    "first_write_torch": "floor: write the tensor once (torch.empty)",
+
+@dataclass(frozen=True)
+class Kind:
+    width: int
+    height: int
+    seconds: float
+    pix_fmt: str = "yuv420p"
+
+
+FPS = 30
+KINDS = {
+    "720p": Kind(1280, 720, 10),
+    "1080p": Kind(1920, 1080, 4),
+    "720p 10 bit": Kind(1280, 720, 5, "yuv420p10le"),
+    "portrait": Kind(720, 1280, 5),
 }
-NAMES = {OURS: "Sora Video Nodes `decode`", THEIRS: "ComfyUI `VideoFromFile.get_components`", **FLOORS}
+OURS, THEIRS, FLOOR = "sora", "comfyui", "floor"
+NAMES = {
+    OURS: "Sora Video Nodes `decode`",
+    THEIRS: "ComfyUI `VideoFromFile.get_components`",
+    "torchcodec": "torchcodec, to float [N,H,W,3]",
+    "torchcodec_bytes": "torchcodec, bytes [N,3,H,W]",
+    "decord": "decord, to float",
+    "pyav": "PyAV plain: rgb24 of each frame, stacked, to float",
+    "pipe": "ffmpeg's rgb24 through a pipe, to float (as VHS loads)",
+    FLOOR: "floor: decode, convert nothing; write the tensor once",
+}
+MODULES = {"torchcodec": "torchcodec.decoders", "torchcodec_bytes": "torchcodec.decoders", "decord": "decord"}
 AIM_FASTER = 3.0
 AIM_SMALLER = 1.5
+AIM_TORCHCODEC = 1.0
+AIM_FLOOR = 1.2
 TITLE = "Decoding a clip to frames and sound"
 HOW = (
-    f"{SECONDS} s of {WIDTH}x{HEIGHT} at {FPS} fps, H.264 and AAC, decoded to the frames tensor and the waveform. "
-    "Every run is a fresh process of ComfyUI's own interpreter; the contestants take turns. Seconds exclude imports; "
-    "peak is the most memory held, less what was held before. Before each run another process writes as much memory as "
-    "the hungriest needs and frees it again: the host of a virtual machine takes back what lies idle, and whoever "
-    "comes first waits for it, up to seconds a GiB. Without this, waiting is most of the time of both, and the factor "
-    "falls to that of the peaks or below."
+    f"H.264 of {FPS} fps with AAC, decoded to the frames tensor (float32, 0..1) and, by us and by ComfyUI, the "
+    "waveform. Every run is a fresh process; the contestants take turns, and a ratio is that of a turn. Seconds "
+    "exclude imports; CPU is that of the process, all threads; peak is the most memory held, less that before. "
+    "Before each run another process writes as much memory as the hungriest needs and frees it again: the host of a "
+    "virtual machine takes back what lies idle, and whoever comes first waits for it. Colours are not the same thing: "
+    "ours and ComfyUI's keep all bits; torchcodec, decord, PyAV plain and the pipe take swscale's fast way, which "
+    "truncates."
 )
 
 
-def make_clip(path: Path, seconds: float) -> None:
+def make_clip(path: Path, kind: Kind) -> None:
     """A slow pan over a clouded texture with grain and a moving square, and a chord: the same on every machine."""
     import av
     import numpy as np
 
     rng = np.random.default_rng(7)
-    wide, high = WIDTH + 640, HEIGHT + 320
+    wide, high = kind.width + 640, kind.height + 320
     texture = np.full((high, wide, 3), 120, np.float32)
     for cells, strength in ((8, 60), (32, 50), (128, 30), (512, 12)):
         noise = rng.integers(0, 256, (high * cells // 1024 + 2, wide * cells // 1024 + 2, 3), dtype=np.uint8)
@@ -55,17 +83,18 @@ def make_clip(path: Path, seconds: float) -> None:
     texture = np.clip(texture, 0, 255).astype(np.int16)
     with av.open(str(path), "w") as output:
         video = output.add_stream("libx264", rate=FPS, options={"crf": "20", "preset": "fast"})
-        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        video.width, video.height, video.pix_fmt = kind.width, kind.height, kind.pix_fmt
         audio = output.add_stream("aac", rate=44100, layout="stereo")
-        for index in range(round(seconds * FPS)):
+        for index in range(round(kind.seconds * FPS)):
             left, top = int(320 + 300 * np.sin(index / 40)), int(160 + 150 * np.cos(index / 55))
-            image = texture[top : top + HEIGHT, left : left + WIDTH] + rng.integers(-4, 5, (HEIGHT, WIDTH, 1))
-            square = image[200:400, index * 7 % (WIDTH - 200) :][:, :200]
+            image = texture[top : top + kind.height, left : left + kind.width]
+            image = image + rng.integers(-4, 5, (kind.height, kind.width, 1))
+            square = image[200:400, index * 7 % (kind.width - 200) :][:, :200]
             square[:] = 255 - square
             frame = av.VideoFrame.from_ndarray(np.clip(image, 0, 255).astype(np.uint8), format="rgb24")
             output.mux(video.encode(frame))
         output.mux(video.encode(None))
-        times = np.arange(round(seconds * 44100)) / 44100
+        times = np.arange(round(kind.seconds * 44100)) / 44100
         chord = np.stack([np.sin(times * 2 * np.pi * pitch) for pitch in (440, 660)]).astype(np.float32) * 0.3
         sound = av.AudioFrame.from_ndarray(chord, format="fltp", layout="stereo")
         sound.sample_rate, sound.pts = 44100, 0
@@ -97,23 +126,82 @@ def theirs(clip: Path) -> Callable[[], int]:
     return lambda: int(VideoFromFile(str(clip)).get_components().images.nbytes)
 
 
-def decode_only(clip: Path) -> Callable[[], int]:
-    import av
+def torchcodec(clip: Path) -> Callable[[], int]:
+    decoded = _torchcodec(clip)
+    return lambda: int(decoded().permute(0, 2, 3, 1).float().div_(255).nbytes)
 
-    def run() -> int:
-        with av.open(str(clip)) as container:
-            container.streams.video[0].thread_type = "AUTO"
-            return sum(1 for _ in container.decode(container.streams.video[0])) * 0
+
+def torchcodec_bytes(clip: Path) -> Callable[[], int]:
+    decoded = _torchcodec(clip)
+    return lambda: int(decoded().nbytes)
+
+
+def _torchcodec(clip: Path) -> Callable[[], Any]:
+    from torchcodec.decoders import VideoDecoder
+
+    def run() -> Any:
+        decoder = VideoDecoder(str(clip), seek_mode="approximate", num_ffmpeg_threads=0)
+        return decoder.get_frames_in_range(0, len(decoder)).data
 
     return run
 
 
-def first_write(clip: Path) -> Callable[[], int]:
+def decord(clip: Path) -> Callable[[], int]:
+    import decord as library
+    import torch
+
+    def run() -> int:
+        reader = library.VideoReader(str(clip))
+        frames = torch.from_numpy(reader.get_batch(range(len(reader))).asnumpy())
+        return int(frames.float().div_(255).nbytes)
+
+    return run
+
+
+def pyav(clip: Path) -> Callable[[], int]:
+    import av
+    import numpy as np
+    import torch
+
+    def run() -> int:
+        with av.open(str(clip)) as container:
+            container.streams.video[0].thread_type = "AUTO"
+            frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        return int(torch.from_numpy(np.stack(frames)).float().div_(255).nbytes)
+
+    return run
+
+
+def pipe(clip: Path) -> Callable[[], int]:
+    import numpy as np
+    import torch
+
+    count, height, width, _ = frames_shape(clip)
+    command = ["ffmpeg", "-v", "error", "-i", str(clip), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+
+    def run() -> int:
+        target = torch.empty((count, height, width, 3))
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout
+            for index in range(count):
+                data = np.frombuffer(process.stdout.read(height * width * 3), np.uint8)
+                target[index] = torch.from_numpy(data.copy()).reshape(height, width, 3).float().div_(255)
+        return int(target.nbytes)
+
+    return run
+
+
+def floor(clip: Path) -> Callable[[], int]:
+    import av
     import numpy as np
 
     shape = frames_shape(clip)
 
     def run() -> int:
+        with av.open(str(clip)) as container:
+            container.streams.video[0].thread_type = "AUTO"
+            for _ in container.decode(container.streams.video[0]):
+                pass
         target = np.empty(shape, np.float32)
         target.fill(0)
         return target.nbytes
@@ -121,26 +209,23 @@ def first_write(clip: Path) -> Callable[[], int]:
     return run
 
 
-def first_write_torch(clip: Path) -> Callable[[], int]:
-    import torch
-
-    shape = frames_shape(clip)
-    return lambda: int(torch.empty(shape).fill_(0).nbytes)
-
-
 def frames_shape(clip: Path) -> tuple[int, int, int, int]:
     import av
 
     with av.open(str(clip)) as container:
-        return container.streams.video[0].frames, HEIGHT, WIDTH, 3
+        stream = container.streams.video[0]
+        return stream.frames, stream.height, stream.width, 3
 
 
 CONTESTANTS = {
     OURS: sora,
     THEIRS: theirs,
-    "decode_only": decode_only,
-    "first_write": first_write,
-    "first_write_torch": first_write_torch,
+    "torchcodec": torchcodec,
+    "torchcodec_bytes": torchcodec_bytes,
+    "decord": decord,
+    "pyav": pyav,
+    "pipe": pipe,
+    FLOOR: floor,
 }
 
 
@@ -155,64 +240,117 @@ def touch(gib: float) -> None:
 
 def child(name: str, clip: Path) -> None:
     run = CONTESTANTS[name](clip)
-    before = peak_bytes()
+    before, cpu = peak_bytes(), cpu_seconds()
     began = time.perf_counter()
     tensor = run()
     seconds = time.perf_counter() - began
-    print(json.dumps({"seconds": seconds, "peak": peak_bytes() - before, "tensor": tensor}))
+    spent = cpu_seconds() - cpu
+    print(json.dumps({"seconds": seconds, "cpu": spent, "peak": peak_bytes() - before, "tensor": tensor}))
 
 
-def measure(rounds: int, clip: Path | None = None) -> Report:
-    if clip:
-        return _measure(rounds, clip)
-    with tempfile.TemporaryDirectory() as folder:
-        own = Path(folder) / "clip.mp4"
-        make_clip(own, SECONDS)
-        return _measure(rounds, own)
+def cpu_seconds() -> float:
+    """Of this process and of the children that have ended."""
+    import os
+
+    return sum(os.times()[:4])
 
 
-def _measure(rounds: int, clip: Path) -> Report:
-    from _report import Aim, Figure, Report
+def interpreters() -> tuple[dict[str, tuple[str, Path | None]], tuple[str, ...]]:
+    """For each contestant that can run its interpreter and folder, and what is said of the others."""
     from _stage import newest_comfyui, python_of
 
     checkout = newest_comfyui()
-    python = python_of(checkout) if checkout else sys.executable
-    names = [name for name in CONTESTANTS if checkout or name != THEIRS]
-    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    own = (python_of(checkout), checkout) if checkout else (sys.executable, None)
+    found, notes = {}, []
+    for name in CONTESTANTS:
+        if name == THEIRS and not checkout:
+            notes.append(f"SKIPPED: {NAMES[name]}: no ComfyUI was found; set COMFYUI_DIR.")
+        elif name == "pipe" and not shutil.which("ffmpeg"):
+            notes.append(f"SKIPPED: {NAMES[name]}: there is no ffmpeg.")
+        elif name in MODULES and (why := missing_module(peers_python(), MODULES[name])):
+            notes.append(f"SKIPPED: {NAMES[name]}: {why} (set SORA_BENCH_PEERS to a Python that has it).")
+        else:
+            found[name] = (peers_python(), None) if name in MODULES else own
+    for note in notes:
+        say(note)
+    return found, tuple(notes)
+
+
+def measure(rounds: int, clip: Path | None = None, kinds: tuple[str, ...] = tuple(KINDS)) -> Report:
+    from _report import Report
+
+    runners, notes = interpreters()
+    rows, aims = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        clips = {"your clip": clip} if clip else {kind: Path(folder) / f"{kind}.mp4" for kind in kinds}
+        for kind, path in clips.items():
+            if not clip:
+                make_clip(path, KINDS[kind])
+            found = _runs(kind, path, runners, rounds)
+            rows += _rows(kind, found)
+            aims += _aims(kind, found)
+    head = ("", "clip", "seconds (median)", "range", "CPU s", "peak GiB", "of our time", "of our CPU")
+    return Report(TITLE, HOW, head, tuple(rows), tuple(aims), notes)
+
+
+def _runs(
+    kind: str, clip: Path, runners: dict[str, tuple[str, Path | None]], rounds: int
+) -> dict[str, list[dict[str, Any]]]:
     script, (length, height, width, channels) = str(Path(__file__).resolve()), frames_shape(clip)
     most = f"{2.2 * length * height * width * channels * 4 / 2**30}"
+    runs: dict[str, list[dict[str, Any]]] = {name: [] for name in runners}
     for turn in range(rounds):
-        for name in names if turn % 2 == 0 else names[::-1]:
+        for name in runners if turn % 2 == 0 else [*runners][::-1]:
+            python, folder = runners[name]
             run_child(sys.executable, script, "--touch", most)
-            runs[name].append(run_child(python, script, "--child", name, "--clip", str(clip.resolve()), cwd=checkout))
-            say(f"decode, round {turn + 1}/{rounds}: {name} {runs[name][-1]['seconds']:.2f} s")
-    seconds = {name: Figure(tuple(run["seconds"] for run in found)) for name, found in runs.items()}
-    peaks = {name: Figure(tuple(run["peak"] for run in found)) for name, found in runs.items()}
-    ours = seconds[OURS].median
-    rows = tuple(
+            runs[name].append(run_child(python, script, "--child", name, "--clip", str(clip.resolve()), cwd=folder))
+            last = runs[name][-1]
+            say(f"decode {kind}, round {turn + 1}/{rounds}: {name} {last['seconds']:.2f} s, CPU {last['cpu']:.2f} s")
+    return runs
+
+
+def _rows(kind: str, runs: dict[str, list[dict[str, Any]]]) -> list[tuple[str, ...]]:
+    from _report import Figure
+
+    def of(name: str, what: str) -> Figure:
+        return Figure(tuple(run[what] for run in runs[name]))
+
+    return [
         (
             NAMES[name],
-            figure.text(),
-            figure.range(),
-            peaks[name].text(scale=2**30),
-            f"{runs[name][0]['tensor'] / 2**30:.2f}" if runs[name][0]["tensor"] else "",
-            f"{figure.median / ours:.1f}x",
+            kind,
+            of(name, "seconds").text(),
+            of(name, "seconds").range(),
+            of(name, "cpu").text(),
+            of(name, "peak").text(scale=2**30),
+            of(name, "seconds").per(of(OURS, "seconds")).text("x"),
+            of(name, "cpu").per(of(OURS, "cpu")).text("x"),
         )
-        for name, figure in seconds.items()
+        for name in runs
+    ]
+
+
+def _aims(kind: str, runs: dict[str, list[dict[str, Any]]]) -> list[Any]:
+    from _report import Aim, Figure
+
+    wanted = (
+        (THEIRS, "seconds", "times faster than ComfyUI's own decoder", AIM_FASTER),
+        (THEIRS, "peak", "ComfyUI's peak memory over ours", AIM_SMALLER),
+        ("torchcodec", "seconds", "torchcodec's time over ours", AIM_TORCHCODEC),
+        ("torchcodec", "cpu", "torchcodec's CPU over ours", AIM_TORCHCODEC),
+        (FLOOR, "seconds", "our time over the floor's", AIM_FLOOR),
+        (FLOOR, "cpu", "our CPU over the floor's", AIM_FLOOR),
     )
-    head = ("", "seconds (median)", "range", "peak GiB", "tensor GiB", "of our time")
-    if not checkout:
-        return Report(TITLE, HOW, head, rows, notes=("No ComfyUI to compare with was found: set COMFYUI_DIR.",))
-    faster = seconds[THEIRS].per(seconds[OURS])
-    smaller = peaks[THEIRS].per(peaks[OURS])
-    aims = tuple(
-        Aim(what, f"at least {aim:g}x", figure.text("x", digits=1), figure.range(digits=1), figure.median >= aim)
-        for what, figure, aim in (
-            ("Decoding, times faster than ComfyUI's own decoder", faster, AIM_FASTER),
-            ("Decoding, ComfyUI's peak memory over ours", smaller, AIM_SMALLER),
-        )
-    )
-    return Report(TITLE, HOW, head, rows, aims)
+    aims = []
+    for name, what, words, aim in wanted:
+        if name not in runs:
+            continue
+        theirs, ours = (Figure(tuple(run[what] for run in runs[each])) for each in (name, OURS))
+        ratio = ours.per(theirs) if name == FLOOR else theirs.per(ours)
+        met = ratio.median <= aim if name == FLOOR else ratio.median >= aim
+        bound = "at most" if name == FLOOR else "at least"
+        aims.append(Aim(f"Decoding {kind}, {words}", f"{bound} {aim:g}x", ratio.text("x"), ratio.range(), met))
+    return aims
 
 
 def main() -> None:
@@ -227,12 +365,13 @@ def main() -> None:
 
     options = parser(__doc__, 5)
     options.add_argument("--touch", type=float, help=argparse.SUPPRESS)
-    options.add_argument("--clip", type=Path, help=f"a clip of your own, {WIDTH}x{HEIGHT}")
+    options.add_argument("--kind", action="append", choices=KINDS, help="only clips of this kind")
+    options.add_argument("--clip", type=Path, help="a clip of your own instead")
     chosen = options.parse_args()
     if chosen.touch:
         touch(chosen.touch)
         return
-    show(run(lambda rounds: measure(rounds, chosen.clip), chosen.rounds))
+    show(run(lambda rounds: measure(rounds, chosen.clip, tuple(chosen.kind or KINDS)), chosen.rounds))
 
 
 if __name__ == "__main__":

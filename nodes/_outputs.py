@@ -138,7 +138,7 @@ async def generate(
     if options.get("wait", True):
         handle = engine().generate(request, profile, destination, reports)
     else:
-        job = await wait_for(engine().submit(request, profile, destination, reports), reports)
+        job = await wait_for(engine().submit(request, profile, destination, reports), reports, to_the_end=False)
         if job.state != DELIVERED:
             return one_output(_submitted(job, hidden))
         handle = engine().resume(job.job_id, profile, destination, reports)

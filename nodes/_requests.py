@@ -7,7 +7,7 @@ from typing import Any
 
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.models import Operation
-from ..sora_core.requests.kinds import PictureRequest, RemixRequest, VideoRequest
+from ..sora_core.requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, VideoRequest
 from ._engine import engine
 
 
@@ -65,12 +65,12 @@ def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def source_of(name: str, profile: str) -> dict[str, str]:
-    """The request's source_url or source_id, from an address, our job id or the server's. Raises InvalidRequest."""
+def clean_link_request(name: str, profile: str) -> CleanLinkRequest:
+    """From an address, our job id or the server's. Raises InvalidRequest."""
     source = name.strip()
     if source.startswith(("http://", "https://")):
-        return {"source_url": source}
-    return {"source_id": engine().source_id(source, profile)}
+        return CleanLinkRequest(source_url=source)
+    return CleanLinkRequest(source_id=engine().source_id(source, profile))
 
 
 def check_profile(name: str | None) -> bool | str:

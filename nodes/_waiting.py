@@ -92,9 +92,10 @@ def failure(error: SoraError) -> str:
     return "failed" + (f" · job {error.job_id}" if error.job_id else "")
 
 
-async def wait_for(handle: Handle[T], reports: Reports | None = None) -> T:
+async def wait_for(handle: Handle[T], reports: Reports | None = None, *, to_the_end: bool = True) -> T:
     """The handle's result. An interrupt stops the waiting and raises ComfyUI's own exception.
 
+    Without ``to_the_end`` the result is not yet how the job ended.
     Polls instead of awaiting the future: the prompt's loop may be closed before the job is done.
     """
     try:
@@ -107,7 +108,7 @@ async def wait_for(handle: Handle[T], reports: Reports | None = None) -> T:
     finally:
         if not handle.future.done():
             handle.abandon()
-        elif reports and reports.job_id:
+        elif to_the_end and reports and reports.job_id:
             _waited_for.append(reports.job_id)
     try:
         return handle.result()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..sora_core.errors import InvalidRequest
-from ..sora_core.requests.kinds import CleanLinkRequest
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._requests import source_of
+from ._requests import clean_link_request
 
 
 class RemoveWatermark(VideoNode):
@@ -51,5 +50,4 @@ class RemoveWatermark(VideoNode):
                 fix="If that is so, turn confirm_rights on and run again.",
                 fix_zh="请确认该视频归你所有或已获所有者许可，然后打开 confirm_rights 再运行。",
             )
-        request = CleanLinkRequest(**source_of(source, profile))
-        return await generate(request, profile, options, cls.hidden)
+        return await generate(clean_link_request(source, profile), profile, options, cls.hidden)

@@ -59,8 +59,8 @@ class ResumeJob(VideoNode):
         # all are waited for before the first failure is raised
         ended = await asyncio.gather(*(cls._collect(name, profile, options) for name in names), return_exceptions=True)
         errors = [each for each in ended if isinstance(each, BaseException)]
-        for error in sorted(errors, key=lambda each: isinstance(each, SoraError)):  # an interrupt before a failure
-            raise error
+        if errors:  # an interrupt before a failure
+            raise min(errors, key=lambda each: isinstance(each, SoraError))
         return list_output([each for each in ended if isinstance(each, Result)])
 
     @classmethod

@@ -25,6 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ("__init__.py", "nodes", "sora_core", "web", "locales", "example_workflows", "pyproject.toml")
 
 
+def patience(seconds: float) -> float:
+    """What a wait of so many seconds on an idle machine may take on this one, as busy as it is now."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    return seconds * max(1.0, load / (os.cpu_count() or 1))
+
+
 def checkouts() -> list[Path]:
     """COMFYUI_DIR (several with the path separator), comfy-cli's default workspace, ~/comfy/ComfyUI*."""
     named = [Path(each) for each in os.environ.get("COMFYUI_DIR", "").split(os.pathsep) if each]
@@ -116,7 +122,7 @@ class ComfyUI:
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.checkout, env=self._env, stdout=log, stderr=log)
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + patience(180)
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
                 break
@@ -151,7 +157,7 @@ class ComfyUI:
 
     def wait(self, prompt_id: str, timeout: float = 120) -> dict[str, Any]:
         """The finished prompt's history entry."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + patience(timeout)
         while time.monotonic() < deadline:
             history = requests.get(f"{self.url}/history/{prompt_id}", timeout=30).json()
             if prompt_id in history:

@@ -19,17 +19,19 @@ from typing import Any, TypeVar
 from .clock import Clock, SystemClock
 from .connections import editing
 from .connections.connection import Connection, Connections
-from .errors import InvalidRequest, JobError, JobNotFound, SoraError, Unsupported
+from .errors import InvalidRequest, JobNotFound, SoraError
 from .files.home import state_dir
+from .jobs import by_hand
+from .jobs.fingerprint import fingerprints_of
 from .jobs.handle import Handle
+from .jobs.money import money_of
 from .jobs.running import RunningJobs, Watch
 from .ledger.characters import check_name
 from .ledger.ledger import Ledger
-from .ledger.owners import Owner
-from .ledger.row import CANCELED, DELIVERED, FORGOTTEN, JOB_ID_PREFIX, UNKNOWN, Job
+from .ledger.row import JOB_ID_PREFIX, Job
 from .media.images import ImageNeeds
 from .media.placing import check_destination
-from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Snapshot, State
+from .models import Capabilities, Character, Delivery, Destination, Operation, Quota
 from .profiles.credentials import Credentials
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
@@ -41,7 +43,6 @@ from .requests.kinds import (
     RemixRequest,
     Request,
     VideoRequest,
-    fingerprint,
 )
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,6 @@ class Engine:
         self._lock = threading.RLock()
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
-        self._owner: Owner | None = None
         self._running_jobs: RunningJobs | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._handles: weakref.WeakSet[Handle[Any]] = weakref.WeakSet()
@@ -110,16 +110,12 @@ class Engine:
         """Goes on, in the background, with every job that a dead process left unfinished; how many there are."""
         return self._wait(self._take_up())
 
-    def name_remote(self, name: str, remote_id: str) -> Job:
-        """Tells the ledger which remote job an unknown submission made. Raises InvalidRequest."""
-        job, remote_id = self.ledger.find(name.strip()), remote_id.strip()
-        if job.state != UNKNOWN or not remote_id:
-            raise InvalidRequest(f"Job {job.job_id} is {job.state}; only an unknown one can be given a remote id.")
-        if remote_id in self.ledger.remote_ids(job.profile):
-            other = self.ledger.find(remote_id, job.profile)
-            raise InvalidRequest(f"'{remote_id}' is the remote id of job {other.job_id} already.")
-        self.ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id=remote_id))
-        return self.ledger.get(job.job_id)
+    def name_remote(self, name: str, remote_id: str) -> Handle[Job]:
+        """Tells the ledger which remote job a submission made; an earlier word is corrected. The server is asked first.
+
+        Raises InvalidRequest when the server knows no such job, or it is another job's.
+        """
+        return self._wait(self._name_remote(name.strip(), remote_id.strip()))
 
     def edit_profile(self, name: str, changes: Mapping[str, Any], *, new_name: str = "") -> Profile:
         """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
@@ -151,16 +147,43 @@ class Engine:
                 raise
             return name
         if job.profile != profile:
-            raise InvalidRequest(
-                f"Job {job.job_id} belongs to profile '{job.profile}', not to '{profile}'; it can only be used there."
-            )
+            raise InvalidRequest("source.other_profile", job_id=job.job_id, owner=job.profile, profile=profile)
         if not job.remote_id:
-            raise InvalidRequest(f"Job {job.job_id} is {job.state}: there is no video yet.")
+            raise InvalidRequest("source.no_video", job_id=job.job_id, state=job.state)
         return job.remote_id
 
     def cancel(self, name: str) -> Handle[Job]:
-        """Cancels at the provider where the protocol can. Raises Unsupported, JobNotFound, InvalidRequest."""
+        """Cancels at the provider where the protocol can, and says so when the server does.
+
+        Raises Unsupported, JobNotFound, InvalidRequest, NotReady while the server has not stopped it.
+        """
         return self._wait(self._cancel(name.strip()))
+
+    def forget(self, name: str) -> Job:
+        """The user's word: its request may be submitted, and paid, anew. The row as it was. Raises JobNotFound."""
+        job = self.ledger.find(name.strip())
+        self.ledger.forget(job)
+        return job
+
+    def finish_submissions(self) -> Handle[list[Job]]:
+        """For one who leaves: what was not sent is not, and the answers of what was are waited for.
+
+        Gives the jobs that go on at their servers. More than a moment is only waited while `open_submissions`.
+        """
+
+        async def finish() -> list[Job]:
+            return await self._running_jobs.finish_submissions() if self._running_jobs else []
+
+        return self._wait(finish())
+
+    @property
+    def is_working(self) -> bool:
+        """Whether any job was begun here."""
+        return self._running_jobs is not None
+
+    def open_submissions(self) -> int:
+        """How many charges have left whose answers are not on the disk yet."""
+        return self._running_jobs.open_submissions() if self._running_jobs else 0
 
     def quota(self, profile: str) -> Handle[Quota]:
         """What the account has left. A free read. Raises Unsupported where the protocol has none."""
@@ -187,11 +210,9 @@ class Engine:
             parts.loop.call_soon_threadsafe(parts.loop.stop)
             parts.thread.join(30)
             parts.loop.close()
-        if self._owner:
-            self._owner.close()
         if self._ledger:
             self._ledger.close()
-        self._owner, self._ledger, self._running_jobs = None, None, None
+        self._ledger, self._running_jobs = None, None
 
     async def _generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Delivery:
         return _delivery(*await self._run(request, profile, destination, watch))
@@ -219,7 +240,7 @@ class Engine:
         return str(json.loads(job.result or "{}").get("prompt", ""))
 
     async def _take_up(self) -> int:
-        left = [job for job in self.ledger.unfinished() if not self._joined().is_alive(job.owner)]
+        left = [job for job in self.ledger.unfinished() if not self.ledger.is_alive(job.owner)]
         if left:
             log.info("taking up %d unfinished jobs: %s", len(left), ", ".join(job.job_id for job in left))
         for job in left:
@@ -232,7 +253,7 @@ class Engine:
         try:
             connection = await self._connections.get(job.profile)
             done, _ = await self._joined().join(
-                job.fingerprint, connection, lambda run: run.resume(job), lambda progress: None, unseen=True
+                [job.fingerprint], connection, lambda run: run.resume(job), lambda progress: None, unseen=True
             )
         except SoraError as error:
             log.warning("job %s was taken up, but: %s", job.job_id, error.message)
@@ -249,19 +270,23 @@ class Engine:
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
         connection = await self._connections.get(profile)
-        if isinstance(request, (VideoRequest, RemixRequest, PictureRequest)):
-            cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
-            request = replace(request, cast=cast)
-        prepared = connection.provider.prepared(request)
-        if isinstance(prepared, CharacterRequest):
-            length = self._length_of_source(prepared, profile)
-            check_part(prepared.start, prepared.end, connection.can, profile, length)
-        identity = fingerprint(prepared, provider=connection.provider.name, profile=connection.profile.identity)
-        self._joined().tell_unseen_failure(identity)
+        try:
+            if isinstance(request, (VideoRequest, RemixRequest, PictureRequest)):
+                cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
+                request = replace(request, cast=cast)
+            prepared = connection.provider.prepared(request)
+            if isinstance(prepared, CharacterRequest):
+                length = self._length_of_source(prepared, profile)
+                check_part(prepared.start, prepared.end, connection.can, profile, length)
+            fingerprints = fingerprints_of(prepared, connection.provider)
+        except SoraError as error:
+            error.money = money_of(None)
+            raise
+        self._joined().tell_unseen_failure(fingerprints)
         return await self._joined().join(
-            identity,
+            fingerprints,
             connection,
-            lambda run: run.generate(prepared, identity, destination),
+            lambda run: run.generate(prepared, fingerprints, destination),
             watch,
             until_submitted=until_submitted,
         )
@@ -276,14 +301,14 @@ class Engine:
             return None
 
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
-        job = self._find(name, profile, destination)
+        job = await self._find(name, profile, destination)
         connection = await self._connections.get(job.profile)
         if not Operation(job.operation).makes_file:
             made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
-            raise InvalidRequest(f"Job {job.job_id} made no file, but {made}; run its request again to collect it.")
+            raise InvalidRequest("resume.no_file", job_id=job.job_id, made=made)
         joined = self._joined()
         return _delivery(
-            *await joined.join(job.fingerprint, connection, lambda run: run.resume(job, destination), watch)
+            *await joined.join([job.fingerprint], connection, lambda run: run.resume(job, destination), watch)
         )
 
     def _own_first(self, name: str, profile: str) -> Job:
@@ -293,62 +318,38 @@ class Engine:
         except JobNotFound:
             return self.ledger.find(name)
 
-    def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
+    async def _find(self, name: str, profile: str | None, destination: Destination) -> Job:
+        """The row of a job that is to be collected, live; made now for one that the server at ``profile`` knows."""
         if not name:
-            raise InvalidRequest("The job id is empty; `sora-video jobs` lists the known ones.")
-        is_ours = name.startswith(JOB_ID_PREFIX)
+            raise InvalidRequest("job.empty_id")
         try:
-            job = self.ledger.find(name, None if is_ours else profile)
+            job = self.ledger.find(name, None if name.startswith(JOB_ID_PREFIX) else profile)
         except JobNotFound:
-            if profile is None or is_ours:
+            if profile is None or name.startswith(JOB_ID_PREFIX):
                 raise
-            known = self.profiles.get(profile)
+            connection = await self._connections.get(profile)
             check_destination(destination)
+            await by_hand.look(connection, name)  # a mistyped id leaves no row
             return self.ledger.adopt_remote(
-                profile=known.name, provider=known.provider, remote_id=name, destination=destination
+                profile=profile, place=connection.place, remote_id=name, destination=destination
             )
-        if job.state == FORGOTTEN:
-            raise InvalidRequest(f"Job {job.job_id} was forgotten; it can only be run anew.")
-        if destination.exact and str(destination.exact) != job.planned_path:
+        if destination.exact and str(destination.exact) not in (job.planned_path, job.path):
             check_destination(destination)
-        self.ledger.reopen(job.job_id)  # a server that had lost sight of it may know it by now
-        return self.ledger.get(job.job_id)
+        connection = await self._connections.get(profile or job.profile)
+        return await by_hand.taken_up(job, connection, self.ledger, moved=profile is not None)
+
+    async def _name_remote(self, name: str, remote_id: str) -> Job:
+        job = self.ledger.find(name)
+        return await by_hand.named(job, remote_id, await self._connections.get(job.profile), self.ledger)
 
     async def _cancel(self, name: str) -> Job:
         job = self.ledger.find(name)
-        if job.over or job.state == DELIVERED:
-            raise InvalidRequest(f"Job {job.job_id} is {job.state} already; there is nothing to cancel.")
-        if not job.remote_id:
-            raise Unsupported(
-                f"Job {job.job_id} is {job.state} and has no remote id yet, so no server can be told which job.",
-                fix="Run its request again to look it up; `sora-video forget` frees it if it was not accepted.",
-                fix_zh="再次运行相同请求以查询；确认未受理后可用 sora-video forget 释放。",
-            )
-        connection = await self._connections.get(job.profile)
-        if connection.can.can_cancel and await self._is_done(job, connection):
-            raise InvalidRequest(
-                f"Job {job.job_id} is done; canceling it would delete the paid result from the server.",
-                fix=f"`sora-video resume {job.job_id}` collects it for free.",
-                fix_zh=f"任务已完成，取消会删除服务器上已付费的结果；用 sora-video resume {job.job_id} 可免费收取。",
-            )
-        await connection.provider.cancel(connection.http, job.remote_id)
-        reason = "canceled by the user; what the server had done by then may stay billed"
-        self.ledger.record_over(job.job_id, CANCELED, reason, "JobCanceled")
-        return self.ledger.get(job.job_id)
-
-    async def _is_done(self, job: Job, connection: Connection) -> bool:
-        """Whether there is a result by now, whatever the row says: where a job can be canceled, so can its result."""
-        try:
-            snapshot = await connection.provider.fetch(connection.http, job.remote_id or "", attempts=3)
-        except JobError:
-            return False
-        return snapshot.state is State.SUCCEEDED
+        return await by_hand.canceled(job, await self._connections.get(job.profile), self.ledger)
 
     def _joined(self) -> RunningJobs:
         with self._lock:
             if self._running_jobs is None:
-                self._owner = Owner(self.home)
-                self._running_jobs = RunningJobs(self.ledger, self._owner, self._clock)
+                self._running_jobs = RunningJobs(self.ledger, self._clock)
             return self._running_jobs
 
     @property

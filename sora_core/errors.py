@@ -15,6 +15,8 @@ SoraError
  │    ├── JobFailed                 the job ended in failure
  │    ├── JobCanceled               the job was canceled
  │    ├── JobNotFound               no such job, here or on the server
+ │    ├── JobChanged                the row is not what the writer took it for
+ │    │    └── RemoteIdTaken        another row has this remote id
  │    ├── NotReady                  the result is not there yet
  │    └── MediaError                the file is not a usable video
  ├── SubmissionUnknown     exit 5   sent, and no one knows whether it was accepted
@@ -103,16 +105,26 @@ class SoraError(Exception):
         where = ", ".join(part for part in ids if part)
         lines = [self.message + (f" ({where})" if where else "")]
         if self.text in texts.catalogue("en"):
-            own = self._said(self.text, "fix")
-            money = self._said(f"money.{self.money}") if self.money else None
-            lines += [money or "", self._usual_fix() if own is None else own]
+            fixes = (self._said(self.text, "fix"), self._given_fix(), self._usual_fix())
+            lines += [self.money_text, next(fix for fix in fixes if fix is not None)]
         else:
-            lines += [self.fix, f"{self.title_zh}。{self.fix_zh}"]
+            lines += [self.money_text, self.fix, f"{self.title_zh}。{self.fix_zh}"]
         return "\n".join(line for line in lines if line)
 
+    @property
+    def money_text(self) -> str:
+        """What is known of the money; "" where nothing is said of it."""
+        return (self._said(f"money.{self.money}") or "") if self.money else ""
+
     def _said(self, key: str, part: str = "text") -> str | None:
-        data = {name: getattr(self, name) for name in ("job_id", "remote_id", "provider", "code", "retry_after")}
+        data = {name: getattr(self, name) for name in ("remote_id", "provider", "code", "retry_after")}
+        data |= {"job_id": self.job_id or "JOB"}
         return texts.text(key, part, **{**data, **self.values})
+
+    def _given_fix(self) -> str | None:
+        """One that this very error was given."""
+        given = vars(self)
+        return given.get("fix_zh") if texts.language() == "zh" and "fix_zh" in given else given.get("fix")
 
     def _usual_fix(self) -> str:
         """That of the class, or of the nearest one above it."""
@@ -124,7 +136,7 @@ class InputError(SoraError):
     """Refused before anything was sent or written; nothing was charged."""
 
     exit_code = 2
-    title_zh = "输入有误，尚未发送，未扣费"
+    title_zh = "输入有误"
 
 
 class InvalidRequest(InputError):
@@ -134,21 +146,21 @@ class InvalidRequest(InputError):
 class Unsupported(InputError):
     """The profile cannot do what was asked."""
 
-    title_zh = "此配置不支持该功能，尚未发送，未扣费"
+    title_zh = "此配置不支持该功能"
 
 
 class ProfileError(InputError):
     """profiles.toml cannot be read, a profile is unknown, or its key is missing."""
 
-    title_zh = "配置（profile）有误，尚未发送，未扣费"
+    title_zh = "配置（profile）有误"
 
 
 class StorageError(InputError):
     """The ledger, the output folder or the disk does not allow the job."""
 
     title_zh = "无法写入磁盘或账本"
-    fix = "Free some space or make the folder writable, then run again; paid jobs stay in the ledger."
-    fix_zh = "请清理磁盘或修正目录权限后重试；已付费的任务仍记录在账本中。"
+    fix = "Free some space or make the folder writable, then run again."
+    fix_zh = "请清理磁盘或修正目录权限后重试。"
 
 
 class AccountError(SoraError):
@@ -162,16 +174,16 @@ class AuthError(AccountError):
     """The server refused the key (HTTP 401, 403)."""
 
     title_zh = "密钥被拒绝"
-    fix = "Check the key of this profile and the way it is sent (`--auth`); nothing was charged."
-    fix_zh = "请检查该配置的密钥与认证方式（--auth）；未扣费。"
+    fix = "Check the key of this profile and the way it is sent (`--auth`)."
+    fix_zh = "请检查该配置的密钥与认证方式（--auth）。"
 
 
 class QuotaExceeded(AccountError):
     """The account has nothing left."""
 
     title_zh = "额度不足"
-    fix = "Top up the account or wait for the reset; the request was refused, nothing was charged."
-    fix_zh = "请充值或等待额度重置；请求被拒绝，未扣费。"
+    fix = "Top up the account or wait for the reset."
+    fix_zh = "请充值或等待额度重置。"
 
 
 class JobError(SoraError):
@@ -185,24 +197,24 @@ class RequestRejected(JobError):
     """The server refused the request (HTTP 400, 404, 422)."""
 
     title_zh = "服务器拒绝了请求"
-    fix = "Change what the message names; the request was refused, so nothing should have been charged."
-    fix_zh = "请按提示修改参数；请求被拒绝，通常不会扣费。"
+    fix = "Change what the message names."
+    fix_zh = "请按提示修改参数。"
 
 
 class ModerationRejected(JobError):
     """A review refused the prompt, an image or the result."""
 
     title_zh = "内容审核未通过"
-    fix = "Change the prompt or the image; whether a refused job is charged is up to the provider."
-    fix_zh = "请修改提示词或图片；被拒任务是否扣费由服务商决定。"
+    fix = "Change the prompt or the image."
+    fix_zh = "请修改提示词或图片。"
 
 
 class JobFailed(JobError):
     """The job ended in failure on the server."""
 
     title_zh = "任务在服务端失败"
-    fix = "Running again submits a new job; most providers do not charge for failed ones."
-    fix_zh = "再次运行会提交新任务；多数服务商不对失败任务扣费。"
+    fix = "Running again submits a new job."
+    fix_zh = "再次运行会提交新任务。"
 
 
 class JobCanceled(JobError):
@@ -221,6 +233,22 @@ class JobNotFound(JobError):
     fix_zh = "可用 sora-video jobs 查看本地已知任务。"
 
 
+class JobChanged(JobError):
+    """Somebody else has the job by now, or it was ended meanwhile: whoever wanted to write its row stops."""
+
+    title_zh = "任务已被其他进程接管或已结束"
+    fix = "`sora-video jobs` shows how the job stands; running the request again goes on from there."
+    fix_zh = "可用 sora-video jobs 查看任务状态；再次运行相同请求会从当前状态继续。"
+
+
+class RemoteIdTaken(JobChanged):
+    """The remote id belongs to another job of this ledger."""
+
+    title_zh = "该远程编号属于账本中的另一个任务"
+    fix = "`sora-video jobs` shows which job has it."
+    fix_zh = "可用 sora-video jobs 查看该编号属于哪个任务。"
+
+
 class NotReady(JobError):
     """The result is not there yet; ask for the job again."""
 
@@ -233,18 +261,21 @@ class MediaError(JobError):
     """The file is not a usable video, or does not fit into memory."""
 
     title_zh = "视频文件不可用"
-    fix = "The paid job is kept in the ledger; `sora-video resume JOB` collects it again for free."
-    fix_zh = "已付费的任务仍在账本中；用 sora-video resume 可免费重新收取。"
+    fix = "`sora-video resume JOB` fetches a job's file again."
+    fix_zh = "可用 sora-video resume JOB 重新收取任务的文件。"
 
 
 class SubmissionUnknown(SoraError):
     """The request left this machine and no one knows whether it was accepted.
 
-    It is recorded and never sent a second time by itself.
+    It is recorded and never sent a second time by itself. ``status`` and ``body`` are of the answer, as far as
+    it was read: what it says may still name the job.
     """
 
+    status = 0
+    body = b""
     exit_code = 5
-    title_zh = "提交结果未知：请求已发出，但不确定是否被受理，可能已扣费"
+    title_zh = "提交结果未知"
     fix = (
         "It will not be sent again by itself. Run the same request again to look it up. If the provider's own list "
         "shows it, `sora-video resume JOB --remote-id ID` collects it; if it was not accepted, "
@@ -262,8 +293,8 @@ class ServiceError(SoraError):
 
     exit_code = 6
     title_zh = "网络或服务暂时不可用"
-    fix = "Try again later; a job that was submitted stays in the ledger and is collected for free."
-    fix_zh = "请稍后重试；已提交的任务仍在账本中，可免费收取。"
+    fix = "Try again later."
+    fix_zh = "请稍后重试。"
 
 
 class NetworkError(ServiceError):
@@ -310,14 +341,14 @@ class DeadlineExceeded(ServiceError):
     """We stopped waiting; the job may go on at the server."""
 
     title_zh = "等待超时，任务可能仍在进行"
-    fix = "The job is still known: run the same graph again or `sora-video resume JOB` to collect it for free."
-    fix_zh = "任务仍被记录：再次运行同一流程或 sora-video resume 可免费收取。"
+    fix = "Run the same request again, or `sora-video resume JOB`, to go on waiting."
+    fix_zh = "再次运行相同请求或 sora-video resume JOB 可继续等待。"
 
 
 class Interrupted(SoraError):
     """The user stopped waiting; a submitted job goes on."""
 
     exit_code = 130
-    title_zh = "已中断等待，已提交的任务会继续"
-    fix = "A submitted job goes on; run the same request again to collect it for free."
-    fix_zh = "再次运行相同请求即可免费收取。"
+    title_zh = "已中断等待"
+    fix = "Running the same request again goes on from here."
+    fix_zh = "再次运行相同请求会从这里继续。"

@@ -207,7 +207,7 @@ class Capabilities:
     can_list: bool = False
     can_cancel: bool = False
     has_quota: bool = False
-    free: bool = False
+    paid: bool = True  # False: a job costs nothing, so one that is lost is made anew
 
 
 @dataclass(frozen=True)
@@ -236,6 +236,8 @@ class Snapshot:
     poll_after: float | None = None  # seconds, the server's own hint
     prompt: str | None = None
     model: str | None = None
+    size: str = ""  # "WxH" in pixels; "" where the server does not say, and so for the next
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,6 @@ from sora_core.errors import (
     AuthError,
     JobFailed,
     ModerationRejected,
-    QuotaExceeded,
-    RequestRejected,
-    SoraError,
-    SubmissionUnknown,
 )
 from sora_core.models import Operation, Upload
 
@@ -36,7 +32,6 @@ PROFILES = {
     "mirror": ("/apiyi~mirror", "raw"),
     "wrong-way": ("/apiyi", "bearer"),
 }
-MAKING = ("own", "bearer", "no-url", "mirror")
 
 
 @pytest.fixture(scope="module")
@@ -45,16 +40,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
         for name, (path, auth) in PROFILES.items():
             desk.add(name, path, auth=auth, requests_per_minute=100_000)
         yield desk
-
-
-@pytest.mark.parametrize("profile", MAKING)
-def test_text_becomes_a_video_and_is_paid_once(desk, profile):
-    with desk.charging(1):
-        made = desk.make(LIGHT, profile=profile)
-        assert made.path.is_file()
-        assert made.seconds == pytest.approx(10, abs=0.1)
-        assert (made.width, made.height) == (1280, 720)
-        assert desk.make(LIGHT, profile=profile).reused
 
 
 def test_an_image_goes_as_a_file(desk):
@@ -67,45 +52,12 @@ def test_an_image_goes_as_a_file(desk):
     assert (job["size"], job["seconds"], job["model"]) == ("720x1280", 15, "sora-2")
 
 
-ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
-    "refused": ({"status": 400, "body": {"error": {"code": "invalid_request", "message": "no"}}}, RequestRejected),
-    "no quota": ({"status": 403, "body": {"error": {"code": "insufficient_quota", "message": "no"}}}, QuotaExceeded),
-    "review": (
-        {"status": 400, "body": {"error": {"code": "content_policy_violation", "message": "no"}}},
-        ModerationRejected,
-    ),
-}
-
-
-@pytest.mark.parametrize("case", ANSWERS)
-def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case):
-    answer, kind = ANSWERS[case]
-    desk.gateway.fault({"on": "create", "do": "status", **answer})
-    with desk.charging(0), pytest.raises(kind):
-        desk.make(f"refused: {case}")
-
-
-def test_a_busy_server_is_asked_again_and_paid_once(desk):
-    desk.gateway.fault({"on": "create", "do": "status", "status": 429, "headers": {"Retry-After": "0.1"}})
-    with desk.charging(1):
-        assert desk.make(LIGHT, seed=2).path.is_file()
-
-
 LOST: tuple[dict[str, Any], ...] = (
     {"do": "drop"},
     {"do": "garbage", "kind": "html"},
     {"do": "garbage", "kind": "json"},
     {"do": "status", "status": 504},
 )
-
-
-@pytest.mark.parametrize("number", range(len(LOST)))
-def test_a_lost_answer_is_never_paid_for_again(desk, number):
-    desk.gateway.fault({"on": "create", "when": "after", **LOST[number]})
-    with desk.charging(1):
-        for _ in range(2):
-            with pytest.raises(SubmissionUnknown):
-                desk.make(f"lost {number}")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from _gateway import GatewayProcess
 from _listener import Listener
-from _server import Server, refused_port, reply
+from _server import Request, Server, refused_port, reply
 
 from sora_core.doctor import Finding, examine
 from sora_core.engine import Engine
@@ -191,10 +191,6 @@ class TestAtTheGateway:
         assert failed.error.exit_code == 3
         assert "wants a key" in failed.error.fix
 
-    def test_a_login_page_is_told(self, engine: Engine, gateway: GatewayProcess) -> None:
-        failed = failure(findings(engine, gateway.url + BASES["aquiles"], dialect="aquiles", key_env="WRONG_KEY"))
-        assert "login page" in failed.detail
-
     def test_a_key_that_is_missing_is_told_before_anything_is_asked(
         self, engine: Engine, gateway: GatewayProcess
     ) -> None:
@@ -230,6 +226,23 @@ class TestStrangeServers:
 
         async with Server(answer) as server:
             assert failure(await seen_by_doctor(engine, server)).error.exit_code == 2
+
+    async def test_a_login_page_is_told(self, engine: Engine) -> None:
+        async with Server(reply(302, b"", {"location": "/login"})) as server:
+            failed = failure(await asyncio.to_thread(findings, engine, server.url))
+        assert "login page" in failed.detail
+
+    async def test_a_key_at_which_the_server_breaks_is_not_said_to_be_taken(self, engine: Engine) -> None:
+        async def litellm(request: Request, writer: asyncio.StreamWriter) -> None:
+            bearer = request.headers.get("authorization", "").startswith("Bearer ")
+            refused = {"error": {"message": "No connected db.", "type": "no_db_connection", "code": "400"}}
+            writer.write(reply(400, refused) if bearer else reply(500, b"Internal Server Error"))
+            await writer.drain()
+
+        async with Server(litellm) as server:
+            failed = failure(await asyncio.to_thread(findings, engine, server.url))
+        assert failed.error.exit_code == 3
+        assert "auth =" not in str(failed.error)
 
     async def test_a_challenge_is_no_wrong_key(self, engine: Engine) -> None:
         async with Server(CHALLENGE) as server:

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from sora_core import errors
+from sora_core import errors, texts
 from sora_core.errors import JobFailed, SoraError, SubmissionUnknown
 
 ALL = [each for _, each in inspect.getmembers(errors, inspect.isclass) if issubclass(each, SoraError)]
@@ -99,10 +99,19 @@ def test_one_fix_does_not_leak_into_the_next_error():
     assert JobFailed("no").fix == JobFailed.fix
 
 
-@pytest.mark.parametrize("kind", [each for each in ALL if issubclass(each, errors.InputError)])
-def test_bad_input_says_that_nothing_was_charged(kind):
-    if kind is not errors.StorageError:
-        assert "未扣费" in kind.title_zh
+CLAIMS = re.compile(r"charge|free|paid|submitted|扣费|免费|付费|未发送|已提交")
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_no_class_of_errors_speaks_of_money_as_the_row_and_the_step_do(kind):
+    if kind is not errors.SubmissionUnknown:
+        said = [
+            kind.title_zh,
+            kind.fix,
+            kind.fix_zh,
+            *(texts.catalogue(name).get(kind.__name__, {}).get("fix", "") for name in texts.LANGUAGES),
+        ]
+        assert [text for text in said if CLAIMS.search(text)] == []
 
 
 def test_an_unknown_submission_says_that_it_is_not_sent_again_and_how_to_free_it():

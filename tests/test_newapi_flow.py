@@ -8,17 +8,13 @@ from typing import Any
 
 import pytest
 from _command import Command
-from _desk import LIGHT, LOST, Desk, open_desk
+from _desk import LIGHT, Desk, open_desk
 
 from sora_core.errors import (
     AuthError,
     JobFailed,
     JobNotFound,
     ModerationRejected,
-    QuotaExceeded,
-    RequestRejected,
-    SoraError,
-    SubmissionUnknown,
 )
 from sora_core.models import Operation
 
@@ -40,7 +36,6 @@ PROFILES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "old": ("generic", "/newapi~old", {"model": "kling-v2", "usual": SMALL}),
     "wrong-key": ("", "/newapi", {"key_env": "WRONG_KEY"}),
 }
-MAKING = [name for name in PROFILES if name != "wrong-key"]
 
 
 @pytest.fixture(scope="module")
@@ -50,15 +45,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
             extra = {key: text.format(url=desk.gateway.url) for key, text in settings.get("extra", {}).items()}
             desk.add(name, path, dialect=dialect, **{**settings, "extra": extra})
         yield desk
-
-
-@pytest.mark.parametrize("profile", MAKING)
-def test_text_becomes_a_video_in_every_form_and_is_paid_once(desk, profile):
-    with desk.charging(1):
-        made = desk.make(LIGHT, profile=profile)
-        assert made.path.is_file()
-        assert made.seconds == pytest.approx(2 if profile in ("generic", "old") else 10, abs=0.1)
-        assert desk.make(LIGHT, profile=profile).reused
 
 
 @pytest.mark.parametrize(
@@ -101,43 +87,6 @@ def test_characters_of_a_clip_and_of_a_job_play_together(desk):
 
 
 BUSY = {"status": 429, "headers": {"Retry-After": "0.1"}, "body": {"error": {"message": "当前分组上游负载已饱和"}}}
-ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
-    "refused": ({"status": 400, "body": {"error": {"message": "no such thing"}}}, RequestRejected),
-    "no quota": (
-        {"status": 403, "body": {"error": {"message": "用户额度不足", "code": "insufficient_user_quota"}}},
-        QuotaExceeded,
-    ),
-    "review": (
-        {"status": 400, "body": {"code": "fail_to_fetch_task", "message": '{"error":{"code":"moderation_blocked"}}'}},
-        ModerationRejected,
-    ),
-}
-
-
-@pytest.mark.parametrize("profile", ["native", "chat", "generic"])
-@pytest.mark.parametrize("case", ANSWERS)
-def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case, profile):
-    answer, kind = ANSWERS[case]
-    desk.gateway.fault({"on": "create", "do": "status", **answer})
-    with desk.charging(0), pytest.raises(kind):
-        desk.make(f"refused: {case}", profile=profile)
-
-
-@pytest.mark.parametrize("profile", ["native", "chat", "generic"])
-def test_a_busy_server_is_asked_again_and_paid_once(desk, profile):
-    desk.gateway.fault({"on": "create", "do": "status", **BUSY})
-    with desk.charging(1):
-        assert desk.make(LIGHT, profile=profile, seed=2).path.is_file()
-
-
-@pytest.mark.parametrize("profile", ["native", "chat", "generic"])
-@pytest.mark.parametrize("number", range(len(LOST)))
-def test_a_lost_answer_is_never_paid_for_again(desk, number, profile):
-    desk.gateway.fault({"on": "create", "when": "after", **LOST[number]})
-    with desk.charging(1):
-        for _ in range(2):
-            with pytest.raises(SubmissionUnknown):
-                desk.make(f"lost {number}", profile=profile)
 
 
 @pytest.mark.parametrize("profile", ["native", "raw", "chat", "generic", "old"])

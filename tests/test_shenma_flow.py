@@ -17,8 +17,6 @@ from sora_core.errors import (
     JobFailed,
     JobNotFound,
     ModerationRejected,
-    QuotaExceeded,
-    RequestRejected,
     SoraError,
     SubmissionUnknown,
     Unsupported,
@@ -45,16 +43,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def post(desk: Desk, path: str, body: Any) -> httpx.Response:
     headers = {"authorization": f"Bearer {KEY}"}
     return desk.gateway.post(path, json=body, headers=headers)
-
-
-@pytest.mark.parametrize("profile", [dialect or "plain" for dialect in DIALECTS])
-def test_text_becomes_a_video_at_every_relative_and_is_paid_once(desk, profile):
-    with desk.charging(1):
-        made = desk.make(LIGHT, profile=profile)
-        assert made.path.is_file()
-        assert made.seconds == pytest.approx(10, abs=0.1)
-        assert (made.width, made.height) == (1280, 720)
-        assert desk.make(LIGHT, profile=profile).reused
 
 
 def test_portrait_in_hd_takes_the_model_that_can(desk):
@@ -142,25 +130,6 @@ def test_a_web_page_for_a_moment_proves_nothing_where_a_job_was_made_before(desk
 
 
 BUSY = {"status": 429, "headers": {"Retry-After": "0.1"}}
-ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
-    "refused": ({"status": 400, "body": {"code": "x", "message": "no"}}, RequestRejected),
-    "no quota": ({"status": 403, "body": {"error": {"code": "insufficient_user_quota"}}}, QuotaExceeded),
-    "review": ({"status": 400, "body": {"error": {"code": "prompt_review_failed"}}}, ModerationRejected),
-}
-
-
-@pytest.mark.parametrize("case", ANSWERS)
-def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case):
-    answer, kind = ANSWERS[case]
-    desk.gateway.fault({"on": "create", "do": "status", **answer})
-    with desk.charging(0), pytest.raises(kind):
-        desk.make(f"refused: {case}")
-
-
-def test_a_busy_server_is_asked_again_and_paid_once(desk):
-    desk.gateway.fault({"on": "create", "do": "status", "times": 2, **BUSY})
-    with desk.charging(1):
-        assert desk.make(LIGHT, seed=4).path.is_file()
 
 
 @pytest.mark.parametrize("number", range(len(LOST)))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from _command import Command, kill, until
-from _desk import LIGHT, LOST, Desk, open_desk
+from _desk import LIGHT, Desk, open_desk
 
 from sora_core.errors import (
     AuthError,
@@ -17,9 +17,7 @@ from sora_core.errors import (
     JobNotFound,
     ModerationRejected,
     ProfileError,
-    QuotaExceeded,
     RequestRejected,
-    SoraError,
     SubmissionUnknown,
 )
 from sora_core.models import Delivery, Operation
@@ -48,7 +46,6 @@ PROFILES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "no-token": ("", "/skyriff", {"extra": {"drafts_token_env": "NO_SUCH_TOKEN"}}),
     "wrong-key": ("", "/skyriff", {"key_env": "WRONG_KEY"}),
 }
-MAKING = ("own", "no-url", "at-100", "chat", "plain", "json", "markdown", "task", "plain-task", "cut")
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +58,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 
 def clean(desk: Desk, profile: str = "own", **facts: Any) -> Delivery:
     return desk.make("", Operation.CLEAN_LINK, profile, **facts)
-
-
-@pytest.mark.parametrize("profile", MAKING)
-def test_text_becomes_a_video_in_every_form_and_is_paid_once(desk, profile):
-    with desk.charging(1):
-        made = desk.make(LIGHT, profile=profile)
-        assert made.path.is_file()
-        assert made.seconds == pytest.approx(10, abs=0.1)
-        assert (made.width, made.height) == (1280, 720)
-        assert desk.last["model"] == "sora2-landscape"
-        assert desk.make(LIGHT, profile=profile).reused
 
 
 @pytest.mark.parametrize(("profile", "has_id"), [("own", True), ("task", True), ("cut", True), ("chat", False)])
@@ -140,37 +126,6 @@ def test_drafts_without_a_token_are_refused_before_anything_is_sent(desk):
 
 
 BUSY = {"status": 429, "headers": {"Retry-After": "0.1"}, "body": {"error": {"message": "请求过于频繁"}}}
-ANSWERS: dict[str, tuple[dict[str, Any], type[SoraError]]] = {
-    "refused": ({"status": 400, "body": {"error": {"message": "no such thing"}}}, RequestRejected),
-    "no quota": ({"status": 403, "body": {"error": {"message": "额度不足"}}}, QuotaExceeded),
-    "review": ({"status": 400, "body": {"error": {"message": "提示词违规"}}}, ModerationRejected),
-}
-
-
-@pytest.mark.parametrize("profile", ["own", "chat", "plain"])
-@pytest.mark.parametrize("case", ANSWERS)
-def test_a_refusal_is_its_class_of_error_and_charges_nothing(desk, case, profile):
-    answer, kind = ANSWERS[case]
-    desk.gateway.fault({"on": "create", "do": "status", **answer})
-    with desk.charging(0), pytest.raises(kind):
-        desk.make(f"refused: {case}", profile=profile)
-
-
-@pytest.mark.parametrize("profile", ["own", "chat", "plain"])
-def test_a_busy_server_is_asked_again_and_paid_once(desk, profile):
-    desk.gateway.fault({"on": "create", "do": "status", **BUSY})
-    with desk.charging(1):
-        assert desk.make(LIGHT, profile=profile, seed=2).path.is_file()
-
-
-@pytest.mark.parametrize("profile", ["own", "chat", "plain"])
-@pytest.mark.parametrize("number", range(len(LOST)))
-def test_a_lost_answer_is_never_paid_for_again(desk, number, profile):
-    desk.gateway.fault({"on": "create", "when": "after", **LOST[number]})
-    with desk.charging(1):
-        for _ in range(2):
-            with pytest.raises(SubmissionUnknown):
-                desk.make(f"lost {number}", profile=profile)
 
 
 def test_a_stream_that_breaks_before_it_named_anything_is_never_paid_for_again(desk):
@@ -219,11 +174,6 @@ def test_a_failed_job_without_an_error_field_fails_and_is_not_taken_for_done(des
     desk.gateway.fault({"on": "create", "do": "fail"})
     with pytest.raises(JobFailed, match="gives no reason"):
         desk.make("failing", profile=profile)
-
-
-def test_a_link_that_is_no_longer_good_is_asked_for_again(desk):
-    desk.gateway.fault({"on": "content", "do": "expire"})
-    assert desk.make(LIGHT, seed=9).path.is_file()
 
 
 def test_a_wrong_key_and_an_unknown_job_are_told_apart(desk):

@@ -37,8 +37,8 @@ class ProfileForm {
       el('details', {}, el('summary', {}, say('form.more')), MORE.map(make))
     )
     const showProvider = () => {
-      const chosen = providers.find((each) => each.name === this.fields.provider.value)
-      this.says.textContent = chosen?.says ?? ''
+      this.provider = providers.find((each) => each.name === this.fields.provider.value)
+      this.says.textContent = this.provider.says
       if (!profile.name) this.fields.auth.value = ''
     }
     this.fields.provider.addEventListener('change', showProvider)
@@ -88,6 +88,7 @@ class ProfileForm {
     for (const name of [...MAIN, ...MORE].filter((each) => !['name', 'key'].includes(each))) {
       const value = this.value(name)
       const before = this.before[name] ?? (NUMBERS.includes(name) ? 0 : name === 'allow_http' ? false : name === 'extra' ? {} : '')
+      if (name === 'auth' && !value) continue
       if (name === 'provider' || name === 'base_url' || JSON.stringify(value) !== JSON.stringify(before)) found[name] = value
     }
     return found
@@ -104,12 +105,14 @@ class ProfileForm {
   async save() {
     const name = this.fields.name.value.trim()
     const settings = this.settings()
+    const key = this.fields.key.value
+    // left to the server, a profile on this machine would be taken for one that needs none
+    if (key && !this.value('auth')) settings.auth = this.provider.auth
     const made = this.before.name
       ? await post('/profiles/edit', { name: this.before.name, new_name: name, settings })
       : await post('/profiles', { name, settings })
     this.saved = true
     this.before = made // saved so far: what follows changes this one
-    const key = this.fields.key.value
     if (key) await post('/profiles/key', { profile: made.name, key })
     this.fields.key.value = ''
     if (!key && made.key === 'missing') notice('warn', say('form.key_wanted', { name: made.name }), say('form.key_wanted_why'))

@@ -69,7 +69,14 @@ function parted(text) {
 function read(lines) {
   const [, , seconds, , first] = HEAD.exec(lines[0])
   const text = [first, ...lines.slice(1).filter(isText).map((line) => line.trim())].join('\n').trim()
-  return { seconds: Number(seconds), text }
+  return { seconds: Number(seconds.replace(/\p{Nd}/gu, valueOf)), text }
+}
+
+/** Of a digit of any script: how far it is from its zero. */
+function valueOf(digit) {
+  let value = 0
+  while (value < 9 && /\p{Nd}/u.test(String.fromCodePoint(digit.codePointAt(0) - value - 1))) value += 1
+  return value
 }
 
 function isText(line) {

@@ -4,6 +4,7 @@
  */
 import { post } from './api.js'
 import { el } from './dom.js'
+import { told } from './notices.js'
 import { format, parse, shotOf, split, withSeconds, withText } from './script.js'
 import { say } from './words.js'
 
@@ -90,13 +91,9 @@ class Timeline {
     if (!this.isWritten) return
     const profile = this.widget('profile').value
     let found
-    try {
-      found = await post('/storyboard/check', { script, profile })
-    } catch (error) {
-      this.refuse(error.message.split('\n')[0])
-      return
-    }
+    if (!(await told(async () => (found = await post('/storyboard/check', { script, profile }))))) return
     if (script !== this.widget('script').value) return
+    if (found.problem) return this.refuse(found.problem.split('\n')[0])
     const same = this.board && JSON.stringify(found.shots) === JSON.stringify(this.board.shots.map(({ text, seconds }) => ({ text, seconds })))
     if (this.board && !same) this.refuse(say('timeline.unreadable'))
     this.showTotal(found)

@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ...sora_core.errors import InvalidRequest, SoraError
+from ...sora_core.errors import InvalidRequest, JobNotFound, SoraError
 from .. import _host as host
 from .._language import of_request
 from . import jobs, profiles, storyboard
@@ -86,7 +86,7 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
             asked = Asked(await _values_of(request, is_effect=route.is_effect))
             answer = await asyncio.to_thread(route.work, asked)
         except SoraError as error:
-            return _refusal(_STATUS.get(error.exit_code, 500), error)
+            return _refusal(404 if isinstance(error, JobNotFound) else _STATUS.get(error.exit_code, 500), error)
         return await _answered(request, answer)
 
     return handle
@@ -94,7 +94,7 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
 
 def _language_of(request: web.Request) -> str:
     """That of the page, which names it; else the first one that a script's user prefers."""
-    return request.headers.get(HEADER) or request.headers.get("Accept-Language", "")
+    return request.headers.get(HEADER, "") or request.headers.get("Accept-Language", "")
 
 
 async def _values_of(request: web.Request, *, is_effect: bool) -> dict[str, Any]:

@@ -25,4 +25,4 @@ class Jpeg:
 class Lines:
     """One JSON value a line, each sent when it is there. ``work`` is given what sends one."""
 
-    work: Callable[[Callable[[Any], None]], None]
+    work: Callable[[Callable[[Any], None]], object]

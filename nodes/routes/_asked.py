@@ -54,9 +54,9 @@ class Asked:
         return value
 
     def number(self, name: str, *, least: int, most: int, default: int | None) -> int | None:
-        value = self.values.get(name, default)
-        if value is default:
+        if name not in self.values:
             return default
+        value = self.values[name]
         if isinstance(value, str) and re.fullmatch(r"\d{1,15}", value, re.ASCII):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

@@ -63,6 +63,7 @@ def _frame(path: Path, *, last: bool) -> Image:
                 container.seek(stream.duration + (stream.start_time or 0), stream=stream)
             frames = container.decode(stream)
             found = collections.deque(frames, maxlen=1).pop() if last else next(frames)
-            return found.to_image().rotate(round(found.rotation / 90) * 90 % 360, expand=True)
+            picture: Image = found.to_image()  # type: ignore[no-untyped-call]
+            return picture.rotate(round(found.rotation / 90) * 90 % 360, expand=True)
     except (FFmpegError, IndexError, StopIteration) as error:
         raise MediaError("route_no_picture", path=path.name) from error

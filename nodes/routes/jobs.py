@@ -63,7 +63,7 @@ def graph(asked: Asked) -> Any:
     """The workflow of the page that made it, or the prompt that was posted."""
     job_id = asked.only("job_id").job_id()
     _known(job_id)
-    metadata = json.loads(engine().ledger.pages.graph(job_id) or "{}")
+    metadata = engine().ledger.workflows.get(job_id) or {}
     if not metadata.keys() & {"workflow", "prompt"}:
         raise InvalidRequest("route_no_graph", job_id=job_id)
     return {"workflow": metadata.get("workflow"), "prompt": metadata.get("prompt")}
@@ -90,14 +90,14 @@ def cancel(asked: Asked) -> Any:
 def forget(asked: Asked) -> Any:
     """It was never made: its request may be submitted, and paid, anew."""
     job = engine().ledger.find(asked.only("job_id").job_id())
-    engine().ledger.forget(job.job_id)
+    engine().ledger.forget(job)
     return _after(job.job_id)
 
 
 def name_remote(asked: Asked) -> Any:
     """For an unknown job: it was accepted, and this is its id. Its video is collected in the background."""
     asked.only("job_id", "remote_id")
-    job = engine().name_remote(asked.job_id(), asked.text("remote_id"))
+    job = engine().name_remote(asked.job_id(), asked.text("remote_id")).result()
     engine().resume(job.job_id, None, Destination(Path(job.folder), job.stem), lambda progress: None)
     return _after(job.job_id)
 
@@ -112,8 +112,9 @@ def collect(asked: Asked) -> Any:
 def candidates(asked: Asked) -> Any:
     """For an unknown or missing job: what the server's list shows that is no other job of ours. A free read."""
     job = _known(asked.only("job_id").job_id())
+    row = engine().ledger.get(job.job_id)
     listed = engine().ask(job.profile, _first_pages).result()
-    ours = engine().ledger.remote_ids(job.profile)
+    ours = engine().ledger.known_ids(job.profile, row.origin, (each.remote_id for each in listed))
     return [
         {"remote_id": each.remote_id, "state": each.state.value, "prompt": (each.prompt or "")[:PROMPT_SHOWN],
          "model": each.model or "", "created_at": each.created_at}

@@ -8,12 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ...sora_core.connections import editing
+from ...sora_core.connections.describing import described, protocols, usual_auth
 from ...sora_core.doctor import Finding, examine
-from ...sora_core.errors import InvalidRequest, SoraError
-from ...sora_core.models import Capabilities, SizeRange
-from ...sora_core.profiles.profiles import AUTH_SCHEMES, ENV, PREVIEW, Profile, profile_of
-from ...sora_core.providers import PROVIDERS, provider_for
-from ...sora_core.transport.urls import bare_url, is_local
+from ...sora_core.errors import InvalidRequest
+from ...sora_core.profiles.profiles import profile_of
 from .._engine import engine
 from ._answers import Lines
 from ._asked import Asked
@@ -24,20 +22,20 @@ _OUR_VARIABLES = re.compile(r"SORA_[A-Z0-9_]{1,60}|")
 
 def listed(asked: Asked) -> Any:
     asked.only()
-    return [_facts(each) for each in engine().profiles.all().values()]
+    return [described(each, engine().credentials) for each in engine().profiles.all().values()]
 
 
 def providers(asked: Asked) -> Any:
     """For a form: what there is to choose from."""
     asked.only()
-    return {"auth": list(AUTH_SCHEMES), "providers": [_provider(name) for name in sorted(PROVIDERS)]}
+    return protocols()
 
 
 def add(asked: Asked) -> Any:
     asked.only("name", "settings")
     settings = dict(asked.mapping("settings"))
     _refuse_foreign_variables(settings, {})
-    settings.setdefault("auth", _default_auth(settings))
+    settings.setdefault("auth", usual_auth(settings))
     editing.add(engine().profiles, profile_of(asked.text("name", most=64), settings))
     return _after(asked.text("name", most=64))
 
@@ -113,68 +111,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _facts(profile: Profile) -> dict[str, Any]:
-    problem, can = "", None
-    try:
-        profile.check()
-        can = provider_for(profile).capabilities()
-    except SoraError as error:
-        problem = str(error)
-    return {
-        **editing.facts(profile),
-        "name": profile.name,
-        "base_url": _shown(profile.base_url),
-        "proxy": _shown(profile.proxy),
-        "key": engine().credentials.source(profile),
-        "built_in": profile.name in (PREVIEW, ENV),
-        "problem": problem,
-        "can": _abilities(can) if can else None,
-    }
-
-
-def _shown(url: str) -> str:
-    """Without what may be a secret in it; nothing of what is no address."""
-    try:
-        return bare_url(url) if url else ""
-    except ValueError:
-        return ""
-
-
-def _abilities(can: Capabilities) -> dict[str, Any]:
-    sizes = can.sizes
-    return {
-        "operations": sorted(each.value for each in can.operations),
-        "models": list(can.models),
-        "seconds": seconds_of(can),
-        "sizes": [] if isinstance(sizes, SizeRange) else list(sizes),
-        "cancel": can.can_cancel,
-        "list": can.can_list,
-        "quota": can.has_quota,
-        "free": can.free,
-        "images": can.image_limit,
-    }
-
-
-def seconds_of(can: Capabilities) -> dict[str, Any]:
-    """Whole seconds that can be asked for, as a list or as a range."""
-    seconds = can.seconds
-    if isinstance(seconds, range) and seconds.step == 1:
-        return {"least": seconds.start, "most": seconds.stop - 1, "default": can.default_seconds}
-    return {"among": list(seconds), "default": can.default_seconds}
-
-
-def _provider(name: str) -> dict[str, Any]:
-    kind = PROVIDERS[name]
-    return {"name": name, "says": (kind.__doc__ or "").strip().splitlines()[0], "auth": kind.default_auth}
-
-
-def _default_auth(settings: Mapping[str, Any]) -> str:
-    provider, url = settings.get("provider", "openai"), settings.get("base_url", "")
-    if provider not in PROVIDERS or not isinstance(url, str):
-        return "bearer"
-    return editing.default_auth(provider, has_key=bool(settings.get("key_env")), is_local=is_local(url))
-
-
 def _refuse_foreign_variables(settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Whoever reaches this page must not have any variable of the server sent to an address of their choice."""
     for field in _FIELDS_OF_ENVIRONMENT:
@@ -184,4 +120,4 @@ def _refuse_foreign_variables(settings: Mapping[str, Any], before: Mapping[str, 
 
 
 def _after(name: str) -> dict[str, Any]:
-    return _facts(engine().profiles.get(name))
+    return described(engine().profiles.get(name), engine().credentials)

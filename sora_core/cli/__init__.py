@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,10 +31,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
+        _let_submissions_finish(engine)
         say("Interrupted. 已中断。")
         return INTERRUPTED
     finally:
         engine.close()
+
+
+def _let_submissions_finish(engine: Engine) -> None:
+    """A request that has left may be paid already: its id is worth waiting for. Ctrl-C again does not wait."""
+    if not engine.is_working:
+        return
+    finished, told = engine.finish_submissions(), False
+    try:
+        while not finished.future.done():
+            if engine.open_submissions() and not told:
+                say("The request is on its way; waiting for the job's id so that it is not lost.")
+                told = True
+            time.sleep(0.05)
+        for job in finished.result():
+            say(f"Job {job.job_id} goes on; `sora-video resume {job.job_id}` collects it for free.")
+    except KeyboardInterrupt:
+        say("The answer is not waited for; `sora-video jobs` shows what is known of it.")
 
 
 def _interrupt(signum: int, frame: object) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..engine import Engine, Handle
-from ..errors import InvalidRequest, JobNotFound
+from ..errors import InvalidRequest
 from ..files.home import output_dir
-from ..ledger.row import SUBMITTING
 from ..media.placing import copy_to, named_by_hand
 from ..models import Delivery, Destination, Operation, Upload
 from ..profiles.profiles import PREVIEW
@@ -46,7 +44,7 @@ def _generate(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
     if arguments.remote_id:
-        engine.name_remote(arguments.job, arguments.remote_id)
+        wait(engine.name_remote(arguments.job, arguments.remote_id))
     progress = ProgressLine()
     handle = engine.resume(arguments.job, arguments.profile, destination(arguments.out), progress)
     return deliver(engine, handle, progress, arguments)
@@ -149,10 +147,6 @@ def destination(out: str | None) -> Destination:
 def deliver(engine: Engine, handle: Handle[Delivery], progress: ProgressLine, arguments: argparse.Namespace) -> int:
     try:
         delivery = wait(handle)
-    except KeyboardInterrupt:
-        handle.abandon()
-        _let_submission_finish(engine, progress.job_id)
-        raise
     finally:
         progress.end()
     if delivery.reused:
@@ -173,24 +167,6 @@ def _copy_out(path: Path, out: str | None) -> Path:
     if wanted != path:
         copy_to(path, wanted)
     return wanted
-
-
-def _let_submission_finish(engine: Engine, job_id: str) -> None:
-    """A request that has left may be paid already: its id is worth waiting for. Ctrl-C again does not wait."""
-    told = False
-    while job_id:
-        try:
-            job = engine.ledger.get(job_id)
-        except JobNotFound:
-            return
-        if job.state != SUBMITTING or job.sent_at is None:
-            if job.remote_id:
-                say(f"Job {job_id} goes on; `sora-video resume {job_id}` collects it for free.")
-            return
-        if not told:
-            say("The request is on its way; waiting for the job's id so that it is not lost.")
-            told = True
-        time.sleep(0.1)
 
 
 def _add_generate(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from ..clock import SystemClock
 from ..engine import Engine
 from ..ledger.recovery import set_aside
-from ..ledger.row import DELIVERED, UNKNOWN, Job
+from ..ledger.row import DELIVERED, MISSING, SUBMITTING, UNKNOWN, Job
 from ._terminal import say, show, show_json, wait
 
 
@@ -28,7 +28,7 @@ def add(commands: Any, command: Any) -> None:
 def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
     if arguments.set_aside:
         return _set_aside(engine)
-    jobs = engine.ledger.jobs()
+    jobs = engine.ledger.all_jobs()
     if arguments.json:
         show_json([_job_facts(job) for job in jobs])
         return 0
@@ -52,31 +52,40 @@ def _set_aside(engine: Engine) -> int:
 
 
 def _job_facts(job: Job) -> dict[str, Any]:
-    hidden = ("fingerprint", "request", "metadata", "owner", "url", "part_validator", "planned_path", "idempotency_key")
+    hidden = {"number", "fingerprint", "account", "request", "owner", "url", "part_validator"}
+    hidden |= {"planned_path", "planned_sha256", "planned_bytes", "idempotency_key"}
     return {name: value for name, value in asdict(job).items() if name not in hidden} | {"hint": _hint(job)}
 
 
 def _hint(job: Job) -> str:
+    resume, forget = f"`sora-video resume {job.job_id}`", f"`sora-video forget {job.job_id}`"
     if job.state == UNKNOWN:
+        said = f" The server answered: {' '.join(job.answer.split())[:300]}" if job.answer else ""
         return (
-            f"{job.error} Run the request again to look it up. It was not accepted: `sora-video forget {job.job_id}`, "
-            f"then run again. Here is its id: `sora-video resume {job.job_id} --remote-id ID`."
+            f"{job.error}{said} Run the request again to look it up. It was not accepted: {forget}, then run again. "
+            f"Here is its id: `sora-video resume {job.job_id} --remote-id ID`."
         )
+    if job.state == MISSING:
+        return f"{job.error} {resume} asks for it again, for free. It is gone for good: {forget}, then run again."
     if job.over:
-        return job.error or ""
-    return "" if job.state == DELIVERED else f"`sora-video resume {job.job_id}` collects it for free."
+        again = f" {resume} asks the server for it again, for free." if job.remote_id else ""
+        return (job.error or "") + again
+    if job.state == SUBMITTING and job.sent_at is None:
+        return "Nothing was sent yet."
+    return "" if job.state == DELIVERED else f"{resume} collects it for free."
 
 
 def _cancel(engine: Engine, arguments: argparse.Namespace) -> int:
     job = wait(engine.cancel(arguments.job))
-    say(f"Job {job.job_id} is canceled on the server. What it had done by then may stay billed.")
+    say(f"Job {job.job_id} is canceled, says the server. What it had done by then may stay billed.")
     return 0
 
 
 def _forget(engine: Engine, arguments: argparse.Namespace) -> int:
-    job = engine.ledger.find(arguments.job)
-    engine.ledger.forget(job.job_id)
+    job = engine.forget(arguments.job)
     say(f"Job {job.job_id} ({job.state}) is forgotten: the same request will be submitted, and paid, anew.")
     if job.path:
         say(f"Its file stays: {job.path}")
+    elif job.remote_id:
+        say(f"Should the server have it: `sora-video resume {job.job_id}` still collects it.")
     return 0

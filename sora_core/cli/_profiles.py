@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..doctor import examine
+from ..connections import editing
+from ..doctor import Finding, examine
 from ..engine import Engine
 from ..errors import InvalidRequest
-from ..profiles.profiles import AUTH_SCHEMES, Profile
-from ..providers import PROVIDERS, provider_for
+from ..profiles.profiles import AUTH_SCHEMES, EDITABLE, Profile
+from ..providers import PROVIDERS
 from ..transport.urls import is_local
 from ._terminal import say, show, show_json, wait
+
+_SETTINGS = tuple(name for name in EDITABLE if name != "extra")
 
 
 def add(commands: Any, command: Any) -> None:
@@ -24,6 +27,7 @@ def add(commands: Any, command: Any) -> None:
     _add_profiles(profiles.add_subparsers(required=True, metavar="ACTION"), command)
     doctor = command(commands, "doctor", _doctor, "check a profile; never charges")
     doctor.add_argument("profile", metavar="PROFILE")
+    doctor.add_argument("--json", action="store_true", help="one object a finding, in a list")
     quota = command(commands, "quota", _quota, "what a profile's account has left")
     quota.add_argument("profile", metavar="PROFILE")
     quota.add_argument("--json", action="store_true")
@@ -45,6 +49,8 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
     key = sys.stdin.readline().strip() if arguments.key_stdin else ""
     if arguments.key_stdin and not key:
         raise InvalidRequest("--key-stdin was given, but there was no key on standard input.")
+    if key and arguments.key_env:
+        raise InvalidRequest("--key-stdin and --key-env both say where the key is; give one of them.")
     has_key = bool(key or arguments.key_env)
     default_auth = PROVIDERS[arguments.provider].default_auth
     profile = Profile(
@@ -55,24 +61,32 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
         key_env=arguments.key_env,
         proxy=arguments.proxy,
         proxy_env=arguments.proxy_env,
-        requests_per_minute=arguments.rpm,
+        requests_per_minute=arguments.requests_per_minute,
         max_jobs=arguments.max_jobs,
-        poll_seconds=arguments.poll,
+        poll_seconds=arguments.poll_seconds,
         dialect=arguments.dialect,
         model=arguments.model,
         allow_http=arguments.allow_http,
-        max_submissions_per_day=arguments.max_per_day,
+        max_submissions_per_day=arguments.max_submissions_per_day,
         min_quota=arguments.min_quota,
         extra=_extra(arguments.extra),
     )
-    provider = provider_for(profile)
-    profile.check()
-    provider.base_url()
-    provider.capabilities()
-    engine.profiles.add(profile)
+    editing.add(engine.profiles, profile)
     if key:
         engine.credentials.set(profile.name, key)
     say(f"Profile '{profile.name}' is in {engine.profiles.path}; try it with `sora-video doctor {profile.name}`.")
+    return 0
+
+
+def _profiles_edit(engine: Engine, arguments: argparse.Namespace) -> int:
+    given = {name: getattr(arguments, name) for name in _SETTINGS if getattr(arguments, name) is not None}
+    if arguments.extra is not None:
+        old = engine.profiles.get_as_written(arguments.name).extra
+        given["extra"] = {name: value for name, value in {**old, **_extra(arguments.extra)}.items() if value}
+    if not given and not arguments.rename:
+        raise InvalidRequest("There is nothing to change; `sora-video profiles edit --help` lists what can be.")
+    new = engine.edit_profile(arguments.name, given, new_name=arguments.rename)
+    say(f"Profile '{new.name}' is changed; its key: {engine.credentials.source(new)}.")
     return 0
 
 
@@ -106,12 +120,27 @@ def _profiles_remove(engine: Engine, arguments: argparse.Namespace) -> int:
 def _doctor(engine: Engine, arguments: argparse.Namespace) -> int:
     marks = {True: "ok  ", False: "FAIL", None: "-   "}
     code = 0
-    for finding in examine(engine, arguments.profile):
+    findings = examine(engine, arguments.profile)
+    if arguments.json:
+        show_json([_finding(each) for each in findings])
+        return next((each.error.exit_code for each in findings if each.error), 0)
+    for finding in findings:
         show(f"{marks[finding.ok]} {finding.check}: {finding.detail}")
         if finding.error:
             code = code or finding.error.exit_code
             show(f"     {finding.error.fix}\n     {finding.error.title_zh}。{finding.error.fix_zh}".rstrip())
     return code
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    error = finding.error
+    return {
+        "check": finding.check,
+        "ok": finding.ok,
+        "detail": finding.detail,
+        "error": {"kind": error.kind, "message": str(error)} if error else None,
+        "advice": dict(finding.advice),
+    }
 
 
 def _quota(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -132,23 +161,36 @@ def _add_profiles(actions: Any, command: Any) -> None:
     add.add_argument("name", metavar="NAME")
     add.add_argument("--provider", required=True, choices=sorted(PROVIDERS))
     add.add_argument("--base-url", required=True, metavar="URL")
-    add.add_argument("--auth", choices=AUTH_SCHEMES)
-    key = add.add_mutually_exclusive_group()
-    key.add_argument("--key-env", default="", metavar="VAR")
+    _add_settings(add, default="", number=0, many=[])
+    key = add.add_argument_group("the key")
     key.add_argument("--key-stdin", action="store_true", help="read the key from standard input and store it")
-    proxy = add.add_mutually_exclusive_group()
-    proxy.add_argument("--proxy", default="", metavar="URL")
-    proxy.add_argument("--proxy-env", default="", metavar="VAR", help="the variable with a proxy that wants a password")
-    add.add_argument("--rpm", type=int, default=0, metavar="N", help="requests per minute")
-    add.add_argument("--max-jobs", type=int, default=0, metavar="N")
-    add.add_argument("--poll", type=float, default=0.0, metavar="SECONDS")
-    add.add_argument("--dialect", default="")
-    add.add_argument("--model", default="", help="the model when a request names none")
-    add.add_argument("--extra", action="append", default=[], metavar="KEY=VALUE")
-    add.add_argument("--allow-http", action="store_true")
-    add.add_argument("--max-per-day", type=int, default=0, metavar="N", help="at most N submissions in 24 hours")
-    add.add_argument("--min-quota", type=float, default=0.0, metavar="AMOUNT", help="stop when less quota is left")
+    edit = command(actions, "edit", _profiles_edit, "change a connection; a new name keeps its key and its jobs")
+    edit.add_argument("name", metavar="NAME")
+    edit.add_argument("--rename", default="", metavar="NEW_NAME")
+    edit.add_argument("--provider", choices=sorted(PROVIDERS))
+    edit.add_argument("--base-url", metavar="URL", help="at another server the key is asked for again")
+    _add_settings(edit, default=None, number=None, many=None)
     change_key = command(actions, "key", _profiles_key, "store a profile's key, asked for or from standard input")
     change_key.add_argument("name", metavar="NAME")
     remove = command(actions, "remove", _profiles_remove, "remove a connection and its stored key")
     remove.add_argument("name", metavar="NAME")
+
+
+def _add_settings(parser: argparse.ArgumentParser, *, default: Any, number: Any, many: Any) -> None:
+    """What can be set of a connection, with the value of what is not given."""
+    given: Any = parser.add_argument
+    given("--auth", choices=AUTH_SCHEMES)
+    given("--key-env", default=default, metavar="VAR")
+    proxy = parser.add_mutually_exclusive_group()
+    proxy.add_argument("--proxy", default=default, metavar="URL")
+    proxy.add_argument("--proxy-env", default=default, metavar="VAR", help="the variable with a proxy and its password")
+    given("--rpm", dest="requests_per_minute", type=int, default=number, metavar="N", help="requests per minute")
+    given("--max-jobs", type=int, default=number, metavar="N")
+    given("--poll", dest="poll_seconds", type=float, default=number, metavar="SECONDS")
+    given("--dialect", default=default)
+    given("--model", default=default, help="the model when a request names none")
+    given("--extra", action="append", default=many, metavar="KEY=VALUE")
+    given("--allow-http", action=argparse.BooleanOptionalAction, default=None if default is None else False)
+    given("--max-per-day", dest="max_submissions_per_day", type=int, default=number, metavar="N",
+          help="at most N submissions in 24 hours")  # fmt: skip
+    given("--min-quota", type=float, default=number, metavar="AMOUNT", help="stop when less quota is left")

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from ..clock import Clock
 from ..errors import ProfileError
 from ..ledger.ledger import Ledger
+from ..ledger.row import Place
 from ..models import Capabilities, Secret
 from ..profiles.credentials import Credentials, authorization
 from ..profiles.profiles import Profile, Profiles
 from ..profiles.tokens import TokenStore
 from ..providers import Provider, provider_for
 from ..transport import Http
+from ..transport.urls import origin as url_origin
 from .limits import Limits
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class Connection:
     limits: Limits
     can: Capabilities
     proxy: Secret  # empty: none but the environment's
+    place: Place  # where its jobs are made
 
 
 class Connections:
@@ -74,7 +77,7 @@ class Connections:
         return connection
 
     def _connect(self, profile: Profile, provider: Provider, base_url: str, key: Secret, proxy: Secret) -> Connection:
-        can = provider.capabilities()
+        can = provider.can
         http = Http(
             base_url,
             judge=provider.judge,
@@ -93,7 +96,10 @@ class Connections:
             max_jobs=profile.max_jobs or can.max_jobs,
             requests_per_minute=profile.requests_per_minute or can.requests_per_minute,
         )
-        return Connection(profile, provider, http, limits, can, proxy)
+        # the embedded gateway listens elsewhere each time, and is one place all the same
+        origin = profile.name if profile.embedded else "{}://{}:{}".format(*url_origin(base_url))
+        place = Place(provider.name, origin, "" if profile.embedded else self._ledger().account(key))
+        return Connection(profile, provider, http, limits, can, proxy, place)
 
     async def _embedded(self) -> tuple[str, Secret]:
         """The preview gateway's address and token; it is started when first asked for."""

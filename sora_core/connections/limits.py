@@ -2,39 +2,126 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable, Iterable
+from typing import Any
 
 from ..clock import Clock
+from ..errors import SoraError
 from ..ledger.ledger import Ledger
 
-LOOK_SECONDS = 0.5  # how often a job that waits for a slot looks again
+LOOK_SECONDS = 0.5  # how often is looked whether another process has let go of a slot
+TURN_SECONDS = 0.05  # and whether another process has sent the request whose turn it was
 
 
-@dataclass(frozen=True)
+class _Line:
+    """Those in this process who wait for a turn. One task looks for all of them, so that many cost what one costs."""
+
+    def __init__(self, call: Callable[[], Coroutine[Any, Any, tuple[Iterable[Hashable], float]]], clock: Clock) -> None:
+        self._call = call  # whose turn it is, and seconds until it is worth to look again
+        self._clock = clock
+        self._waiting: dict[Hashable, tuple[asyncio.Future[None], Callable[[], None]]] = {}
+        self._looking = asyncio.Lock()
+        self._caller: asyncio.Task[None] | None = None
+
+    async def turn(self, join: Callable[[], Coroutine[Any, Any, Hashable]], on_wait: Callable[[], None]) -> None:
+        """Waits for the turn of the key that ``join`` gives. Raises StorageError.
+
+        ``on_wait`` is called when the wait begins, and for the first in line whenever it is looked.
+        """
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        async with self._looking:  # no one is called between the place in the line and the wait for it
+            key = await join()
+            self._waiting[key] = turn, on_wait
+        try:
+            await self._look()
+            if not turn.done():
+                on_wait()
+                self._caller = self._caller or asyncio.get_running_loop().create_task(self._call_all())
+            await turn
+        finally:
+            del self._waiting[key]
+            if self._caller and not self._waiting:
+                self._caller.cancel()
+                self._caller = None
+
+    async def _call_all(self) -> None:
+        wait = 0.0
+        try:
+            while True:
+                await self._clock.sleep(wait)
+                wait = await self._look()
+                first = next((on_wait for turn, on_wait in self._waiting.values() if not turn.done()), None)
+                if first is None:
+                    self._caller = None
+                    return
+                first()
+        except SoraError as error:
+            self._caller = None
+            for turn, _ in self._waiting.values():
+                if not turn.done():
+                    turn.set_exception(error)
+
+    async def _look(self) -> float:
+        async with self._looking:
+            called, wait = await self._call()
+            for key in called:
+                turn, _ = self._waiting.get(key, (None, None))
+                if turn and not turn.done():
+                    turn.set_result(None)
+        return wait
+
+
 class Limits:
-    """One profile's limits. They are kept in the ledger, so that every process sees the same."""
+    """One profile's limits. They are kept in the ledger, so that every process sees the same. Lives in one loop."""
 
-    profile: str
-    ledger: Ledger
-    clock: Clock
-    max_jobs: int | None
-    requests_per_minute: int | None
+    def __init__(
+        self, profile: str, ledger: Ledger, clock: Clock, max_jobs: int | None, requests_per_minute: int | None
+    ) -> None:
+        self._profile = profile
+        self._ledger = ledger
+        self._max_jobs = max_jobs
+        self._spacing = 60.0 / requests_per_minute if requests_per_minute else 0.0
+        self._slots = _Line(self._call_slots, clock)
+        self._requests = _Line(self._call_request, clock)
 
-    async def slot(self, job_id: str, *, alive: Callable[[str | None], bool], on_wait: Callable[[], None]) -> None:
-        """Waits until the job may be submitted, in the order of arrival. The ledger frees it when the job ends."""
-        while self.max_jobs and not self.ledger.take_slot(job_id, self.max_jobs, alive):
-            on_wait()
-            await self.clock.sleep(LOOK_SECONDS)
+    async def slot(self, job_id: str, *, on_wait: Callable[[], None]) -> None:
+        """Waits until the job may be submitted, in the order of arrival. The ledger frees it when the job ends.
+
+        ``on_wait`` is called when the wait begins, and for the first in line whenever a free slot is looked for.
+        """
+
+        async def join() -> str:
+            return job_id
+
+        if self._max_jobs:
+            await self._slots.turn(join, on_wait)
 
     async def pace(self, *, ahead: bool = False) -> None:
-        """Waits for the profile's requests per minute; ``ahead`` goes before all polls."""
-        if not self.requests_per_minute:
+        """Waits for the profile's requests per minute, first come, first served; ``ahead`` goes before all polls."""
+        if not self._spacing:
             return
-        spacing = 60.0 / self.requests_per_minute
-        while True:
-            wait = self.ledger.reserve(self.profile, spacing, ahead=ahead)
-            if wait > 0:
-                await self.clock.sleep(wait)
-            if ahead or wait <= 0:
-                return
+        turns, drawn = self._ledger.turns, list[int]()
+
+        def draw() -> int:
+            drawn.append(turns.draw_ticket(self._profile, self._ledger.owner.id, ahead=ahead))
+            return drawn[0]
+
+        async def join() -> int:
+            return await self._ledger.aside(draw)
+
+        try:
+            await self._requests.turn(join, lambda: None)
+        except asyncio.CancelledError:
+            for ticket in drawn:
+                await self._ledger.aside(turns.drop_ticket, ticket)
+            raise
+
+    async def _call_slots(self) -> tuple[list[str], float]:
+        hand_out, owner = self._ledger.turns.hand_out_slots, self._ledger.owner.id
+        return await self._ledger.aside(hand_out, self._profile, self._max_jobs or 0, owner), LOOK_SECONDS
+
+    async def _call_request(self) -> tuple[list[int], float]:
+        call_next, owner = self._ledger.turns.call_next, self._ledger.owner.id
+        ticket, wait = await self._ledger.aside(call_next, self._profile, self._spacing, owner)
+        return [] if ticket is None else [ticket], max(wait, TURN_SECONDS)

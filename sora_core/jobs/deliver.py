@@ -40,7 +40,7 @@ async def deliver(
     A crash between any two leaves a row from which the next walk goes on. Raises the error tree;
     the row stays succeeded, so that the paid job can be collected again.
     """
-    destination = _destination(job)
+    destination = replace(_destination(job), metadata=ledger.workflows.get(job.job_id))
     latest = snapshot
 
     async def source(*, refresh: bool) -> Call:
@@ -50,7 +50,7 @@ async def deliver(
             fetched = await connection.provider.fetch(connection.http, job.remote_id or "", attempts=3)
             latest = replace(fetched, remote_id=job.remote_id or "")
             if latest.state in (State.FAILED, State.CANCELED):
-                raise JobFailed("The server says by now that the job failed, and has no result.")
+                raise JobFailed("collect.failed_since")
         return connection.provider.encode_content(job.remote_id or "", latest)
 
     part, kind = placing.part_path(destination.folder, job.job_id), _kind(job)
@@ -63,7 +63,7 @@ async def deliver(
             part,
             clock=clock,
             validator=None if job.part_validator == WHOLE else job.part_validator,
-            on_validator=lambda value: ledger.record_part(job.job_id, value),
+            on_validator=lambda value: ledger.record_part(job.job_id, value, owner=job.owner or ""),
             on_bytes=lambda done, total: report.bytes(job, done, total),
             read=lambda reply: _named_in(reply, job, connection),
             check=kind.check,
@@ -72,7 +72,7 @@ async def deliver(
     report.say("saving", job)
 
     def plan(path: Path, sha256: str, size: int) -> None:
-        ledger.record_plan(job.job_id, path, sha256, size)
+        ledger.record_plan(job.job_id, path, sha256, size, owner=job.owner or "")
 
     path = await asyncio.to_thread(
         placing.place, part, destination, planned=job.planned_path, plan=plan, kind=kind, sha256=sha256
@@ -105,7 +105,7 @@ def keep_media(job: Job, media: bytes | Path, ledger: Ledger) -> None:
         placing.take_part(part, media)
     else:
         placing.write_part(part, media, _kind(job))
-    ledger.record_part(job.job_id, WHOLE)
+    ledger.record_part(job.job_id, WHOLE, owner=job.owner or "")
 
 
 def spool_of(job: Job) -> Path:
@@ -128,8 +128,8 @@ def redirect(job: Job, destination: Destination, ledger: Ledger) -> Job:
     except StorageError:
         if is_only_copy:
             raise
-        ledger.record_part(job.job_id, None)  # it is fetched afresh
-    ledger.record_destination(job.job_id, destination)
+        ledger.record_part(job.job_id, None, owner=job.owner or "")  # it is fetched afresh
+    ledger.record_destination(job.job_id, destination, owner=job.owner or "")
     if old != new:
         placing.discard(old)
     if job.planned_path:
@@ -159,8 +159,8 @@ def recover_media(job: Job, ledger: Ledger) -> bool:
     """Whether the answer of a submission that no row tells of is on the disk: nothing else makes a part that early."""
     if not placing.part_path(_destination(job).folder, job.job_id).exists():
         return False
-    ledger.record_part(job.job_id, WHOLE)
-    ledger.record_submitted(job.job_id, Snapshot(State.SUCCEEDED))
+    ledger.record_part(job.job_id, WHOLE, owner=job.owner or "")
+    ledger.record_submitted(job.job_id, Snapshot(State.SUCCEEDED), owner=job.owner or "")
     return True
 
 
@@ -176,7 +176,7 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
         await asyncio.to_thread(placing.write_sidecar, path, _provenance(done))
     except StorageError as error:  # the file is safe, and that is what was paid for
         log.warning("%s", error.message)
-    ledger.record_delivered(job.job_id, width=width, height=height, fps=fps, duration=duration)
+    ledger.record_delivered(job.job_id, width=width, height=height, fps=fps, duration=duration, owner=job.owner or "")
 
 
 def delivered_is_intact(job: Job) -> bool:
@@ -187,7 +187,7 @@ def delivered_is_intact(job: Job) -> bool:
 
 def planned_file_is_there(job: Job) -> bool:
     """Whether a crash came between the rename and the last commit."""
-    return placing.is_intact(job.planned_path, size=job.bytes, sha256=job.sha256)
+    return placing.is_intact(job.planned_path, size=job.planned_bytes, sha256=job.planned_sha256)
 
 
 def _kind(job: Job) -> Kind:
@@ -200,7 +200,6 @@ def _destination(job: Job) -> Destination:
         folder=Path(job.folder),
         stem=job.stem,
         exact=Path(job.exact_path) if job.exact_path else None,
-        metadata=json.loads(job.metadata) if job.metadata else None,
     )
 
 
@@ -221,8 +220,8 @@ def _provenance(job: Job) -> dict[str, object]:
         "prompt": job.prompt,
         "seed": request.get("seed"),
         "request": request,
-        "sha256": job.sha256,
-        "bytes": job.bytes,
+        "sha256": job.planned_sha256,
+        "bytes": job.planned_bytes,
         "width": job.width,
         "height": job.height,
         "fps": job.fps,

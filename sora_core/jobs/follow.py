@@ -21,23 +21,29 @@ from ..errors import (
     SoraError,
 )
 from ..ledger.ledger import Ledger
-from ..ledger.row import CANCELED, FAILED, Job
+from ..ledger.row import CANCELED, FAILED, MISSING, Job
 from ..models import Snapshot, State
 from ..providers import job_error_class
-from .poll_timing import Rhythm, expected_seconds
+from .poll_timing import Rhythm
 from .progress import ProgressReporter
+from .proof import Proof, Step, answer_about_job, proves
 
 GRACE_SECONDS = 60.0  # a job may be missing this long after it was made
-MISSES_UNTIL_GONE = 5  # times in a row that a known job must be missing,
-GONE_AFTER_SECONDS = 120.0  # over at least this time: a relay that restarts knows nothing for a while
+MISSES = 5  # times in a row that a known job must be missing until it is called so,
+MISSING_AFTER_SECONDS = 120.0  # over at least this time: a relay that restarts knows nothing for a while
+MISSES_AGAIN = 2  # of a job that was missing already, or that costs nothing
 PATIENCE_SECONDS = 600.0  # how long a server may fail every poll
+MADE_ANEW = "MadeAnew"  # the error_kind of a job that cost nothing and was given up for lost
 _PASSING = (NetworkError, Overloaded, RateLimited, ServerError, BadResponse)
 
 
 class Follower:
     """One wait for one job."""
 
-    def __init__(self, connection: Connection, ledger: Ledger, clock: Clock, report: ProgressReporter) -> None:
+    def __init__(
+        self, connection: Connection, ledger: Ledger, clock: Clock, report: ProgressReporter, *, paid: bool
+    ) -> None:
+        self._paid = paid
         self._connection = connection
         self._ledger = ledger
         self._clock = clock
@@ -51,18 +57,25 @@ class Follower:
         self._missing_since: float | None = None
         self._hint: float | None = None
         self._note = ""
+        self._why = ""
+        self._was_missing = False
+        self._remote_id: str | None = None
         self._recorded: tuple[State, float | None, str | None] | None = None
 
-    async def run(self, job: Job, snapshot: Snapshot | None) -> Snapshot:
-        """The succeeded snapshot. Ends the row and raises when the job ended otherwise.
+    async def run(self, job: Job, snapshot: Snapshot | None) -> Snapshot | None:
+        """The succeeded snapshot. Ends the row and raises when the job ended otherwise, by the server's word.
 
+        None when the job is lost and cost nothing: its row has ended, and it may be made anew. One that may be
+        paid is `missing` then, and JobNotFound is raised.
         ``snapshot`` is the create answer, None for a job that is taken up again.
         """
         base = self._connection.profile.poll_seconds or self._connection.can.poll_seconds
         history = self._ledger.durations(job.profile, job.model, job.seconds)
-        rhythm = Rhythm(base, expected_seconds(history))
+        rhythm = Rhythm(base, history)
         asked = snapshot is not None
+        self._remote_id = job.remote_id
         self._age = max(0.0, self._clock.now() - (job.submitted_at or job.created_at))
+        self._was_missing = job.state == MISSING
         while True:
             if snapshot:
                 self._observe(job, snapshot)
@@ -73,18 +86,24 @@ class Follower:
             job = self._ledger.get(job.job_id)
             if job.over:
                 raise ended(job)
+            if job.remote_id != self._remote_id:
+                self._remote_id, snapshot = job.remote_id, None  # the user has corrected it
             snapshot = await self._poll(job) or snapshot
+            if self._is_lost:
+                self._give_up(job)
+                return None
 
     async def _pause(self, job: Job, snapshot: Snapshot | None, rhythm: Rhythm, *, wait: bool) -> None:
         waited = self._clock.monotonic() - self._since
         limit = self._connection.can.deadline_seconds
         if waited > limit:
-            raise DeadlineExceeded(f"The job is not done after {limit / 60:.0f} minutes of waiting.")
+            raise DeadlineExceeded("poll.deadline", minutes=round(limit / 60))
         elapsed = self._age + waited
         remaining = rhythm.remaining(elapsed, self._report.percent)
         self._report.status(job, snapshot, elapsed=elapsed, remaining=remaining, note=self._note)
         if wait:
-            await self._clock.sleep(rhythm.delay(elapsed, hint=self._hint, failures=self._failures))
+            told = {"percent": self._report.percent, "hint": self._hint}
+            await self._clock.sleep(rhythm.delay(elapsed, **told, failures=self._failures))
         await self._connection.limits.pace()
 
     async def _poll(self, job: Job) -> Snapshot | None:
@@ -92,10 +111,11 @@ class Follower:
         remote_id = job.remote_id or ""
         try:
             snapshot = await self._connection.provider.fetch(self._connection.http, remote_id)
+            self._check_identity(job, snapshot)
         except ChallengePage:
             raise
         except JobNotFound as error:
-            self._missed(job, error)
+            self._missed(error)
             return None
         except _PASSING as error:
             self._failed(error)
@@ -104,26 +124,41 @@ class Follower:
         self._failing_since = self._missing_since = None
         return replace(snapshot, remote_id=remote_id)  # the id of the create answer is the one that counts
 
-    def _missed(self, job: Job, error: JobNotFound) -> None:
+    def _check_identity(self, job: Job, snapshot: Snapshot) -> None:
+        """Servers may write an id in another way; but the id of another job of ours is not about this one."""
+        other = snapshot.remote_id
+        if other and other != job.remote_id and self._ledger.known_ids(job.profile, job.origin, [other]):
+            raise BadResponse("poll.other_job", asked=job.remote_id, told=other)
+
+    def _missed(self, error: JobNotFound) -> None:
         self._misses += 1
         self._failures += 1
         self._hint = None
         self._note = f"the server does not know the job ({error.message})"
+        self._why = error.message
+        self._missing_since = self._missing_since or self._clock.monotonic()
+
+    @property
+    def _is_lost(self) -> bool:
+        """Whether the server has not known the job for so long that it is not waited for any more."""
+        if self._missing_since is None:
+            return False
+        if self._was_missing or not self._paid:
+            return self._misses >= MISSES_AGAIN
         now = self._clock.monotonic()
         is_new = not self._seen and self._age + now - self._since < GRACE_SECONDS
-        self._missing_since = self._missing_since or now
-        is_brief = now - self._missing_since < GONE_AFTER_SECONDS
-        may_come_back = is_new or is_brief or self._misses < MISSES_UNTIL_GONE
-        if may_come_back and not self._connection.can.free:
+        return not is_new and self._misses >= MISSES and now - self._missing_since >= MISSING_AFTER_SECONDS
+
+    def _give_up(self, job: Job) -> None:
+        """Raises JobNotFound for a job that may be paid; its row stays live."""
+        gone = JobNotFound("poll.missing", error=self._why)
+        owner = job.owner or ""
+        if proves(Step.POLL, answer_about_job(gone), paid=self._paid) is Proof.FREE:
+            self._ledger.record_over(job.job_id, FAILED, gone.message, MADE_ANEW, owner=owner)
+            self._ledger.mark_told(job.job_id)
             return
-        reason = f"The server no longer knows this job: {error.message}"
-        self._ledger.record_over(job.job_id, FAILED, reason, error.kind)
-        again = f"sora-video resume {job.job_id}"
-        raise JobNotFound(
-            reason,
-            fix=f"Should it come back, `{again}` collects it for free; running the request again submits a new job.",
-            fix_zh=f"若服务器恢复，可用 {again} 免费收取；再次运行相同请求会提交新任务。",
-        ) from error
+        self._ledger.record_missing(job.job_id, gone.message, owner=owner)
+        raise gone
 
     def _failed(self, error: SoraError) -> None:
         now = self._clock.monotonic()
@@ -137,27 +172,29 @@ class Follower:
     def _observe(self, job: Job, snapshot: Snapshot) -> None:
         self._hint = snapshot.poll_after if not self._failures else self._hint
         self._report.observed(snapshot)
-        if snapshot.state in (State.FAILED, State.CANCELED):
-            error = _job_error(snapshot)
-            self._ledger.record_over(job.job_id, snapshot.state.value, error.message, error.kind)
+        if proves(Step.POLL, answer_about_job(snapshot)) is Proof.OVER:
+            error = job_error(snapshot)
+            self._ledger.record_over(job.job_id, snapshot.state.value, error.message, error.kind, owner=job.owner or "")
             raise error
         observed = replace(snapshot, progress=self._report.percent)
         facts = (observed.state, observed.progress, observed.url)
         if facts != self._recorded:
-            self._ledger.record_snapshot(job.job_id, observed)
+            self._ledger.record_snapshot(job.job_id, observed, owner=job.owner or "")
             self._recorded = facts
 
 
 def ended(job: Job) -> JobError:
     """The error that a row which is over stands for."""
-    reason = f"Job {job.job_id} is {job.state}: {job.error or 'no reason on record'}"
-    return JobCanceled(reason) if job.state == CANCELED else JobFailed(reason)
+    kind = JobCanceled if job.state == CANCELED else JobFailed
+    reason = job.error or "no reason on record"
+    return kind("job.over", job_id=job.job_id, remote_id=job.remote_id, job=job.job_id, state=job.state, reason=reason)
 
 
-def _job_error(snapshot: Snapshot) -> SoraError:
+def job_error(snapshot: Snapshot) -> SoraError:
+    """The error that a job's terminal state stands for."""
     failure = snapshot.failure
     message = failure.message if failure else "the server gave no reason"
     if snapshot.state is State.CANCELED:
-        return JobCanceled(f"The job was canceled on the server: {message}")
+        return JobCanceled("job.canceled", reason=message)
     kind = (job_error_class(failure) if failure else None) or JobFailed
-    return kind(f"The job failed on the server: {message}", code=failure.code if failure else None)
+    return kind("job.failed", reason=message, code=failure.code if failure else None)

@@ -1,38 +1,37 @@
 """One job's life, from claim to delivered file, as a walk over the states of its ledger row.
 
 The row is the truth: every step writes it and the next step reads it, so a walk that was cut short
-anywhere, by a crash too, is taken up by the next one.
+anywhere, by a crash too, is taken up by the next one. What an answer proves about the row, `proof` says.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from ..clock import Clock
 from ..connections.connection import Connection
 from ..errors import (
-    AccountError,
-    BadResponse,
-    InputError,
+    JobChanged,
     JobNotFound,
-    ModerationRejected,
-    RequestRejected,
+    ProfileError,
+    RemoteIdTaken,
     SoraError,
     StorageError,
     SubmissionUnknown,
 )
 from ..ledger.ledger import Ledger
-from ..ledger.owners import Owner
-from ..ledger.row import DELIVERED, FAILED, SUBMITTING, SUCCEEDED, UNKNOWN, Job
+from ..ledger.row import DELIVERED, FAILED, FORGOTTEN, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import placing
 from ..models import Destination, Operation, Snapshot, State
-from ..providers import HTML_ANSWER, Attempt
+from ..providers import Attempt
 from ..requests.kinds import Request
+from ..transport.redact import redact
 from .deliver import (
     WHOLE,
     deliver,
@@ -45,14 +44,19 @@ from .deliver import (
     redirect_if_needed,
     spool_of,
 )
-from .follow import Follower, ended
+from .follow import MADE_ANEW, Follower, ended
+from .money import money_of
 from .progress import ProgressReporter
+from .proof import Answer, Proof, Step, answer_about_job, answer_to_submit, proves
 from .reconcile import find_submission
 from .spending import check_spending
 
 log = logging.getLogger(__name__)
 
-_NOT_ACCEPTED = "NotAccepted"
+_LOOK_SECONDS = 2.0  # how often a claim that waits for a slot is looked at
+_LONGEST_QUOTE = 2000  # bytes of an answer that is kept in the row
+# ends after which the same claim is sent again: nobody knows, or the server took none of it
+_SENT_AGAIN_AFTER = ("RateLimited", "Overloaded", "NetworkError")
 
 
 class JobRun:
@@ -63,7 +67,6 @@ class JobRun:
         connection: Connection,
         *,
         ledger: Ledger,
-        owner: Owner,
         clock: Clock,
         report: ProgressReporter,
         adopt_orphans: Callable[[], None],
@@ -73,42 +76,35 @@ class JobRun:
         self._adopt_orphans = adopt_orphans
         self._connection = connection
         self._ledger = ledger
-        self._owner = owner
+        self._owner = ledger.owner
         self._clock = clock
         self._report = report
+        self._paid = connection.can.paid  # until one that cost nothing was made anew: once is enough
         self.worked = False
-        self._submitted = False
         self._early_id = ""  # of a job whose answer is still being read
         self._snapshot: Snapshot | None = None
-        self._lost: SubmissionUnknown | None = None
         self._place: Callable[[Job], Job] = lambda job: job  # settles where the file of a paid job goes
         self.job_id = ""
         self.submitted = asyncio.Event()  # the server's id is on the disk
         self.committed = False  # from here on, an interrupt only stops the waiting
-        self.failed = False  # a job that the server had taken, and may have charged
+        self.posting = False  # a charge has left, and its answer is not on the disk yet
 
-    async def generate(self, request: Request, fingerprint: str, destination: Destination) -> Job:
-        """Claims the request and sees it through. Raises the error tree, with the job's ids in it."""
+    async def generate(self, request: Request, fingerprints: Sequence[str], destination: Destination) -> Job:
+        """Claims the request and sees it through. Raises the error tree, with the job's ids in it.
+
+        ``fingerprints``: the request's own, then those that earlier recipes gave it.
+        """
         if request.operation.makes_file:
-            placing.check_destination(self._except_own_file(destination, fingerprint))
+            placing.check_destination(self._except_own_file(destination, fingerprints))
             self._place = lambda job: redirect(job, destination, self._ledger)  # the last run's word counts
         while True:
-            job = self._ledger.claim(
-                request,
-                fingerprint=fingerprint,
-                profile=self._connection.profile.name,
-                provider=self._connection.provider.name,
-                owner=self._owner.id,
-                destination=destination,
-            )
-            try:
-                done = await self._guarded(job, request)
-            except JobNotFound:
-                if self._submitted or not self._connection.can.free:
-                    raise
-                continue  # the preview was restarted and knows nothing of earlier jobs; they cost nothing
+            job = self._claim(request, fingerprints, destination)
+            if job.state == SUBMITTING and job.sent_at is None and job.owner == self._owner.id:
+                job = await self._earlier_that_lives(fingerprints, job) or job
+            done = await self._guarded(job, request)
             if done:
                 return done
+            self._paid = True
 
     async def resume(self, job: Job, destination: Destination | None = None) -> Job:
         """Sees a job through that is in the ledger already. Never submits.
@@ -119,18 +115,58 @@ class JobRun:
             self._place = lambda job: redirect_if_needed(job, destination, self._ledger)
         done = await self._guarded(job, None)
         if done is None:
-            raise JobNotFound(
-                f"Job {job.job_id} never reached the server.", fix="Run its request again; nothing was charged."
-            )
+            raise JobNotFound("resume.nothing_there", job_id=job.job_id, money=money_of(None))
         return done
 
-    def _except_own_file(self, destination: Destination, fingerprint: str) -> Destination:
+    def _claim(self, request: Request, fingerprints: Sequence[str], destination: Destination) -> Job:
+        own, *also = fingerprints
+        earlier = self._history(fingerprints)
+        return self._ledger.claim(
+            request,
+            fingerprint=own,
+            profile=self._connection.profile.name,
+            place=self._connection.place,
+            owner=self._owner.id,
+            destination=destination,
+            also=also,
+            idempotency_key=_key_of(earlier[0]) if earlier else "",
+        )
+
+    def _history(self, fingerprints: Sequence[str]) -> list[Job]:
+        """Every row that the request ever had, newest first."""
+        rows = [job for known_as in fingerprints for job in self._ledger.history(known_as)]
+        return sorted(rows, key=lambda job: job.number, reverse=True)
+
+    def _except_own_file(self, destination: Destination, fingerprints: Sequence[str]) -> Destination:
         """The file that this very request delivered may be named as the output again."""
         own = destination.exact and any(
-            job.fingerprint == fingerprint and destination.exact == Path(job.planned_path or "")
-            for job in self._ledger.jobs()
+            str(destination.exact) in (job.planned_path, job.path) for job in self._history(fingerprints)
         )
         return replace(destination, exact=None) if own else destination
+
+    async def _earlier_that_lives(self, fingerprints: Sequence[str], fresh: Job) -> Job | None:
+        """An earlier job of the request that the server has after all: asked once, free, before anything is paid."""
+        for job in self._history(fingerprints):
+            if not job.over or not job.remote_id or not self.is_here(job):
+                continue
+            if job.state == FORGOTTEN and job.delivered_at:
+                continue  # the user has its file, and wants another
+            self.job_id = job.job_id
+            self._report.say("looking up", job, note="whether an earlier job of this request is there after all")
+            answer = await self._ask(job)
+            # a forgotten one that still runs is what the user did not want to wait for
+            if answer is Answer.DONE or (answer is Answer.ALIVE and job.state != FORGOTTEN):
+                log.info("job %s is there after all, and is collected in place of a new one", job.job_id)
+                return self._ledger.reopen(job.job_id, instead_of=fresh.job_id)
+        return None
+
+    async def _ask(self, job: Job) -> Answer:
+        await self._connection.limits.pace()
+        try:
+            snapshot = await self._connection.provider.fetch(self._connection.http, job.remote_id or "", attempts=2)
+        except SoraError as error:
+            return answer_about_job(error)
+        return answer_about_job(snapshot)
 
     async def _guarded(self, job: Job, request: Request | None) -> Job | None:
         self.job_id = job.job_id
@@ -138,12 +174,10 @@ class JobRun:
             return await self._walk(job.job_id, request)
         except SoraError as error:
             current = self._ledger.peek(job.job_id)
-            self.failed = bool(current and current.state == FAILED and current.submitted_at)
             error.job_id = error.job_id or job.job_id
             error.remote_id = error.remote_id or (current.remote_id if current else None)
             error.provider = error.provider or job.provider
-            if current and current.submitted_at and not current.over:
-                _speak_of_paid_job(error, current)
+            error.money = money_of(current, paid=self._connection.can.paid, remote_id=error.remote_id)
             raise
         finally:
             try:
@@ -152,71 +186,99 @@ class JobRun:
                 log.error("job %s is still held by this process: %s", job.job_id, error.message)
 
     async def _walk(self, job_id: str, request: Request | None) -> Job | None:
-        """None when it turns out that the request was never accepted: the caller may claim anew."""
+        """None when there is nothing, and nothing was paid: the caller may claim anew."""
         while True:
             job = self._ledger.peek(job_id)
             if job is None:
                 return None  # another process dropped its claim before anything was sent
             if job.over:
-                if job.error_kind == _NOT_ACCEPTED:
+                if job.error_kind == MADE_ANEW:
                     return None
                 raise ended(job)
-            if job.state == DELIVERED:
-                if await asyncio.to_thread(delivered_is_intact, job):
-                    self.submitted.set()
-                    return job
-                self._ledger.undeliver(job_id)
-            elif job.owner != self._owner.id:
-                await self._take_over(job)
-            elif job.state == SUBMITTING and job.sent_at is None:
-                if request is None:
-                    return None
-                await self._submit(job, request)
-            elif job.state == SUBMITTING:
-                if not recover_media(job, self._ledger):
-                    self._ledger.record_unknown(job_id, "the process stopped before the answer arrived.")
-            elif job.state == UNKNOWN:
-                await self._look_up(job)
-            elif job.state == SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
-                await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
-            else:
-                makes_file = Operation(job.operation).makes_file
-                await self._collect(await asyncio.to_thread(self._place, job) if makes_file else job)
+            if job.state == DELIVERED and await asyncio.to_thread(delivered_is_intact, job):
+                self.submitted.set()
+                return job
+            is_unsent = job.state == SUBMITTING and job.sent_at is None
+            if is_unsent and job.owner == self._owner.id and (request is None or not self.is_here(job)):
+                return None
+            with contextlib.suppress(JobChanged):  # the row says by now how to go on
+                await self._step(job, request)
+
+    async def _step(self, job: Job, request: Request | None) -> None:
+        """One step from what the row says. Raises JobChanged when the row says something else by now."""
+        if job.state == DELIVERED:
+            self._ledger.undeliver(job.job_id)
+        elif job.owner != self._owner.id:
+            await self._take_over(job)
+        elif job.state == SUBMITTING and job.sent_at is None and request:
+            await self._submit(job, request)
+        elif job.state == SUBMITTING:
+            if not recover_media(job, self._ledger):
+                reason = "the process stopped before the answer arrived."
+                self._ledger.record_unknown(job.job_id, reason, owner=self._owner.id)
+        elif job.state == SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
+            await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
+        elif not self.is_here(job):
+            raise elsewhere(job, self._connection)
+        elif job.state == UNKNOWN:
+            await self._look_up(job)
+        else:
+            makes_file = Operation(job.operation).makes_file
+            await self._collect(await asyncio.to_thread(self._place, job) if makes_file else job)
+
+    def is_here(self, job: Job) -> bool:
+        """Whether the connection leads to where the job was made. Rows of old versions do not say where that was."""
+        return not job.origin or job.place == self._connection.place
 
     async def _take_over(self, job: Job) -> None:
         """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
-        if self._owner.alive(job.owner):
+        if not self._ledger.take_over(job, owner=self._owner.id):
             self._report.say("waiting for another process", job, note="which runs the same job")
             if job.remote_id:
                 self.submitted.set()
             await self._clock.sleep(0.5)
-            return
-        self._ledger.take_over(job.job_id, owner=self._owner.id, from_owner=job.owner)
 
     async def _submit(self, job: Job, request: Request) -> None:
         limits = self._connection.limits
-        await limits.slot(
-            job.job_id,
-            alive=self._owner.alive,
-            on_wait=lambda: self._wait_for_slot(job),
-        )
+        await self._slot(job)
         await check_spending(self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
-        self.worked = self._submitted = True
+        self.worked = True
         self._report.say("submitting", job)
+        try:
+            snapshot = await self._connection.provider.submit(
+                self._connection.http, request, self._attempt(job, request)
+            )
+            await self._record_submitted(job, snapshot)
+        except JobChanged as error:
+            if isinstance(error, RemoteIdTaken):
+                self._keep_open(job, error)
+        except SoraError as error:
+            if self._early_id:
+                return  # whatever became of the answer: the job is there, and is followed by its id
+            if isinstance(error, StorageError) and error.remote_id:
+                raise  # accepted: the id is in the error, and the row is open
+            if proves(Step.SUBMIT, answer_to_submit(error)) is Proof.UNKNOWN:
+                self._keep_open(job, error)
+                return
+            self._ledger.record_over(job.job_id, FAILED, error.message, error.kind, owner=self._owner.id)
+            raise
+        finally:
+            self.posting = False
 
+    def _attempt(self, job: Job, request: Request) -> Attempt:
         limit = self._connection.profile.max_submissions_per_day
 
         def on_sent() -> None:
-            self._ledger.mark_sent(job.job_id, daily_limit=limit)
-            self.committed = True
+            self._ledger.mark_sent(job.job_id, owner=self._owner.id, daily_limit=limit)
+            self.committed = self.posting = True
 
         def on_refused() -> None:
-            self._ledger.mark_refused(job.job_id)
-            self.committed = False
+            self._ledger.mark_refused(job.job_id, owner=self._owner.id)
+            self.committed = self.posting = False
             self._stop_if_left()  # who was interrupted in a POST that was refused wants no second one
 
-        attempt = Attempt(
+        return Attempt(
             job.idempotency_key,
             on_sent,
             on_refused,
@@ -224,41 +286,42 @@ class JobRun:
             on_early=lambda snapshot: self._record_early(job, snapshot),
             spool=spool_of(job) if request.operation.makes_file else None,
         )
-        try:
-            snapshot = await self._connection.provider.submit(self._connection.http, request, attempt)
-        except SoraError as error:
-            if self._early_id:
-                return  # whatever became of the answer: the job is there, and is followed by its id
-            if isinstance(error, SubmissionUnknown):
-                await self._keep_open(job, request, error)
-                return
-            self._ledger.record_over(job.job_id, FAILED, error.message, error.kind)
-            raise
-        await self._record_submitted(job, snapshot)
 
     def _record_early(self, job: Job, snapshot: Snapshot) -> None:
-        """What was read before the answer ended. When the disk fails, the end of the answer tries again."""
+        """What was read before the answer ended. When it cannot be written, the end of the answer tries again."""
         remote_id = snapshot.remote_id
         try:
-            self._ledger.record_submitted(job.job_id, snapshot)
-        except StorageError as error:
+            self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
+        except (StorageError, JobChanged) as error:
             log.error("job %s has the remote id %s, which is not on disk yet: %s", job.job_id, remote_id, error.message)
             return
         self._early_id = remote_id
         self.submitted.set()
 
-    async def _keep_open(self, job: Job, request: Request, lost: SubmissionUnknown) -> None:
-        """The row stays unknown, unless there is no API that could have taken the request. Raises BadResponse."""
-        self._lost = lost
-        self._ledger.record_unknown(job.job_id, lost.message)
-        # where a job has been made before, an API was there: two pages are a passing trouble
-        if lost.code != HTML_ANSWER or self._ledger.remote_ids(job.profile):
-            return
-        await self._connection.limits.pace()
-        if await self._connection.provider.is_web_page(self._connection.http, request):
-            reason = f"{lost.message} Such a page stands at this address anyway, so nothing was accepted."
-            self._ledger.record_over(job.job_id, FAILED, reason, BadResponse.__name__)
-            raise BadResponse(reason) from lost
+    def _keep_open(self, job: Job, lost: SoraError) -> None:
+        """The row is unknown, with what was answered."""
+        self._ledger.record_unknown(job.job_id, lost.message, owner=self._owner.id, answer=_quote(lost))
+
+    async def _slot(self, job: Job) -> None:
+        """Waits for a slot. Raises JobChanged when the claim was given up meanwhile: nobody will call it."""
+        called = asyncio.ensure_future(
+            self._connection.limits.slot(job.job_id, on_wait=lambda: self._wait_for_slot(job))
+        )
+        gone = asyncio.ensure_future(self._given_up(job))
+        try:
+            await asyncio.wait({called, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if called.done():
+                return await called
+        finally:
+            called.cancel()
+            gone.cancel()
+        raise JobChanged("submit.given_up", job_id=job.job_id)
+
+    async def _given_up(self, job: Job) -> None:
+        current: Job | None = job
+        while current and current.state == SUBMITTING and current.owner == self._owner.id:
+            await self._clock.sleep(_LOOK_SECONDS)
+            current = self._ledger.peek(job.job_id)
 
     def _wait_for_slot(self, job: Job) -> None:
         self._report.say("waiting for a free slot", job)
@@ -270,7 +333,7 @@ class JobRun:
             keep_media(job, snapshot.media, self._ledger)
         for wait in (0.2, 1.0, 3.0, None):
             try:
-                self._ledger.record_submitted(job.job_id, snapshot)
+                self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
                 self._snapshot = snapshot
                 return
             except StorageError as error:
@@ -289,14 +352,14 @@ class JobRun:
             http=self._connection.http,
             ledger=self._ledger,
             clock=self._clock,
-            settle=self._lost is None,  # in the run that lost the answer it is too early to say "never"
+            paid=self._paid,
             pace=self._connection.limits.pace,
         )
         if found:
             await self._record_submitted(job, found)
-        else:
-            reason = "The server's list shows that the request was never accepted."
-            self._ledger.record_over(job.job_id, FAILED, reason, _NOT_ACCEPTED)
+            return
+        self._ledger.record_over(job.job_id, FAILED, "lost, and it cost nothing", MADE_ANEW, owner=self._owner.id)
+        self._ledger.mark_told(job.job_id)
 
     async def _collect(self, job: Job) -> None:
         self.committed = self.worked = True
@@ -308,11 +371,13 @@ class JobRun:
         else:
             if job.url:
                 self._connection.provider.recall(job.remote_id or "", job.url)
-            follower = Follower(self._connection, self._ledger, self._clock, self._report)
+            follower = Follower(self._connection, self._ledger, self._clock, self._report, paid=self._paid)
             snapshot = await follower.run(job, snapshot)
+            if snapshot is None:
+                return
         if not Operation(job.operation).makes_file:
             made = snapshot.result or json.loads(job.result or "null") or {"id": snapshot.remote_id}
-            self._ledger.record_result(job.job_id, made)
+            self._ledger.record_result(job.job_id, made, owner=self._owner.id)
             return
         await deliver(
             self._ledger.get(job.job_id),
@@ -324,15 +389,31 @@ class JobRun:
         )
 
 
-def _speak_of_paid_job(error: SoraError, job: Job) -> None:
-    """The class of an error may say that nothing was charged; of a job that the server has taken that is not so."""
-    of_class = isinstance(error, (AccountError, InputError, RequestRejected, ModerationRejected))
-    if not of_class or "fix" in vars(error) or isinstance(error, StorageError):
-        return
-    error.fix = (
-        "The server has taken the job, and may have charged it. When what stands in the way is settled, "
-        f"`sora-video resume {job.job_id}` or running again collects it for free."
+def elsewhere(job: Job, connection: Connection) -> ProfileError:
+    """The refusal to ask for a job where it was not made."""
+    same_server = job.origin == connection.place.origin and job.provider == connection.place.provider
+    return ProfileError(
+        "job.other_account" if same_server else "job.elsewhere",
+        job_id=job.job_id,
+        remote_id=job.remote_id,
+        provider=job.provider,
+        origin=job.origin,
+        made_by=job.provider,
+        profile=connection.profile.name,
+        here=f"{connection.place.origin} ({connection.place.provider})",
     )
-    error.fix_zh = f"任务已被服务器受理，可能已扣费；问题解决后用 sora-video resume {job.job_id} 或再次运行可免费收取。"
-    if isinstance(error, InputError):
-        error.title_zh = "任务已提交，但暂时无法收取"
+
+
+def _key_of(newest: Job) -> str:
+    """The idempotency key of the newest row, when a new one would be the same claim sent again."""
+    is_open = newest.state == FORGOTTEN and newest.sent_at is not None and not newest.remote_id
+    was_not_taken = newest.state == FAILED and not newest.remote_id and newest.error_kind in _SENT_AGAIN_AFTER
+    return newest.idempotency_key if is_open or was_not_taken else ""
+
+
+def _quote(lost: SoraError) -> str | None:
+    """What was read of the answer, for the row; None when nothing was."""
+    if not isinstance(lost, SubmissionUnknown) or not lost.body:
+        return None
+    text = redact(lost.body[:_LONGEST_QUOTE].decode("utf-8", "replace"))
+    return f"HTTP {lost.status}: {text}"

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from ..clock import Clock
 from ..connections.connection import Connection
 from ..errors import SoraError
 from ..ledger.ledger import Ledger
-from ..ledger.owners import Owner
 from ..ledger.row import Job
+from .follow import ended
+from .money import money_of
 from .progress import Progress, ProgressReporter
 from .run import JobRun
 
@@ -47,20 +48,14 @@ class _Running:
 class RunningJobs:
     """Lives in the engine's loop."""
 
-    def __init__(self, ledger: Ledger, owner: Owner, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
-        self._owner = owner
         self._clock = clock
         self._running: dict[str, _Running] = {}
-        self._unseen: dict[str, SoraError] = {}  # paid jobs that failed, and nobody has been told
-
-    def is_alive(self, owner: str | None) -> bool:
-        """Whether a living process, this one too, works on that owner's rows."""
-        return self._owner.alive(owner)
 
     async def join(
         self,
-        fingerprint: str,
+        fingerprints: Sequence[str],
         connection: Connection,
         begin: Callable[[JobRun], Coroutine[Any, Any, Job]],
         watch: Watch,
@@ -70,11 +65,13 @@ class RunningJobs:
     ) -> tuple[Job, bool]:
         """The finished row, and whether it took any work; ``begin`` starts the run when there is none.
 
-        With ``until_submitted`` the row as soon as the server's id is on the disk. A handle that is
-        canceled leaves. The run goes on unless nothing was sent yet and nobody else waits for it.
-        ``unseen`` is for one that no user watches: a failure is still to be told.
+        ``fingerprints``: the request's own, then those that earlier recipes gave it. With ``until_submitted`` the
+        row as soon as the server's id is on the disk. A handle that is canceled leaves. The run goes on unless
+        nothing was sent yet and nobody else waits for it. ``unseen`` is for one that no user watches: a failure
+        is still to be told.
         """
-        running = self._running.get(fingerprint) or self._start(fingerprint, connection, begin)
+        joined = (self._running[each] for each in fingerprints if each in self._running)
+        running = next(joined, None) or self._start(fingerprints[0], connection, begin)
         running.watches.append(watch)
         if running.last:
             watch(running.last)
@@ -88,18 +85,21 @@ class RunningJobs:
             return await asyncio.shield(running.task), running.run.worked
         except SoraError:
             if not unseen:
-                self._unseen.pop(fingerprint, None)
+                self._ledger.mark_told(running.run.job_id)
             raise
         finally:
             running.watches.remove(watch)
             if not running.run.committed:
                 running.stop_if_left()
 
-    def tell_unseen_failure(self, fingerprint: str) -> None:
+    def tell_unseen_failure(self, fingerprints: Sequence[str]) -> None:
         """Raises, once, how the last job of the request failed while nobody waited: the next one may be paid again."""
-        failure = self._unseen.pop(fingerprint, None)
-        if failure:
-            raise failure
+        for fingerprint in fingerprints:
+            job = self._ledger.untold(fingerprint)
+            if job and self._ledger.mark_told(job.job_id):
+                failure = ended(job)
+                failure.money = money_of(job)
+                raise failure
 
     def _start(
         self, fingerprint: str, connection: Connection, begin: Callable[[JobRun], Coroutine[Any, Any, Job]]
@@ -109,7 +109,6 @@ class RunningJobs:
         running.run = JobRun(
             connection,
             ledger=self._ledger,
-            owner=self._owner,
             clock=self._clock,
             report=report,
             adopt_orphans=lambda: self._adopt_orphans(connection),
@@ -121,8 +120,6 @@ class RunningJobs:
         def ended(task: asyncio.Task[Job]) -> None:
             del self._running[fingerprint]
             error = None if task.cancelled() else task.exception()
-            if isinstance(error, SoraError) and running.run.failed:
-                self._unseen[fingerprint] = error
             if error and not running.watches:
                 log.warning(
                     "job %s ended while nobody waited for it: %s",
@@ -135,10 +132,26 @@ class RunningJobs:
 
     def _adopt_orphans(self, connection: Connection) -> None:
         """Takes up the profile's submitted jobs that a dead process left."""
-        for job in self._ledger.unfinished():
-            is_orphan = job.remote_id and not self._owner.alive(job.owner)
-            if is_orphan and job.profile == connection.profile.name and job.fingerprint not in self._running:
+        for job in self._ledger.orphans(connection.profile.name):
+            if job.fingerprint not in self._running:
                 self._start(job.fingerprint, connection, functools.partial(_resume, job=job))
+
+    async def finish_submissions(self) -> list[Job]:
+        """Stops what was not sent, and waits for the answers of what was: each may name a paid job.
+
+        Gives the rows of the jobs that go on at their servers.
+        """
+        for running in self._running.values():
+            if not running.run.committed:
+                running.task.cancel()
+        while any(running.run.posting for running in self._running.values()):
+            await self._clock.sleep(0.05)
+        rows = (self._ledger.peek(running.run.job_id) for running in self._running.values() if running.run.job_id)
+        return [job for job in rows if job and job.remote_id and not job.over]
+
+    def open_submissions(self) -> int:
+        """How many charges have left whose answers are not on the disk yet."""
+        return sum(running.run.posting for running in self._running.values())
 
     async def aclose(self) -> None:
         """Stops every walk where it is; the rows say how to go on."""

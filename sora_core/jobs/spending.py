@@ -20,8 +20,9 @@ async def check_spending(connection: Connection, ledger: Ledger, clock: Clock) -
         quota = await connection.provider.quota(connection.http)
         if quota.remaining is not None and quota.remaining < profile.min_quota:
             raise QuotaExceeded(
-                f"Profile '{profile.name}' keeps {profile.min_quota:g} {quota.unit} in reserve, and "
-                f"{quota.remaining:g} are left.",
-                fix="Top up, or lower min_quota in profiles.toml; nothing was sent.",
-                fix_zh="请充值，或在 profiles.toml 中调低 min_quota；尚未发送。",
+                "spending.reserve",
+                profile=profile.name,
+                reserve=f"{profile.min_quota:g}",
+                unit=quota.unit,
+                left=f"{quota.remaining:g}",
             )

@@ -29,6 +29,7 @@ class Database:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
+        self._read_lock = threading.RLock()
         with self._translated():
             make_private_dir(path.parent)
             # made for its owner before SQLite opens it: the files beside it take the same rights
@@ -42,6 +43,10 @@ class Database:
                 # FULL: a commit survives a power cut, which WAL alone does not promise
                 self._connection.execute("PRAGMA synchronous=FULL")
                 self._migrate()
+                # a second one, so that who only looks does not wait for who writes, or waits to write
+                self._reader = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+                self._reader.row_factory = sqlite3.Row
+                self._reader.execute("PRAGMA query_only=ON")
             except BaseException:
                 self._connection.close()  # an open file could not be moved away on Windows
                 raise
@@ -59,7 +64,8 @@ class Database:
                 time.sleep(wait)
 
     def close(self) -> None:
-        with self._lock:
+        with self._lock, self._read_lock:
+            self._reader.close()
             self._connection.close()
 
     @contextlib.contextmanager
@@ -71,9 +77,9 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """Raises StorageError."""
-        with self._lock, self._translated():
-            yield self._connection
+        """Sees what is on disk, and cannot change it. Raises StorageError."""
+        with self._read_lock, self._translated():
+            yield self._reader
 
     @contextlib.contextmanager
     def change(self) -> Iterator[sqlite3.Connection]:

@@ -1,33 +1,70 @@
 """The ledger: every paid job on disk, before it is paid. SQLite, safe with several processes.
 
 A row's life: submitting -> queued/running -> succeeded -> delivered, or failed, canceled; `unknown`
-when the submission's answer was lost; `forgotten` when the user freed the request for a new try.
-The fingerprint of a row that is not over is unique: that is the claim, the exclusive right to charge.
+when the submission's answer was lost, `missing` while the server does not know the job; `forgotten`
+when the user freed the request for a new try. The fingerprint of a row that is not over is unique:
+that is the claim, the exclusive right to charge.
+
+Every write names the owner and the states that it expects, and touches that one row or raises JobChanged:
+that is the fence between processes. ANYONE is the owner of the user's word, which holds whoever is at the job.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import functools
+import hashlib
+import hmac
 import json
+import secrets
 import sqlite3
+import threading
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from ..clock import Clock
-from ..errors import InvalidRequest, JobNotFound, QuotaExceeded
-from ..models import Destination, Snapshot, State
+from ..errors import InvalidRequest, JobChanged, JobNotFound, QuotaExceeded, RemoteIdTaken, StorageError
+from ..models import Destination, Secret, Snapshot, State
 from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .database import Database
+from .leases import Leases, Owner
 from .pages import JobPages
-from .row import DELIVERED, FORGOTTEN, JOB_ID_PREFIX, SUBMITTING, SUCCEEDED, UNKNOWN, Job
+from .row import (
+    ANYONE,
+    CANCELED,
+    COLUMNS,
+    DELIVERED,
+    FAILED,
+    FOLLOWED,
+    FORGOTTEN,
+    JOB_ID_PREFIX,
+    MISSING,
+    OVER,
+    QUEUED,
+    RUNNING,
+    SUBMITTING,
+    SUCCEEDED,
+    UNFINISHED,
+    UNKNOWN,
+    Job,
+    Place,
+)
+from .turns import Turns
+from .workflows import Workflows
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 DAY_SECONDS = 86_400.0
-_COLUMNS = frozenset(each.name for each in fields(Job))
-# a forgotten row has given its request away: what it still learns must not make it live again
-_STATE = "state = CASE state WHEN 'forgotten' THEN state ELSE ? END"
+PAGE = 1000  # rows
+_LAST = 2**63 - 1  # no row's number is higher
+_JOB = "rowid AS number, " + ", ".join(COLUMNS)
 
 
 def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
@@ -45,15 +82,61 @@ class Ledger:
     def __init__(self, home: Path, clock: Clock) -> None:
         self._clock = clock
         self._file = Database(home / "jobs.sqlite")
+        self._leases = Leases(self._file, clock)
+        self._thread = ThreadPoolExecutor(1, "sora-ledger")
+        self._lock = threading.Lock()
+        self._owner: Owner | None = None
         self.characters = CharacterLibrary(self._file, clock)
+        self.turns = Turns(self._file, clock, self._leases)
+        self.workflows = Workflows(self._file, clock)
         self.pages = JobPages(self._file)
 
     @property
     def path(self) -> Path:
         return self._file.path
 
+    @property
+    def owner(self) -> Owner:
+        """This opening of the ledger as the owner of rows; it lives until ``close``, or until its process dies."""
+        with self._lock:
+            self._owner = self._owner or Owner(self._leases)
+            return self._owner
+
+    def is_alive(self, owner: str | None) -> bool:
+        """Whether a process still works on the owner's rows. None never does."""
+        with self._file.read() as db:
+            return self._leases.alive(db, owner)
+
+    async def aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``work`` (a method of this ledger) returns, done in the ledger's thread: no loop waits for a disk.
+
+        One after the other, in the order of the calls. A cancel does not tear a write: it is passed on when
+        the write has ended.
+        """
+        doing = asyncio.wrap_future(self._thread.submit(functools.partial(work, *args, **kwargs)))
+        try:
+            return await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            await asyncio.wait([doing])
+            raise
+
     def close(self) -> None:
+        self._thread.shutdown()
+        if self._owner:
+            with contextlib.suppress(StorageError):  # its lease ends by itself
+                self._owner.close()
         self._file.close()
+
+    def account(self, secret: Secret) -> str:
+        """What rows know an account by: a hash under a key that only this ledger has. Empty for no secret."""
+        if not secret:
+            return ""
+        with self._file.change() as db:
+            db.execute("INSERT OR IGNORE INTO meta VALUES ('account_key', ?)", (secrets.token_hex(32),))
+            key: str = db.execute("SELECT value FROM meta WHERE name = 'account_key'").fetchone()[0]
+        return hmac.new(bytes.fromhex(key), secret.reveal().encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+
+    # Claims
 
     def claim(
         self,
@@ -61,145 +144,122 @@ class Ledger:
         *,
         fingerprint: str,
         profile: str,
-        provider: str,
+        place: Place,
         owner: str,
         destination: Destination,
+        also: Sequence[str] = (),
+        idempotency_key: str = "",
     ) -> Job:
-        """The live row of this fingerprint; made just now, for ``owner``, when there was none."""
-        now = self._clock.now()
-        row: dict[str, Any] = {
-            "job_id": JOB_ID_PREFIX + uuid.uuid4().hex[:20],
-            "fingerprint": fingerprint,
-            "profile": profile,
-            "provider": provider,
-            "request": json.dumps(facts(request), ensure_ascii=True),
-            "operation": request.operation.value,
-            "prompt": request.prompt.encode("utf-8", "replace").decode(),
-            "model": request.model,
-            "seconds": request.seconds,
-            "state": SUBMITTING,
-            "owner": owner,
-            "idempotency_key": str(uuid.uuid4()),
-            "folder": str(destination.folder),
-            "stem": destination.stem,
-            "exact_path": str(destination.exact) if destination.exact else None,
-            "metadata": json.dumps(destination.metadata) if destination.metadata else None,
-            "created_at": now,
-            "updated_at": now,
-        }
-        with self._file.change() as db:
-            live = db.execute(
-                "SELECT * FROM jobs WHERE fingerprint = ? AND state NOT IN ('failed', 'canceled', 'forgotten')",
-                (fingerprint,),
-            ).fetchone()
-            if live:
-                return Job(**live)
-            self._insert(db, row)
-            return self._get(db, row["job_id"])
+        """The live row of this request; made just now, for ``owner``, when there was none.
 
-    def adopt_remote(self, *, profile: str, provider: str, remote_id: str, destination: Destination) -> Job:
+        ``also`` are fingerprints that earlier recipes gave the same request: a live row under one of them is its
+        row, and is known by ``fingerprint`` from now on. ``idempotency_key`` is the key of an earlier row, when the
+        same claim is sent again; a new one by default.
+        """
+        with self._file.change() as db:
+            for known_as in (fingerprint, *also):
+                live = self._live(db, known_as)
+                if live:
+                    return self._write(db, live.job_id, ANYONE, (live.state,), {"fingerprint": fingerprint})
+            row = self._new_row(profile, place, destination)
+            row |= {
+                "fingerprint": fingerprint,
+                "request": json.dumps(facts(request), ensure_ascii=True),
+                "operation": request.operation.value,
+                "prompt": _storable(request.prompt),
+                "model": request.model,
+                "seconds": request.seconds,
+                "state": SUBMITTING,
+                "owner": owner,
+                "idempotency_key": idempotency_key or str(uuid.uuid4()),
+            }
+            self._leases.renew(db, owner)
+            self.workflows.keep(db, row["job_id"], destination.metadata)
+            return self._insert(db, row)
+
+    def adopt_remote(self, *, profile: str, place: Place, remote_id: str, destination: Destination) -> Job:
         """A row for a job that was submitted elsewhere, known by its remote id; the one there is, if any."""
-        now = self._clock.now()
         with self._file.change() as db:
             known = db.execute(
-                "SELECT * FROM jobs WHERE profile = ? AND remote_id = ? ORDER BY created_at DESC", (profile, remote_id)
+                f"SELECT {_JOB} FROM jobs WHERE remote_id = ? AND profile = ? ORDER BY rowid DESC LIMIT 1",  # noqa: S608 (own)
+                (_storable(remote_id), profile),
             ).fetchone()
             if known:
                 return Job(**known)
-            row: dict[str, Any] = {
-                "job_id": JOB_ID_PREFIX + uuid.uuid4().hex[:20],
+            row = self._new_row(profile, place, destination)
+            row |= {
                 "fingerprint": f"remote:{profile}:{remote_id}",
-                "profile": profile,
-                "provider": provider,
                 "request": "{}",
                 "prompt": "",
                 "model": "",
                 "seconds": 0,
-                "state": State.QUEUED.value,
+                "state": QUEUED,
                 "idempotency_key": "",
                 "remote_id": remote_id,
-                "folder": str(destination.folder),
-                "stem": destination.stem,
-                "exact_path": str(destination.exact) if destination.exact else None,
-                "metadata": json.dumps(destination.metadata) if destination.metadata else None,
-                "created_at": now,
-                "submitted_at": now,
-                "updated_at": now,
+                "submitted_at": row["created_at"],
             }
-            self._insert(db, row)
-            return self._get(db, row["job_id"])
+            self.workflows.keep(db, row["job_id"], destination.metadata)
+            return self._insert(db, row)
 
-    def _insert(self, db: sqlite3.Connection, row: Mapping[str, Any]) -> None:
+    def _new_row(self, profile: str, place: Place, destination: Destination) -> dict[str, Any]:
+        now = self._clock.now()
+        return {
+            "job_id": JOB_ID_PREFIX + uuid.uuid4().hex[:20],
+            "profile": profile,
+            "provider": place.provider,
+            "origin": place.origin,
+            "account": place.account,
+            **_whereabouts(destination),
+            "created_at": now,
+            "updated_at": now,
+        }
+
+    def _insert(self, db: sqlite3.Connection, row: Mapping[str, Any]) -> Job:
         names = ", ".join(row)
         marks = ", ".join("?" for _ in row)
         db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608 (own names)
+        return self._get(db, row["job_id"])
 
-    def take_over(self, job_id: str, *, owner: str, from_owner: str | None) -> bool:
-        """Makes ``owner`` the row's owner if ``from_owner`` still is; exactly one caller succeeds."""
+    def _live(self, db: sqlite3.Connection, fingerprint: str) -> Job | None:
+        row = db.execute(
+            f"SELECT {_JOB} FROM jobs WHERE fingerprint = ? AND state NOT IN ('failed', 'canceled', 'forgotten')",  # noqa: S608 (own)
+            (fingerprint,),
+        ).fetchone()
+        return Job(**row) if row else None
+
+    def take_over(self, job: Job, *, owner: str) -> bool:
+        """Makes ``owner`` the row's owner if its own is dead and the row still as ``job`` shows it.
+
+        Exactly one caller succeeds.
+        """
+        if self.is_alive(job.owner):  # the common case is not worth a write
+            return False
         with self._file.change() as db:
+            if self._leases.alive(db, job.owner):
+                return False
+            self._leases.renew(db, owner)
             cursor = db.execute(
-                "UPDATE jobs SET owner = ?, updated_at = ? WHERE job_id = ? AND owner IS ?",
-                (owner, self._clock.now(), job_id, from_owner),
+                "UPDATE jobs SET owner = ?, updated_at = ? WHERE job_id = ? AND owner IS ? AND state = ?",
+                (owner, self._clock.now(), job.job_id, job.owner, job.state),
             )
             return cursor.rowcount == 1
 
     def release(self, job_id: str, owner: str) -> None:
         """Lets go of the row, so that any process may go on with it. One whose request never left is dropped."""
+        self._release("job_id = ? AND owner = ?", (job_id, owner))
+
+    def release_all(self, owner: str) -> None:
+        """Lets go of every row of the owner, in one commit."""
+        self._release("owner = ?", (owner,))
+
+    def _release(self, rows: str, values: tuple[str, ...]) -> None:
         with self._file.change() as db:
-            db.execute(
-                "DELETE FROM jobs WHERE job_id = ? AND owner = ? AND state = 'submitting' AND sent_at IS NULL",
-                (job_id, owner),
-            )
-            db.execute("UPDATE jobs SET owner = NULL WHERE job_id = ? AND owner = ?", (job_id, owner))
+            unsent = f"{rows} AND state = 'submitting' AND sent_at IS NULL"
+            db.execute(f"DELETE FROM workflows WHERE job_id IN (SELECT job_id FROM jobs WHERE {unsent})", values)  # noqa: S608 (own)
+            db.execute(f"DELETE FROM jobs WHERE {unsent}", values)  # noqa: S608 (own)
+            db.execute(f"UPDATE jobs SET owner = NULL WHERE {rows}", values)  # noqa: S608 (own)
 
-    def unfinished(self) -> list[Job]:
-        """Every row that a process may go on with, oldest first."""
-        with self._file.read() as db:
-            rows = db.execute(
-                "SELECT * FROM jobs WHERE state IN ('submitting', 'unknown', 'queued', 'running', 'succeeded')"
-                " ORDER BY created_at"
-            ).fetchall()
-        return [Job(**row) for row in rows]
-
-    def take_slot(self, job_id: str, limit: int, alive: Callable[[str | None], bool]) -> bool:
-        """Whether the job may be submitted now: ``limit`` jobs of its profile at once, first come, first served."""
-        with self._file.change() as db:
-            profile = self._get(db, job_id).profile
-            # the clock may be set back at any time; rows are numbered in the order in which they came
-            earlier = db.execute(
-                "SELECT owner FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 0 AND sent_at IS NULL"
-                " AND rowid < (SELECT rowid FROM jobs WHERE job_id = ?)",
-                (profile, job_id),
-            ).fetchall()
-            # one that no process is at is no reason to wait for ever: for an hour, or ten minutes if it may not exist
-            now = self._clock.now()
-            others = db.execute(
-                "SELECT owner, CASE state WHEN 'submitting' THEN 0 WHEN 'unknown' THEN updated_at > ?"
-                " ELSE updated_at > ? END FROM jobs WHERE profile = ? AND job_id != ?"
-                " AND (state IN ('queued', 'running', 'unknown') OR (state = 'submitting' AND slot))",
-                (now - 600, now - 3600, profile, job_id),
-            ).fetchall()
-            busy = [owner for owner, is_fresh in others if is_fresh or alive(owner)]
-            if len(busy) + sum(alive(owner) for (owner,) in earlier) >= limit:
-                return False
-            db.execute("UPDATE jobs SET slot = 1 WHERE job_id = ?", (job_id,))
-            return True
-
-    def reserve(self, profile: str, spacing: float, *, ahead: bool) -> float:
-        """Seconds until the profile may send; 0 means now, and the moment is taken.
-
-        ``ahead`` takes the next moment even if it lies in the future (a submission); without it, one
-        that is not now is not taken (a poll comes back), so that submissions go before polls.
-        """
-        now = self._clock.now()
-        with self._file.change() as db:
-            row = db.execute("SELECT next_free, written_at FROM pace WHERE profile = ?", (profile,)).fetchone()
-            # written in the future: the clock was set back since
-            start = max(now, row[0]) if row and row[1] <= now else now
-            if start > now and not ahead:
-                return start - now
-            db.execute("INSERT OR REPLACE INTO pace VALUES (?, ?, ?)", (profile, start + spacing, now))
-            return start - now
+    # The submission
 
     def submissions_since(self, profile: str, moment: float) -> int:
         """How many jobs of the profile were, or may have been, charged since then."""
@@ -214,130 +274,248 @@ class Ledger:
         ).fetchone()
         return int(row[0])
 
-    def mark_sent(self, job_id: str, *, daily_limit: int = 0) -> None:
+    def mark_sent(self, job_id: str, *, owner: str, daily_limit: int = 0) -> Job:
         """On disk before the first byte of the charge leaves.
 
-        Raises QuotaExceeded when ``daily_limit`` jobs of the profile may have been charged in 24 hours.
+        Raises JobChanged when the claim is not the owner's any more, or was sent already, and QuotaExceeded when
+        ``daily_limit`` jobs of the profile may have been charged in 24 hours.
         """
         now = self._clock.now()
         with self._file.change() as db:
             profile = self._get(db, job_id).profile
             if daily_limit and self._submissions(db, profile, now - DAY_SECONDS) >= daily_limit:
                 raise too_many_submissions(profile, daily_limit)
-            db.execute("UPDATE jobs SET sent_at = ?, updated_at = ? WHERE job_id = ?", (now, now, job_id))
+            return self._write(db, job_id, owner, (SUBMITTING,), {"sent_at": now}, also="sent_at IS NULL")
 
-    def mark_refused(self, job_id: str) -> None:
+    def mark_refused(self, job_id: str, *, owner: str) -> Job:
         """The server proved that it did not take what was sent."""
-        self._update(job_id, sent_at=None)
+        return self._change(job_id, owner, (SUBMITTING,), {"sent_at": None})
 
-    def record_submitted(self, job_id: str, snapshot: Snapshot) -> None:
-        self._update(
-            job_id,
-            remote_id=snapshot.remote_id,
-            state=_live_state(snapshot),
-            submitted_at=self._clock.now(),
-            progress=snapshot.progress,
-            url=snapshot.url,
-            result=json.dumps(snapshot.result) if snapshot.result else None,
-            error=None,
-            error_kind=None,
-        )
+    def record_submitted(self, job_id: str, snapshot: Snapshot, *, owner: str) -> Job:
+        """The server's id, which is money: a row without one keeps it, whatever became of the row meanwhile.
 
-    def record_snapshot(self, job_id: str, snapshot: Snapshot) -> None:
-        changes: dict[str, Any] = {"state": _live_state(snapshot)}
+        Raises RemoteIdTaken, with nothing written, when the id is another row's; JobChanged when the row has another
+        id already (nothing written), or when it is over or not the owner's any more (the id is kept).
+        """
+        with self._file.change() as db:
+            row = self._get(db, job_id)
+            self._check_remote_id(db, row, snapshot.remote_id)
+            changes: dict[str, Any] = {"remote_id": snapshot.remote_id}
+            if row.submitted_at is None:
+                changes["submitted_at"] = self._clock.now()
+            if row.state in UNFINISHED:
+                changes |= {
+                    "state": _live_state(snapshot),
+                    "progress": snapshot.progress,
+                    "url": snapshot.url,
+                    "result": json.dumps(snapshot.result) if snapshot.result else None,
+                    "error": None,
+                    "error_kind": None,
+                }
+            written = self._write(db, job_id, ANYONE, (row.state,), changes)
+        if row.state not in UNFINISHED or owner not in (ANYONE, row.owner):
+            raise _changed(written, "its remote id is kept")
+        return written
+
+    def _check_remote_id(self, db: sqlite3.Connection, row: Job, remote_id: str) -> None:
+        if row.remote_id and row.remote_id != remote_id:
+            raise _changed(row, f"'{remote_id}' was not recorded")
+        other = db.execute(
+            "SELECT job_id FROM jobs WHERE remote_id = ? AND origin = ? AND job_id != ? AND origin != ''"
+            " AND remote_id != '' AND idempotency_key != '' AND operation != 'clean_link'",
+            (_storable(remote_id), row.origin, row.job_id),
+        ).fetchone()
+        if other and row.idempotency_key and row.operation != "clean_link":
+            raise RemoteIdTaken(f"'{remote_id}' is the remote id of job {other[0]} already.", job_id=row.job_id)
+
+    def name_remote(self, job_id: str, remote_id: str) -> Job:
+        """The user's word for which remote job it is; an earlier word is corrected, and a job that is over goes on.
+
+        Raises JobChanged when the job is delivered or not submitted, RemoteIdTaken.
+        """
+        with self._file.change() as db:
+            row = self._get(db, job_id)
+            self._check_remote_id(db, replace(row, remote_id=None), remote_id)
+            changes: dict[str, Any] = {"remote_id": remote_id, "progress": None, "url": None}
+            changes |= {"submitted_at": row.submitted_at or self._clock.now(), **self._live_again(db, row)}
+            return self._write(db, job_id, ANYONE, (UNKNOWN, *FOLLOWED, *OVER), changes)
+
+    def rehome(self, job_id: str, *, profile: str, place: Place) -> Job:
+        """The user's word that the job is at that place, which has answered for its id. Raises RemoteIdTaken."""
+        with self._file.change() as db:
+            row = self._get(db, job_id)
+            self._check_remote_id(db, replace(row, origin=place.origin), row.remote_id or "")
+            changes = {"profile": profile, "provider": place.provider, "origin": place.origin, "account": place.account}
+            return self._write(db, job_id, ANYONE, (row.state,), changes)
+
+    def record_unknown(self, job_id: str, reason: str, *, owner: str, answer: str | None = None) -> Job:
+        """Sent, and nobody knows whether it was taken. ``answer`` is what came instead of an id, redacted."""
+        changes = {"state": UNKNOWN, "error": reason, "error_kind": "SubmissionUnknown"}
+        if answer is not None:
+            changes["answer"] = answer
+        return self._change(job_id, owner, (SUBMITTING, UNKNOWN), changes)
+
+    # The job
+
+    def record_snapshot(self, job_id: str, snapshot: Snapshot, *, owner: str) -> Job:
+        changes: dict[str, Any] = {"state": _live_state(snapshot), "error": None, "error_kind": None}
         if snapshot.progress is not None:
             changes["progress"] = snapshot.progress
-        if snapshot.url or snapshot.state is State.SUCCEEDED:
-            changes.update(url=snapshot.url)
-        self._update(job_id, unless_over=True, **changes)
-        if snapshot.state is State.SUCCEEDED:
-            with self._file.change() as db:  # collecting it once more is no news of how long it took
+        with self._file.change() as db:
+            if snapshot.url or snapshot.state is State.SUCCEEDED:
+                changes["url"] = snapshot.url
+            if snapshot.state is State.SUCCEEDED:
+                # collecting it once more is no news of how long it took
+                changes["finished_at"] = self._get(db, job_id).finished_at or self._clock.now()
+            return self._write(db, job_id, owner, FOLLOWED, changes)
+
+    def record_missing(self, job_id: str, reason: str, *, owner: str) -> Job:
+        """The server does not know the job at the moment: it stays live, and is asked for again."""
+        return self._change(job_id, owner, FOLLOWED, {"state": MISSING, "error": reason, "error_kind": "JobNotFound"})
+
+    def record_over(self, job_id: str, state: str, reason: str, kind: str, *, owner: str) -> Job:
+        """Ends the row as failed or canceled, on proof; the request may be submitted anew.
+
+        What a run learns of a job that was sent is `untold` until `mark_told`.
+        """
+        assert state in (FAILED, CANCELED)
+        now = self._clock.now()
+        with self._file.change() as db:
+            untold = owner != ANYONE and self._get(db, job_id).sent_at is not None
+            changes = {"state": state, "error": reason, "error_kind": kind, "finished_at": now, "untold": untold}
+            return self._write(db, job_id, owner, UNFINISHED, {**changes, "owner": None})
+
+    def untold(self, fingerprint: str) -> Job | None:
+        """The last job of the request whose end nobody was told."""
+        return next((job for job in self.history(fingerprint) if job.over and job.untold), None)
+
+    def mark_told(self, job_id: str) -> bool:
+        """Whether the end was still to be told; exactly one caller tells it."""
+        with self._file.change() as db:
+            cursor = db.execute("UPDATE jobs SET untold = 0 WHERE job_id = ? AND untold = 1", (job_id,))
+            return cursor.rowcount == 1
+
+    def forget(self, job: Job) -> Job:
+        """The user's word: frees the request for a new, paid submission. The row stays for the record.
+
+        Raises JobChanged when the job is not in the state any more that the user saw.
+        """
+        return self._change(job.job_id, ANYONE, (job.state,), {"state": FORGOTTEN, "owner": None, "untold": 0})
+
+    def reopen(self, job_id: str, *, instead_of: str | None = None) -> Job:
+        """A job that is over, but has a remote id, goes on: the server knows it after all.
+
+        Where its request was submitted anew since, it goes on beside that one, under a fingerprint of its own;
+        ``instead_of`` is a new claim that has not been sent yet and is dropped for it.
+        """
+        with self._file.change() as db:
+            if instead_of:
                 db.execute(
-                    "UPDATE jobs SET finished_at = coalesce(finished_at, ?) WHERE job_id = ?",
-                    (self._clock.now(), job_id),
+                    "DELETE FROM jobs WHERE job_id = ? AND state = 'submitting' AND sent_at IS NULL", (instead_of,)
                 )
+            changes = self._live_again(db, self._get(db, job_id))
+            return self._write(db, job_id, ANYONE, OVER, changes, also="remote_id != ''")
 
-    def record_unknown(self, job_id: str, reason: str) -> None:
-        self._update(job_id, state=UNKNOWN, error=reason, error_kind="SubmissionUnknown")
+    def _live_again(self, db: sqlite3.Connection, row: Job) -> dict[str, Any]:
+        changes: dict[str, Any] = {"state": QUEUED, "error": None, "error_kind": None, "finished_at": None, "untold": 0}
+        live = self._live(db, row.fingerprint)
+        return changes if live is None or live.job_id == row.job_id else {**changes, "fingerprint": f"job:{row.job_id}"}
 
-    def record_over(self, job_id: str, state: str, reason: str, kind: str) -> None:
-        """Ends the row as failed or canceled; the request may be submitted anew."""
-        self._update(job_id, state=state, error=reason, error_kind=kind, owner=None, finished_at=self._clock.now())
+    # The file
 
-    def record_part(self, job_id: str, validator: str | None) -> None:
+    def record_destination(self, job_id: str, destination: Destination, *, owner: str) -> Job:
+        """Another place for the file, after payment too. What was planned for the old one is given up."""
+        changes = {**_whereabouts(destination), "planned_path": None, "planned_sha256": None, "planned_bytes": None}
+        with self._file.change() as db:
+            row = self._write(db, job_id, owner, UNFINISHED, changes)
+            self.workflows.keep(db, job_id, destination.metadata)
+            return row
+
+    def record_part(self, job_id: str, validator: str | None, *, owner: str) -> None:
         """The ETag or date that the partial file belongs to, for If-Range."""
-        self._update(job_id, part_validator=validator)
+        self._change(job_id, owner, UNFINISHED, {"part_validator": validator})
 
-    def record_destination(self, job_id: str, destination: Destination) -> None:
-        """The file goes there from now on; the name that was planned is given up."""
-        self._update(
-            job_id,
-            folder=str(destination.folder),
-            stem=destination.stem,
-            exact_path=str(destination.exact) if destination.exact else None,
-            planned_path=None,
-        )
+    def record_plan(self, job_id: str, path: Path, sha256: str, size: int, *, owner: str) -> Job:
+        """The name that is about to be taken, and what will stand there."""
+        changes = {"planned_path": str(path), "planned_sha256": sha256, "planned_bytes": size}
+        return self._change(job_id, owner, FOLLOWED, changes)
 
-    def record_plan(self, job_id: str, path: Path, sha256: str, size: int) -> None:
-        self._update(job_id, planned_path=str(path), sha256=sha256, bytes=size)
-
-    def record_delivered(self, job_id: str, *, width: int, height: int, fps: float, duration: float) -> Job:
-        now = self._clock.now()
+    def record_delivered(self, job_id: str, *, width: int, height: int, fps: float, duration: float, owner: str) -> Job:
+        """The file stands under the planned name."""
         with self._file.change() as db:
-            db.execute(
-                f"UPDATE jobs SET {_STATE}, path = planned_path, width = ?, height = ?, fps = ?,"  # noqa: S608 (own)
-                " duration = ?, progress = 100, owner = NULL, delivered_at = ?,"
-                " finished_at = coalesce(finished_at, ?), updated_at = ? WHERE job_id = ?",
-                (DELIVERED, width, height, fps, duration, now, now, now, job_id),
-            )
-            return self._get(db, job_id)
+            row = self._get(db, job_id)
+            changes: dict[str, Any] = {
+                "path": row.planned_path,
+                "sha256": row.planned_sha256,
+                "bytes": row.planned_bytes,
+            }
+            changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
+            return self._write(db, job_id, owner, FOLLOWED, {**changes, **self._done(row)})
 
-    def record_result(self, job_id: str, result: Mapping[str, str]) -> Job:
+    def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:
         """Ends a job that makes no video: what it made is on record."""
+        with self._file.change() as db:
+            done = self._done(self._get(db, job_id))
+            return self._write(db, job_id, owner, FOLLOWED, {"result": json.dumps(result), **done})
+
+    def _done(self, row: Job) -> dict[str, Any]:
         now = self._clock.now()
-        self._update(
-            job_id, state=DELIVERED, result=json.dumps(result), progress=100.0, owner=None, finished_at=now,
-            delivered_at=now,
-        )  # fmt: skip
-        return self.get(job_id)
+        finished_at = row.finished_at or now
+        return {
+            "state": DELIVERED, "owner": None, "progress": 100.0, "delivered_at": now, "finished_at": finished_at,
+            "error": None, "error_kind": None,
+        }  # fmt: skip
 
-    def undeliver(self, job_id: str) -> None:
-        """The file is gone or changed: the paid job is to be collected again."""
-        self._update(job_id, state=SUCCEEDED, path=None, planned_path=None, part_validator=None)
+    def undeliver(self, job_id: str) -> Job:
+        """The file is away or changed: the paid job is to be collected again. Where it was, and what, stays known."""
+        return self._change(job_id, ANYONE, (DELIVERED,), {"state": SUCCEEDED, "part_validator": None})
 
-    def forget(self, job_id: str) -> None:
-        """Frees the request for a new, paid submission. The row stays for the record."""
-        self._update(job_id, state=FORGOTTEN, owner=None)
+    # Writing one row
 
-    def reopen(self, job_id: str) -> None:
-        """A job that the server did not know may be asked for again, unless its request was submitted anew since."""
+    def _change(self, job_id: str, owner: str, states: Sequence[str], changes: Mapping[str, Any]) -> Job:
         with self._file.change() as db:
-            db.execute(
-                "UPDATE OR IGNORE jobs SET state = 'queued', error = NULL, error_kind = NULL, finished_at = NULL"
-                " WHERE job_id = ? AND state = 'failed' AND error_kind = 'JobNotFound' AND remote_id != ''",
-                (job_id,),
-            )
+            return self._write(db, job_id, owner, states, changes)
 
-    def _update(self, job_id: str, *, unless_over: bool = False, **changes: Any) -> None:
-        assert changes.keys() <= _COLUMNS
-        live = " AND state NOT IN ('failed', 'canceled', 'forgotten')" if unless_over else ""
+    def _write(
+        self,
+        db: sqlite3.Connection,
+        job_id: str,
+        owner: str,
+        states: Sequence[str],
+        changes: Mapping[str, Any],
+        *,
+        also: str = "1",
+    ) -> Job:
+        """The one row, if it is in one of the states and the owner's. Raises JobChanged."""
+        sets = ", ".join(f"{name} = ?" for name in changes)
+        marks = ", ".join("?" for _ in states)
         # servers write anything; half an emoji is no reason to lose a row
-        values = [
-            value.encode("utf-8", "replace").decode() if isinstance(value, str) else value for value in changes.values()
-        ]
-        sets = ", ".join(_STATE if name == "state" else f"{name} = ?" for name in (*changes, "updated_at"))
+        values = [_storable(value) if isinstance(value, str) else value for value in changes.values()]
+        cursor = db.execute(
+            f"UPDATE jobs SET {sets}, updated_at = ? WHERE job_id = ? AND state IN ({marks})"  # noqa: S608 (own names)
+            f" AND ? IN ('{ANYONE}', owner) AND {also}",
+            (*values, self._clock.now(), job_id, *states, owner),
+        )
+        row = self._get(db, job_id)
+        if cursor.rowcount != 1:
+            raise _changed(row, "nothing was written")
+        return row
+
+    def rename_profile(self, name: str, new_name: str) -> None:
+        """The jobs and characters of the profile follow its name; not those that the new name had before."""
         with self._file.change() as db:
-            db.execute(
-                f"UPDATE jobs SET {sets} WHERE job_id = ?{live}",  # noqa: S608 (own names)
-                (*values, self._clock.now(), job_id),
-            )
+            db.execute("UPDATE jobs SET profile = ? WHERE profile = ?", (new_name, name))
+            db.execute("UPDATE OR IGNORE characters SET profile = ? WHERE profile = ?", (new_name, name))
+
+    # Reading
 
     def get(self, job_id: str) -> Job:
+        """Raises JobNotFound."""
         with self._file.read() as db:
             return self._get(db, job_id)
 
     def _get(self, db: sqlite3.Connection, job_id: str) -> Job:
-        row = db.execute("SELECT * FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
+        row = db.execute(f"SELECT {_JOB} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608 (own names)
         if row is None:
             raise JobNotFound(f"There is no job '{job_id}' in the ledger.")
         return Job(**row)
@@ -351,56 +529,98 @@ class Ledger:
 
     def find(self, name: str, profile: str | None = None) -> Job:
         """The job of that id, or of that remote id. Raises JobNotFound, InvalidRequest when two fit."""
-        with self._file.read() as db:
-            rows = db.execute(
-                # a server that answers at once names no id: nothing is no name of such a job
-                "SELECT * FROM jobs WHERE (job_id = ? OR (remote_id = ? AND remote_id != ''))"
-                " AND (? IS NULL OR profile = ?) ORDER BY created_at DESC",
-                (name, name, profile, profile),
-            ).fetchall()
-        if not rows:
+        jobs = self._select("job_id = ?", (_storable(name),)) or self._select(
+            # a server that answers at once names no id: nothing is no name of such a job
+            "remote_id = ? AND remote_id != '' ORDER BY rowid DESC",
+            (_storable(name),),
+        )
+        jobs = [job for job in jobs if profile in (None, job.profile)]
+        if not jobs:
             raise JobNotFound(f"There is no job '{name}' in the ledger.")
-        jobs = [Job(**row) for row in rows]
         if len({job.profile for job in jobs}) > 1:
             raise InvalidRequest(
                 f"'{name}' is a job of several profiles: {', '.join(job.profile for job in jobs)}; name the profile."
             )
         return jobs[0]
 
-    def jobs(self, limit: int = 1000) -> list[Job]:
-        """Newest first."""
-        with self._file.read() as db:
-            rows = db.execute("SELECT * FROM jobs ORDER BY created_at DESC LIMIT ?", (limit,)).fetchall()
-        return [Job(**row) for row in rows]
+    def history(self, fingerprint: str) -> list[Job]:
+        """Every row that the request ever had, newest first."""
+        return self._select("fingerprint = ? ORDER BY rowid DESC", (fingerprint,))
+
+    def earlier(self, fingerprint: str) -> list[Job]:
+        """Rows of the request that are over, but have a remote id: asked for once before it is paid anew."""
+        return [job for job in self.history(fingerprint) if job.over and job.remote_id]
+
+    def unfinished(self) -> list[Job]:
+        """Every row that a process may go on with, oldest first."""
+        marks = ", ".join(f"'{state}'" for state in UNFINISHED)
+        return self._select(f"state IN ({marks}) ORDER BY rowid", ())
+
+    def orphans(self, profile: str) -> list[Job]:
+        """The profile's jobs that a server has and no living process is at."""
+        marks = ", ".join(f"'{state}'" for state in FOLLOWED)
+        jobs = self._select(f"profile = ? AND state IN ({marks}) AND remote_id != ''", (profile,))
+        living = {owner: self.is_alive(owner) for owner in {job.owner for job in jobs}}
+        return sorted((job for job in jobs if not living[job.owner]), key=lambda job: job.number)
+
+    def jobs(
+        self, limit: int = PAGE, *, before: int | None = None, state: str | None = None, profile: str | None = None
+    ) -> list[Job]:
+        """A page of the rows, newest first; the next one is ``before`` the last one's number."""
+        wanted = {"rowid < ?": before or _LAST, "state = ?": state, "profile = ?": profile}
+        asked = {term: value for term, value in wanted.items() if value is not None}
+        return self._select(f"{' AND '.join(asked)} ORDER BY rowid DESC LIMIT ?", (*asked.values(), limit))
+
+    def all_jobs(self, *, state: str | None = None, profile: str | None = None) -> Iterator[Job]:
+        """Every row, newest first, read page by page."""
+        before: int | None = None
+        while page := self.jobs(before=before, state=state, profile=profile):
+            yield from page
+            before = page[-1].number
 
     def collectable(self, limit: int) -> list[Job]:
         """Videos that are there or may still come, newest first; quick, however long the ledger is."""
+        videos = "state = ? AND operation NOT IN ('create_character', 'enhance_prompt', 'image')"
+        found = (
+            job
+            for state in (*UNFINISHED, DELIVERED)
+            for job in self._select(f"{videos} ORDER BY rowid DESC LIMIT ?", (state, limit))
+        )
+        return sorted(found, key=lambda job: -job.number)[:limit]
+
+    def _select(self, terms: str, values: tuple[Any, ...]) -> list[Job]:
         with self._file.read() as db:
-            rows = db.execute(
-                "SELECT * FROM jobs WHERE state NOT IN ('failed', 'canceled', 'forgotten')"
-                " AND operation NOT IN ('create_character', 'enhance_prompt', 'image') ORDER BY rowid DESC LIMIT ?",
-                (limit,),
-            ).fetchall()
+            rows = db.execute(f"SELECT {_JOB} FROM jobs WHERE {terms}", values).fetchall()  # noqa: S608 (own names)
         return [Job(**row) for row in rows]
 
-    def rename_profile(self, name: str, new_name: str) -> None:
-        """The jobs and characters of the profile follow its name; not those that the new name had before."""
-        with self._file.change() as db:
-            db.execute("UPDATE jobs SET profile = ? WHERE profile = ?", (new_name, name))
-            db.execute("UPDATE OR IGNORE characters SET profile = ? WHERE profile = ?", (new_name, name))
-
-    def remote_ids(self, profile: str) -> frozenset[str]:
-        """Every remote id that a submission of ours is known by.
+    def known_ids(self, profile: str, origin: str, among: Iterable[str]) -> frozenset[str]:
+        """Which of these remote ids a submission of ours is known by, in the profile or at that server.
 
         One that was only collected by hand may still be what a lost submission made.
         """
+        found: set[str] = set()
         with self._file.read() as db:
-            rows = db.execute(
-                "SELECT remote_id FROM jobs"
-                " WHERE profile = ? AND remote_id IS NOT NULL AND fingerprint NOT LIKE 'remote:%'",
-                (profile,),
-            ).fetchall()
-        return frozenset(row[0] for row in rows)
+            for remote_id in dict.fromkeys(filter(None, among)):
+                found.update(
+                    row[0]
+                    for row in db.execute(
+                        "SELECT remote_id FROM jobs WHERE remote_id = ? AND fingerprint NOT LIKE 'remote:%'"
+                        " AND (profile = ? OR (origin = ? AND origin != '')) LIMIT 1",
+                        (_storable(remote_id), profile, origin),
+                    )
+                )
+        return frozenset(found)
+
+    def has_submitted(self, profile: str) -> bool:
+        """Whether a job of the profile was ever taken by its server."""
+        with self._file.read() as db:
+            return bool(
+                db.execute(
+                    "SELECT 1 FROM jobs WHERE profile = ? AND coalesce(submitted_at, sent_at) > 0"
+                    " AND idempotency_key != '' AND remote_id IS NOT NULL LIMIT 1",
+                    (profile,),
+                ).fetchone()
+            )
 
     def durations(self, profile: str, model: str, seconds: int, limit: int = 20) -> list[float]:
         """How long the last jobs like this took from submission to success, in seconds."""
@@ -414,6 +634,28 @@ class Ledger:
         return [row[0] for row in rows]
 
 
+def _whereabouts(destination: Destination) -> dict[str, Any]:
+    return {
+        "folder": str(destination.folder),
+        "stem": destination.stem,
+        "exact_path": str(destination.exact) if destination.exact else None,
+    }
+
+
 def _live_state(snapshot: Snapshot) -> str:
     """A row ends by `record_over` and nothing else, so that its reason is on record too."""
-    return State.RUNNING.value if snapshot.state in (State.FAILED, State.CANCELED) else snapshot.state.value
+    return RUNNING if snapshot.state in (State.FAILED, State.CANCELED) else snapshot.state.value
+
+
+def _changed(row: Job, what: str) -> JobChanged:
+    owner = f"of owner {row.owner}" if row.owner else "of no owner"
+    return JobChanged(
+        f"Job {row.job_id} is {row.state} and {owner} by now; {what}.",
+        job_id=row.job_id,
+        remote_id=row.remote_id,
+        provider=row.provider,
+    )
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()

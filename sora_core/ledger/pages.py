@@ -20,7 +20,7 @@ MOST = 200  # rows of one page
 
 @dataclass(frozen=True)
 class JobSummary:
-    """One row without what is long. ``number`` counts in the order of submission; ``has_graph``: `graph` has it."""
+    """One row without what is long. ``number`` counts in the order of submission; ``has_graph``: `Workflows` has it."""
 
     number: int
     job_id: str
@@ -47,7 +47,10 @@ class JobSummary:
     has_graph: bool
 
 
-_COMPUTED = {"number": "rowid AS number", "has_graph": "metadata IS NOT NULL AS has_graph"}
+_COMPUTED = {
+    "number": "rowid AS number",
+    "has_graph": "EXISTS (SELECT 1 FROM workflows WHERE workflows.job_id = jobs.job_id) AS has_graph",
+}
 _COLUMNS = ", ".join(_COMPUTED.get(each.name, each.name) for each in fields(JobSummary))
 
 
@@ -97,12 +100,6 @@ class JobPages:
         """Those that have jobs, also when they are removed."""
         with self._file.read() as db:
             return [row[0] for row in db.execute("SELECT DISTINCT profile FROM jobs ORDER BY profile")]
-
-    def graph(self, job_id: str) -> str | None:
-        """The metadata of the job's file, as JSON: `workflow` and `prompt` of the graph that made it."""
-        with self._file.read() as db:
-            row = db.execute("SELECT metadata FROM jobs WHERE job_id = ?", (job_id,)).fetchone()
-        return row[0] if row else None
 
     def _select(self, terms: str, values: Sequence[object]) -> list[JobSummary]:
         with self._file.read() as db:

@@ -21,15 +21,17 @@ from ..errors import InvalidRequest, StorageError
 from ..models import Character
 from .database import newer_ledger
 from .ledger import Ledger
-from .row import SUBMITTING, UNKNOWN, Job
+from .row import COLUMNS, SUBMITTING, UNKNOWN
 from .schema import MIGRATIONS
 
 _COMPANIONS = ("-wal", "-shm")  # what SQLite keeps beside the file
 _LOCK_BYTES = (0x40000002, 510)  # where SQLite holds its lock while a ledger is open: offset, length
 _MOST_PROBED = 100_000  # rows that are asked for one by one
 _TABLES = {
-    "jobs": tuple(each.name for each in fields(Job)),
+    "jobs": (*COLUMNS, "metadata"),
+    "workflows": ("job_id", "metadata", "written_at"),
     "characters": (*(each.name for each in fields(Character)), "created_at"),
+    "meta": ("name", "value"),
 }
 
 
@@ -108,17 +110,24 @@ def _is_sound(copy: Path) -> bool:
 def _rebuild(copy: Path, home: Path, clock: Clock) -> tuple[int, int]:
     """A new ledger in ``home`` with every row of the copy that can be read; how many jobs and characters."""
     Ledger(home, clock).close()
-    counts = []
+    counts: dict[str, int] = {}
     with contextlib.closing(sqlite3.connect(home / "jobs.sqlite")) as new:
         with contextlib.closing(sqlite3.connect(copy)) as old:
             old.row_factory = sqlite3.Row
             old.text_factory = lambda data: data.decode("utf-8", "replace")
             for table, columns in _TABLES.items():
                 found = (_mended(row, columns) for row in _readable(old, table))
-                counts.append(sum(_insert(new, table, row) for row in found))
+                counts[table] = sum(_insert(new, table, row) for row in found)
+        # as an earlier version kept them
+        new.execute(
+            "INSERT OR IGNORE INTO workflows SELECT job_id, metadata, created_at FROM jobs WHERE metadata IS NOT NULL"
+        )
+        new.execute("UPDATE jobs SET metadata = NULL WHERE metadata IS NOT NULL")
+        # without its key, what rows say of accounts means nothing
+        new.execute("UPDATE jobs SET account = '' WHERE NOT EXISTS (SELECT 1 FROM meta WHERE name = 'account_key')")
         new.commit()
         new.execute("PRAGMA journal_mode=DELETE")  # one file, which one rename puts in its place
-    return counts[0], counts[1]
+    return counts["jobs"], counts["characters"]
 
 
 def _readable(db: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
@@ -145,6 +154,7 @@ def _mended(row: sqlite3.Row, columns: tuple[str, ...]) -> dict[str, Any]:
     values = {name: row[name] for name in columns if name in row.keys()}  # noqa: SIM118 (a Row holds values)
     if "owner" in values:
         values |= {"owner": None, "slot": 0}
+        values |= {f"planned_{name}": values.get(f"planned_{name}") or values[name] for name in ("sha256", "bytes")}
     if values.get("state") == SUBMITTING:
         reason = "the ledger was damaged, and it may have been sent."
         sent_at = values["sent_at"] or values["created_at"]

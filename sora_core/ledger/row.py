@@ -2,42 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from ..models import State
 
-SUBMITTING, UNKNOWN, DELIVERED, FORGOTTEN = "submitting", "unknown", "delivered", "forgotten"
+SUBMITTING, UNKNOWN, MISSING, DELIVERED, FORGOTTEN = "submitting", "unknown", "missing", "delivered", "forgotten"
+QUEUED, RUNNING = State.QUEUED.value, State.RUNNING.value
 SUCCEEDED, FAILED, CANCELED = State.SUCCEEDED.value, State.FAILED.value, State.CANCELED.value
 OVER = (FAILED, CANCELED, FORGOTTEN)
+FOLLOWED = (QUEUED, RUNNING, MISSING, SUCCEEDED)  # the server's id is on record, the file is not there yet
+UNFINISHED = (SUBMITTING, UNKNOWN, *FOLLOWED)
 JOB_ID_PREFIX = "job_"
+ANYONE = "anyone"  # as the expected owner: the user's word holds whoever is at the job
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a job is made, and the only place where it is asked for.
+
+    ``origin`` is scheme, host and port of the server, ``account`` a keyed hash of who paid (`Ledger.account`);
+    both are empty on rows of versions that did not write them down.
+    """
+
+    provider: str
+    origin: str = ""
+    account: str = ""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One row. Times in seconds since the epoch; ``duration`` in seconds, ``bytes`` of the file."""
+    """One row. Times in seconds since the epoch; ``duration`` in seconds, ``bytes`` of the file.
 
+    ``number`` counts rows in the order in which they came. ``path``, ``sha256`` and ``bytes`` are of the file that
+    was delivered last, also while it is away; the ``planned`` ones are of the name that is being taken. ``answer``
+    is what a server said, redacted, when it was not clear; ``untold`` is set while nobody was told how the job ended.
+    """
+
+    number: int
     job_id: str
     fingerprint: str
     profile: str
     provider: str
+    origin: str
+    account: str
     request: str = field(repr=False)
     prompt: str = field(repr=False)
     model: str
     seconds: int
+    operation: str
     state: str
     owner: str | None
     idempotency_key: str
+    slot: int
     remote_id: str | None
     progress: float | None
     url: str | None = field(repr=False)
+    result: str | None
     error: str | None
     error_kind: str | None
+    answer: str | None = field(repr=False)
+    untold: int
     folder: str
     stem: str
     exact_path: str | None
-    metadata: str | None = field(repr=False)
     part_validator: str | None
     planned_path: str | None
+    planned_sha256: str | None
+    planned_bytes: int | None
     path: str | None
     sha256: str | None
     bytes: int | None
@@ -51,10 +82,14 @@ class Job:
     finished_at: float | None
     delivered_at: float | None
     updated_at: float
-    operation: str
-    result: str | None
-    slot: int
 
     @property
     def over(self) -> bool:
         return self.state in OVER
+
+    @property
+    def place(self) -> Place:
+        return Place(self.provider, self.origin, self.account)
+
+
+COLUMNS = tuple(each.name for each in fields(Job) if each.name != "number")  # the number is SQLite's own

@@ -71,4 +71,59 @@ MIGRATIONS = (
     ALTER TABLE jobs ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE pace (profile TEXT PRIMARY KEY, next_free REAL NOT NULL, written_at REAL NOT NULL)
     """,
+    # 4: a row knows where it was made (origin of the server, keyed hash of the account), what came in place of
+    # an answer, and whether somebody was told how it ended. What is planned does not write over what is
+    # delivered. A remote job has one row that paid for it: rows that were adopted have no key, and a clean
+    # link names the post that it was made of. Rows are asked for by key; meta holds the ledger's own words.
+    """
+    ALTER TABLE jobs ADD COLUMN origin TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN account TEXT NOT NULL DEFAULT '';
+    ALTER TABLE jobs ADD COLUMN answer TEXT;
+    ALTER TABLE jobs ADD COLUMN untold INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN planned_sha256 TEXT;
+    ALTER TABLE jobs ADD COLUMN planned_bytes INTEGER;
+    UPDATE jobs SET planned_sha256 = sha256, planned_bytes = bytes WHERE planned_path IS NOT NULL;
+    CREATE UNIQUE INDEX paid_once ON jobs (origin, remote_id)
+        WHERE origin != '' AND remote_id != '' AND idempotency_key != '' AND operation != 'clean_link';
+    CREATE INDEX by_fingerprint ON jobs (fingerprint);
+    DROP INDEX by_remote_id;
+    CREATE INDEX by_remote_id ON jobs (remote_id);
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)
+    """,
+    # 5: an owner of rows lives by a lease; who wants to send waits in a line.
+    """
+    CREATE TABLE owners (
+        owner TEXT PRIMARY KEY,
+        beat INTEGER NOT NULL,
+        boot TEXT NOT NULL,
+        beat_at REAL NOT NULL,
+        process TEXT NOT NULL
+    );
+    CREATE INDEX by_owner ON jobs (owner) WHERE owner IS NOT NULL;
+    CREATE TABLE tickets (
+        ticket INTEGER PRIMARY KEY AUTOINCREMENT,
+        profile TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        ahead INTEGER NOT NULL
+    );
+    CREATE INDEX in_line ON tickets (profile, ahead DESC, ticket);
+    CREATE INDEX ticket_of ON tickets (owner)
+    """,
+    # 6: workflows weigh more than all else, and are not needed for ever.
+    """
+    CREATE TABLE workflows (job_id TEXT PRIMARY KEY, metadata BLOB NOT NULL, written_at REAL NOT NULL);
+    CREATE INDEX by_time ON workflows (written_at);
+    INSERT INTO workflows SELECT job_id, metadata, created_at FROM jobs WHERE metadata IS NOT NULL;
+    UPDATE jobs SET metadata = NULL WHERE metadata IS NOT NULL
+    """,
+    # 7: an index for each question. Rows are listed by their number, whatever the clock said.
+    """
+    DROP INDEX by_age;
+    CREATE INDEX by_state ON jobs (state);
+    CREATE INDEX by_change ON jobs (updated_at);
+    CREATE INDEX by_profile ON jobs (profile);
+    CREATE INDEX by_profile_and_state ON jobs (profile, state);
+    CREATE INDEX finished ON jobs (profile, model, seconds, finished_at) WHERE state IN ('succeeded', 'delivered');
+    CREATE INDEX charged ON jobs (profile, coalesce(submitted_at, sent_at)) WHERE idempotency_key != ''
+    """,
 )

@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..errors import InvalidRequest, MediaError
 from ..models import Upload
-from .clip import Reader, VideoInfo, audio_stream, video_stream
+from .clip import Clip, Orientation, Reader, audio_stream, scan, video_stream
 from .container import av_errors, open_video
-from .video import probe
+from .sound import Soundtrack
 
 if TYPE_CHECKING:
-    from av import AudioFrame, AudioStream, VideoFrame, VideoStream
+    from av import VideoFrame, VideoStream
     from av.container import OutputContainer
+    from av.filter import Graph
 
 _SPARE_SECONDS = 0.05  # a part that ends this near to the clip's end is not cut off
+_TICK_SECONDS = 1e-3  # by which a picture may come late and still be the one that is shown
+_LEAD_SECONDS = 1  # of sound that is decoded before the part: its first piece needs the one before
 _LONG_SIDE = 1920  # pixels; what shows a person is not better with more
 _RATE_HZ = 48_000
+_PICTURE_TICKS = Fraction(1, 90_000)
+_BT709, _LIMITED, _UNSPECIFIED = 1, 1, 2  # numbers of H.273, the range as FFmpeg counts it
+_UNTOLD = (0, _UNSPECIFIED)
+_CHUNK_BYTES = 2**20
 
 
 def part_of_clip(path: Path, start: float, end: float, bytes_limit: int) -> Upload:
     """``start`` to ``end`` seconds of the clip: the file itself when that is all of it, else cut and encoded.
 
-    The upload is known by its source, so that the same part of the same file is the same upload. Raises
-    InvalidRequest for a part outside of the clip and for what is no video.
+    The upload is known by its source, so that the same part of the same file is the same upload. However large
+    the source, little of it is held at a time. Raises InvalidRequest for a part outside of the clip and for what
+    is no video.
     """
     try:
         return _part(path, start, end, bytes_limit)
@@ -36,100 +47,163 @@ def part_of_clip(path: Path, start: float, end: float, bytes_limit: int) -> Uplo
 
 
 def _part(path: Path, start: float, end: float, bytes_limit: int) -> Upload:
-    info = probe(path)
-    length = info.seconds
+    clip = scan(path, lambda: None)
+    if clip.broken(clip.frames):
+        raise clip.error(clip.frames)
+    length = clip.info.seconds
     if not 0 <= start < end:
         raise InvalidRequest(
             f"The part goes from {start:g} to {end:g} s; it must start at 0 or later and end after it."
         )
     if end > length + _SPARE_SECONDS:
         raise InvalidRequest(f"The part goes from {start:g} to {end:g} s; the clip is only {length:.2f} s long.")
+    digest = _hash_of(path)
     is_whole = start <= _SPARE_SECONDS and end >= length - _SPARE_SECONDS
-    with path.open("rb") as stream:
-        digest = hashlib.sha256(stream.read())
-        if is_whole and path.stat().st_size <= bytes_limit and path.suffix.lower() == ".mp4":
-            stream.seek(0)
-            return Upload(stream.read(), "video/mp4", "clip.mp4", digest.hexdigest())
+    if is_whole and path.stat().st_size <= bytes_limit and path.suffix.lower() == ".mp4":
+        return Upload(path.read_bytes(), "video/mp4", "clip.mp4", digest.hexdigest())
     digest.update(f" {start:.3f} {end:.3f}".encode())
-    return Upload(_cut(path, info, start, end), "video/mp4", "clip.mp4", digest.hexdigest())
+    return Upload(_cut(clip, Fraction(start), Fraction(end)), "video/mp4", "clip.mp4", digest.hexdigest())
 
 
-def _cut(path: Path, info: VideoInfo, start: float, end: float) -> bytes:
-    target = io.BytesIO()
-    with open_video(path) as source, av_errors(f"{path.name} cannot be cut"):
-        video, audio = video_stream(source, path), audio_stream(source)
-        encoder = _Encoder(cast(BinaryIO, target), info, video, audio)
-        source.seek(max(int((start - 1) * 1_000_000), 0), backward=True)
-        origin = float((video.start_time or 0) * (video.time_base or 0))
-        for frame in Reader(source, [video, audio], lambda: None).frames():
-            at = (frame.time or 0.0) - origin
-            if start - 1e-6 <= at < end - 1e-6:
-                encoder.add(frame, at - start)
-            elif at > end + 1:  # the other stream may lag behind a little
-                break
-        encoder.close()
-    if not encoder.pictures:
-        raise MediaError(f"{path.name} has no picture from {start:g} to {end:g} s.")
+def _hash_of(path: Path) -> Any:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest
+
+
+def _cut(clip: Clip, start: Fraction, end: Fraction) -> bytes:
+    import av
+
+    target, sound = io.BytesIO(), Soundtrack(end - start, clip.origin + start)
+    with open_video(clip.path) as source, av_errors(f"{clip.path.name} cannot be cut"):
+        video, audio = video_stream(source, clip.path), audio_stream(source)
+        with _encoding(target, clip, video, with_sound=audio is not None) as encoder:
+            source.seek(int((clip.origin + start - _LEAD_SECONDS) * av.time_base), backward=True)
+            for frame in Reader(source, [video, audio], lambda: None).frames():
+                if isinstance(frame, av.AudioFrame):
+                    sound.add(frame)
+                    continue
+                at = _time_of(frame) - clip.origin - start
+                if at < end - start:
+                    encoder.show(frame, at)
+                elif sound.full or not audio or at > end - start + _LEAD_SECONDS:
+                    break
+            encoder.finish(sound)
+            if not encoder.pictures:
+                raise MediaError(f"{clip.path.name} has no picture from {float(start):g} to {float(end):g} s.")
     return target.getvalue()
 
 
+def _time_of(frame: VideoFrame) -> Fraction:
+    """When the frame is shown, in seconds on the file's own clock."""
+    told = frame.dts if frame.pts is None else frame.pts
+    return (told or 0) * (frame.time_base or Fraction(0))
+
+
+@contextmanager
+def _encoding(target: BinaryIO, clip: Clip, video: VideoStream, *, with_sound: bool) -> Iterator[_Encoder]:
+    import av
+
+    with av.open(target, "w", format="mp4") as container:
+        yield _Encoder(container, clip, video, with_sound=with_sound)
+
+
 class _Encoder:
-    """H.264 and AAC in an MP4; pictures upright, of even sides, no larger than full HD."""
+    """H.264 and AAC in an MP4; pictures upright, of even sides, no larger than full HD, in BT.709 and tagged so."""
 
-    def __init__(self, target: BinaryIO, info: VideoInfo, video: VideoStream, audio: AudioStream | None) -> None:
-        import av
-
-        self._out: OutputContainer = av.open(target, "w", format="mp4")
+    def __init__(self, container: OutputContainer, clip: Clip, source: VideoStream, *, with_sound: bool) -> None:
+        self._out = container
+        rate = source.average_rate or source.guessed_rate or clip.fps
         # of a fixed number of threads: the output depends on it
         options = {"preset": "veryfast", "crf": "18", "threads": "2"}
-        self._video: Any = self._out.add_stream("libx264", rate=video.average_rate or 24, options=options)
-        self._video.pix_fmt, self._video.time_base = "yuv420p", Fraction(1, 90_000)
-        self._video.codec_context.time_base = Fraction(1, 90_000)
-        scale = min(1.0, _LONG_SIDE / max(info.width, info.height))
-        self._video.width = max(round(info.width * scale / 2) * 2, 2)
-        self._video.height = max(round(info.height * scale / 2) * 2, 2)
-        self._audio: Any = self._out.add_stream("aac", rate=_RATE_HZ) if audio else None
-        if self._audio:
-            self._audio.codec_context.layout = "stereo"
-        self._resampler = av.AudioResampler("fltp", "stereo", _RATE_HZ, frame_size=1024) if audio else None
-        self._samples = 0
+        self._video: Any = container.add_stream("libx264", rate=Fraction(rate), options=options)
+        self._video.pix_fmt, self._video.time_base = "yuv420p", _PICTURE_TICKS
+        self._video.codec_context.time_base = _PICTURE_TICKS
+        scale = min(1.0, _LONG_SIDE / max(clip.info.width, clip.info.height))
+        self._video.width = max(round(clip.info.width * scale / 2) * 2, 2)
+        self._video.height = max(round(clip.info.height * scale / 2) * 2, 2)
+        # matrix and range are those we convert to; what the numbers of red, green and blue mean stays
+        context, told = self._video.codec_context, source.codec_context
+        context.colorspace, context.color_range = _BT709, _LIMITED
+        context.color_primaries = told.color_primaries if told.color_primaries not in _UNTOLD else _BT709
+        context.color_trc = told.color_trc if told.color_trc not in _UNTOLD else _BT709
+        self._audio: Any = container.add_stream("aac", rate=_RATE_HZ, layout="stereo") if with_sound else None
+        self._graphs: dict[tuple[object, ...], Graph] = {}
+        self._early: VideoFrame | None = None
         self.pictures = 0
 
-    def add(self, frame: VideoFrame | AudioFrame, at: float) -> None:
+    def show(self, frame: VideoFrame, at: Fraction) -> None:
+        """Takes the next frame. Of those from before the part (``at`` below 0) the last is what it begins with."""
+        if at < -_TICK_SECONDS:
+            self._early = frame
+            return
+        if not self.pictures and at > _TICK_SECONDS and self._early:
+            self._encode(self._early, Fraction(0))
+        self._encode(frame, max(at, Fraction(0)))
+
+    def _encode(self, frame: VideoFrame, at: Fraction) -> None:
         import av
 
-        if isinstance(frame, av.VideoFrame):
-            self._add_picture(frame, at)
-        elif self._resampler:
-            frame.pts = None
-            for piece in self._resampler.resample(frame):
-                self._add_sound(piece)
-
-    def _add_picture(self, frame: VideoFrame, at: float) -> None:
-        import av
-        import numpy
-
-        turns = 0
-        if turns:
-            upright = frame.to_ndarray(format="rgb24")
-            turned: Any = numpy.ascontiguousarray(numpy.rot90(upright, turns // 90))
-            frame = av.VideoFrame.from_ndarray(turned, "rgb24")
-        picture = frame.reformat(self._video.width, self._video.height, "yuv420p")
-        picture.pts, picture.time_base = round(at * 90_000), Fraction(1, 90_000)
+        picture = self._picture(frame)
+        picture.colorspace, picture.color_range = _BT709, _LIMITED
+        picture.pts, picture.time_base = round(at / _PICTURE_TICKS), _PICTURE_TICKS
         picture.pict_type = av.video.frame.PictureType.NONE
         self._out.mux(self._video.encode(picture))
         self.pictures += 1
 
-    def _add_sound(self, piece: AudioFrame) -> None:
-        piece.pts, piece.time_base = self._samples, Fraction(1, _RATE_HZ)
-        self._samples += piece.samples
-        self._out.mux(self._audio.encode(piece))
+    def _picture(self, frame: VideoFrame) -> VideoFrame:
+        turn = Orientation.of(frame)
+        key = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range, turn)
+        if key not in self._graphs:
+            self._graphs[key] = _upright_graph(frame, turn, self._video.width, self._video.height)
+        self._graphs[key].push(frame)
+        return cast("VideoFrame", self._graphs[key].pull())
 
-    def close(self) -> None:
+    def finish(self, sound: Soundtrack) -> None:
+        import av
+
         if self.pictures:
-            for piece in self._resampler.resample(None) if self._resampler else ():
-                self._add_sound(piece)
             self._out.mux(self._video.encode(None))
-            if self._audio:
-                self._out.mux(self._audio.encode(None))
-        self._out.close()
+        if not self.pictures or not self._audio:
+            return
+        whole = av.AudioFrame.from_ndarray(cast("Any", sound.waveform), "fltp", sound.layout)
+        whole.sample_rate, whole.time_base, whole.pts = sound.sample_rate, Fraction(1, sound.sample_rate), 0
+        resampler = av.AudioResampler("fltp", "stereo", _RATE_HZ, frame_size=1024)
+        samples = 0
+        for piece in [*resampler.resample(whole), *resampler.resample(None)]:
+            piece.pts, piece.time_base = samples, Fraction(1, _RATE_HZ)
+            samples += piece.samples
+            self._out.mux(self._audio.encode(piece))
+        self._out.mux(self._audio.encode(None))
+
+
+def _upright_graph(frame: VideoFrame, turn: Orientation, width: int, height: int) -> Graph:
+    """A filter to upright yuv420p of that size in BT.709, limited range; BT.601 is taken where there is no tag."""
+    import av
+
+    graph = av.filter.Graph()
+    matrix = "bt601" if int(frame.colorspace) == _UNSPECIFIED else "auto"
+    chain = [
+        graph.add_buffer(
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base or _PICTURE_TICKS,
+        ),
+        *([graph.add("transpose", "cclock_flip")] if turn.swapped else []),
+        *([graph.add("hflip")] if turn.left_right else []),
+        *([graph.add("vflip")] if turn.upside_down else []),
+        graph.add(
+            "scale",
+            f"{width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int:"
+            f"in_color_matrix={matrix}:out_color_matrix=bt709:out_range=tv",
+        ),
+        graph.add("format", "yuv420p"),
+        graph.add("buffersink"),
+    ]
+    for here, there in pairwise(chain):
+        here.link_to(there)
+    graph.configure()
+    return graph

@@ -191,7 +191,7 @@ class Download:
         return extent.start <= self._size() and same and not _coding(headers)
 
     async def _receive(self, response: httpx.Response, extent: Extent) -> bool | Call:
-        chunks = _with_whole_head(_unpacked(response))
+        chunks = _with_whole_head(_unpacked(self._http.wire(response), _coding(response.headers)))
         first = await anext(chunks, b"")
         if extent.start == 0:
             # not before: an error page in the place of the file must not cost what is here already
@@ -328,18 +328,17 @@ def _coding(headers: Mapping[str, str]) -> str:
     return "" if coding == "identity" else coding
 
 
-async def _unpacked(response: httpx.Response) -> AsyncIterator[bytes]:
+async def _unpacked(wire: AsyncIterator[bytes], coding: str) -> AsyncIterator[bytes]:
     """The file's own bytes. One layer of gzip is taken off as it comes; anything else was not asked for."""
-    coding = _coding(response.headers)
     if not coding:
-        async for chunk in response.aiter_raw():
+        async for chunk in wire:
             yield chunk
         return
     if coding not in ("gzip", "x-gzip"):
         raise MediaError(f"The server packed the file as '{coding[:40]}', which was not asked for and is not unpacked.")
     unzip = zlib.decompressobj(31)
     try:
-        async for packed in response.aiter_raw():
+        async for packed in wire:
             rest = packed
             while rest and not unzip.eof:
                 yield unzip.decompress(rest, _STEP_BYTES)

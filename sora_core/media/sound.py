@@ -31,6 +31,7 @@ class Soundtrack:
         self._cursor: int | None = None
         self._resamplers: dict[tuple[str, str, int], AudioResampler] = {}
         self._layout: AudioLayout | None = None
+        self.layout = "stereo"
         self.sample_rate = SILENT_RATE
         self.waveform: Floats = np.zeros((SILENT_CHANNELS, self._samples()), np.float32)
 
@@ -46,6 +47,7 @@ class Soundtrack:
         if self._cursor is None:
             self.sample_rate = frame.sample_rate
             self._layout = frame.layout
+            self.layout = frame.layout.name
             self.waveform = np.zeros((frame.layout.nb_channels, self._samples()), np.float32)
         for planar in self._planar(frame):
             samples = planar.to_ndarray()

@@ -55,6 +55,7 @@ class Profile:
     dialect: str = ""
     model: str = ""
     allow_http: bool = False
+    paid: bool | None = None  # whether its jobs cost something; None: as the dialect says
     max_submissions_per_day: int = 0  # 0: no limit
     min_quota: float = 0.0  # submissions stop when less is left, in the unit of the provider's quota
     extra: Mapping[str, str] = field(default_factory=dict)
@@ -109,6 +110,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "max_submissions_per_day": (int,),
     "min_quota": (int, float),
     "allow_http": (bool,),
+    "paid": (bool,),
     "extra": (dict,),
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import ProfileError
 from ..profiles.profiles import Profile
 from ._answers.normalize import job_error_class
-from ._base import HTML_ANSWER, Attempt, Provider
+from ._base import Attempt, Provider
 from .apiyi import ApiYi
 from .newapi import NewApi
 from .openai import OpenAI
@@ -17,7 +17,7 @@ PROVIDERS: dict[str, type[Provider]] = {
     provider.name: provider for provider in (ApiYi, NewApi, OpenAI, Shenma, SkyRiff, SoraWeb)
 }
 
-__all__ = ["HTML_ANSWER", "PROVIDERS", "Attempt", "Provider", "job_error_class", "provider_for"]
+__all__ = ["PROVIDERS", "Attempt", "Provider", "job_error_class", "provider_for"]
 
 
 def provider_for(profile: Profile) -> Provider:

@@ -6,13 +6,15 @@ several calls overrides the async methods themselves. No provider polls, sleeps 
 
 from __future__ import annotations
 
+import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
-from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
+from ..errors import BadResponse, SoraError, SubmissionUnknown, Unsupported
 from ..media.container import sniff
 from ..media.picture import sniff_picture
 from ..models import Capabilities, Field, Operation, Quota, Snapshot, State
@@ -22,10 +24,8 @@ from ..requests.checks import resolve, with_defaults
 from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
 from ..requests.shots import as_prompt
 from ..transport import Call, Http, Reply
-from ._answers import normalize
+from ._answers import ids, normalize
 from ._answers.results import result_of
-
-HTML_ANSWER = "html_answer"  # the code of a SubmissionUnknown whose answer was a web page
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,19 @@ class Attempt:
         return await http.send(self.marked(call), on_sent=self.on_sent, on_refused=self.on_refused, spool=self.spool)
 
 
+def unnamed(text: str, reply: Reply, *, error: str = "") -> SubmissionUnknown:
+    """The error for a 2xx answer that names no job; it carries the answer, which may say more to a person."""
+    lost = SubmissionUnknown(text, error=error)
+    lost.status, lost.body = reply.status, reply.body
+    return lost
+
+
 class Provider(ABC):
     """Adapter for one wire protocol, bound to one profile. Holds no state of its own."""
 
     name: ClassVar[str]
     default_auth: ClassVar[str] = "bearer"  # how the protocol's document sends the key
+    overload: ClassVar[re.Pattern[str]] = re.compile("负载已饱和")  # how a 503 says that no work is taken; one-api's
     never_hosts: ClassVar[tuple[str, ...]] = ()  # hosts to which nothing is sent, whoever points there
 
     def __init__(self, profile: Profile) -> None:
@@ -65,6 +73,12 @@ class Provider(ABC):
     @abstractmethod
     def capabilities(self) -> Capabilities:
         """What this profile can do; no network."""
+
+    @property
+    def can(self) -> Capabilities:
+        """The capabilities, with the profile's own word on whether jobs cost something."""
+        can, paid = self.capabilities(), self.profile.paid
+        return can if paid is None else replace(can, paid=paid)
 
     @abstractmethod
     def base_url(self) -> str:
@@ -126,7 +140,7 @@ class Provider(ABC):
 
     def encode_cancel(self, remote_id: str) -> Call:
         """Usually not overwritten where the protocol cannot cancel."""
-        raise Unsupported(f"The {self.name} protocol has no way to cancel a job.")
+        raise Unsupported("protocol.no_cancel", protocol=self.name)
 
     def lists(self, operation: Operation) -> bool:
         """Whether the server's list, where it has one, shows what such an operation makes."""
@@ -134,17 +148,17 @@ class Provider(ABC):
 
     def encode_list(self, after: str | None) -> Call:
         """Newest jobs first; ``after`` is the last id of the page before."""
-        raise Unsupported(f"The {self.name} protocol has no list of jobs.")
+        raise Unsupported("protocol.no_list", protocol=self.name)
 
     def decode_list(self, reply: Reply) -> tuple[list[Snapshot], str | None]:
         """The page's jobs and the cursor of the next page, None at the end."""
-        raise Unsupported(f"The {self.name} protocol has no list of jobs.")
+        raise Unsupported("protocol.no_list", protocol=self.name)
 
     def decode(self, reply: Reply) -> Snapshot:
         """A job's description as a snapshot. Override for peculiar answers."""
         snapshot = normalize.snapshot_of(reply, base_url=self.base_url())
         if snapshot is None:
-            raise BadResponse(f"The server's answer is not a job: {normalize.failure_of(reply).message}")
+            raise BadResponse("answer.no_job", error=normalize.failure_of(reply).message)
         return snapshot
 
     def result_in(self, reply: Reply) -> Snapshot | None:
@@ -153,67 +167,77 @@ class Provider(ABC):
 
     def judge(self, reply: Reply) -> SoraError:
         """The error that a reply which is not 2xx stands for."""
-        return normalize.error_of(reply, provider=self.name)
+        return normalize.error_of(reply, provider=self.name, overload=self.overload)
 
     async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
         """Charges once. A 2xx answer without a job or a result leaves it open whether the job exists."""
-        call = self.encode_submit(request)
-        return self.accepted(await attempt.send(http, call))
+        return self.accepted(await self.post(http, self.encode_submit(request), attempt))
+
+    async def post(self, http: Http, call: Call, attempt: Attempt) -> Reply:
+        """The answer to the one call that charges. One that broke off counts when all that it said had arrived.
+
+        Raises the error tree: SubmissionUnknown where the answer names no job.
+        """
+        try:
+            return await attempt.send(http, call)
+        except SubmissionUnknown as lost:
+            was_taken = 200 <= lost.status < 300
+            if was_taken and ids.is_whole_object(lost.body):
+                return Reply(lost.status, {}, lost.body, http.base_url)
+            named = ids.named_in(lost.body, is_error=not was_taken)
+            if named:  # a job that is there, whatever became of the answer
+                body = json.dumps({"id": named, "task_id": named, "status": "queued"}).encode()
+                return Reply(202, {}, body, http.base_url)
+            raise
 
     def accepted(self, reply: Reply) -> Snapshot:
         """The job that a 2xx answer to the charging call is about. Raises SubmissionUnknown when it names none."""
         try:
             snapshot = self.decode(reply)
         except BadResponse as error:
-            code = HTML_ANSWER if normalize.is_html(reply.body) else None
-            raise SubmissionUnknown(
-                f"The server's answer to the request names no job. {error.message}", code=code
-            ) from error
-        done = snapshot.url or snapshot.media or snapshot.result or snapshot.state is State.FAILED
-        if not snapshot.remote_id and not done:
-            raise SubmissionUnknown("The server took the request, but its answer names no job.")
-        return snapshot
+            found = self.named(reply)
+            if found is None:
+                raise unnamed("submit.no_job", reply, error=error.message) from error
+            return found
+        if snapshot.remote_id or snapshot.url or snapshot.media or snapshot.result:
+            return snapshot
+        named = self.named(reply)
+        if named:
+            return replace(snapshot, remote_id=named.remote_id)
+        if snapshot.state is State.FAILED:
+            # only what the server calls a refusal is one: an error of whoever is behind it tells nothing of the money
+            if snapshot.failure and normalize.job_error_class(snapshot.failure):
+                return snapshot
+            said = snapshot.failure.message if snapshot.failure else "no reason"
+            raise unnamed("submit.failed_unnamed", reply, error=said)
+        raise unnamed("submit.no_name", reply)
 
-    def encode_witness(self, request: Request) -> Call | None:
-        """A free read that only a web page in place of the whole API answers with a web page; None: there is none.
-
-        It is made after an answer to the request was such a page. Not the address that was sent to: to a GET,
-        relays show their home page where they only take a POST.
-        """
-        return self.encode_list(None) if self.capabilities().can_list and self.lists(request.operation) else None
-
-    async def is_web_page(self, http: Http, request: Request) -> bool:
-        """Whether a web page stands in the place of the API that the request was meant for."""
-        witness = self.encode_witness(request)
-        if witness is None:
-            return False
-        try:
-            return normalize.is_html((await http.send(witness, attempts=2)).body)
-        except BadResponse:
-            return True  # a page with a status of its own, or the way to one
-        except SoraError:
-            return False
+    def named(self, reply: Reply) -> Snapshot | None:
+        """A job whose id stands under a key that no protocol documents."""
+        remote_id = ids.named_in(reply.body, is_error=bool(normalize.dig(normalize.parse(reply.body), "error")))
+        return Snapshot(State.QUEUED, remote_id) if remote_id else None
 
     async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:
         return self.decode(await http.send(self.encode_fetch(remote_id), attempts=attempts))
 
-    async def cancel(self, http: Http, remote_id: str) -> None:
-        """Asks the server to stop and forget the job. A job that is gone already is a success."""
-        try:
-            await http.send(self.encode_cancel(remote_id))
-        except JobNotFound:
-            return
+    async def cancel(self, http: Http, remote_id: str) -> bool:
+        """Asks the server to stop the job; whether its answer itself says that it has.
+
+        Raises JobNotFound when it knows no such job.
+        """
+        value = normalize.parse((await http.send(self.encode_cancel(remote_id))).body)
+        return normalize.dig(value, "deleted") is True or normalize.state_of(value)[0] is State.CANCELED
 
     async def listing(self, http: Http, after: str | None) -> tuple[list[Snapshot], str | None]:
         return self.decode_list(await http.send(self.encode_list(after)))
 
     async def delete_character(self, http: Http, character_id: str) -> None:
         """Takes a character off the server. One that is gone already is a success."""
-        raise Unsupported(f"The {self.name} protocol has no way to delete a character.")
+        raise Unsupported("protocol.no_delete", protocol=self.name)
 
     async def quota(self, http: Http) -> Quota:
-        raise Unsupported(f"The {self.name} protocol has no quota to read.")
+        raise Unsupported("protocol.no_quota", protocol=self.name)
 
     async def models(self, http: Http) -> list[str]:
         """Model names that the server offers; for `doctor`."""
-        raise Unsupported(f"The {self.name} protocol has no list of models.")
+        raise Unsupported("protocol.no_models", protocol=self.name)

@@ -12,7 +12,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ModerationRejected, RequestRejected, SubmissionUnknown
@@ -20,11 +20,12 @@ from ..models import Failure, Snapshot, State, Upload
 from ..transport import Call, Http
 from ..transport.redact import redact
 from ._answers import normalize, prose
-from ._base import HTML_ANSWER, Attempt
+from ._base import Attempt
 
 ANSWER_SECONDS = 1800.0  # between bytes: plain answers, and silent streams, come when the video is done
 
 _LONGEST_NOTE = 200  # characters
+_LONGEST_QUOTE = 4000  # bytes
 _LONGEST_PROSE = 20_000  # content beyond it is no prose
 _ONLY_STREAMED = re.compile(r"enable streaming|use stream|stream\s*[=:]\s*true", re.IGNORECASE)
 # Words of a server that has lost sight of the job rather than seen it fail.
@@ -33,7 +34,10 @@ _LOST_SIGHT = re.compile(r"time[d]?[ -]?out|超时|connection|连接|unexpected 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a chat answer held. ``complete`` is False when it broke off; ``text`` is its whole content."""
+    """What a chat answer held. ``complete`` is False when it broke off; ``text`` is its whole content.
+
+    ``began``: something was said before it failed. ``raw`` is the end of it as it came, without secrets.
+    """
 
     link: str | None = None
     task_id: str | None = None
@@ -42,6 +46,8 @@ class Answer:
     text: str = ""
     complete: bool = False
     is_html: bool = False
+    began: bool = False
+    raw: str = field(default="", repr=False, compare=False)
 
 
 class Reader:
@@ -125,6 +131,8 @@ class Reader:
             text=self._clean(self._content),
             complete=self._ended,
             is_html=not self._streamed and normalize.is_html(bytes(self._raw)),
+            began=bool(self._content.strip() or self._prose.strip()),
+            raw=self._clean(bytes(self._raw[-_LONGEST_QUOTE:]).decode("utf-8", "replace")),
         )
 
     def _link_in(self, text: str) -> str | None:
@@ -271,27 +279,34 @@ def snapshot_of(answer: Answer) -> Snapshot:
             return Snapshot(State.SUCCEEDED, remote_id=answer.task_id or "", progress=100.0, media=media)
     elif answer.link:
         return Snapshot(State.SUCCEEDED, remote_id=answer.task_id or answer.subject, progress=100.0, url=answer.link)
-    verdict = answer.failure and normalize.job_error_class(answer.failure) is ModerationRejected
-    if answer.task_id and not verdict:
-        return Snapshot(State.QUEUED, remote_id=answer.task_id)
-    if answer.failure and (verdict or not _LOST_SIGHT.search(answer.failure.message)):
+    if answer.failure and _is_refusal(answer.failure, began=answer.began):
         return Snapshot(State.FAILED, remote_id=answer.task_id or "", failure=answer.failure)
+    if answer.task_id:
+        return Snapshot(State.QUEUED, remote_id=answer.task_id)
     if answer.failure:
-        raise SubmissionUnknown(
-            f"The server took the request and then lost sight of it: {answer.failure.message}", code=answer.failure.code
-        )
+        raise _open("submit.lost_sight", answer, error=answer.failure.message)
     if _ONLY_STREAMED.search(answer.text):
-        raise RequestRejected(
-            f"The server makes videos only in streamed answers: {answer.text[:200]}",
-            fix="Set stream = true in the profile's extra (`--extra stream=true`) and run again.",
-            fix_zh="请在配置的 extra 中设置 stream=true 后重试。",
-        )
-    said = f" It said: {answer.text[:200].strip()}" if answer.text.strip() else ""
-    broke = "" if answer.complete or answer.is_html else " The answer broke off."
-    raise SubmissionUnknown(
-        f"The server took the request, but its answer holds no link and no task id.{broke}{said}",
-        code=HTML_ANSWER if answer.is_html else None,
-    )
+        raise RequestRejected("submit.only_streamed", said=answer.text[:200])
+    said = answer.text[:200].strip()
+    if answer.is_html:
+        raise _open("submit.chat_page", answer)
+    raise _open("submit.chat_silent" if answer.complete else "submit.chat_cut", answer, said=said or "nothing")
+
+
+def _is_refusal(failure: Failure, *, began: bool) -> bool:
+    """Whether the server itself said no. An error of whoever is behind it says nothing about what it has begun."""
+    if _LOST_SIGHT.search(failure.message):
+        return False
+    kind = normalize.job_error_class(failure)
+    is_busy = normalize.is_overload_code(failure.code)
+    return kind is ModerationRejected or (not began and (kind is not None or is_busy))
+
+
+def _open(text: str, answer: Answer, *, error: str = "", said: str = "") -> SubmissionUnknown:
+    code = answer.failure.code if answer.failure else None
+    lost = SubmissionUnknown(text, code=code, error=error, said=said)
+    lost.status, lost.body = 200, answer.raw.encode("utf-8", "replace")
+    return lost
 
 
 def _data_of(link: str) -> bytes:

@@ -117,9 +117,6 @@ class Shenma(Provider):
     def encode_fetch(self, remote_id: str) -> Call:
         return self._read(f"/v2/videos/generations/{quote(remote_id, safe='')}")
 
-    def encode_witness(self, request: Request) -> Call:
-        return self.encode_fetch("none")
-
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         if not snapshot.url:
             raise JobNotFound("The server names no link for the result.", provider=self.name)

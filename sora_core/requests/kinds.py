@@ -6,8 +6,6 @@ In all of them ``model`` and ``size`` "" and ``seconds`` 0 mean the profile's de
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -139,13 +137,6 @@ def facts(request: Request) -> dict[str, Any]:
         if value != each.default and each.name not in ("operation", "characters"):
             found["characters" if each.name == "cast" else each.name] = _plain(value)
     return found
-
-
-def fingerprint(request: Request, *, provider: str, profile: str) -> str:
-    """Identity of the request: the same one is paid once. The tag in front dates the recipe."""
-    named = {**facts(request), "provider": provider, "profile": profile}
-    text = json.dumps(named, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return "v2:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

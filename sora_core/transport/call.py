@@ -48,3 +48,9 @@ class Reply:
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+
+def is_html(body: bytes) -> bool:
+    """Whether it is a web page rather than an answer of an API."""
+    head = body[:512].lstrip().lower()
+    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<body"))

@@ -16,29 +16,21 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from ..clock import Clock
-from ..errors import (
-    BadResponse,
-    NetworkError,
-    Overloaded,
-    RateLimited,
-    ServerError,
-    SoraError,
-    StorageError,
-    SubmissionUnknown,
-)
+from ..errors import BadResponse, NetworkError, SoraError, StorageError, SubmissionUnknown
 from ..models import Effect, Secret
-from .call import Call, Reply
+from .call import Call, Reply, is_html
 from .keys import FixedKeys, Keys
 from .redact import redact, unlogged
-from .retry import ATTEMPTS, Action, FailureKind, decide
+from .retry import ATTEMPTS, Action, FailureKind, decide, kind_of
 from .spool import Spool
 from .urls import bare_url, is_private, origin
 
 if TYPE_CHECKING:
     import httpx
 
+LONG_BODY_BYTES = 2**20
 MAX_REDIRECTS = 5
-_LOCATION = "x-redirect-target"
+_LOCATION = "x-redirect-target"  # read by what names the target to the user, too
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -142,7 +134,7 @@ class Http:
                 if reply.ok:
                     return reply
                 error = self._redirected(call, reply) or self._judge(reply)
-                kind = _failure_kind(error)
+                kind = kind_of(reply.status, error, is_page=is_html(reply.body))
                 if kind is FailureKind.REFUSED and not renewed and not call.anonymous:
                     renewed = await self.keys.renewed(error, sent.auth)
                     if renewed:
@@ -150,9 +142,9 @@ class Http:
             most = sys.maxsize if call.patient and kind is FailureKind.BUSY else attempts
             decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=most)
             if decision.action is Action.UNKNOWN:
-                raise SubmissionUnknown(
-                    f"The request was sent and its answer was lost: {error.message}", code=error.code
-                ) from error
+                lost = SubmissionUnknown("submit.open", error=error.message)
+                lost.code, lost.status, lost.body = error.code, sent.status, self._without_key(bytes(sent.body))
+                raise lost from error
             if decision.action is Action.RAISE:
                 raise error
             if sent.happened and kind in (FailureKind.BUSY, FailureKind.STALE) and on_refused:
@@ -164,10 +156,12 @@ class Http:
     ) -> Reply:
         follow = call.effect is Effect.READ
         async with self._open(call, sent, follow=follow) as response:
+            sent.status = response.status_code
             taken = Spool(spool if response.is_success else None, bare_url(str(response.url)))
             with contextlib.closing(taken):
                 async for chunk in response.aiter_bytes():
                     taken.add(chunk)
+                    sent.body += chunk[: max(LONG_BODY_BYTES - len(sent.body), 0)]
                     if on_chunk and response.is_success:
                         on_chunk(chunk)
                 body, file = await asyncio.to_thread(taken.finish) if spool else taken.finish()
@@ -184,6 +178,34 @@ class Http:
         except httpx.HTTPError as caught:
             raise self._network_error(caught, call, True) from caught
 
+    async def wire(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """The body of an open answer as it comes over the wire, still packed.
+
+        A long one of known length goes round the parser, which copies every byte four times: after its first piece
+        nothing is left in there, and the rest is what the connection brings. Raises NetworkError.
+        """
+        import httpcore
+
+        pieces = response.aiter_raw()
+        first = await anext(pieces, b"")
+        yield first
+        left = _length(response.headers) - len(first)
+        connection = response.extensions.get("network_stream")
+        if left < LONG_BODY_BYTES or connection is None:
+            async for piece in pieces:
+                yield piece
+            return
+        timeout = response.request.extensions["timeout"]["read"]
+        try:
+            while left > 0:
+                piece = (await connection.read(LONG_BODY_BYTES, timeout))[:left]
+                if not piece:
+                    raise NetworkError("The connection ended in the middle of the answer.")
+                left -= len(piece)
+                yield piece
+        except (httpcore.NetworkError, httpcore.TimeoutException) as caught:
+            raise NetworkError(f"The connection broke in the middle of the answer ({_reason(caught)}).") from caught
+
     async def judge_stream(self, response: httpx.Response) -> SoraError:
         """The error that an open answer stands for; reads a little of its body."""
         body = bytearray()
@@ -195,9 +217,13 @@ class Http:
 
     def reply(self, response: httpx.Response, body: bytes, *, secret: bool = True) -> Reply:
         """The answer without our own key in it: some servers repeat the key they refuse."""
-        for key in self._secrets if secret else ():
-            body = body.replace(key.encode(), b"***")
+        body = self._without_key(body) if secret else body
         return Reply(response.status_code, _headers(response), body, str(response.url))
+
+    def _without_key(self, body: bytes) -> bytes:
+        for key in self._secrets:
+            body = body.replace(key.encode(), b"***")
+        return body
 
     @contextlib.asynccontextmanager
     async def _open(self, call: Call, sent: _Sent, *, follow: bool) -> AsyncIterator[httpx.Response]:
@@ -311,6 +337,7 @@ class _Sent:
     def __init__(self, on_sent: Callable[[], None] | None) -> None:
         self.happened = False
         self.auth: Mapping[str, Secret] = {}  # what it went out with
+        self.status, self.body = 0, bytearray()  # of the answer, as far as it was read
         self._on_sent = on_sent
 
     async def trace(self, event: str, info: Mapping[str, Any]) -> None:
@@ -323,12 +350,6 @@ class _Sent:
         self.happened = True
 
 
-def _failure_kind(error: SoraError) -> FailureKind:
-    if isinstance(error, (RateLimited, Overloaded)):
-        return FailureKind.BUSY
-    return FailureKind.BROKEN if isinstance(error, ServerError) else FailureKind.REFUSED
-
-
 def _reason(caught: BaseException) -> str:
     """The innermost cause says most: "Name or service not known" rather than "All attempts failed"."""
     seen: BaseException = caught
@@ -336,6 +357,12 @@ def _reason(caught: BaseException) -> str:
         seen = seen.__cause__ or seen.__context__ or seen
     text = str(seen) or str(caught)
     return f"{type(caught).__name__}: {text}" if text else type(caught).__name__
+
+
+def _length(headers: Mapping[str, str]) -> int:
+    """How many bytes of the body the answer announces; 0 where it does not."""
+    length = headers.get("content-length", "")
+    return int(length) if length.isdecimal() and "transfer-encoding" not in headers else 0
 
 
 def _headers(response: httpx.Response) -> dict[str, str]:

@@ -11,6 +11,7 @@ import pytest
 from campaign.verdict import compare
 from sora_core.clock import SystemClock
 from sora_core.ledger.ledger import Ledger
+from sora_core.ledger.row import Place
 from sora_core.media import placing
 from sora_core.models import Destination, Operation, Snapshot, State
 from sora_core.requests.kinds import VideoRequest
@@ -25,20 +26,20 @@ class Client:
         self.ledger = Ledger(self.home, SystemClock())
         request = VideoRequest(Operation.TEXT_TO_VIDEO, PROMPT)
         self.job = self.ledger.claim(
-            request, fingerprint="v1:a", profile="p", provider="openai", owner="me",
+            request, fingerprint="v1:a", profile="p", place=Place("openai"), owner="me",
             destination=Destination(self.output),
         )  # fmt: skip
-        self.ledger.mark_sent(self.job.job_id)
+        self.ledger.mark_sent(self.job.job_id, owner="me")
 
     def submitted(self, remote_id: str = "video_1") -> None:
-        self.ledger.record_submitted(self.job.job_id, Snapshot(State.QUEUED, remote_id))
+        self.ledger.record_submitted(self.job.job_id, Snapshot(State.QUEUED, remote_id), owner="me")
 
     def delivered(self, video: Path) -> Path:
         self.submitted()
         path = self.output / "clip_00001_.mp4"
         shutil.copyfile(video, path)
-        self.ledger.record_plan(self.job.job_id, path, placing.sha256_of(path), path.stat().st_size)
-        self.ledger.record_delivered(self.job.job_id, width=64, height=64, fps=24.0, duration=1.0)
+        self.ledger.record_plan(self.job.job_id, path, placing.sha256_of(path), path.stat().st_size, owner="me")
+        self.ledger.record_delivered(self.job.job_id, width=64, height=64, fps=24.0, duration=1.0, owner="me")
         path.with_suffix(".json").write_text("{}")
         return path
 
@@ -80,17 +81,17 @@ def test_two_charges_are_seen(client, video):
 
 def test_a_charge_after_a_failed_job_is_no_second_one(client, video):
     client.submitted("video_0")
-    client.ledger.record_over(client.job.job_id, "failed", "no", "JobFailed")
+    client.ledger.record_over(client.job.job_id, "failed", "no", "JobFailed", owner="me")
     assert client.verdict(entry("video_0", "failed")) == {}
 
 
 def test_a_charge_that_no_row_names_is_lost(client):
-    client.ledger.record_over(client.job.job_id, "failed", "refused", "RequestRejected")
+    client.ledger.record_over(client.job.job_id, "failed", "refused", "RequestRejected", owner="me")
     assert set(client.verdict(entry())) == {"lost", "without an end"}
 
 
 def test_an_unknown_row_names_its_charge(client):
-    client.ledger.record_unknown(client.job.job_id, "lost")
+    client.ledger.record_unknown(client.job.job_id, "lost", owner="me")
     client.ledger.release(client.job.job_id, "me")
     assert client.verdict(entry()) == {}
 

@@ -37,7 +37,7 @@ def compare(books: Iterable[Mapping[str, Any]], home: Path, output: Path, prompt
     """``books`` are the jobs that the gateway charged for, ``prompts`` all that was asked for."""
     verdict = Verdict()
     ledger = Ledger(home, SystemClock())
-    jobs = ledger.jobs(limit=1_000_000)
+    jobs = list(ledger.all_jobs())
     ledger.close()
     charged: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for entry in books:

@@ -325,3 +325,44 @@ def test_errors_name_no_secret(command: Command, gateway: GatewayProcess) -> Non
     result = command(*arguments("echoed"))
     assert result.code == 4
     assert KEY not in result.err + json.dumps(command.jobs())
+
+
+def test_a_profile_is_edited_and_renamed_with_its_key_and_its_jobs(command):
+    added = command(
+        "profiles", "add", "relay", "--provider", "openai", "--base-url", "http://127.0.0.1:1/v1", "--key-stdin",
+        "--extra", "image_model=x", stdin="key-1\n",
+    )  # fmt: skip
+    assert added.code == 0
+    edited = command("profiles", "edit", "relay", "--rename", "box", "--max-jobs", "2", "--allow-http", "--model", "m")
+    assert (edited.code, "key: store" in edited.err) == (0, True)
+    facts = {each["name"]: each for each in json.loads(command("profiles", "list", "--json").out)}
+    assert "relay" not in facts
+    assert (facts["box"]["max_jobs"], facts["box"]["model"], facts["box"]["allow_http"]) == (2, "m", True)
+    assert (facts["box"]["key"], facts["box"]["extra"]) == ("store", {"image_model": "x"})
+    assert command("profiles", "edit", "box", "--no-allow-http", "--extra", "image_model=").code == 0
+    (box,) = (each for each in json.loads(command("profiles", "list", "--json").out) if each["name"] == "box")
+    assert (box["allow_http"], box["extra"]) == (False, {})
+
+
+def test_a_profile_that_is_sent_to_another_server_asks_for_its_key_again(command):
+    command("profiles", "add", "relay", "--provider", "openai", "--base-url", "http://127.0.0.1:1/v1", "--key-stdin",
+            stdin="key-1\n")  # fmt: skip
+    moved = command("profiles", "edit", "relay", "--base-url", "http://127.0.0.1:2/v1")
+    assert (moved.code, "key: missing" in moved.err) == (0, True)
+
+
+def test_what_cannot_be_edited_is_said(command):
+    assert command("profiles", "edit", "nowhere", "--model", "m").code == 2
+    assert command("profiles", "edit", "own").code == 2
+    refused = command("profiles", "edit", "own", "--base-url", "nonsense")
+    assert (refused.code, "is not the address" in refused.err) == (2, True)
+
+
+def test_doctor_tells_scripts_what_it_found(command):
+    told = command("doctor", "own", "--json")
+    findings = json.loads(told.out)
+    assert [each["check"] for each in findings][:3] == ["profile", "key", "server"]
+    assert all(set(each) == {"check", "ok", "detail", "error", "advice"} for each in findings)
+    assert told.code == 0
+    lost = command("doctor", "nowhere", "--json")
+    assert (lost.code, json.loads(lost.out)[0]["error"]["kind"]) == (2, "ProfileError")

@@ -10,6 +10,7 @@ from typing import Any
 import av
 import pytest
 from comfyui._host import KEY, Refused, Stage, error_of, outputs_of
+from comfyui_process import patience
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "contract.json"
@@ -163,7 +164,7 @@ def test_an_interrupt_is_noticed_within_a_second_and_the_paid_job_is_collected_l
     began = time.monotonic()
     stage.comfy.post("/interrupt", {"prompt_id": prompt_id})
     entry = stage.comfy.wait(prompt_id)
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < patience(1.0)
     assert error_of(entry)["kind"] == "execution_interrupted"
     outputs = outputs_of(stage.comfy.run({"1": node}))
     assert Path(outputs["1"]["text"][0]).is_file()

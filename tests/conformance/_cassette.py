@@ -56,6 +56,7 @@ class Cassette:
     server: str
     release: str
     dialect: str
+    variant: str = ""
     recorded: str = ""
     scenarios: dict[str, Scenario] = field(default_factory=dict)
 
@@ -138,7 +139,8 @@ def spelled_body(body: bytes, content_type: str, clip: bytes, redaction: Redacti
         text = redaction.out(body.decode("utf-8"))
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(body).decode("ascii")}
-    text = text.replace(base64.b64encode(clip).decode("ascii"), "@clip")
+    if clip:
+        text = text.replace(base64.b64encode(clip).decode("ascii"), "@clip")
     try:
         value = json.loads(text)
     except ValueError:

@@ -22,7 +22,7 @@ class NotInstalled(Exception):
 def python_of(kind: ServerKind) -> Path:
     """The interpreter of the server's environment. Raises NotInstalled."""
     wanted = hashlib.sha256("\n".join([*kind.bare, "", *kind.needs]).encode()).hexdigest()[:12]
-    folder = CACHE / f"{kind.name}-{kind.release}-{wanted}"
+    folder = CACHE / f"{kind.script or kind.name}-{wanted}"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     done = folder / ".installed"
     if done.exists() and python.exists():

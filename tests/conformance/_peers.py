@@ -18,7 +18,7 @@ from _cassette import Cassette, Scenario
 from _environment import python_of
 from _gateway import GatewayProcess
 from _recipes import KEY, WRONG_KEY, Recipe
-from _servers import ServerKind
+from _servers import SERVERS, ServerKind
 from _wire import FELL_OVER, Line, Tape, Wire
 
 LAUNCH = Path(__file__).parent / "launch"
@@ -26,13 +26,18 @@ SECRETS = {KEY: "@key", WRONG_KEY: "@wrong-key"}
 FATES: dict[str, tuple[dict[str, Any], ...]] = {
     "fails": tuple({"on": on, "do": "fail", "code": "boom", "message": FELL_OVER} for on in ("create", "remix")),
     "never ends": ({"on": "create", "do": "stuck"},),
-    "moderated": (
-        {"on": "create", "do": "status", "status": 400, "body": {"error": {"code": "content_policy_violation"}}},
-    ),
-    "no quota": ({"on": "create", "do": "status", "status": 429, "body": {"error": {"code": "insufficient_quota"}}},),
-    "invalid": (
-        {"on": "create", "do": "status", "status": 422, "body": {"detail": [{"loc": ["body", "n"], "msg": "bad"}]}},
-    ),
+    **{
+        name: ({"on": "create", "do": "status", "status": status, "body": body},)
+        for name, (status, body) in {
+            "no quota": (429, {"error": {"code": "insufficient_quota", "message": "no"}}),
+            "no quota, in words": (403, {"error": {"message": "用户额度不足"}}),
+            "moderated": (400, {"error": {"code": "content_policy_violation"}}),
+            "moderated, in words": (400, {"error": {"message": "提示词违规"}}),
+            "moderated, within": (400, {"code": "x", "message": '{"error":{"code":"moderation_blocked"}}'}),
+            "refused": (400, {"error": {"message": "no such thing"}}),
+            "invalid": (422, {"detail": [{"loc": ["body", "n"], "msg": "bad"}]}),
+        }.items()
+    },
     "busy": ({"on": "create", "do": "status", "status": 429, "headers": {"Retry-After": "0.1"}, "times": 2},),
     "expired": ({"on": "content", "do": "expire"},),
     "strange word": ({"on": "retrieve", "do": "status", "status": 200, "body": {"id": "x", "status": "levitating"}},),
@@ -87,7 +92,10 @@ class RealServer(Peer):
         self._folder = folder
         self._clip = clip
         self._gateway = GatewayProcess(speed=40, key=KEY) if kind.behind == "gateway" else None
-        self._behind = self._gateway.openai if self._gateway else ""
+        self._server = (
+            RealServer(SERVERS[kind.behind], _made(folder / "behind"), clip) if kind.behind in SERVERS else None
+        )
+        self._behind = self._gateway.openai if self._gateway else f"{self._server.url}/v1" if self._server else ""
         self._port = free_port()
         self._journal = folder / "journal.jsonl"
         self._journal.touch()
@@ -108,7 +116,7 @@ class RealServer(Peer):
             "XDG_DATA_HOME": str(self._folder), "DYN_FILE_KV": str(self._folder / "kv"), "HF_HUB_OFFLINE": "1",
             "HOME": str(self._folder), "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **self.kind.env,
         }  # fmt: skip
-        script = LAUNCH / f"run_{self.kind.name.replace('-', '_')}.py"
+        script = LAUNCH / f"run_{(self.kind.script or self.kind.name).replace('-', '_')}.py"
         command = [self._python, script, "--port", str(self._port), *self.kind.arguments]
         command += ["--behind", self._behind] if self._behind else []
         with self._log.open("ab") as log:
@@ -141,6 +149,8 @@ class RealServer(Peer):
     def _entries(self) -> list[dict[str, Any]]:
         if self._gateway:
             return list(self._gateway.stats()["jobs"])
+        if self._server:
+            return self._server._entries()
         return [json.loads(line) for line in self._journal.read_text("utf-8").splitlines()]
 
     def journal(self) -> list[dict[str, Any]]:
@@ -154,6 +164,8 @@ class RealServer(Peer):
         self._stop()
         if self._gateway:
             self._gateway.stop()
+        if self._server:
+            self._server.close()
 
     def _stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -163,6 +175,11 @@ class RealServer(Peer):
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, 9)
             self._process.wait(10)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 class Recorded(Peer):

@@ -29,6 +29,7 @@ class Recipe:
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # the profile's extra
     path: str = "/v1"  # what follows the origin in the base URL
     auth: str = "bearer"
+    key_env: str = "CONFORMANCE_KEY"
     model: str = ""
     usual: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     saw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

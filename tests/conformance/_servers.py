@@ -26,6 +26,7 @@ class ServerKind:
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     quick: bool = False  # installs in under two minutes, and so runs in CI itself
     behind: str = ""  # another server, or the gateway, that it stands in front of
+    script: str = ""  # below launch/, where it is not named after the server
 
     @property
     def title(self) -> str:
@@ -212,6 +213,25 @@ SERVERS = {
             ready="/v1/models",
             quick=True,
             behind="gateway",
+        ),
+        ServerKind(
+            "litellm-over-vllm-omni",
+            "litellm over vllm-omni",
+            "1.108.7 over 0.30.0",
+            [
+                replace(
+                    _LITELLM,
+                    name="litellm-over-vllm-omni",
+                    can=words("made image lost_unlisted fails wrong_key restart doctor"),
+                    usual={"seconds": 4, "size": "832x480"},
+                    saw={"seconds": "4", "size": "832x480"},
+                )
+            ],
+            bare=[],
+            needs=["litellm[proxy]==1.108.7"],
+            arguments=["--key", KEY, "--model", "wan"],
+            behind="vllm-omni",
+            script="litellm",
         ),
     )
 }  # fmt: skip

@@ -13,7 +13,7 @@ from _command import forget_settings
 from _gateway import GatewayProcess
 from _peers import SECRETS, Peer, cassette_path
 from _recipes import KEY, Recipe
-from _suite import Case, keys
+from _suite import Case, keys, tests_for
 from _wire import Line
 
 from sora_core.models import Upload
@@ -94,14 +94,15 @@ def _record(request: pytest.FixtureRequest, recipe: Recipe, peer: Peer, wire: Li
     if kind is None:
         return
     path = cassette_path(FOLDER, recipe)
-    fresh = Cassette(kind.package, kind.release, recipe.dialect)
+    fresh = Cassette(kind.package, kind.release, recipe.dialect, recipe.variant)
     cassette = Cassette.load(path) if path.exists() else fresh
     if cassette.release != kind.release:
         cassette = fresh
     cassette.recorded = date.today().isoformat()
     failed = getattr(request.node, "failed", False)
     cassette.scenarios[name] = Scenario("failed" if failed else "passed", wire.exchanges, peer.journal())
-    cassette.scenarios = dict(sorted(cassette.scenarios.items()))
+    kept = tests_for(recipe)
+    cassette.scenarios = {each: cassette.scenarios[each] for each in sorted(kept & set(cassette.scenarios))}
     cassette.save(path)
 
 

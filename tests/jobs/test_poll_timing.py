@@ -2,55 +2,143 @@
 
 from __future__ import annotations
 
+import math
+import random
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sora_core.jobs.poll_timing import LONGEST_SECONDS, SPARSE_SECONDS, Rhythm, expected_seconds
+from sora_core.jobs.poll_timing import LONGEST_SECONDS, SPARSE_SECONDS, Rhythm
 
 seconds = st.floats(0, 1e5)
+RUNS = 150
+Delay = Callable[[float, "float | None"], float]
 
 
-def polls(rhythm: Rhythm, until: float) -> list[float]:
-    times, elapsed = [], 0.0
-    while elapsed < until:
-        elapsed += rhythm.delay(elapsed)
-        times.append(elapsed)
-    return times
+@dataclass(frozen=True)
+class Job:
+    """One to come: how long it takes in seconds, and the percentage that its server tells at a moment."""
+
+    length: float
+    percent: Callable[[float], float | None]
+
+    def polled(self, delay: Delay) -> tuple[int, float]:
+        """How many looks it took until its end was seen, and how late that was."""
+        elapsed, looks, percent = 0.0, 0, None
+        while elapsed < self.length:
+            elapsed += delay(elapsed, percent)
+            looks += 1
+            percent = self.percent(elapsed)
+        return looks, elapsed - self.length
+
+
+def means(jobs: list[Job], delays: list[Delay]) -> tuple[float, float]:
+    """Looks and delay a job, in the mean."""
+    polled = [job.polled(delay) for job, delay in zip(jobs, delays, strict=True)]
+    return statistics.fmean(looks for looks, _ in polled), statistics.fmean(late for _, late in polled)
+
+
+def every(interval: float) -> Delay:
+    return lambda elapsed, percent: interval
+
+
+def lengths(chance: random.Random, median: float, spread: float, count: int) -> list[float]:
+    return [median * math.exp(chance.gauss(0, spread)) for _ in range(count)]
+
+
+def uneven_percentage(chance: random.Random, length: float) -> Callable[[float], float | None]:
+    """Whole numbers; nothing while the job waits in a queue, and faster or slower in the beginning."""
+    waits, bend = chance.uniform(0, 0.15) * length, chance.uniform(0.8, 1.25)
+    return lambda elapsed: int(100 * min(1.0, max(0.0, (elapsed - waits) / (length - waits))) ** bend)
+
+
+class TestInASimulation:
+    """Against pollers of 5 and of 10 seconds: sooner than the one, with fewer requests than the other."""
+
+    @pytest.mark.parametrize("median", [60, 120, 300, 600])
+    @pytest.mark.parametrize("spread", [0.05, 0.1, 0.15])  # 0.15: two of three within 15 per cent
+    def test_jobs_whose_kind_is_known(self, median, spread):
+        chance = random.Random(f"{median} {spread}")
+        jobs = [Job(length, lambda elapsed: None) for length in lengths(chance, median, spread, RUNS)]
+        rhythms = [Rhythm(5.0, lengths(chance, median, spread, 20)) for _ in jobs]
+        self.beats_both(jobs, [lambda elapsed, percent, rhythm=rhythm: rhythm.delay(elapsed) for rhythm in rhythms])
+
+    @pytest.mark.parametrize("median", [60, 120, 300, 600])
+    @pytest.mark.parametrize("spread", [0.25, 0.5])
+    @pytest.mark.parametrize("known", [0, 20], ids=["the first of its kind", "known kind"])
+    def test_jobs_whose_server_tells_how_far_they_are(self, median, spread, known):
+        chance = random.Random(f"{median} {spread} {known}")
+        jobs = [Job(each, uneven_percentage(chance, each)) for each in lengths(chance, median, spread, RUNS)]
+        rhythms = [Rhythm(5.0, lengths(chance, median, spread, known)) for _ in jobs]
+        self.beats_both(
+            jobs,
+            [lambda elapsed, told, rhythm=rhythm: rhythm.delay(elapsed, percent=told) for rhythm in rhythms],
+        )
+
+    def test_a_job_of_which_nothing_is_known_costs_no_more_than_a_ten_second_poller_in_the_end(self):
+        """Nothing can find an end that may come at any time sooner than every 5 s with a look every 10 s."""
+        chance = random.Random(1)
+        jobs = [Job(length, lambda elapsed: None) for length in lengths(chance, 300, 0.5, RUNS)]
+        rhythm = Rhythm(5.0)
+        looks, late = means(jobs, [lambda elapsed, percent: rhythm.delay(elapsed)] * RUNS)
+        ten_looks, ten_late = means(jobs, [every(10.0)] * RUNS)
+        assert looks < ten_looks * 1.25
+        assert late < ten_late * 1.1
+
+    @staticmethod
+    def beats_both(jobs: list[Job], delays: list[Delay]) -> None:
+        looks, late = means(jobs, delays)
+        _, five_late = means(jobs, [every(5.0)] * len(jobs))
+        ten_looks, _ = means(jobs, [every(10.0)] * len(jobs))
+        assert late < five_late
+        assert looks < ten_looks
+
+
+class TestAnEarlyFinisher:
+    @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7])
+    def test_is_noticed_within_a_third_of_the_usual_time(self, share):
+        rhythm = Rhythm(5.0, [60.0] * 20)
+        _, late = Job(share * 60, lambda elapsed: None).polled(lambda elapsed, percent: rhythm.delay(elapsed))
+        assert late <= 20.0
+
+    def test_is_noticed_soon_near_the_expected_end(self):
+        rhythm = Rhythm(5.0, [110.0, 115.0, 120.0, 120.0, 125.0, 130.0])
+        for length in range(100, 140):
+            _, late = Job(length, lambda elapsed: None).polled(lambda elapsed, percent: rhythm.delay(elapsed))
+            assert late <= 6.0
 
 
 class TestWithoutHistory:
     def test_it_begins_at_the_profile_s_interval_and_slows_down(self):
         rhythm = Rhythm(2.0)
-        delays = [rhythm.delay(elapsed) for elapsed in (0, 60, 600, 6000)]
+        delays = [rhythm.delay(elapsed) for elapsed in (0, 60, 599, 6000)]
         assert delays[0] == 2.0
         assert delays == sorted(delays)
         assert delays[-1] == SPARSE_SECONDS
 
-    def test_a_slow_profile_stays_as_slow_as_it_says(self):
+    def test_a_slow_profile_is_asked_half_as_often_at_the_most(self):
         assert Rhythm(45.0).delay(0) == 45.0
-        assert Rhythm(45.0).delay(6000) == 45.0
+        assert Rhythm(45.0).delay(6000) == 90.0
 
 
 class TestWithHistory:
     def test_it_asks_rarely_before_the_expected_end_and_often_around_it(self):
-        times = polls(Rhythm(2.0, 120.0), 140)
-        before = [time for time in times if time < 0.8 * 120]
-        around = [time for time in times if 0.9 * 120 <= time <= 1.1 * 120]
-        assert len(before) <= 12
-        assert len(around) >= 10
-
-    def test_it_is_cheaper_than_asking_at_the_same_interval(self):
-        assert len(polls(Rhythm(2.0, 300.0), 300)) < 300 / 2.0 / 2
-
-    def test_the_end_is_noticed_within_two_intervals(self):
-        times = polls(Rhythm(2.0, 100.0), 110)
-        assert min(time - 100 for time in times if time >= 100) <= 4.0
+        rhythm = Rhythm(5.0, [120.0] * 20)
+        assert rhythm.delay(0) > 20
+        assert rhythm.delay(118) <= 5.0
 
     def test_a_job_that_is_overdue_is_asked_for_less_and_less(self):
-        rhythm = Rhythm(2.0, 100.0)
-        assert rhythm.delay(120) == 2.0
-        assert 2.0 < rhythm.delay(400) <= rhythm.delay(4000) == SPARSE_SECONDS
+        rhythm = Rhythm(2.0, [100.0] * 5)
+        delays = [rhythm.delay(elapsed) for elapsed in (150, 250, 400, 4000)]
+        assert delays == sorted(delays)
+        assert delays[-1] == SPARSE_SECONDS
+
+    def test_one_job_that_was_an_exception_does_not_move_what_is_expected(self):
+        assert Rhythm(5.0, [30.0, 40.0, 5000.0]).remaining(0.0) == pytest.approx(40.0)
 
 
 class TestWhatTheServerSays:
@@ -69,20 +157,26 @@ class TestWhatTheServerSays:
 
 class TestFailures:
     def test_in_a_row_double_the_wait_up_to_a_minute(self):
-        rhythm = Rhythm(2.0)
+        rhythm = Rhythm(2.0, chance=lambda: 1.0)
         assert [rhythm.delay(0, failures=count) for count in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]
 
-    def test_of_a_fast_profile_wait_a_second_at_least(self):
-        assert Rhythm(0.1).delay(0, failures=1) == 1.0
+    def test_of_many_clients_do_not_bring_them_back_in_step(self):
+        chance = random.Random(7)
+        waits = [Rhythm(2.0, chance=chance.random).delay(0, failures=4) for _ in range(200)]
+        assert 8 <= min(waits) < 9 < 15 < max(waits) <= 16
+        assert len(set(waits)) == 200
+
+    def test_of_a_fast_profile_wait_half_a_second_at_least(self):
+        assert Rhythm(0.1, chance=lambda: 0.0).delay(0, failures=1) == 0.5
 
 
 class TestWhatIsLeft:
     def test_is_what_history_says(self):
-        assert Rhythm(2.0, 100.0).remaining(30.0) == 70.0
+        assert Rhythm(2.0, [100.0]).remaining(30.0) == pytest.approx(70.0)
 
     def test_is_reckoned_from_the_percentage_otherwise(self):
         assert Rhythm(2.0).remaining(30.0, 25.0) == 90.0
-        assert Rhythm(2.0, 100.0).remaining(120.0, 80.0) == 30.0
+        assert Rhythm(2.0, [100.0]).remaining(120.0, 80.0) == 30.0
 
     @pytest.mark.parametrize("percent", [None, 0.0, 1.0, 100.0])
     def test_is_not_known_without_either(self, percent):
@@ -92,17 +186,12 @@ class TestWhatIsLeft:
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)
 @given(
     base=st.floats(0.05, 600),
-    expected=st.none() | st.floats(0.01, 1e5),
+    history=st.lists(st.floats(0.01, 1e5), max_size=20),
     elapsed=seconds,
+    percent=st.none() | st.floats(0, 100),
     hint=st.none() | seconds,
-    failures=st.integers(0, 50),
+    failures=st.integers(0, 5000),
 )
-def test_every_wait_is_above_zero_and_bounded(base, expected, elapsed, hint, failures):
-    delay = Rhythm(base, expected).delay(elapsed, hint=hint, failures=failures)
-    assert 0 < delay <= max(base, 2 * LONGEST_SECONDS)
-
-
-def test_the_usual_length_is_the_median():
-    assert expected_seconds([]) is None
-    assert expected_seconds([30.0]) == 30.0
-    assert expected_seconds([30.0, 40.0, 5000.0]) == 40.0
+def test_every_wait_is_above_zero_and_bounded(base, history, elapsed, percent, hint, failures):
+    delay = Rhythm(base, history).delay(elapsed, percent=percent, hint=hint, failures=failures)
+    assert 0 < delay <= max(2 * base, 2 * LONGEST_SECONDS)

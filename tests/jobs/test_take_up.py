@@ -14,6 +14,7 @@ from _gateway import GatewayProcess
 
 from sora_core.engine import Engine
 from sora_core.errors import InvalidRequest, JobFailed, SubmissionUnknown
+from sora_core.ledger.row import ANYONE
 from sora_core.models import Destination, Operation
 from sora_core.requests.kinds import Request, VideoRequest
 
@@ -175,7 +176,9 @@ def test_a_job_that_the_server_had_lost_sight_of_is_asked_for_again_by_its_id(
     made = command(*arguments("lost sight of")).json
     Path(made["path"]).unlink()
     engine.ledger.undeliver(made["job_id"])
-    engine.ledger.record_over(made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound")
+    engine.ledger.record_over(
+        made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound", owner=ANYONE
+    )
     charges = gateway.charges
     for name in (made["job_id"], made["remote_id"]):
         assert engine.resume(name, "own", destination, lambda progress: None).result(30).path.is_file()
@@ -184,13 +187,25 @@ def test_a_job_that_the_server_had_lost_sight_of_is_asked_for_again_by_its_id(
     assert gateway.charges == charges
 
 
-def test_a_job_that_was_paid_anew_stays_what_it_was(command: Command, engine: Engine) -> None:
+def test_a_job_whose_request_was_paid_anew_since_is_collected_beside_the_other(
+    command: Command, gateway: GatewayProcess, engine: Engine
+) -> None:
     destination = Destination(command.output)
     made = command(*arguments("paid anew")).json
-    engine.ledger.record_over(made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound")
-    assert command(*arguments("paid anew")).json["job_id"] != made["job_id"]
-    with pytest.raises(JobFailed, match="no longer knows"):
-        engine.resume(made["job_id"], "own", destination, lambda progress: None).result(30)
+    Path(made["path"]).unlink()
+    engine.ledger.undeliver(made["job_id"])
+    engine.ledger.record_over(
+        made["job_id"], "failed", "The server no longer knows this job.", "JobNotFound", owner=ANYONE
+    )
+    gateway.fault({"on": "retrieve", "do": "status", "status": 404, "body": {"error": {"message": "gone"}}})
+    other = command(*arguments("paid anew")).json  # the earlier one is asked for first, and is not known right then
+    assert other["job_id"] != made["job_id"]
+    charges = gateway.charges
+    found = engine.resume(made["job_id"], "own", destination, lambda progress: None).result(30)
+    assert (found.job_id, found.remote_id) == (made["job_id"], made["remote_id"])
+    again = engine.generate(request("paid anew"), "own", destination, lambda progress: None).result(30)
+    assert again.job_id == other["job_id"]
+    assert gateway.charges == charges
 
 
 def test_an_unknown_submission_is_given_its_id_by_the_user(
@@ -206,7 +221,10 @@ def test_an_unknown_submission_is_given_its_id_by_the_user(
     remote_id = gateway.stats()["jobs"][-1]["id"]
     other = command(*arguments("another job")).json
     with pytest.raises(InvalidRequest, match=f"is the remote id of job {other['job_id']} already"):
-        engine.name_remote(str(caught.value.job_id), other["remote_id"])
+        engine.name_remote(str(caught.value.job_id), other["remote_id"]).result(20)
+    with pytest.raises(InvalidRequest, match="knows no job 'video_mistyped', so nothing was recorded"):
+        engine.name_remote(str(caught.value.job_id), "video_mistyped").result(20)
+    assert engine.ledger.get(str(caught.value.job_id)).remote_id is None
     charges = gateway.charges
     found = command("resume", str(caught.value.job_id), "--remote-id", remote_id, "--json")
     assert found.code == 0, found.err
@@ -215,4 +233,4 @@ def test_an_unknown_submission_is_given_its_id_by_the_user(
     assert again.remote_id == remote_id
     assert gateway.charges == charges
     with pytest.raises(InvalidRequest, match="is delivered"):
-        engine.name_remote(str(caught.value.job_id), "another")
+        engine.name_remote(str(caught.value.job_id), "another").result(20)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import stat
@@ -14,8 +15,9 @@ from pathlib import Path
 import pytest
 from _clock import FakeClock
 
-from sora_core.errors import InvalidRequest, JobNotFound, StorageError
+from sora_core.errors import InvalidRequest, JobChanged, JobNotFound, StorageError
 from sora_core.ledger.database import Database
+from sora_core.ledger.leases import LEASE_SECONDS
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import (
     CANCELED,
@@ -23,13 +25,16 @@ from sora_core.ledger.row import (
     FAILED,
     FORGOTTEN,
     JOB_ID_PREFIX,
+    MISSING,
     OVER,
     SUBMITTING,
     SUCCEEDED,
-    UNKNOWN,
+    UNFINISHED,
     Job,
+    Place,
 )
 from sora_core.ledger.schema import MIGRATIONS
+from sora_core.ledger.workflows import KEPT_DAYS
 from sora_core.models import Destination, Operation, Snapshot, State
 from sora_core.requests.kinds import VideoRequest
 
@@ -52,12 +57,12 @@ def ledger(tmp_path, clock):
     opened.close()
 
 
-def claim(ledger: Ledger, fingerprint: str = "v1:a", *, owner: str = "me", profile: str = "p") -> Job:
+def claim(ledger: Ledger, fingerprint: str = "v1:a", *, owner: str = "me", profile: str = "p", origin: str = "") -> Job:
     return ledger.claim(
         REQUEST,
         fingerprint=fingerprint,
         profile=profile,
-        provider="openai",
+        place=Place("openai", origin),
         owner=owner,
         destination=Destination(Path("out"), "sora", metadata={"workflow": {"猫": 1}}),
     )
@@ -65,9 +70,19 @@ def claim(ledger: Ledger, fingerprint: str = "v1:a", *, owner: str = "me", profi
 
 def submitted(ledger: Ledger, fingerprint: str = "v1:a", remote_id: str = "video_1", **options: str) -> Job:
     job = claim(ledger, fingerprint, **options)
-    ledger.mark_sent(job.job_id)
-    ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id))
-    return ledger.get(job.job_id)
+    ledger.mark_sent(job.job_id, owner=job.owner)
+    return ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id), owner=job.owner)
+
+
+def unknown(ledger: Ledger, reason: str = "lost", **options: str) -> Job:
+    job = claim(ledger, **options)
+    ledger.mark_sent(job.job_id, owner="me")
+    return ledger.record_unknown(job.job_id, reason, owner="me")
+
+
+def set_state(ledger: Ledger, job: Job, state: str) -> None:
+    with ledger._file.change() as db:
+        db.execute("UPDATE jobs SET state = ? WHERE job_id = ?", (state, job.job_id))
 
 
 class TestAClaim:
@@ -88,16 +103,16 @@ class TestAClaim:
         assert one.job_id != other.job_id
         assert one.idempotency_key != other.idempotency_key
 
-    @pytest.mark.parametrize("state", [SUBMITTING, UNKNOWN, DELIVERED, "queued", "running", "succeeded"])
+    @pytest.mark.parametrize("state", [*UNFINISHED, DELIVERED])
     def test_is_held_by_every_row_that_is_not_over(self, ledger, state):
         job = claim(ledger)
-        ledger._update(job.job_id, state=state)
+        set_state(ledger, job, state)
         assert claim(ledger).job_id == job.job_id
 
     @pytest.mark.parametrize("state", OVER)
     def test_is_free_again_when_the_row_is_over(self, ledger, state):
         job = claim(ledger)
-        ledger._update(job.job_id, state=state)
+        set_state(ledger, job, state)
         assert claim(ledger).job_id != job.job_id
 
     def test_has_one_winner_among_threads(self, ledger):
@@ -127,7 +142,7 @@ class TestAClaim:
     def test_takes_any_prompt(self, ledger):
         request = VideoRequest(Operation.TEXT_TO_VIDEO, "猫 🐈 half \ud83d \0", model="", seconds=0)
         job = ledger.claim(
-            request, fingerprint="v1:x", profile="p", provider="openai", owner="me", destination=Destination(Path())
+            request, fingerprint="v1:x", profile="p", place=Place("openai"), owner="me", destination=Destination(Path())
         )
         assert ledger.get(job.job_id).prompt == "猫 🐈 half ? \0"
 
@@ -145,7 +160,7 @@ print("ready", flush=True)
 sys.stdin.readline()
 for number in range(20):
     job = claim(ledger, f"v1:{number}", owner=sys.argv[3])
-    print(job.owner == sys.argv[3] and ledger.take_over(job.job_id, owner="won", from_owner=sys.argv[3]), flush=True)
+    print(job.owner == sys.argv[3] and not ledger.take_over(job, owner="heir"), flush=True)
 """
 
 
@@ -176,7 +191,7 @@ class TestARow:
     def test_knows_when_its_request_left(self, ledger, clock):
         job = claim(ledger)
         clock.advance(5)
-        ledger.mark_sent(job.job_id)
+        ledger.mark_sent(job.job_id, owner="me")
         assert ledger.get(job.job_id).sent_at == clock.now()
 
     def test_is_dropped_on_release_only_if_its_request_never_left(self, ledger):
@@ -185,7 +200,7 @@ class TestARow:
         with pytest.raises(JobNotFound):
             ledger.get(job.job_id)
         sent = claim(ledger)
-        ledger.mark_sent(sent.job_id)
+        ledger.mark_sent(sent.job_id, owner="me")
         ledger.release(sent.job_id, "me")
         assert ledger.get(sent.job_id).owner is None
         assert ledger.get(sent.job_id).state == SUBMITTING
@@ -202,7 +217,7 @@ class TestARow:
 
     def test_that_is_over_frees_its_request_and_keeps_its_reason(self, ledger):
         job = submitted(ledger)
-        ledger.record_over(job.job_id, FAILED, "engine on fire", "JobFailed")
+        ledger.record_over(job.job_id, FAILED, "engine on fire", "JobFailed", owner="me")
         over = ledger.get(job.job_id)
         assert over.over
         assert (over.error, over.error_kind, over.owner) == ("engine on fire", "JobFailed", None)
@@ -211,39 +226,39 @@ class TestARow:
     def test_that_is_over_is_not_brought_back_by_a_poll_that_comes_late(self, ledger):
         """A cancel and a poll can be under way at once; the poll must not undo it, least of all after a new claim."""
         job = submitted(ledger)
-        ledger.record_over(job.job_id, CANCELED, "canceled by the user", "JobCanceled")
+        ledger.record_over(job.job_id, CANCELED, "canceled by the user", "JobCanceled", owner="me")
         again = claim(ledger)
-        ledger.record_snapshot(job.job_id, Snapshot(State.RUNNING, "video_1", progress=50))
+        with pytest.raises(JobChanged):
+            ledger.record_snapshot(job.job_id, Snapshot(State.RUNNING, "video_1", progress=50), owner="me")
         assert ledger.get(job.job_id).state == CANCELED
         assert claim(ledger).job_id == again.job_id
 
     @pytest.mark.parametrize("state", [State.FAILED, State.CANCELED])
     def test_does_not_end_by_a_snapshot_alone(self, ledger, state):
         job = submitted(ledger)
-        ledger.record_snapshot(job.job_id, Snapshot(state, "video_1"))
+        ledger.record_snapshot(job.job_id, Snapshot(state, "video_1"), owner="me")
         assert not ledger.get(job.job_id).over
 
     def test_keeps_the_last_known_progress(self, ledger):
         job = submitted(ledger)
-        ledger.record_snapshot(job.job_id, Snapshot(State.RUNNING, "video_1", progress=40))
-        ledger.record_snapshot(job.job_id, Snapshot(State.RUNNING, "video_1"))
+        ledger.record_snapshot(job.job_id, Snapshot(State.RUNNING, "video_1", progress=40), owner="me")
+        ledger.record_snapshot(job.job_id, Snapshot(State.RUNNING, "video_1"), owner="me")
         assert ledger.get(job.job_id).progress == 40
 
     def test_that_is_forgotten_frees_its_request_and_stays_on_record(self, ledger):
-        job = submitted(ledger)
-        ledger.record_unknown(job.job_id, "lost")
-        ledger.forget(job.job_id)
+        job = unknown(ledger)
+        ledger.forget(job)
         assert ledger.get(job.job_id).state == FORGOTTEN
         assert claim(ledger).job_id != job.job_id
 
     def test_goes_from_plan_to_delivery(self, ledger, clock):
         job = submitted(ledger)
         clock.advance(60)
-        ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, "video_1", progress=100))
-        ledger.record_plan(job.job_id, Path("/out/sora_00001_.mp4"), "abc", 1234)
+        ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, "video_1", progress=100), owner="me")
+        ledger.record_plan(job.job_id, Path("/out/sora_00001_.mp4"), "abc", 1234, owner="me")
         assert ledger.get(job.job_id).path is None
         clock.advance(5)
-        done = ledger.record_delivered(job.job_id, width=1280, height=720, fps=24.0, duration=4.0)
+        done = ledger.record_delivered(job.job_id, width=1280, height=720, fps=24.0, duration=4.0, owner="me")
         assert done.state == DELIVERED
         assert Path(done.path) == Path("/out/sora_00001_.mp4")
         assert (done.sha256, done.bytes, done.width, done.height) == ("abc", 1234, 1280, 720)
@@ -251,27 +266,27 @@ class TestARow:
 
     def test_whose_file_is_gone_is_to_be_collected_again_and_holds_its_claim(self, ledger):
         job = submitted(ledger)
-        ledger.record_plan(job.job_id, Path("/out/x.mp4"), "abc", 1)
-        ledger.record_delivered(job.job_id, width=1, height=1, fps=1.0, duration=1.0)
+        ledger.record_plan(job.job_id, Path("/out/x.mp4"), "abc", 1, owner="me")
+        ledger.record_delivered(job.job_id, width=1, height=1, fps=1.0, duration=1.0, owner="me")
         ledger.undeliver(job.job_id)
         gone = ledger.get(job.job_id)
-        assert (gone.state, gone.path, gone.remote_id) == (SUCCEEDED, None, "video_1")
+        assert (gone.state, gone.remote_id) == (SUCCEEDED, "video_1")
+        assert (Path(gone.path), gone.sha256, gone.bytes) == (Path("/out/x.mp4"), "abc", 1)
+        assert (gone.planned_path, gone.planned_sha256) == (gone.path, "abc")
         assert claim(ledger).job_id == job.job_id
 
-    def test_hides_prompt_and_metadata_in_its_repr(self, ledger):
+    def test_hides_its_prompt_in_its_repr(self, ledger):
         assert "a cat" not in repr(claim(ledger))
-        assert "workflow" not in repr(claim(ledger))
 
     def test_takes_what_servers_write(self, ledger):
         """JSON can carry half an emoji; a reason that cannot be stored must not cost the row its end."""
-        job = submitted(ledger)
-        ledger.record_unknown(job.job_id, HALF_AN_EMOJI)
-        ledger.record_over(job.job_id, FAILED, HALF_AN_EMOJI, "JobFailed")
+        job = unknown(ledger, HALF_AN_EMOJI)
+        ledger.record_over(job.job_id, FAILED, HALF_AN_EMOJI, "JobFailed", owner="me")
         assert ledger.get(job.job_id).over
 
     def test_takes_any_remote_id(self, ledger):
         job = claim(ledger)
-        ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "id \ud83d"))
+        ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "id \ud83d"), owner="me")
         assert ledger.get(job.job_id).state == "queued"
 
 
@@ -279,11 +294,12 @@ class TestTakingOver:
     def test_has_exactly_one_winner(self, tmp_path, clock):
         ledgers = [Ledger(tmp_path, clock) for _ in range(8)]
         job = claim(ledgers[0], owner="dead")
+        clock.advance(LEASE_SECONDS)
         start = threading.Barrier(8, timeout=30)
 
         def race(number: int) -> bool:
             start.wait()
-            return ledgers[number].take_over(job.job_id, owner=f"heir{number}", from_owner="dead")
+            return ledgers[number].take_over(job, owner=f"heir{number}")
 
         with ThreadPoolExecutor(8) as pool:
             won = list(pool.map(race, range(8)))
@@ -292,11 +308,15 @@ class TestTakingOver:
         for each in ledgers:
             each.close()
 
+    def test_is_refused_while_the_owner_lives(self, ledger):
+        assert not ledger.take_over(claim(ledger, owner="you"), owner="me")
+
     def test_works_on_a_row_that_no_one_owns(self, ledger):
         job = submitted(ledger)
         ledger.release(job.job_id, "me")
-        assert ledger.take_over(job.job_id, owner="you", from_owner=None)
-        assert not ledger.take_over(job.job_id, owner="they", from_owner=None)
+        free = ledger.get(job.job_id)
+        assert ledger.take_over(free, owner="you")
+        assert not ledger.take_over(free, owner="they")
 
 
 class TestFinding:
@@ -321,7 +341,7 @@ class TestFinding:
     def test_a_job_of_elsewhere_is_adopted_once(self, ledger):
         def adopt(profile: str) -> Job:
             return ledger.adopt_remote(
-                profile=profile, provider="openai", remote_id="far", destination=Destination(Path("out"))
+                profile=profile, place=Place("openai"), remote_id="far", destination=Destination(Path("out"))
             )
 
         job = adopt("p")
@@ -332,7 +352,7 @@ class TestFinding:
     def test_a_known_remote_id_is_not_adopted_twice(self, ledger):
         job = submitted(ledger, remote_id="far")
         found = ledger.adopt_remote(
-            profile="p", provider="openai", remote_id="far", destination=Destination(Path("out"))
+            profile="p", place=Place("openai"), remote_id="far", destination=Destination(Path("out"))
         )
         assert found.job_id == job.job_id
 
@@ -347,7 +367,41 @@ class TestFinding:
         submitted(ledger, "v1:a", "1", profile="one")
         submitted(ledger, "v1:b", "2", profile="two")
         claim(ledger, "v1:c", profile="one")
-        assert ledger.remote_ids("one") == {"1"}
+        assert ledger.known_ids("one", "", ["1", "2", "3", ""]) == {"1"}
+
+    def test_the_remote_ids_of_a_server_are_ours_in_every_profile(self, ledger):
+        submitted(ledger, "v1:a", "1", profile="one", origin="https://one")
+        submitted(ledger, "v1:b", "2", profile="two", origin="https://two")
+        assert ledger.known_ids("three", "https://one", ["1", "2"]) == {"1"}
+
+    def test_a_profile_has_submitted_when_a_server_took_a_job_of_it(self, ledger):
+        unknown(ledger, profile="lost")
+        submitted(ledger, "v1:b", profile="taken")
+        assert [ledger.has_submitted(name) for name in ("lost", "taken", "new")] == [False, True, False]
+
+    def test_pages_follow_one_another_and_leave_nothing_out(self, ledger):
+        jobs = [claim(ledger, f"v1:{number}") for number in range(7)]
+        newest, middle = ledger.jobs(3), ledger.jobs(3, before=jobs[4].number)
+        assert [job.job_id for job in (*newest, *middle)] == [job.job_id for job in jobs[:0:-1]]
+        assert ledger.jobs(3, before=middle[-1].number) == [jobs[0]]
+        assert list(ledger.all_jobs()) == ledger.jobs() == jobs[::-1]
+
+    def test_pages_hold_only_what_was_asked_for(self, ledger):
+        submitted(ledger, "v1:a", profile="one")
+        queued = submitted(ledger, "v1:b", profile="two")
+        claim(ledger, "v1:c", profile="two")
+        assert list(ledger.all_jobs(state="queued", profile="two")) == [queued]
+        assert len(ledger.jobs(state="queued")) == len(ledger.jobs(profile="two")) == 2
+
+    def test_a_request_s_rows_are_asked_for_by_it(self, ledger):
+        ended = submitted(ledger)
+        ledger.record_over(ended.job_id, FAILED, "no", "JobFailed", owner="me")
+        refused = claim(ledger)
+        ledger.record_over(refused.job_id, FAILED, "no", "RequestRejected", owner="me")
+        live = claim(ledger)
+        claim(ledger, "v1:other")
+        assert [job.job_id for job in ledger.history("v1:a")] == [live.job_id, refused.job_id, ended.job_id]
+        assert [job.job_id for job in ledger.earlier("v1:a")] == [ended.job_id]
 
 
 class TestDurations:
@@ -355,9 +409,9 @@ class TestDurations:
         job = submitted(ledger, fingerprint, fingerprint)
         clock.advance(seconds)
         if end == "deliver":
-            ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, fingerprint))
+            ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, fingerprint), owner="me")
         elif end == "fail":
-            ledger.record_over(job.job_id, FAILED, "no", "JobFailed")
+            ledger.record_over(job.job_id, FAILED, "no", "JobFailed", owner="me")
         return job.job_id
 
     def test_are_those_of_jobs_that_succeeded_newest_first(self, ledger, clock):
@@ -372,11 +426,11 @@ class TestDurations:
 
     def test_do_not_count_the_days_until_a_lost_file_is_collected_again(self, ledger, clock):
         name = self._job(ledger, clock, "v1:a", 30)
-        ledger.record_plan(name, Path("/out/x.mp4"), "abc", 1)
-        ledger.record_delivered(name, width=1, height=1, fps=1.0, duration=1.0)
+        ledger.record_plan(name, Path("/out/x.mp4"), "abc", 1, owner="me")
+        ledger.record_delivered(name, width=1, height=1, fps=1.0, duration=1.0, owner="me")
         clock.advance(86_400)
-        ledger.undeliver(name)
-        ledger.record_snapshot(name, Snapshot(State.SUCCEEDED, "v1:a"))
+        assert ledger.take_over(ledger.undeliver(name), owner="me")
+        ledger.record_snapshot(name, Snapshot(State.SUCCEEDED, "v1:a"), owner="me")
         assert ledger.durations("p", "sora-2", 4) == [30]
 
 
@@ -506,11 +560,11 @@ class TestTheFile:
         pages = ledger._file._connection.execute("PRAGMA page_count").fetchone()[0]
         ledger._file._connection.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(StorageError):
-            ledger.record_unknown(job.job_id, "x" * 100_000)
+            ledger.record_missing(job.job_id, "x" * 100_000, owner="me")
         assert ledger.get(job.job_id).state == "queued"
         ledger._file._connection.execute("PRAGMA max_page_count = 1000000")
-        ledger.record_unknown(job.job_id, "x" * 100_000)
-        assert ledger.get(job.job_id).state == UNKNOWN
+        ledger.record_missing(job.job_id, "x" * 100_000, owner="me")
+        assert ledger.get(job.job_id).state == MISSING
 
     def test_that_another_process_holds_is_a_storage_error_and_works_afterwards(self, tmp_path, clock, ledger):
         ledger._file._connection.execute("PRAGMA busy_timeout = 50")
@@ -524,7 +578,7 @@ class TestTheFile:
 
     def test_names_the_newest_videos_that_can_still_be_collected(self, ledger):
         jobs = [submitted(ledger, fingerprint=f"v1:{number}") for number in range(4)]
-        ledger.record_over(jobs[1].job_id, FAILED, "no", "JobFailed")
+        ledger.record_over(jobs[1].job_id, FAILED, "no", "JobFailed", owner="me")
         assert [job.job_id for job in ledger.collectable(2)] == [jobs[3].job_id, jobs[2].job_id]
         assert [job.job_id for job in ledger.collectable(9)] == [jobs[number].job_id for number in (3, 2, 0)]
 
@@ -535,43 +589,92 @@ class TestTheFile:
 
 
 class TestAForgottenRow:
-    def test_stays_forgotten_whatever_it_still_learns(self, ledger):
+    def test_stays_forgotten_and_keeps_the_id_that_comes_late(self, ledger):
         job = claim(ledger)
-        ledger.mark_sent(job.job_id)
-        ledger.forget(job.job_id)
+        ledger.forget(ledger.mark_sent(job.job_id, owner="me"))
         new = claim(ledger)
         assert new.job_id != job.job_id
-        ledger.record_submitted(job.job_id, QUEUED)
-        ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, "video_1", url="https://cdn.example/v.mp4"))
-        ledger.record_plan(job.job_id, Path("clip.mp4"), "0" * 64, 1)
-        done = ledger.record_delivered(job.job_id, width=1, height=1, fps=1.0, duration=1.0)
-        assert (done.state, done.remote_id, done.path) == (FORGOTTEN, "video_1", "clip.mp4")
+        with pytest.raises(JobChanged, match="is kept"):
+            ledger.record_submitted(job.job_id, QUEUED, owner="me")
+        with pytest.raises(JobChanged):
+            ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, "video_1"), owner="me")
+        done = ledger.get(job.job_id)
+        assert (done.state, done.remote_id) == (FORGOTTEN, "video_1")
         assert claim(ledger).job_id == new.job_id
 
 
 class TestASlot:
-    def take(self, ledger: Ledger, job: Job, *living: str) -> bool:
-        return ledger.take_slot(job.job_id, 1, lambda owner: owner in living)
+    def take(self, ledger: Ledger, job: Job) -> bool:
+        return job.job_id in ledger.turns.hand_out_slots("p", 1, job.owner)
 
     def test_is_held_by_a_job_that_a_process_works_on_however_long_nothing_changes(self, ledger, clock):
         submitted(ledger, "v1:a", owner="you")
         clock.advance(5 * 3600)
+        ledger._leases.beat("you")
         waiting = claim(ledger, "v1:b")
-        assert not self.take(ledger, waiting, "you", "me")
-        assert self.take(ledger, waiting, "me")
+        assert not self.take(ledger, waiting)
+        clock.advance(LEASE_SECONDS)
+        ledger._leases.beat("me")
+        assert self.take(ledger, waiting)
 
     def test_goes_to_whoever_came_first_whatever_the_clock_says(self, ledger, clock):
         first = claim(ledger, "v1:a", owner="you")
-        clock.advance(-3600)
+        clock.time -= 3600
+        ledger._leases.beat("you")
         second = claim(ledger, "v1:b")
-        assert not self.take(ledger, second, "you", "me")
-        assert self.take(ledger, first, "you", "me")
+        assert not self.take(ledger, second)
+        assert self.take(ledger, first)
 
     def test_is_not_held_for_long_by_a_job_that_may_not_exist(self, ledger, clock):
         lost = claim(ledger, "v1:a", owner="dead")
-        ledger.mark_sent(lost.job_id)
-        ledger.record_unknown(lost.job_id, "no answer")
+        ledger.mark_sent(lost.job_id, owner="dead")
+        ledger.record_unknown(lost.job_id, "no answer", owner="dead")
         waiting = claim(ledger, "v1:b")
-        assert not self.take(ledger, waiting, "me")
-        clock.advance(601)
-        assert self.take(ledger, waiting, "me")
+        for seconds, is_free in ((300, False), (301, True)):
+            clock.advance(seconds)
+            ledger._leases.beat("me")
+            assert self.take(ledger, waiting) is is_free
+
+    def test_that_was_handed_out_is_told_again_until_it_is_used(self, ledger):
+        job = claim(ledger)
+        assert self.take(ledger, job)
+        assert self.take(ledger, job)
+        ledger.mark_sent(job.job_id, owner="me")
+        assert not self.take(ledger, job)
+
+
+class TestAWorkflow:
+    def test_lies_packed_beside_the_rows_and_can_be_loaded_when_it_is_in_the_file_too(self, ledger):
+        job = submitted(ledger)
+        assert ledger.workflows.get(job.job_id) == {"workflow": {"猫": 1}}
+        ledger.record_plan(job.job_id, Path("/out/x.mp4"), "abc", 1, owner="me")
+        ledger.record_delivered(job.job_id, width=1, height=1, fps=1.0, duration=1.0, owner="me")
+        assert ledger.workflows.get(job.job_id) == {"workflow": {"猫": 1}}
+
+    def test_of_200_kB_weighs_a_tenth(self, ledger):
+        graph = {
+            "nodes": [{"id": number, "type": "Sampler", "widgets": [number * 7, "euler"]} for number in range(4000)]
+        }
+        with ledger._file.change() as db:
+            ledger.workflows.keep(db, "job_big", graph)
+            (weight,) = db.execute("SELECT length(metadata) FROM workflows WHERE job_id = 'job_big'").fetchone()
+        assert weight < len(json.dumps(graph)) / 8
+        assert ledger.workflows.get("job_big") == graph
+
+    def test_goes_with_a_claim_that_was_never_sent(self, ledger):
+        job = claim(ledger)
+        ledger.release(job.job_id, "me")
+        assert ledger.workflows.get(job.job_id) is None
+
+    def test_is_replaced_by_that_of_a_later_run(self, ledger):
+        job = submitted(ledger)
+        ledger.record_destination(job.job_id, Destination(Path("out"), metadata={"workflow": 2}), owner="me")
+        assert ledger.workflows.get(job.job_id) == {"workflow": 2}
+
+    def test_does_not_wait_for_ever(self, ledger, clock):
+        old = submitted(ledger, "v1:a", "1")
+        clock.advance(KEPT_DAYS * 86_400 + 1)
+        new = submitted(ledger, "v1:b", "2")
+        assert ledger.workflows.age_out() == 1
+        assert ledger.workflows.get(old.job_id) is None
+        assert ledger.workflows.get(new.job_id)

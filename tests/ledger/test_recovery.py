@@ -17,6 +17,7 @@ from sora_core.clock import SystemClock
 from sora_core.errors import InvalidRequest, StorageError
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.recovery import set_aside
+from sora_core.ledger.row import Place
 from sora_core.ledger.schema import MIGRATIONS
 from sora_core.models import Character, Destination, Operation, Snapshot, State
 from sora_core.requests.kinds import VideoRequest
@@ -43,11 +44,11 @@ def fill(home: Path, count: int = JOBS) -> list[str]:
     for number in range(count):
         request = VideoRequest(Operation.TEXT_TO_VIDEO, f"number {number} " + "x" * 300)
         job = ledger.claim(
-            request, fingerprint=f"v1:{number}", profile="p", provider="openai", owner="dead",
+            request, fingerprint=f"v1:{number}", profile="p", place=Place("openai"), owner="dead",
             destination=Destination(home),
         )  # fmt: skip
-        ledger.mark_sent(job.job_id)
-        ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, f"video_{number}"))
+        ledger.mark_sent(job.job_id, owner="dead")
+        ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, f"video_{number}"), owner="dead")
         ids.append(job.job_id)
     ledger.characters.add(Character("p", "cat", "ch_1", "", "", 0.0, 1.0))
     ledger.close()
@@ -86,7 +87,7 @@ def test_every_row_around_a_damaged_page_stays_known(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path, CLOCK)
     assert [each.name for each in ledger.characters.all()] == ["cat"]
     again = ledger.claim(
-        VideoRequest(Operation.TEXT_TO_VIDEO, "x"), fingerprint="v1:0", profile="p", provider="openai",
+        VideoRequest(Operation.TEXT_TO_VIDEO, "x"), fingerprint="v1:0", profile="p", place=Place("openai"),
         owner="me", destination=Destination(tmp_path),
     )  # fmt: skip
     assert (again.job_id, again.remote_id, again.owner) == (ids[0], "video_0", None)
@@ -97,7 +98,7 @@ def test_every_row_around_a_damaged_page_stays_known(tmp_path: Path) -> None:
 def test_what_lies_in_the_log_is_read_and_kept_too(tmp_path: Path) -> None:
     fill(tmp_path)
     ledger = Ledger(tmp_path, CLOCK)
-    ledger.forget(ledger.jobs()[0].job_id)
+    ledger.forget(ledger.jobs()[0])
     last = ledger.jobs()[0].job_id
     saved = {name: (tmp_path / name).read_bytes() for name in ("jobs.sqlite", "jobs.sqlite-wal")}
     ledger.close()
@@ -114,7 +115,7 @@ def test_a_claim_that_may_have_been_sent_is_unknown_afterwards(tmp_path: Path) -
     ledger = Ledger(tmp_path, CLOCK)
     job = ledger.claim(
         VideoRequest(Operation.TEXT_TO_VIDEO, "claimed"), fingerprint="v1:claimed", profile="p",
-        provider="openai", owner="dead", destination=Destination(tmp_path),
+        place=Place("openai"), owner="dead", destination=Destination(tmp_path),
     )  # fmt: skip
     ledger.close()
     spoil_a_page(tmp_path, "number 100 ")

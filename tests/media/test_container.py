@@ -12,7 +12,8 @@ import pytest
 from _clips import beeps, scene, turn, write_clip
 
 from sora_core.errors import MediaError
-from sora_core.media.container import embed_metadata, has_content_credentials, missing_bytes, sniff
+from sora_core.media import container
+from sora_core.media.container import contents, embed_metadata, has_content_credentials, missing_bytes, sniff
 from sora_core.media.video import decode, probe
 
 C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
@@ -153,6 +154,95 @@ def test_tags_are_written_and_the_pictures_are_the_same(tmp_path, name, options)
     assert np.allclose(one.waveform.numpy(), two.waveform.numpy(), atol=1e-6)
     assert probe(source) == probe(target)
     assert source.read_bytes() == before
+
+
+B_FRAMES = {"codec": "libx264", "options": {"bf": "3", "b-adapt": "0"}}
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.mp4", "clip.mov"])
+def test_pictures_that_are_shown_in_another_order_are_all_copied(tmp_path, name):
+    """Matroska keeps no decoding times; packets without one are packets all the same."""
+    source = write_clip(tmp_path / name, [scene(64, 48, index) for index in range(30)], sound=beeps(3.0), **B_FRAMES)
+    embed_metadata(source, tmp_path / "copy", GRAPH)
+    one, other = contents(source), contents(tmp_path / "copy")
+    assert [(each.packets, each.sha256) for each in one] == [(each.packets, each.sha256) for each in other]
+    assert one[0].packets == 30
+    assert np.array_equal(decode(source).frames.numpy(), decode(tmp_path / "copy").frames.numpy())
+
+
+SPOILING = {
+    "a packet is lost": lambda packet, seen: None if packet.stream.type == "video" and seen == 3 else packet,
+    "a packet is another": lambda packet, seen: av.Packet(bytes(packet.size)) if seen == 3 else packet,
+    "a time is another": lambda packet, seen: late(packet) if seen == 6 else packet,
+}
+
+
+def late(packet: av.Packet) -> av.Packet:
+    packet.pts += 10
+    return packet
+
+
+@pytest.mark.parametrize("case", SPOILING)
+def test_a_copy_that_differs_in_anything_is_none(tmp_path, monkeypatch, case):
+    """Whatever a library of another day does to the packets: the copy is read again."""
+    source = write_clip(tmp_path / "clip.mkv", [scene(64, 48, index) for index in range(10)])
+
+    def copy(original, target):
+        twins = {stream.index: target.add_stream_from_template(stream, opaque=True) for stream in original.streams}
+        for seen, packet in enumerate(original.demux()):
+            if packet.size:
+                facts = packet.pts, packet.dts, packet.time_base, packet.stream.index
+                changed = SPOILING[case](packet, seen)
+                if changed is not None:
+                    if changed is not packet:
+                        changed.pts, changed.dts, changed.time_base, _ = facts
+                    changed.stream = twins[facts[3]]
+                    target.mux(changed)
+
+    monkeypatch.setattr(container, "_copy_streams", copy)
+    with pytest.raises(MediaError, match="does not hold"):
+        embed_metadata(source, tmp_path / "copy.mkv", GRAPH)
+    assert not (tmp_path / "copy.mkv").exists()
+
+
+def test_a_stream_that_cannot_be_copied_makes_no_copy(tmp_path):
+    """Chapters of text, time codes, attachments: rather no workflow than a file with less in it."""
+    source = tmp_path / "clip.mkv"
+    write_clip(source, [scene(64, 48, index) for index in range(5)])
+    with_data = tmp_path / "data.mp4"
+    with av.open(str(source)) as original, av.open(str(with_data), "w") as made:
+        twin = made.add_stream_from_template(original.streams.video[0], opaque=True)
+        data = made.add_data_stream("bin_data")
+        data.time_base = original.streams.video[0].time_base
+        for packet in original.demux(original.streams.video[0]):
+            if packet.size:
+                note = av.Packet(b"note")
+                note.pts = note.dts = packet.pts
+                note.stream, note.time_base = data, packet.time_base
+                packet.stream = twin
+                made.mux(packet)
+                made.mux(note)
+    if len(contents(with_data)) < 2:
+        pytest.skip("this FFmpeg writes no such stream")
+    with pytest.raises(MediaError):
+        embed_metadata(with_data, tmp_path / "copy.mp4", GRAPH)
+    assert not (tmp_path / "copy.mp4").exists()
+
+
+@pytest.mark.parametrize(("name", "codec"), [("clip.ts", "libx264"), ("clip.avi", "mpeg4")])
+def test_a_container_without_a_place_for_it_is_left_alone(tmp_path, name, codec):
+    source = write_clip(tmp_path / name, [scene(64, 48)] * 3, codec=codec)
+    before = source.read_bytes()
+    with pytest.raises(MediaError, match="no place"):
+        embed_metadata(source, tmp_path / "copy", GRAPH)
+    assert source.read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["half \ud83d", "an end\0 in it", "x" * 200_000], ids=["surrogate", "nul", "long"])
+def test_tags_hold_what_they_can_of_any_text(tmp_path, text):
+    source = write_clip(tmp_path / "clip.mp4", [scene(64, 48)] * 3)
+    embed_metadata(source, tmp_path / "copy.mp4", {"prompt": text})
+    assert tags(tmp_path / "copy.mp4")["prompt"] == text.replace("\ud83d", "?").replace("\0", "")
 
 
 def test_the_index_comes_first_so_that_browsers_start_at_once(tmp_path):

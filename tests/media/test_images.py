@@ -15,11 +15,13 @@ import torch
 from PIL import Image
 
 from sora_core.errors import InvalidRequest
+from sora_core.jobs.fingerprint import fingerprints_of
 from sora_core.media.images import FITS, ImageNeeds, Reference, references_from_tensor, upload_from_file, within_limit
 from sora_core.media.png import encode_png
 from sora_core.models import Operation, Upload
+from sora_core.profiles.profiles import Profile
+from sora_core.providers import provider_for
 from sora_core.requests.kinds import VideoRequest, facts
-from sora_core.requests.kinds import fingerprint as fingerprint_of
 
 
 def saved(folder: Path, name: str, **options: object) -> Path:
@@ -300,7 +302,8 @@ class TestIdentity:
         made = [Upload(data, "image/png", "a.png", made_from="abc") for data in (b"one", b"two")]
         requests = [VideoRequest(Operation.IMAGE_TO_VIDEO, "x", images=(each,)) for each in made]
         assert facts(requests[0])["images"] == ["abc"]
-        assert len({fingerprint_of(each, provider="openai", profile="own") for each in requests}) == 1
+        own = provider_for(Profile("own", base_url="https://relay.example"))
+        assert len({fingerprints_of(each, own) for each in requests}) == 1
 
 
 def test_what_is_too_large_as_png_goes_up_as_the_best_jpeg_that_fits_and_says_so():

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ from _clips import scene, write_clip
 
 from sora_core.errors import InvalidRequest, MediaError, SoraError, StorageError
 from sora_core.media import placing
+from sora_core.media.kind import VIDEO as VIDEO_KIND
 from sora_core.models import Destination
 
 VIDEO = b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom" + os.urandom(2**20)
@@ -60,6 +62,16 @@ class TestNames:
             made = list(pool.map(lambda _: placing.next_path(Destination(tmp_path, "s"), ".mp4"), range(40)))
         assert len(set(made)) == 40
 
+    @pytest.mark.parametrize("stem", ["x" * 300, "\u89c6" * 90, "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 20])
+    def test_are_cut_by_bytes_where_the_disk_takes_no_more(self, tmp_path, stem):
+        first, second = (placing.next_path(Destination(tmp_path, stem), ".webm") for _ in range(2))
+        assert len(first.name.encode()) <= 255
+        assert stem.startswith(first.name.removesuffix("_00001_.webm"))
+        assert not first.name.removesuffix("_00001_.webm").endswith("\u200d")
+        assert second.name.endswith("_00002_.webm")
+        placing.write_sidecar(first, {"job_id": "job_" + "1" * 20})
+        assert first.with_suffix(".json").is_file()
+
     def test_given_by_hand_are_taken_as_they_are(self, tmp_path):
         exact = tmp_path / "mine.mp4"
         assert placing.next_path(Destination(tmp_path, "s", exact=exact), ".mp4") == exact
@@ -84,6 +96,53 @@ class TestTheDestination:
         exact.touch()
         with pytest.raises(InvalidRequest, match=r"mine\.mp4"):
             placing.check_destination(Destination(tmp_path, exact=exact))
+
+    @pytest.mark.parametrize(
+        "stem",
+        ["a\0b", "half \ud83d", "../above", "a/b", "..", "."],
+        ids=["nul", "surrogate", "up", "down", "dots", "dot"],
+    )
+    def test_with_a_name_that_cannot_be_is_refused(self, tmp_path, stem):
+        with pytest.raises(InvalidRequest):
+            placing.check_destination(Destination(tmp_path / "out", stem))
+        assert not (tmp_path / "out").exists()
+
+    @pytest.mark.parametrize("folder", ["a\0b", "half \ud83d", "x" * 300], ids=["nul", "surrogate", "too long"])
+    def test_in_a_folder_that_cannot_be_is_refused(self, tmp_path, folder):
+        with pytest.raises((InvalidRequest, StorageError)):
+            placing.check_destination(Destination(tmp_path / folder))
+
+    @pytest.mark.parametrize("name", ["x" * 252 + ".mp4", "\u89c6" * 84 + ".mp4"])
+    def test_of_an_exact_name_that_is_too_long_is_refused(self, tmp_path, name):
+        with pytest.raises(StorageError, match="cannot be written"):
+            placing.check_destination(Destination(tmp_path, exact=tmp_path / name))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_of_a_link_to_nowhere_is_refused(self, tmp_path):
+        exact = tmp_path / "mine.mp4"
+        try:
+            exact.symlink_to(tmp_path / "nowhere")
+        except OSError:
+            pytest.skip("no links here")
+        with pytest.raises(InvalidRequest, match=r"mine\.mp4"):
+            placing.check_destination(Destination(tmp_path, exact=exact))
+
+    def test_of_a_folder_that_is_a_link_to_nowhere_is_refused(self, tmp_path):
+        try:
+            (tmp_path / "out").symlink_to(tmp_path / "nowhere" / "deep")
+        except OSError:
+            pytest.skip("no links here")
+        with pytest.raises(StorageError):
+            placing.check_destination(Destination(tmp_path / "out"))
+
+    def test_is_tried_under_its_real_name(self, tmp_path, monkeypatch):
+        """With the counter and the longest suffix, and with those of the bytes on their way."""
+        tried: list[str] = []
+        monkeypatch.setattr(placing, "_try_name", lambda path: tried.append(path.name))
+        placing.check_destination(Destination(tmp_path, "x" * 300))
+        final = placing.next_path(Destination(tmp_path, "x" * 300), placing.LONGEST_SUFFIX)
+        part = placing.part_path(tmp_path, "job_" + "1" * 20)
+        assert [len(name) for name in tried] == [len(final.name), len(part.with_suffix(".tagged.part").name)]
 
     def test_on_a_full_disk_is_refused(self, tmp_path, monkeypatch):
         usage = shutil.disk_usage(tmp_path)._replace(free=placing.FREE_BYTES_NEEDED - 1)
@@ -162,6 +221,24 @@ class TestPlacing:
         assert json.loads(_tags(path)["prompt"]) == metadata["prompt"]
         assert json.loads(_tags(path)["workflow"]) == metadata["workflow"]
         assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize(
+        "failure", [MediaError("no"), OSError(28, "No space left on device")], ids=["media", "a full disk"]
+    )
+    def test_without_the_workflow_where_it_cannot_be_embedded(self, tmp_path, part, clip, failure):
+        def embed(source: Path, target: Path, metadata: object) -> None:
+            target.write_bytes(b"a piece")
+            raise failure
+
+        kind = replace(VIDEO_KIND, embed=embed)
+        plan = lambda *_: None  # noqa: E731
+        path = placing.place(part, Destination(tmp_path, "s", metadata={"a": 1}), planned=None, plan=plan, kind=kind)
+        assert path.read_bytes() == clip.read_bytes()
+        assert list(tmp_path.iterdir()) == [path]
+
+    @pytest.mark.parametrize("value", ["half \ud83d", "nul \0", {"half": "\ud83d"}, object()])
+    def test_whatever_the_workflow_holds(self, tmp_path, part, value):
+        assert place(part, Destination(tmp_path, "s", metadata={"workflow": value})).is_file()
 
     def test_hashes_what_is_placed(self, tmp_path, part):
         plans: list[tuple[Path, str, int]] = []

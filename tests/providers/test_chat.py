@@ -11,7 +11,7 @@ import pytest
 
 from sora_core.errors import ModerationRejected, NetworkError, RequestRejected, SubmissionUnknown
 from sora_core.models import Effect, Failure, State, Upload
-from sora_core.providers import HTML_ANSWER, Attempt, job_error_class
+from sora_core.providers import Attempt, job_error_class
 from sora_core.providers import _chat as chat
 from sora_core.providers._answers import prose
 from sora_core.providers._chat import Answer, Reader
@@ -252,14 +252,16 @@ class TestATaskIdInAStream:
 
 
 class TestAnError:
-    def test_inside_http_200_is_a_failed_job_with_the_innermost_code(self):
+    def test_inside_http_200_is_read_with_the_innermost_code(self):
         vector = json.loads((VECTORS / "sora2api_sse_error_inside_200.json").read_text("utf-8"))
         answer = read(vector["response"]["text"])
-        snapshot = chat.snapshot_of(answer)
-        assert snapshot.state.value == vector["expect"]["state"]
-        assert vector["expect"]["error_message_contains"] in snapshot.failure.message
-        assert snapshot.failure.code == "heavy_load"
+        assert vector["expect"]["error_message_contains"] in answer.failure.message
+        assert answer.failure.code == "heavy_load"
         assert (answer.link, answer.task_id) == (None, None)
+
+    def test_with_a_documented_overload_code_and_before_anything_was_begun_is_a_refusal(self):
+        snapshot = chat.snapshot_of(read(event({"error": {"message": "heavy", "code": "heavy_load"}})))
+        assert snapshot.state is State.FAILED
 
     @pytest.mark.parametrize(
         ("body", "words"),
@@ -275,9 +277,17 @@ class TestAnError:
         ],
     )  # fmt: skip
     def test_is_found_in_every_form(self, body, words):
-        snapshot = chat.snapshot_of(read(body))
-        assert snapshot.state is State.FAILED
-        assert words in snapshot.failure.message
+        """And leaves it open what was begun: it is an error of whoever is behind the server."""
+        with pytest.raises(SubmissionUnknown, match=words) as caught:
+            chat.snapshot_of(read(body))
+        assert caught.value.body  # what was said goes into the row
+
+    def test_after_a_stream_has_reached_35_percent_leaves_it_open(self):
+        body = delta(reasoning_content="Video progress: 35%\n") + event(
+            {"error": {"message": "upstream says heavy_load", "code": "heavy_load"}}
+        )
+        with pytest.raises(SubmissionUnknown, match="heavy_load"):
+            chat.snapshot_of(read(body))
 
     def test_of_a_review_ends_the_job_even_if_it_has_an_id(self):
         body = delta(reasoning_content=f"{TASK}\n") + event(
@@ -309,9 +319,8 @@ class TestAnAnswerWithoutAResult:
             chat.snapshot_of(read(body))
 
     def test_that_is_a_web_page_says_so(self):
-        with pytest.raises(SubmissionUnknown) as caught:
+        with pytest.raises(SubmissionUnknown, match="web page"):
             chat.snapshot_of(read("<!doctype html><html></html>", ended=True))
-        assert caught.value.code == HTML_ANSWER
 
     def test_that_broke_off_says_so(self):
         with pytest.raises(SubmissionUnknown, match="broke off"):

@@ -172,8 +172,11 @@ class TestDialects:
         assert all(size in can.sizes for size in can.size_for.values() if size)
         assert can.default_seconds is None or can.default_seconds in can.seconds
 
-    def test_only_the_preview_is_free(self):
-        assert {name for name in DIALECTS if provider(dialect=name).capabilities().free} == {"preview"}
+    def test_people_s_own_machines_cost_nothing_and_a_profile_may_say_otherwise(self):
+        hosted = {"preview", "vllm-omni", "sglang", "tensorrt-llm", "aquiles", "localai", "dynamo"}
+        assert {name for name in DIALECTS if not provider(dialect=name).can.paid} == hosted
+        assert all(provider(dialect=name, paid=True).can.paid for name in DIALECTS)
+        assert not provider(paid=False).can.paid
 
 
 @pytest.fixture
@@ -236,16 +239,30 @@ class TestQuota:
 
 
 class TestCanceling:
-    @pytest.mark.parametrize("answer", [reply(200, {"id": "v", "deleted": True}), reply(204), reply(404)])
-    async def test_a_job_that_is_gone_is_a_success(self, http_to, answer):
+    @pytest.mark.parametrize(
+        ("answer", "says_so"),
+        [
+            (reply(200, {"id": "v", "deleted": True}), True),
+            (reply(200, {"id": "v", "status": "deleted"}), True),
+            (reply(200, {"id": "v", "deleted": False}), False),
+            (reply(200, {"id": "v", "status": "in_progress"}), False),
+            (reply(204), False),
+        ],
+    )
+    async def test_only_the_server_s_own_word_is_a_success(self, http_to, answer, says_so):
         async with Server(answer) as server:
-            await provider().cancel(http_to(server), "v")
+            assert await provider().cancel(http_to(server), "v") is says_so
             assert (server.requests[0].method, server.requests[0].target) == ("DELETE", "/videos/v")
+
+    async def test_a_job_that_is_not_known_is_no_success(self, http_to):
+        async with Server(reply(404, {"error": {"message": "Video not found"}})) as server:
+            with pytest.raises(JobNotFound):
+                await provider().cancel(http_to(server), "v")
 
     @pytest.mark.parametrize("words", ["Cancellation in progress", "Video output not yet available; retry"])
     async def test_a_job_that_is_being_canceled_is_no_error(self, http_to, words):
         async with Server(reply(409, {"detail": words})) as server:
-            await provider().cancel(http_to(server), "v")
+            assert await provider().cancel(http_to(server), "v") is False
 
     async def test_any_other_conflict_is_one(self, http_to):
         async with Server(reply(409, {"detail": "The job belongs to someone else"})) as server:

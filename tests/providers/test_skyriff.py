@@ -11,12 +11,12 @@ import pytest
 from _requests import request_of
 
 from sora_core.errors import InvalidRequest, JobNotFound, ProfileError, RequestRejected, SubmissionUnknown, Unsupported
+from sora_core.jobs.fingerprint import fingerprints_of
 from sora_core.models import Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.providers.skyriff import SkyRiff
 from sora_core.providers.skyriff.models import MODELS
 from sora_core.requests.kinds import CleanLinkRequest, Request, VideoRequest, facts
-from sora_core.requests.kinds import fingerprint as fingerprint_of
 from sora_core.transport import Reply
 
 BASE = "https://relay.example/v1"
@@ -236,8 +236,7 @@ class TestACleanLink:
         assert settled(self.ASKED, own) == first
         monkeypatch.setenv("DRAFTS_TOKEN", "another-token")
         other = settled(self.ASKED, own)
-        identities = {fingerprint_of(each, provider="skyriff", profile="p") for each in (first, other)}
-        assert len(identities) == 2
+        assert len({fingerprints_of(each, own)[0] for each in (first, other)}) == 2
         with pytest.raises(ProfileError, match="changed while"):
             own.encode_submit(first)
 

@@ -152,7 +152,7 @@ class TestAServerThatIsBusy:
 
     @pytest.mark.parametrize(("status", "kind"), [(429, RateLimited), (503, Overloaded)])
     async def test_is_given_up_after_a_bound(self, connect, clock, status, kind):
-        async with Server(reply(status, {"error": "busy"})) as server:
+        async with Server(reply(status, {"error": "busy"}, {"retry-after": "1"})) as server:
             error = await _error(connect(server.url), CHARGE)
             assert len(server.requests) == ATTEMPTS
         assert type(error) is kind

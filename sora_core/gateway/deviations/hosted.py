@@ -15,14 +15,15 @@ from ..core import Core, Incoming, Route
 from ..forms import Fields, read_fields
 from ..recent import Recent
 from ..refusal import Refusal
-from ..wire.openai import STATUS, OpenAIWire
+from ..wire.openai import STATUS
 from ._dialect import Dialect, FastApi, Invalid, inline_image, wrong_method
 
-_MAX_ACTIVE = 2  # of Aquiles
+_FPS = 24
+_AQUILES_SIZES = ("1024x1792", "1280x720", "1792x1024", "720x1280")
 
 
 class VllmOmni(Dialect):
-    """Multipart only; 404 while pending, 422 for a failed job, 409 for one that is being canceled."""
+    """Multipart only; a failed job's page is HTTP 500; 404 while pending, 422 for the content of a failed one."""
 
     dialect = "vllm-omni"
     has_pictures = True
@@ -37,16 +38,18 @@ class VllmOmni(Dialect):
         )
 
     def error(self, refusal: Refusal) -> Any:
-        if isinstance(refusal, Invalid):
-            return {"detail": refusal.detail}
         if refusal.status == 401:
             return {"error": "Unauthorized"}
-        kind = {404: "Not Found", 409: "Conflict"}.get(refusal.status, "Bad Request")
-        return {"error": {"message": refusal.message, "type": kind, "param": None, "code": refusal.status}}
+        kind = {404: "Not Found", 422: "Unprocessable Entity", 500: "Internal Server Error"}.get(
+            refusal.status, "Bad Request"
+        )
+        error = {"message": refusal.message, "type": kind, "param": refusal.param, "code": refusal.status}
+        return {"error": error}
 
     async def read(self, call: Incoming) -> Fields:
         if call.request.content_type != "multipart/form-data":
-            raise Invalid("prompt", "Field required", "missing")
+            entry = {"type": "missing", "loc": "body.prompt", "msg": "Field required", "input": "None"}
+            raise Refusal(400, f"1 validation error:\n  {entry}", param="body.prompt")
         fields = await read_fields(call.request)
         if isinstance(fields.get("image_reference"), str):
             try:
@@ -63,20 +66,17 @@ class VllmOmni(Dialect):
         return await self._core.send(call, job)
 
     async def version(self, call: Incoming) -> web.StreamResponse:
-        return web.json_response({"version": "0.12.0"})
+        return web.json_response({"version": "0.30.0"})
 
-    async def delete(self, call: Incoming) -> web.StreamResponse:
+    async def retrieve(self, call: Incoming) -> web.StreamResponse:
         job = self._find(call)
-        was = self.state(job)
-        self._core.remove(job)
-        if not was.terminal:
-            raise Refusal(409, "Cancellation in progress; retry to confirm that the job is gone.")
-        return web.json_response({"id": job.id, "object": "video.deleted", "deleted": True})
+        status = 500 if self.state(job) is State.FAILED else 200
+        return web.json_response(self._as_json(call, job), status=status)
 
     async def content(self, call: Incoming) -> web.StreamResponse:
         state = self.state(self._find(call))
         if state is State.FAILED:
-            raise Refusal(422, "Video generation failed. Check job status for details.")
+            raise Refusal(422, "Video generation failed. Check job status for error details.")
         if state is not State.SUCCEEDED:
             raise Refusal(404, "Generation is still in-progress")
         return await super().content(call)
@@ -84,21 +84,32 @@ class VllmOmni(Dialect):
     def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
         video.pop("queue_position", None)
-        error = {"code": 500, "message": video["error"]["message"]} if video["error"] else None
-        done = video["status"] == "completed"
-        extras = {"media_type": "video/mp4", "file_name": f"{job.id}.mp4", "inference_time_s": 1.5} if done else {}
-        return {**video, "progress": 100 if done else 0, "error": error, "quality": "standard", **extras}
+        done, failed = video["status"] == "completed", video["status"] == "failed"
+        return {
+            **video,
+            "progress": 100 if done else 0,
+            "error": {"code": 500, "message": video["error"]["message"]} if failed else None,
+            "quality": "default",
+            "media_type": "video/mp4",
+            "expires_at": None,
+            "file_name": f"{job.id}.mp4" if done else None,
+            "inference_time_s": 1.5 if done or failed else None,
+            "fps": float(_FPS),
+            "num_frames": _FPS * job.order.seconds,
+            "duration_s": float(job.order.seconds),
+            "metrics": None,
+            "stage_durations": {},
+            "peak_memory_mb": 0.0,
+            "action": None,
+        }
 
 
 class SGLang(FastApi):
-    """JSON with whole seconds, or a form; queued until done; the result lies at a cloud address."""
+    """JSON with whole seconds, or a form; what is made lies on the server's own disk."""
 
     dialect = "sglang"
     owner = "sglang"
-    title = "SGLang Diffusion"
-
-    def routes(self) -> tuple[Route, ...]:
-        return (*super().routes(), Route("GET", "/cloud/{id}", "cloud", "content", self.cloud))
+    title = "FastAPI"
 
     async def read(self, call: Incoming) -> Fields:
         fields = await read_fields(call.request)
@@ -116,28 +127,26 @@ class SGLang(FastApi):
         return web.json_response({**video, "status": "deleted", "progress": 0})
 
     async def content(self, call: Incoming) -> web.StreamResponse:
-        job = self._find(call)
-        if self.state(job) is not State.SUCCEEDED:
+        if not self.state(self._find(call)).terminal:
             raise Refusal(404, "Generation is still in-progress")
-        url = self._cloud_url(call, job)
-        raise Refusal(400, f"Video has been uploaded to cloud storage. Please use the cloud URL: {url}")
-
-    async def cloud(self, call: Incoming) -> web.StreamResponse:
-        return await OpenAIWire.content(self, call)
-
-    def _cloud_url(self, call: Incoming, job: BookedJob) -> str:
-        return f"{call.request.scheme}://{call.request.host}{self.mounts[0]}/cloud/{job.id}?sig=a%2Bb"
+        return await super().content(call)
 
     def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
-        video.pop("queue_position", None)
+        for name in ("queue_position", "prompt"):
+            video.pop(name, None)
         done, failed = video["status"] == "completed", video["status"] == "failed"
+        path = None if failed else f"/srv/outputs/{job.id}.mp4"  # also while there is nothing yet
+        nothing = dict.fromkeys("url expires_at peak_memory_mb inference_time_s revised_prompt action lidar".split())
         return {
             **video,
-            "status": video["status"] if done or failed else "queued",
-            "progress": 100 if done else 0,
-            "url": self._cloud_url(call, job) if done else None,
-            "file_path": None,
+            **nothing,
+            "progress": 100 if done else min(int(video["progress"] or 0), 99),
+            "quality": "standard",
+            "urls": [None] if done else None,
+            "file_path": path,
+            "file_paths": [path] if done else None,
+            "num_outputs": 1 if done else None,
             "error": {"message": video["error"]["message"]} if failed else None,
         }
 
@@ -180,26 +189,26 @@ class TensorRT(FastApi):
 
 
 class Aquiles(FastApi):
-    """``processing`` at once; 503 while busy; 500 for content that is not there; no key leads to /login."""
+    """Four sizes or none, one job at once and no queue, a plain 500 for what it did not think of."""
 
     dialect = "aquiles"
-    owner = "aquiles"
+    owner = "custom"
     title = "Aquiles-Image"
-
-    def routes(self) -> tuple[Route, ...]:
-        return self.without("list", "delete")
 
     def refuse(self, refusal: Refusal) -> web.Response:
         if refusal.status == 401:
-            return web.Response(status=302, headers={"Location": "/login"})
+            return super().refuse(Refusal(403, "Invalid API key"))
+        if refusal.status == 500:
+            return web.Response(status=500, text="Internal Server Error")
         return super().refuse(refusal)
 
     async def read(self, call: Incoming) -> Fields:
-        jobs = self._core.books.newest_first(self.name)
-        if sum(not self.state(job).terminal for job in jobs) >= _MAX_ACTIVE:
-            text = f"The limit of {_MAX_ACTIVE} concurrent tasks has been reached. Please wait for one to complete."
-            raise Refusal(503, text)
-        return await super().read(call)
+        fields = await super().read(call)
+        if fields.get("size") not in (None, *_AQUILES_SIZES):
+            raise Refusal(500, "Internal Server Error")
+        if any(not self.state(job).terminal for job in self._core.books.newest_first(self.name)):
+            raise Refusal(503, "The limit of 1 concurrent tasks has been reached. Please try again later.")
+        return fields
 
     async def content(self, call: Incoming) -> web.StreamResponse:
         if self.state(self._find(call)) is not State.SUCCEEDED:
@@ -208,9 +217,10 @@ class Aquiles(FastApi):
 
     def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
-        video.pop("queue_position", None)
-        running = video["status"] in ("queued", "in_progress")
-        return {**video, "status": "processing"} if running else video
+        named = "id object model status created_at size seconds prompt error".split()
+        running, progress = video["status"] == "in_progress", int(video["progress"] or 0)
+        status = {"status": "processing"} if running else {}
+        return {**{name: video[name] for name in named}, "progress": progress, "quality": "standard", **status}
 
 
 class LocalAI(Dialect):
@@ -302,11 +312,10 @@ class Dynamo(Dialect):
                 "object": "video",
                 "model": job.order.model,
                 "status": STATUS[progress.state],
-                "progress": 100,
+                "progress": 100 if done else 0,
                 "created": int(job.created_at),
                 "data": data,
-                **({} if done else {"error": progress.message}),
-                "inference_time_s": 1.5,
+                **({"inference_time_s": 1.5} if done else {"error": progress.message}),
             }
         )
 

@@ -29,7 +29,13 @@ class LiteLLM(Dialect):
     def routes(self) -> tuple[Route, ...]:
         return self.without("delete")
 
-    error_headers: ClassVar[Mapping[str, str]] = {"x-litellm-version": "1.82.6"}
+    error_headers: ClassVar[Mapping[str, str]] = {"x-litellm-version": "1.108.7"}
+
+    def refuse(self, refusal: Refusal) -> web.Response:
+        if refusal.status == 401:  # its word for any key but its own, where it has no database
+            error = {"message": "No connected db.", "type": "no_db_connection", "param": None, "code": "400"}
+            return web.json_response({"error": error}, status=400)
+        return super().refuse(refusal)
 
     def error(self, refusal: Refusal) -> Any:
         return {"error": {"message": refusal.message, "type": "None", "param": "None", "code": str(refusal.status)}}
@@ -44,17 +50,23 @@ class LiteLLM(Dialect):
             inner = base64.b64decode(given.removeprefix("video_"), validate=True).decode()
         except (binascii.Error, UnicodeDecodeError) as error:
             raise Refusal(404, f"Video '{given:.80}' not found") from error
-        job = self._core.find(inner.rpartition("video_id:")[2], self.name)
+        job = self._core.find(inner.rpartition("video_id:")[2].partition(";")[0], self.name)
         if job is None:
             raise Refusal(404, f"Video '{given:.80}' not found")
         return job
 
     def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
-        inner = f"litellm:custom_llm_provider:openai;model_id:{job.order.model};video_id:{job.id}"
-        kept = {name: video[name] for name in ("object", "status", "error")}
-        empty = dict.fromkeys(("created_at", "completed_at", "progress", "seconds", "size", "model"))
-        return {**empty, **kept, "id": "video_" + base64.b64encode(inner.encode()).decode(), "usage": {}}
+        inner = (
+            f"litellm:custom_llm_provider:openai;model_id:{job.order.model};video_id:{job.id};deployment_id:{'0' * 64}"
+        )
+        video.pop("queue_position", None)
+        video.pop("prompt")
+        done = video["status"] == "completed"
+        used = {"duration_seconds": float(job.order.seconds)} if video["status"] == "queued" else None
+        progress = 100 if done else 0 if video["status"] == "queued" else 99
+        encoded = "video_" + base64.b64encode(inner.encode()).decode()
+        return {**video, "id": encoded, "progress": progress, "expires_at": None, "usage": used}
 
 
 class NewApi(Dialect):

@@ -12,9 +12,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from ...models import Snapshot, State
+from ...models import Snapshot, State, parse_size
 from ...transport import Reply
-from .refusals import SUCCESS_CODES, error_of, failure_of, job_error_class, job_failure, poll_after_of, retry_after_of
+from .refusals import (
+    SUCCESS_CODES,
+    error_of,
+    failure_of,
+    is_overload_code,
+    job_error_class,
+    job_failure,
+    poll_after_of,
+    retry_after_of,
+)
 from .values import dig, is_html, loads, number_of, parse, text_of, time_of
 
 STATES: Mapping[str, State] = {
@@ -189,6 +198,8 @@ def snapshot_of(reply: Reply, *, base_url: str, prefer_id: str | None = None) ->
         poll_after=poll_after_of(reply),
         prompt=value.get("prompt") if isinstance(value.get("prompt"), str) else None,
         model=text_of(value.get("model")),
+        size=_size_of(value),
+        seconds=number_of(value.get("seconds")) or number_of(value.get("duration")) or 0.0,
     )
 
 
@@ -198,6 +209,11 @@ def _state_without_word(value: Any, url: str | None, remote_id: str | None) -> S
     if dig(value, "error"):
         return None  # a relay's passing trouble must not end a paid job
     return State.QUEUED if remote_id else None
+
+
+def _size_of(value: Any) -> str:
+    size = (text_of(value.get("size")) or "").lower().replace("*", "x").replace("×", "x")
+    return size if parse_size(size) else ""
 
 
 def _position(value: Any) -> int | None:
@@ -212,6 +228,7 @@ __all__ = [
     "failure_of",
     "id_of",
     "is_html",
+    "is_overload_code",
     "job_error_class",
     "job_failure",
     "loads",

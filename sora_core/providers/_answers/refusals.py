@@ -26,6 +26,8 @@ from ...transport import Reply
 from ...transport.redact import redact
 from .values import dig, is_absent, is_html, loads, number_of, parse, text_of
 
+REDIRECT_TARGET = "x-redirect-target"  # where the transport keeps the address that it did not follow
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 ERROR_KEYS = (
     "error",
     "data.error",
@@ -47,19 +49,18 @@ def failure_of(reply: Reply) -> Failure:
     failure = _failure(value)
     if failure:
         return failure
+    if reply.headers.get(REDIRECT_TARGET) or reply.headers.get("location"):
+        target = reply.headers.get(REDIRECT_TARGET) or reply.headers["location"]
+        return Failure(f"the server redirects to {redact(target.partition('?')[0][:300])}")
     if is_html(reply.body):
+        title = _TITLE.search(reply.body[:20_000].decode("utf-8", errors="replace"))
+        called = f' titled "{redact(" ".join(title[1].split())[:150])}"' if title and title[1].strip() else ""
         return Failure(
-            f"HTTP {reply.status}: the server answered with a web page (HTML), not with the API{_title(reply)}"
+            f"HTTP {reply.status}: the server answered with a web page (HTML), not with the API{called}: "
+            "a firewall, a gateway, or the wrong address"
         )
     text = re.sub(r"<[^>]+>", " ", reply.body[:2000].decode("utf-8", errors="replace"))
     return Failure(redact(f"HTTP {reply.status} {' '.join(text.split())[:200]}".strip()))
-
-
-def _title(reply: Reply) -> str:
-    """What the page calls itself: it mostly names who is in the way."""
-    match = re.search(rb"<title[^>]*>([^<]{1,200})", reply.body[:8192], re.IGNORECASE)
-    text = " ".join(match[1].decode("utf-8", "replace").split()) if match else ""
-    return f": '{redact(text)}'" if text else ""
 
 
 def job_failure(value: Any) -> Failure | None:
@@ -142,6 +143,7 @@ def _embedded(text: str) -> Any:
     return loads(text[start:]) if start >= 0 else None
 
 
+_NEVER = re.compile(r"(?!)")
 _QUOTA = re.compile(
     r"insufficient_(user_)?quota|insufficient_credits|insufficient_balance|rate_limit_exhausted|额度不足|余额不足|欠费"
 )
@@ -150,22 +152,34 @@ _MODERATION = re.compile(
     r"|content[ _-]?violation|sensitive[ _-]?content|moderation|_review_failed|guardrail|违规|审核",
     re.IGNORECASE,
 )
-_OVERLOADED = re.compile(
-    r"heavy_load|too_many_concurrent|负载已饱和|limit of \d+ concurrent|overloaded|at capacity", re.IGNORECASE
-)
+# Words of those who are behind a relay, in whatever protocol their refusal is repeated.
+_OVERLOAD_CODES = re.compile(r"heavy_load|too_many_concurrent\w*|(?:server_|engine_|model_)?overloaded(?:_error)?")
+_SATURATED = re.compile(r"负载已饱和")  # often called insufficient_quota
 _NOT_FOUND = re.compile(r"task_not_exist|task_not_found|video_not_found|not[ _]exist", re.IGNORECASE)
 _NOT_READY = re.compile(
     r"not completed yet|still in[- ]progress|not (yet )?(ready|completed|available)|task_not_completed|尚未完成",
     re.IGNORECASE,
 )
+_NO_ROUTE = re.compile(
+    r"(?:404 )?(?:page )?not found|no route matched.*|.*\bcannot (?:get|post|delete) /.*|resource not found"
+    r"|no static resource.*|invalid url.*|default backend.*",
+    re.IGNORECASE,
+)
+# an answer that comes too early or too late to say what became of the request
+_PASSING = (408, 409, 423, 424, 425, 499)
 
 
-def error_of(reply: Reply, *, provider: str) -> SoraError:
-    """The exception that a reply which is not 2xx stands for."""
+def error_of(reply: Reply, *, provider: str, overload: re.Pattern[str] = _NEVER) -> SoraError:
+    """The exception that a reply which is not 2xx stands for.
+
+    ``overload``: the code or words with which the protocol documents that a 503 took no work.
+    """
     failure = failure_of(reply)
-    kind = _error_class(reply, failure)
+    kind = _error_class(reply, failure, overload)
     return kind(
-        f"The server answered HTTP {reply.status}: {_hint(reply)}{failure.message}",
+        "answer.http",
+        status=reply.status,
+        error=f"{_hint(reply)}{failure.message}",
         provider=provider,
         code=failure.code,
         retry_after=retry_after_of(reply),
@@ -183,49 +197,61 @@ def _hint(reply: Reply) -> str:
 
 def job_error_class(failure: Failure) -> type[SoraError] | None:
     """The class of a failed job's reason, where the words tell."""
-    return _class_by_words(f"{failure.code or ''} {failure.message}")
+    return _refusal_by_words(f"{failure.code or ''} {failure.message}")
 
 
-def _class_by_words(words: str) -> type[SoraError] | None:
-    if _OVERLOADED.search(words):
-        return Overloaded  # before quota: a saturated server is often mislabelled insufficient_quota
+def _refusal_by_words(words: str) -> type[SoraError] | None:
     if _QUOTA.search(words):
         return QuotaExceeded
-    if _MODERATION.search(words):
-        return ModerationRejected
-    return None
+    return ModerationRejected if _MODERATION.search(words) else None
 
 
-def _error_class(reply: Reply, failure: Failure) -> type[SoraError]:
-    status = reply.status
+def is_overload_code(code: str | None) -> bool:
+    """Whether a code says that no work is taken for now; a sentence may just repeat the prompt."""
+    return bool(_OVERLOAD_CODES.fullmatch(code or ""))
+
+
+def _error_class(reply: Reply, failure: Failure, overload: re.Pattern[str]) -> type[SoraError]:
+    status, words = reply.status, f"{failure.code or ''} {failure.message}"
     if _is_challenge(reply) or _is_wall(reply):
         return ChallengePage
-    if status == 401:
-        return AuthError
-    if status == 402:
-        return QuotaExceeded
-    words = f"{failure.code or ''} {failure.message}"
-    # Whatever a broken server says, it proves nothing about what it did before it broke.
-    by_words = None if status >= 500 and status != 503 else _class_by_words(words)
-    return by_words or _class_by_status(status, words, is_html(reply.body))
-
-
-def _class_by_status(status: int, words: str, html: bool) -> type[SoraError]:
-    if status == 429:
-        return RateLimited
-    if status == 503:
-        return Overloaded
     if status >= 500:
-        return ServerError
+        # Whatever else a broken server says, it proves nothing about what it did before it broke.
+        is_documented = overload.fullmatch(failure.code or "") or overload.search(failure.message)
+        is_busy = status == 503 and (retry_after_of(reply) is not None or (is_documented and not is_html(reply.body)))
+        return Overloaded if is_busy else ServerError
+    if status in _PASSING:
+        return NotReady if _NOT_READY.search(words) else ServerError
+    if status in (401, 402):
+        return AuthError if status == 401 else QuotaExceeded
+    if 300 <= status < 400 or (is_html(reply.body) and status != 429):
+        return BadResponse
+    if is_overload_code(failure.code) or (status == 429 and _SATURATED.search(words)):
+        return Overloaded
+    if status == 429 and _NOT_READY.search(failure.message):
+        return NotReady  # of a job that runs, whatever the number says
+    if status == 429:
+        return QuotaExceeded if _QUOTA.search(words) else RateLimited
+    return _refusal_by_words(words) or _class_by_status(reply, words)
+
+
+def _class_by_status(reply: Reply, words: str) -> type[SoraError]:
     if _NOT_READY.search(words):
         return NotReady
-    if status in (408, 409, 425):
-        return ServerError  # passing, and no proof of what was done
-    if status in (404, 410) or _NOT_FOUND.search(words):
-        return BadResponse if html else JobNotFound
-    if 300 <= status < 400:
-        return BadResponse
-    return AuthError if status == 403 else RequestRejected
+    if reply.status in (404, 410) or _NOT_FOUND.search(words):
+        return BadResponse if is_no_route(reply) else JobNotFound
+    return AuthError if reply.status == 403 else RequestRejected
+
+
+def is_no_route(reply: Reply) -> bool:
+    """Whether a 404 is one of whoever stands at the address, rather than the API's about a job."""
+    value = parse(reply.body)
+    if reply.status != 404 or isinstance(dig(value, "error"), dict):
+        return False
+    if not isinstance(value, dict):
+        return True
+    said = next((found for key in ("message", "msg", "error") if (found := text_of(value.get(key)))), "")
+    return value.get("code") is None and bool(_NO_ROUTE.fullmatch(said.strip(" .")))
 
 
 def _is_wall(reply: Reply) -> bool:

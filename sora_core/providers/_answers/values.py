@@ -7,6 +7,8 @@ import math
 from datetime import datetime, timezone
 from typing import Any
 
+from ...transport.call import is_html as is_html
+
 _ABSENT = frozenset(("", "null", "<nil>", "none"))
 
 
@@ -42,11 +44,6 @@ def dig(value: Any, path: str) -> Any:
             return None
         value = value.get(key)
     return value
-
-
-def is_html(body: bytes) -> bool:
-    head = body[:512].lstrip().lower()
-    return head.startswith((b"<!doctype html", b"<html", b"<head", b"<body"))
 
 
 def number_of(raw: Any) -> float | None:

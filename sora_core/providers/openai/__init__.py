@@ -25,7 +25,6 @@ from ...errors import (
     RequestRejected,
     ServerError,
     SoraError,
-    SubmissionUnknown,
     Unsupported,
 )
 from ...media.container import sniff
@@ -34,7 +33,7 @@ from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequ
 from ...transport import Call, Http, Reply
 from .._answers import normalize
 from .._answers.results import media_of
-from .._base import Attempt, Provider
+from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
 from . import extras as more
 from .dialects import DIALECTS, JSON, Dialect, Fields, as_form, data_uri, typed
@@ -51,6 +50,10 @@ class OpenAI(Provider):
     """Any server below a `/v1/videos`."""
 
     name = "openai"
+    # Aquiles-Image; OpenAI's guide to error codes; one-api and new-api
+    overload = re.compile(
+        r"limit of \d+ concurrent|\b(?:engine|model|server) is currently overloaded|负载已饱和", re.IGNORECASE
+    )
 
     @property
     def dialect(self) -> Dialect:
@@ -178,7 +181,7 @@ class OpenAI(Provider):
         if isinstance(request, CleanLinkRequest):  # costs nothing, so nothing is marked as sent
             share_url = more.share_url_of(request, http.base_url)
             return await more.clean_link(http, share_url, self.profile, self.dialect)
-        reply = await attempt.send(http, self.encode_submit(request))
+        reply = await self.post(http, self.encode_submit(request), attempt)
         return more.accepted(request.operation, reply, http.base_url)
 
     def _patient(self, attempt: Attempt) -> Attempt:
@@ -201,7 +204,7 @@ class OpenAI(Provider):
         snapshot = super().accepted(reply)
         over = snapshot.state in (State.FAILED, State.CANCELED)
         if self.synchronous and not snapshot.url and not over:
-            raise SubmissionUnknown("The server answered, but without the video, and it cannot be asked again.")
+            raise unnamed("submit.no_video", reply)
         return snapshot
 
     def judge(self, reply: Reply) -> SoraError:
@@ -248,7 +251,7 @@ class OpenAI(Provider):
                     ) from end
                 return replace(end.snapshot, remote_id=remote_id)
         gone = "The server answered with the result itself; it has no job that could be asked for again."
-        if self.dialect.can.free:
+        if not self.can.paid:
             raise JobNotFound(gone, provider=self.name)
         fix = "If the file is lost, `sora-video forget JOB` frees the request; running it again is paid anew."
         fix_zh = "若文件已丢失，可用 sora-video forget JOB 释放该请求；再次运行将重新扣费。"
@@ -272,12 +275,13 @@ class OpenAI(Provider):
             raise Unsupported(f"The server of profile '{self.profile.name}' has no way to cancel a job.")
         return Call("DELETE", f"/videos/{quote(remote_id, safe='')}", Effect.IDEMPOTENT)
 
-    async def cancel(self, http: Http, remote_id: str) -> None:
+    async def cancel(self, http: Http, remote_id: str) -> bool:
         try:
-            await super().cancel(http, remote_id)
+            return await super().cancel(http, remote_id)
         except (RequestRejected, NotReady, ServerError) as error:
             if not re.search(r"HTTP 409.*(cancel|not yet available)", error.message, re.IGNORECASE):
-                raise  # otherwise it is being canceled already
+                raise
+            return False  # it is being canceled already
 
     def lists(self, operation: Operation) -> bool:
         return operation not in more.OPERATIONS
@@ -315,7 +319,7 @@ class OpenAI(Provider):
         if total is None and cents is None:
             raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read; its page says none.")
         quota = _quota(total, None if cents is None else cents / 100)
-        return replace(quota, unit="preview") if self.dialect.can.free else quota  # play money
+        return replace(quota, unit="preview") if self.profile.dialect == "preview" else quota  # play money
 
     async def models(self, http: Http) -> list[str]:
         listing = normalize.parse((await http.send(_read(self.dialect.models))).body)

@@ -210,6 +210,7 @@ _HOSTED = replace(
     size_for=_HOSTED_SIZES,
     fields=frozenset((Field.NEGATIVE_PROMPT, Field.SEED)),
     has_quota=False,
+    paid=False,  # people's own machines
 )
 _ANSWERS_WITH_VIDEO = replace(_HOSTED, can_list=False, can_cancel=False)
 _TENSORRT_FIELDS = frozenset(
@@ -247,7 +248,7 @@ DIALECTS: dict[str, Dialect] = {
             fields=frozenset((Field.CHARACTERS, Field.NEGATIVE_PROMPT, Field.SEED, Field.SHOTS, Field.STYLE)),
             **_FROM_A_CLIP,
             poll_seconds=0.5,
-            free=True,
+            paid=False,
         ),
         text_model="preview",
         parse_path="/sora-web",
@@ -365,6 +366,7 @@ DIALECTS: dict[str, Dialect] = {
         replace(
             _HOSTED,
             size_for={pair: size for pair, size in _OPEN_SIZES.items() if pair[0] != "square"},
+            paid=True,
             fields=frozenset((Field.SEED,)),
             image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
             poll_seconds=10.0,

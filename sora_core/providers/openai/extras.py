@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urljoin
 
-from ...errors import InvalidRequest, SubmissionUnknown, Unsupported
+from ...errors import InvalidRequest, Unsupported
 from ...media.picture import sniff_picture
 from ...models import Effect, Field, Operation, Secret, Snapshot, State
 from ...profiles.profiles import Profile
@@ -29,6 +29,7 @@ from ...requests.kinds import (
 from ...transport import Call, Http, Reply
 from .._answers import normalize
 from .._answers.results import media_of
+from .._base import unnamed
 from .._parse_service import SETTINGS as PARSE_SETTINGS
 from .._parse_service import ParseService, download_link, parse_service
 from .dialects import Dialect, Fields
@@ -143,10 +144,10 @@ def accepted(operation: Operation, reply: Reply, base_url: str) -> Snapshot:
         text = _text(value)
         if text:
             return Snapshot(State.SUCCEEDED, result={"prompt": text})
-        raise SubmissionUnknown("The server took the request, but its answer holds no prompt.")
+        raise unnamed("submit.no_prompt", reply)
     character_id = normalize.text_of(normalize.dig(value, "id"))
     if not character_id:
-        raise SubmissionUnknown("The server took the clip, but its answer names no character.")
+        raise unnamed("submit.no_character", reply)
     name = normalize.text_of(normalize.dig(value, "name"))
     made = {"id": character_id, **({"username": name} if name else {})}
     return Snapshot(State.SUCCEEDED, remote_id=character_id, result=made)
@@ -182,7 +183,7 @@ def _picture(reply: Reply, value: Any, base_url: str) -> Snapshot:
     link = normalize.dig(data[0] if isinstance(data, list) and data else value, "url")
     if isinstance(link, str) and link.startswith(("http://", "https://", "/")):
         return Snapshot(State.SUCCEEDED, url=urljoin(base_url, link))
-    raise SubmissionUnknown("The server took the request, but its answer holds no picture.")
+    raise unnamed("submit.no_picture", reply)
 
 
 def _text(value: Any) -> str:

@@ -12,6 +12,7 @@ Source: "Sora 官方 API 接口文档" v1.0 (2025-01), corrected by what clients
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from functools import cached_property
 
@@ -33,7 +34,7 @@ from ...transport.retry import ATTEMPTS
 from .. import _parse_service as parsing
 from .. import _relay as relay
 from .._answers import normalize
-from .._base import HTML_ANSWER, Attempt, Provider
+from .._base import Attempt, Provider, unnamed
 from .._ended import ENDED_HOSTS
 from .._parse_service import parse_service
 from . import account, addresses, characters, identity, lookup, posts, sentinel, tasks, tokens
@@ -75,6 +76,7 @@ class SoraWeb(Provider):
     """A server that speaks as sora.chatgpt.com did. Holds what belongs to its connection: who it is, open links."""
 
     name = "sora_web"
+    overload = re.compile("heavy_load|too_many_concurrent_tasks")
     never_hosts = ENDED_HOSTS
 
     def __init__(self, profile: Profile) -> None:
@@ -182,9 +184,9 @@ class SoraWeb(Provider):
             return await self._clean(http, request, attempt)
         if isinstance(request, CharacterRequest):
             source = await self._lookup.generation_id(http, request.source_id) if request.source_id else ""
-            reply = await self._send(http, characters.encode_create(request, source), attempt)
+            reply = await self.post(http, characters.encode_create(request, source), attempt)
         elif isinstance(request, PromptRequest):
-            return _better_prompt(await self._send(http, self._charge(request, ()), attempt))
+            return _better_prompt(await self.post(http, self._charge(request, ()), attempt))
         else:
             images = () if isinstance(request, RemixRequest) else request.images
             ids = tuple([await self._uploads.id_of(http, image) for image in images])
@@ -199,30 +201,26 @@ class SoraWeb(Provider):
             self._names[snapshot.remote_id] = request.name
         return replace(snapshot, remote_id=kinds.get(request.operation, "") + snapshot.remote_id)
 
-    async def _send(self, http: Http, call: Call, attempt: Attempt) -> Reply:
-        return await http.send(attempt.marked(call), on_sent=attempt.on_sent, on_refused=attempt.on_refused)
-
     async def _protected(self, http: Http, call: Call, attempt: Attempt) -> Reply:
         """With a proof of work. One that the server no longer takes proves that nothing was done; there is one more."""
         prover = http.through_proxy(self._sentinel_proxy)
         proof = await sentinel.sentinel_headers(prover, self._addresses, self._identity)
         try:
-            return await self._send(http, replace(call, headers=proof), attempt)
+            return await self.post(http, replace(call, headers=proof), attempt)
         except RequestRejected as error:
             if error.code != "sentinel_block":
                 raise
             attempt.on_refused()
         proof = await sentinel.sentinel_headers(prover, self._addresses, self._identity)
-        return await self._send(http, replace(call, headers=proof), attempt)
+        return await self.post(http, replace(call, headers=proof), attempt)
 
     def accepted(self, reply: Reply) -> Snapshot:
         value = normalize.parse(reply.body)
         task_id = normalize.text_of(normalize.dig(value, "id")) or normalize.text_of(normalize.dig(value, "task_id"))
-        if not task_id:
-            code = HTML_ANSWER if normalize.is_html(reply.body) else None
-            said = normalize.failure_of(reply).message
-            raise SubmissionUnknown(f"The server took the request, but its answer names no task: {said}", code=code)
-        return Snapshot(State.QUEUED, remote_id=task_id)
+        named = Snapshot(State.QUEUED, remote_id=task_id) if task_id else self.named(reply)
+        if named is None:
+            raise unnamed("submit.no_job", reply, error=normalize.failure_of(reply).message)
+        return named
 
     async def _clean(self, http: Http, request: CleanLinkRequest, attempt: Attempt) -> Snapshot:
         """Through the parse service, or by a post that is taken back at once."""
@@ -296,5 +294,5 @@ class SoraWeb(Provider):
 def _better_prompt(reply: Reply) -> Snapshot:
     prompt = normalize.text_of(normalize.dig(normalize.parse(reply.body), "enhanced_prompt"))
     if not prompt:
-        raise SubmissionUnknown("The server took the request, but its answer holds no prompt.")
+        raise unnamed("submit.no_prompt", reply)
     return Snapshot(State.SUCCEEDED, result={"prompt": prompt})

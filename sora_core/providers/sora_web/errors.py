@@ -10,8 +10,8 @@ from .._answers import normalize
 CODES: dict[str, tuple[type[SoraError] | None, str, str]] = {
     "bad_request": (
         None,
-        "Change what the message names; the request was refused, so nothing was charged.",
-        "请按提示修改；请求被拒绝，未扣费。",
+        "Change what the message names.",
+        "请按提示修改。",
     ),
     "token_expired": (
         None,
@@ -57,8 +57,8 @@ CODES: dict[str, tuple[type[SoraError] | None, str, str]] = {
     ),
     "heavy_load": (
         None,
-        "The server is full; try again later. The request was refused, nothing was charged.",
-        "服务器负载过高，请稍后再试；请求被拒绝，未扣费。",
+        "The server is full; try again later.",
+        "服务器负载过高，请稍后再试。",
     ),
     "too_many_concurrent_tasks": (
         None,
@@ -67,8 +67,8 @@ CODES: dict[str, tuple[type[SoraError] | None, str, str]] = {
     ),
     "internal_error": (
         None,
-        "Try again later; a job that was submitted stays in the ledger.",
-        "请稍后重试；已提交的任务仍在账本中。",
+        "Try again later.",
+        "请稍后重试。",
     ),
     "content_policy_violation": (ModerationRejected, ModerationRejected.fix, ModerationRejected.fix_zh),
     "safety_filter_triggered": (ModerationRejected, ModerationRejected.fix, ModerationRejected.fix_zh),

@@ -237,8 +237,8 @@ def _refused(error: SoraError) -> AuthError:
         code=error.code,
         provider="sora_web",
         fix="Sign in again and store the new token (`sora-video profiles key`). A refresh token only works with the "
-        "client that it was made for: `client_id` in the profile's extra. Nothing was charged.",
-        fix_zh="请重新登录并用 sora-video profiles key 保存新令牌；refresh token 须与其 client_id 匹配。未扣费。",
+        "client that it was made for: `client_id` in the profile's extra.",
+        fix_zh="请重新登录并用 sora-video profiles key 保存新令牌；refresh token 须与其 client_id 匹配。",
     )
 
 
@@ -250,6 +250,6 @@ def _ended(error: SoraError, token: str) -> AuthError:
         code=error.code,
         provider="sora_web",
         fix="An access token cannot be renewed: store a new one (`sora-video profiles key`), or a session token or a "
-        "refresh token, which can. Nothing was charged.",
-        fix_zh="access token 无法自动续期：请保存新的令牌，或改用 session/refresh token。未扣费。",
+        "refresh token, which can.",
+        fix_zh="access token 无法自动续期：请保存新的令牌，或改用 session/refresh token。",
     )

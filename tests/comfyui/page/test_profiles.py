@@ -113,6 +113,10 @@ def test_what_cannot_work_is_told_and_the_form_stays_as_it_was_filled_in(tab: Ta
     expect(form.get_by_label("Base URL", exact=True)).to_have_value("http://relay.example/v1")
     press(form, "Cancel")
     expect(row(tab, "my-plain")).to_have_count(0)
+    assert [each.split(" (")[0] for each in tab.complaints] == [
+        "Failed to load resource: the server responded with a status of 400"
+    ]  # the browser's own note
+    tab.complaints.clear()
 
 
 def test_profiles_are_imported_and_exported(tab: Tab, stage: Stage) -> None:

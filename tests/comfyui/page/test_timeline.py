@@ -17,8 +17,9 @@ from sora_core.requests.shots import parse_script
 TAKES = iter(range(60_000, 70_000))
 SCRIPT = "# morning\n[4s] a door opens. It rains.\n2s: a window\n  seen from inside\n\n【3s】 a street\n# the end\n"
 SCRIPTS = (
-    SCRIPT, "", "\n\n", "# only\n", "[5s] one", "1. [5s] one\n2. 5s: two\n", "- 5s：一\n• [2.5s] 二", "\ufeff[5s] one\n",
-    "[5s] one\r\n[4s] two\r\n", "[٣s] three", "[5s] a\u2028b", "[5s] one\n[wide] more\n#no\n\n[1.5s]  two  ",
+    SCRIPT, "", "\n\n", "# only\n", "[5s] one", "1. [5s] one\n2. 5s: two\n", "- 5s：一\n• [2.5s] 二",
+    "\ufeff[5s] one\n", "[5s] one\r\n[4s] two\r\n", "[٣s] three", "[5s] a\u2028b",
+    "[5s] one\n[wide] more\n#no\n\n[1.5s]  two  ",
 )  # fmt: skip
 REFUSED = ("a door", "[5s] one\n5s two", "[5s] one\nShot 2: two", '[{"text": "a", "seconds": 1}]')
 

@@ -1,0 +1,117 @@
+"""Whose turn it is: the jobs that a profile may have at once, and its requests a minute. Over all processes."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ..clock import Clock
+from .database import Database
+from .leases import Leases
+
+# a job that no process is at is no reason to wait for ever; less so one that may not exist
+_HELD_SECONDS, _DOUBTFUL_HELD_SECONDS = 3600.0, 600.0
+_BUSY = (
+    "SELECT owner, state IN ('queued', 'running') AND updated_at > ?"
+    " OR state IN ('unknown', 'missing') AND updated_at > ? FROM jobs WHERE profile = ?"
+    " AND state IN ('queued', 'running', 'unknown', 'missing', 'submitting') AND (state != 'submitting' OR slot)"
+)
+_WAITING = (
+    "SELECT job_id, owner FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 0 AND sent_at IS NULL"
+    " ORDER BY rowid"  # the clock may be set back at any time; rows are numbered in the order in which they came
+)
+_CALLED = (
+    "SELECT job_id FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 1 AND sent_at IS NULL AND owner = ?"
+)
+
+
+class Turns:
+    """Slots and pace of every profile, in the ledger's file. Thread safe."""
+
+    def __init__(self, database: Database, clock: Clock, leases: Leases) -> None:
+        self._file = database
+        self._clock = clock
+        self._leases = leases
+
+    def hand_out_slots(self, profile: str, limit: int, owner: str) -> list[str]:
+        """The owner's claims that may be submitted now: ``limit`` jobs at once, first come, first served.
+
+        A slot is held until the job has ended, or its claim is gone. Looking costs no write.
+        """
+        with self._file.read() as db:
+            if not self._next(db, profile, limit, owner):
+                return self._called(db, profile, owner)
+        with self._file.change() as db:
+            for job_id in self._next(db, profile, limit, owner):
+                db.execute("UPDATE jobs SET slot = 1 WHERE job_id = ?", (job_id,))
+            return self._called(db, profile, owner)
+
+    def _next(self, db: sqlite3.Connection, profile: str, limit: int, owner: str) -> list[str]:
+        waiting = db.execute(_WAITING, (profile,)).fetchall()
+        if not any(row["owner"] == owner for row in waiting):
+            return []
+        now = self._clock.now()
+        held = db.execute(_BUSY, (now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS, profile)).fetchall()
+        living = {each: self._leases.alive(db, each) for each in {row["owner"] for row in (*held, *waiting)}}
+        busy = sum(1 for each, is_fresh in held if is_fresh or living[each])
+        in_line = [row for row in waiting if living[row["owner"]]]
+        return [row["job_id"] for row in in_line[: max(0, limit - busy)] if row["owner"] == owner]
+
+    def _called(self, db: sqlite3.Connection, profile: str, owner: str) -> list[str]:
+        return [row[0] for row in db.execute(_CALLED, (profile, owner))]
+
+    def draw_ticket(self, profile: str, owner: str, *, ahead: bool) -> int:
+        """A place in the line for one request of the profile; those ``ahead`` (submissions) go before all others."""
+        with self._file.change() as db:
+            self._leases.renew(db, owner)
+            cursor = db.execute(
+                "INSERT INTO tickets (profile, owner, ahead) VALUES (?, ?, ?)", (profile, owner, int(ahead))
+            )
+            return cursor.lastrowid or 0
+
+    def drop_ticket(self, ticket: int) -> None:
+        """Who drew it does not want to send any more."""
+        with self._file.change() as db:
+            db.execute("DELETE FROM tickets WHERE ticket = ?", (ticket,))
+
+    def call_next(self, profile: str, spacing: float, owner: str) -> tuple[int | None, float]:
+        """The owner's ticket whose turn has come, and seconds until it is worth to look again.
+
+        One request of the profile every ``spacing`` seconds, first come, first served; the tickets of the dead are
+        void. Looking costs no write.
+        """
+        with self._file.read() as db:
+            wait = self._until_free(db, profile)
+            ticket, void = self._first(db, profile)
+            if ticket is None or wait > 0:
+                return None, wait
+            if ticket["owner"] != owner:
+                return None, 0.0  # its own process is just about to take it
+        with self._file.change() as db:
+            ticket, void = self._first(db, profile)
+            wait = self._until_free(db, profile)
+            if ticket is None or ticket["owner"] != owner or wait > 0:
+                return None, wait
+            now = self._clock.now()
+            db.executemany("DELETE FROM tickets WHERE ticket = ?", [(each,) for each in (*void, ticket["ticket"])])
+            db.execute("INSERT OR REPLACE INTO pace VALUES (?, ?, ?)", (profile, now + spacing, now))
+            return ticket["ticket"], spacing
+
+    def _first(self, db: sqlite3.Connection, profile: str) -> tuple[sqlite3.Row | None, list[int]]:
+        """The first ticket of the living, and those of the dead before it."""
+        void: list[int] = []
+        living: dict[str, bool] = {}
+        for row in db.execute(
+            "SELECT ticket, owner FROM tickets WHERE profile = ? ORDER BY ahead DESC, ticket", (profile,)
+        ):
+            if row["owner"] not in living:
+                living[row["owner"]] = self._leases.alive(db, row["owner"])
+            if living[row["owner"]]:
+                return row, void
+            void.append(row["ticket"])
+        return None, void
+
+    def _until_free(self, db: sqlite3.Connection, profile: str) -> float:
+        now = self._clock.now()
+        row = db.execute("SELECT next_free, written_at FROM pace WHERE profile = ?", (profile,)).fetchone()
+        # written in the future: the clock was set back since
+        return max(0.0, row["next_free"] - now) if row and row["written_at"] <= now else 0.0

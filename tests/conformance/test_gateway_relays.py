@@ -1,0 +1,26 @@
+"""The suite over the gateway, as it plays every other protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from _gateway_recipes import gateway_recipes
+from _peers import Peer, PreviewGateway
+from _recipes import Recipe
+from _suite import Conformance
+
+
+class TestGatewayRelays(Conformance):
+    @staticmethod
+    def recipes() -> Sequence[Recipe]:
+        return [recipe for recipe in gateway_recipes() if recipe.provider != "openai"]
+
+    @staticmethod
+    def plays(recipe: Recipe, test: str) -> bool:
+        return True
+
+    @staticmethod
+    def peer(recipe: Recipe, folder: Path, clip: bytes, request: pytest.FixtureRequest) -> Peer:
+        return PreviewGateway(request.getfixturevalue("preview_gateway"))
