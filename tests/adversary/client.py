@@ -124,7 +124,7 @@ class User:
         lines = {"provider": server.provider, "base_url": server.url, "key_env": key, "poll_seconds": 0.5}
         if server.dialect:
             lines["dialect"] = server.dialect
-        self.profiles[name] = {**lines, **settings}
+        self.profiles[name] = {**lines, **server.settings, **settings}
         text = ""
         for profile, values in self.profiles.items():
             text += f"[profiles.{profile}]\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adversary.servers import Server
+from adversary.servers import ALL, Server
 from adversary.stage import Stage, case
 from adversary.wire import RESET, Answer
 
@@ -10,7 +10,6 @@ OURS = "An id that is already another row's, in a create or a poll answer, is ne
 WIRE = "Same wire, same claim; other wire, other claim"
 FIRST, SECOND = "the first order of the day", "the second order of the day"
 RELAYS = ("openai", "apiyi", "shenma", "newapi")
-ALL = ("openai", "apiyi", "skyriff", "shenma", "newapi", "sora_web")
 
 
 @case("id/create answers with another row's", OURS, wires=ALL)
@@ -19,7 +18,7 @@ def in_create(stage: Stage, wire: str) -> None:
     server = stage.connect(wire)
     stage.generate(FIRST)
     first = server.books.rows[0].id
-    key = "task_id" if wire == "shenma" else "id"
+    key = "task_id" if wire in ("shenma", "generic") else "id"
     server.on("create", Answer(200, {key: first, "status": "queued", "object": "video"}), times=1)
     run = stage.generate(SECOND)
     stage.hold(run.code != 0, "the first order's video was handed out for the second", "stranger")
@@ -34,7 +33,7 @@ def in_create_running(stage: Stage, wire: str) -> None:
     server = stage.connect(wire)
     stage.submitted(FIRST)
     first = server.books.rows[0].id
-    key = "task_id" if wire == "shenma" else "id"
+    key = "task_id" if wire in ("shenma", "generic") else "id"
     server.on("create", Answer(200, {key: first, "status": "queued", "object": "video"}), times=1)
     stage.release()
     stage.generate(SECOND)

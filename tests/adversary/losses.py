@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from adversary.servers import NewApi, Server, Skyriff, sse
+from adversary.servers import ALL, NewApi, Server, Skyriff, sse
 from adversary.stage import Stage, case
 from adversary.wire import RESET, Answer, Request
 
@@ -17,8 +17,7 @@ READ = (
 CHAT = "A chat stream at 35 % that ends in an upstream error is unknown"
 LOST = "a charge whose answer is lost is unknown: never repeated, never freed"
 PROMPT = "paper boats drift down a rainy gutter"
-ALL = ("openai", "apiyi", "skyriff", "shenma", "newapi", "sora_web")
-NO_LIST = ("apiyi", "skyriff", "shenma", "newapi")
+NO_LIST = ("apiyi", "skyriff", "shenma", "newapi", "generic")
 
 Change = Callable[[Answer, str], Answer]
 
@@ -103,10 +102,10 @@ def shorter(stage: Stage, wire: str) -> None:
 
 
 def _inside(status: int) -> None:
-    @case(f"loss/the id in a {status} body", READ, wires=("openai", "shenma", "newapi"))
+    @case(f"loss/the id in a {status} body", READ, wires=("openai", "shenma", "newapi", "generic"))
     def play(stage: Stage, wire: str) -> None:
         def change(_: Answer, name: str) -> Answer:
-            key = "task_id" if wire == "shenma" else "id"
+            key = "task_id" if wire in ("shenma", "generic") else "id"
             trouble = {"error": {"code": "task_id_timeout", "message": "the job goes on"}} if status >= 500 else {}
             return Answer(status, {key: name, **trouble})
 

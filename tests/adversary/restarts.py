@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from adversary.client import Process, until
 from adversary.clip import clip
-from adversary.servers import Server
+from adversary.servers import ALL, Server
 from adversary.stage import Stage, case
 from adversary.wire import Answer, Request
 
@@ -17,7 +17,6 @@ KILLED = "its row is committed before the POST; a crash loses nothing"
 SEEN = "Failures nobody saw survive a restart: the next run tells them before it pays"
 SENT = "'collected for free' is only said of a job that was sent"
 PROMPT = "a lantern drifts along a flooded street"
-ALL = ("openai", "apiyi", "skyriff", "shenma", "newapi", "sora_web")
 SIGNALS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 NO_LIST = Answer(500, {"error": {"message": "no list today"}})
 
