@@ -16,7 +16,7 @@ from pathlib import Path
 from adversary.report import PAGE, table, write_into
 from adversary.stage import CASES, Case, Finding, Verdict, play
 
-PLAYS = ("lists", "refusals", "losses", "gone", "cancels", "ids", "places", "restarts", "together")
+PLAYS = ("lists", "refusals", "losses", "gone", "cancels", "ids", "places", "restarts", "together", "updates")
 
 
 def load() -> dict[str, Case]:

@@ -115,6 +115,7 @@ _booked(
     ),
     ("openai",),
     dialect="new-api",
+    model="sora-2",
 )
 
 

@@ -241,3 +241,20 @@ def clean(stage: Stage) -> None:
     post = "https://posts.example/p/s_68f6140d88a881911111111111111a6b"
     arguments = ("clean", post, "--profile", "own", "--confirm-rights", "--json")
     _paid_once(stage, server, "create", signal.SIGINT, *arguments)
+
+
+@case("open/Ctrl-C twice while the POST is open", OPEN, wires=("openai", "shenma"), speed=4.0)
+def impatient(stage: Stage, wire: str) -> None:
+    """Whoever insists may lose the answer, and neither money nor the claim."""
+    server = stage.connect(wire)
+    slow(server)
+    process = stage.begin(PROMPT)
+    booked(stage)
+    for _ in range(2):
+        process.send(signal.SIGINT)
+        time.sleep(0.25)
+    stage.user.keep(process.wait(15))
+    for _ in range(2):
+        stage.generate(PROMPT)
+    if server.lists:
+        stage.want(PROMPT)

@@ -477,6 +477,8 @@ class SoraWeb(Server):
                 return "list", lambda: Answer(200, self.pending(request.key))
             case "GET", "/project_y/profile/drafts" | "/project_y/profile/drafts/v2":
                 return "drafts", lambda: Answer(200, self.drafts(request))
+            case "POST", "/uploads":
+                return "upload", lambda: Answer(200, {"id": f"media_{uuid.uuid4().hex}"})
             case "POST", "/editor/enhance_prompt":
                 return "enhance", lambda: self.text(request)
             case "GET", "/nf/check":
