@@ -471,7 +471,7 @@ class SoraWeb(Server):
 
     def route(self, request: Request) -> tuple[str, Callable[[], Answer]]:
         match request.method, request.path.removeprefix("/backend"):
-            case "POST", "/nf/create":
+            case "POST", "/nf/create" | "/nf/create/storyboard":
                 return "create", lambda: Answer(200, {"id": self.take(request).id})
             case "GET", "/nf/pending/v2":
                 return "list", lambda: Answer(200, self.pending(request.key))

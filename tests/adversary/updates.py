@@ -18,7 +18,7 @@ LEDGER = Path(__file__).with_name("before_update.sql")
 
 
 def before(stage: Stage, wire: str, what: str) -> tuple[Server, str]:
-    """The state of 0.1.0, and the server with its job in the books; with the prompt of the order that ``what`` names."""
+    """The state of 0.1.0, and the server with its job in the books; the prompt of the order that ``what`` names too."""
     server = stage.server(wire)
     stage.user.profile(server, wire)
     film = clip("made before the update", 1)
@@ -39,8 +39,6 @@ def before(stage: Stage, wire: str, what: str) -> tuple[Server, str]:
     ledger.close()
     order = ""
     for prompt, state, remote_id, sent_at, path in rows:
-        if path:
-            Path(path).write_bytes(film)
         if state == what:
             order = prompt
             charge = Charge(
@@ -54,6 +52,7 @@ def before(stage: Stage, wire: str, what: str) -> tuple[Server, str]:
                 path="",
             )
             if path:
+                Path(path).write_bytes(film)
                 charge.film, charge.state = "made before the update", "done"
             server.books.rows.append(charge)
     assert order
