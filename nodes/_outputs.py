@@ -160,10 +160,7 @@ async def deliver(
     delivery = await wait_for(handle, reports)
     gave_file(hidden.unique_id, delivery.path)
     if not delivery.fps:
-        raise InvalidRequest(
-            f"Job {delivery.job_id} made a picture, {delivery.path}, and no video; Sora Image with the same inputs "
-            "hands it out, free."
-        )
+        raise InvalidRequest("node.job_made_picture_no_video", job=delivery.job_id, path=delivery.path)
     host.show_text(f"{'found, nothing charged' if delivery.reused else 'done'} · job {delivery.job_id}")
     step = options.get("frame_step", 1)
     frames: Any = host.blocked(_SKIPPED)

@@ -114,8 +114,7 @@ async def _request(
     given = [label for label, value in (("video", video), ("video_url", url), ("source_job", job)) if value]
     if len(given) != 1:
         raise InvalidRequest(
-            "A character is made from one clip: video, video_url or source_job; "
-            f"given {'are ' + ' and '.join(given) if given else 'is none'}."
+            "node.character_made_from_one_clip", note="are " + " and ".join(given) if given else "is none"
         )
     if url:
         return CharacterRequest(source_url=url, start=start, end=end)
