@@ -247,7 +247,7 @@ async def _misplaced(connection: Connection, pages: _Pages, nowhere: Reply) -> S
         said=", ".join(f'{name} = "{value}"' for name, value in found.items()),
         providers=", ".join(sorted(PROVIDERS)),
         fix="doctor.another_fits" if found else "doctor.nothing_fits",
-        **({"advice": found} if found else {}),
+        advice=found,
     )
 
 
