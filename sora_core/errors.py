@@ -48,6 +48,7 @@ class SoraError(Exception):
     # ComfyUI names the pack's modules by its folder's path, and shows an error's module to the user
     __module__ = "sora_core.errors"
     exit_code = 1
+    stated = False  # the server's own word on the request or the job, whatever its HTTP status proves
     title_zh = "出错了"
     money = ""
     fix = ""

@@ -93,9 +93,7 @@ def _check_only_copy(part: Path, kind: Kind) -> None:
     try:
         kind.check(part)
     except MediaError as error:
-        raise MediaError(
-            f"{error.message} The server answered with the file itself and cannot be asked again; it is kept as {part}."
-        ) from error
+        raise MediaError("jobs.server_answered_file_itself_cannot", reason=error.message, part=part) from error
 
 
 def keep_media(job: Job, media: bytes | Path, ledger: Ledger) -> None:

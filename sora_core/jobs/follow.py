@@ -24,6 +24,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.row import CANCELED, FAILED, MISSING, Job
 from ..models import Snapshot, State
 from ..providers import job_error_class
+from ..transport.http import REFUSED
 from .poll_timing import Rhythm
 from .progress import ProgressReporter
 from .proof import Proof, Step, answer_about_job, proves
@@ -31,7 +32,10 @@ from .proof import Proof, Step, answer_about_job, proves
 GRACE_SECONDS = 60.0  # a job may be missing this long after it was made
 MISSES = 5  # times in a row that a known job must be missing until it is called so,
 MISSING_AFTER_SECONDS = 120.0  # over at least this time: a relay that restarts knows nothing for a while
-MISSES_AGAIN = 2  # of a job that was missing already, or that costs nothing
+MISS_SECONDS = 10.0  # between looks for a missing job
+RESTARTED_SECONDS = 20.0  # instead, where nobody listened at the server's port meanwhile: it forgets with its process
+DELETED_AFTER_SECONDS = 20.0  # of one that costs nothing and was there: whoever canceled it has said so by then
+MISSES_AGAIN = 2  # of a job that was missing already, or that costs nothing and was not seen
 PATIENCE_SECONDS = 600.0  # how long a server may fail every poll
 MADE_ANEW = "MadeAnew"  # the error_kind of a job that cost nothing and was given up for lost
 _PASSING = (NetworkError, Overloaded, RateLimited, ServerError, BadResponse)
@@ -53,6 +57,7 @@ class Follower:
         self._seen = False
         self._misses = 0
         self._failures = 0
+        self._was_down = False  # nobody listened, since the job was last seen
         self._failing_since: float | None = None
         self._missing_since: float | None = None
         self._hint: float | None = None
@@ -103,7 +108,10 @@ class Follower:
         self._report.status(job, snapshot, elapsed=elapsed, remaining=remaining, note=self._note)
         if wait:
             told = {"percent": self._report.percent, "hint": self._hint}
-            await self._clock.sleep(rhythm.delay(elapsed, **told, failures=self._failures))
+            wait_for = rhythm.delay(elapsed, **told, failures=self._failures)
+            if self._misses and not self._failures:
+                wait_for = max(MISS_SECONDS / 2 if self._was_down else MISS_SECONDS, rhythm.base)
+            await self._clock.sleep(wait_for)
         await self._connection.limits.pace()
 
     async def _poll(self, job: Job) -> Snapshot | None:
@@ -120,7 +128,7 @@ class Follower:
         except _PASSING as error:
             self._failed(error)
             return None
-        self._seen, self._misses, self._failures, self._note = True, 0, 0, ""
+        self._seen, self._was_down, self._misses, self._failures, self._note = True, False, 0, 0, ""
         self._failing_since = self._missing_since = None
         return replace(snapshot, remote_id=remote_id)  # the id of the create answer is the one that counts
 
@@ -131,8 +139,7 @@ class Follower:
             raise BadResponse("poll.other_job", asked=job.remote_id, told=other)
 
     def _missed(self, error: JobNotFound) -> None:
-        self._misses += 1
-        self._failures += 1
+        self._misses, self._failures = self._misses + 1, 0
         self._hint = None
         self._note = f"the server does not know the job ({error.message})"
         self._why = error.message
@@ -143,11 +150,13 @@ class Follower:
         """Whether the server has not known the job for so long that it is not waited for any more."""
         if self._missing_since is None:
             return False
-        if self._was_missing or not self._paid:
+        if self._was_missing or not (self._paid or self._seen):
             return self._misses >= MISSES_AGAIN
         now = self._clock.monotonic()
         is_new = not self._seen and self._age + now - self._since < GRACE_SECONDS
-        return not is_new and self._misses >= MISSES and now - self._missing_since >= MISSING_AFTER_SECONDS
+        usual = MISSING_AFTER_SECONDS if self._paid else DELETED_AFTER_SECONDS
+        enough = RESTARTED_SECONDS if self._was_down else usual
+        return (not is_new or self._was_down) and self._misses >= MISSES and now - self._missing_since >= enough
 
     async def _give_up(self, job: Job) -> None:
         """Raises JobNotFound for a job that may be paid; its row stays live."""
@@ -163,6 +172,7 @@ class Follower:
     def _failed(self, error: SoraError) -> None:
         now = self._clock.monotonic()
         self._failures += 1
+        self._was_down = self._was_down or error.code == REFUSED
         self._failing_since = self._failing_since or now
         self._hint = error.retry_after
         self._note = f"the server cannot be asked right now, trying on ({error.message})"

@@ -26,7 +26,7 @@ from ..errors import (
     SubmissionUnknown,
 )
 from ..ledger.ledger import Ledger
-from ..ledger.row import DELIVERED, FAILED, FORGOTTEN, SUBMITTING, SUCCEEDED, UNKNOWN, Job
+from ..ledger.row import DELIVERED, FAILED, FORGOTTEN, MISSING, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import placing
 from ..models import Destination, Operation, Snapshot, State
 from ..providers import Attempt
@@ -190,7 +190,7 @@ class JobRun:
             error.job_id = error.job_id or job.job_id
             error.remote_id = error.remote_id or (current.remote_id if current else None)
             error.provider = error.provider or job.provider
-            error.money = money_of(current, paid=self._connection.can.paid, remote_id=error.remote_id)
+            error.money = error.money or money_of(current, paid=self._connection.can.paid, remote_id=error.remote_id)
             raise
         finally:
             try:
@@ -230,7 +230,7 @@ class JobRun:
             if not await self._ledger.aside(recover_media, job, self._ledger):
                 reason = "the process stopped before the answer arrived."
                 await self._ledger.aside(self._ledger.record_unknown, job.job_id, reason, owner=self._owner.id)
-        elif job.state == SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
+        elif job.state in (SUCCEEDED, MISSING) and await asyncio.to_thread(planned_file_is_there, job):
             await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
         elif not self.is_here(job):
             raise elsewhere(job, self._connection)
@@ -254,6 +254,7 @@ class JobRun:
 
     async def _submit(self, job: Job, request: Request) -> None:
         limits = self._connection.limits
+        self._refuse_if_open_elsewhere(request)
         await self._slot(job)
         await check_spending(self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
@@ -279,6 +280,18 @@ class JobRun:
             raise
         finally:
             self.posting = False
+
+    def _refuse_if_open_elsewhere(self, request: Request) -> None:
+        """Raises ProfileError when the profile led elsewhere, and a job of the same words is still open there.
+
+        Another protocol has another wire, and so another claim: it is not the user's wish to pay for both.
+        """
+        words = (request.operation.value, request.prompt.encode("utf-8", "replace").decode())
+        for other in self._ledger.unfinished():
+            same = (other.operation, other.prompt) == words and other.profile == self._connection.profile.name
+            take = json.loads(other.request).get("seed", 0) == getattr(request, "seed", 0)
+            if request.prompt and same and take and other.sent_at and not self.is_here(other):
+                raise elsewhere(other, self._connection)
 
     def _attempt(self, job: Job, request: Request) -> Attempt:
         limit = self._connection.profile.max_submissions_per_day
@@ -426,6 +439,7 @@ def elsewhere(job: Job, connection: Connection) -> ProfileError:
         made_by=job.provider,
         profile=connection.profile.name,
         here=f"{connection.place.origin} ({connection.place.provider})",
+        money=money_of(job, paid=connection.can.paid),
     )
 
 

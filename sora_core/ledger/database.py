@@ -19,11 +19,7 @@ _PATIENCE_SECONDS = 10.0
 
 def newer_ledger(path: Path) -> StorageError:
     """The refusal of a file whose tables this version does not know."""
-    return StorageError(
-        f"The ledger {path} was written by a newer version of this pack.",
-        fix="Update the pack, or point SORA_HOME to another folder.",
-        fix_zh="请更新本插件，或用 SORA_HOME 指向另一个目录。",
-    )
+    return StorageError("ledger.ledger_written_by_newer_version", path=path)
 
 
 class Database:
@@ -125,11 +121,7 @@ def _unusable(path: Path, error: sqlite3.Error | OSError) -> StorageError:
             fix_zh="账本文件已损坏。运行 sora-video jobs --set-aside 可将其保留在旁，并用仍可读取的任务建立新账本。",
         )
     if "locked" in str(error) and not _can_lock(path.parent):
-        return StorageError(
-            f"The ledger {path} cannot be kept there: its file system has no locks. Nothing is submitted.",
-            fix="Point SORA_HOME to a folder on a local disk, or switch on the locks of the share.",
-            fix_zh="该文件系统不支持文件锁。请用 SORA_HOME 指向本地磁盘上的目录，或为共享启用文件锁。",
-        )
+        return StorageError("ledger.ledger_cannot_kept_there_file", path=path)
     return StorageError(
         message,
         fix="Free disk space, make the folder writable, or close the program that locks it.",

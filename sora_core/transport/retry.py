@@ -47,6 +47,8 @@ def kind_of(status: int, error: SoraError, *, is_page: bool) -> FailureKind:
 
     ``is_page``: a web page, which anybody on the way may have sent, before or after passing the request on.
     """
+    if error.stated:
+        return FailureKind.REFUSED
     if isinstance(error, (RateLimited, Overloaded)):
         return FailureKind.BUSY
     if isinstance(error, ServerError):

@@ -59,7 +59,7 @@ RELAYS = {
     "skyriff": Relay("skyriff", "/skyriff/v1/", also="links garbage restart strange_words"),
     "skyriff-chat": Relay("skyriff", "/skyriff/v1/chat/completions", "chat", also="garbage fails"),
     "sora-web": Relay(
-        "sora_web", "/sora-web", key="SESSION_KEY", also="fails restart", without="told_refusals wrong_key"
+        "sora_web", "/sora-web", key="SESSION_KEY", also="fails restart", without="told_refusals wrong_key remix"
     ),
 }
 
@@ -95,7 +95,7 @@ VARIANTS = {
         "no-url": Relay("skyriff", "/skyriff~no-url"),
         "at-100": Relay("skyriff", "/skyriff~at-100/v1/videos"),
         "plain": Relay("skyriff", "/skyriff", "chat", settings={"stream": "false"}, also="garbage fails"),
-        **{name: Relay("skyriff", f"/skyriff~{name}", "chat") for name in ("json", "markdown", "task", "cut")},
+        **{name: Relay("skyriff", f"/skyriff~{name}", "chat") for name in ("json", "markdown", "task")},
         "plain-task": Relay("skyriff", "/skyriff~task", "chat", settings={"stream": "false"}),
     },
     "sora-web": {"document": Relay("sora_web", "/sora-web~document", key="SESSION_KEY")},

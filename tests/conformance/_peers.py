@@ -77,7 +77,7 @@ class Peer(ABC):
         """What shall become of the next job, or answer; see `FATES`."""
 
     def break_answers(self, how: dict[str, Any]) -> None:
-        """What comes in place of the answers to the next two create calls, which the server does take."""
+        """What comes in place of the answers to the next create calls, which the server does take."""
         raise NotImplementedError
 
     def close(self) -> None:  # noqa: B027
@@ -146,6 +146,10 @@ class RealServer(Peer):
         if self._gateway:
             self._gateway.fault(*FATES[fate])
 
+    def break_answers(self, how: dict[str, Any]) -> None:
+        assert self._gateway, "only the gateway behind a proxy does that"
+        self._gateway.fault({"on": "create", "when": "after", "times": None, **how})
+
     def _entries(self) -> list[dict[str, Any]]:
         if self._gateway:
             return list(self._gateway.stats()["jobs"])
@@ -204,6 +208,9 @@ class Recorded(Peer):
 
     def journal(self) -> list[dict[str, Any]]:
         return self._scenario.journal
+
+    def break_answers(self, how: dict[str, Any]) -> None:
+        pass  # it is on the tape
 
 
 class PreviewGateway(Peer):

@@ -35,7 +35,7 @@ class ServerKind:
 
 def _by_default(recipe: Recipe) -> Recipe:
     """With the default dialect, which has no place for a seed and sends one image."""
-    return replace(recipe, dialect="", can=recipe.can - {"seed", "images"})
+    return replace(recipe, dialect="", can=recipe.can - {"seed", "images", "no_remix"})
 
 
 _AQUILES = Recipe(
@@ -119,7 +119,7 @@ _LITELLM = Recipe(
     dialect="litellm",
     path="",
     model="clip",
-    can=words("made image lost_unlisted fails wrong_key restart doctor doctor_key"),
+    can=words("made image no_remix lost_unlisted lost_behind fails wrong_key restart doctor doctor_key"),
     usual={"seconds": 2, "size": "128x96"},
     saw={"seconds": 2, "size": "128x96"},
     advice="litellm",

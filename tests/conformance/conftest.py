@@ -13,7 +13,7 @@ from _command import forget_settings
 from _gateway import GatewayProcess
 from _peers import SECRETS, Peer, cassette_path
 from _recipes import KEY, Recipe
-from _suite import Case, keys, tests_for
+from _suite import Case, keys, scenarios_of
 from _wire import Line
 
 from sora_core.models import Upload
@@ -101,7 +101,7 @@ def _record(request: pytest.FixtureRequest, recipe: Recipe, peer: Peer, wire: Li
     cassette.recorded = date.today().isoformat()
     failed = getattr(request.node, "failed", False)
     cassette.scenarios[name] = Scenario("failed" if failed else "passed", wire.exchanges, peer.journal())
-    kept = tests_for(recipe)
+    kept = scenarios_of(recipe)
     cassette.scenarios = {each: cassette.scenarios[each] for each in sorted(kept & set(cassette.scenarios))}
     cassette.save(path)
 

@@ -103,6 +103,7 @@ def test_a_dead_worker_is_told_and_is_no_reason_to_wait():
     error = judged(503, {"error": "Scheduler worker exited; restart the server."}, "sglang")
     assert isinstance(error, RequestRejected)
     assert "Restart the server" in str(error)
+    assert error.stated
 
 
 @pytest.mark.parametrize(
@@ -140,6 +141,7 @@ NOT_STATED = {
 def test_a_server_that_answers_with_the_video_may_say_that_its_work_has_failed(dialect):
     error = judged(500, STATED[dialect], dialect, sync="true")
     assert type(error) is JobFailed
+    assert error.stated
     assert "out of memory" in error.message
     assert type(judged(502, STATED[dialect], dialect, sync="true")) is ServerError  # a proxy's
     assert type(judged(500, NOT_STATED[dialect], dialect, sync="true")) is ServerError

@@ -22,6 +22,8 @@ _ENDED = (State.FAILED, State.CANCELED)
 class StatedEnd(JobFailed):
     """A job that has ended badly by the word of the answer's body; ``snapshot`` has its id and the reason."""
 
+    stated = True
+
     def __init__(self, snapshot: Snapshot, *, provider: str) -> None:
         failure = snapshot.failure or Failure("the server gave no reason")
         super().__init__(f"The job failed on the server: {failure.message}", provider=provider, code=failure.code)
@@ -60,10 +62,18 @@ def _ended(value: dict[str, Any], reply: Reply, base_url: str) -> Snapshot | Non
     return snapshot if snapshot and snapshot.state in _ENDED else None
 
 
+def stated(error: SoraError) -> SoraError:
+    """The error, marked as the server's own word: what it says of the request is so."""
+    error.stated = True
+    return error
+
+
 def told(error: SoraError, reply: Reply) -> SoraError:
     """The error in the words that help, where the server's own are of no use to whoever reads them."""
     if _DEAD_WORKER.search(error.message) and reply.status == 503:
-        return RequestRejected("openai.dead_worker", provider=error.provider, code=error.code, said=error.message)
+        return stated(
+            RequestRejected("openai.dead_worker", provider=error.provider, code=error.code, said=error.message)
+        )
     if reply.status == 415:
         wants_json = "json" in error.message.lower()
         text = "openai.wants_json" if wants_json else "openai.wants_form"

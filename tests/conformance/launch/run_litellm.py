@@ -33,7 +33,7 @@ def main() -> None:
     command = Path(sys.executable).with_name("litellm")
     os.environ.update(LITELLM_LOCAL_MODEL_COST_MAP="True", LITELLM_TELEMETRY="False")
     options = ["--config", str(config), "--host", "127.0.0.1", "--port", str(asked.port), "--telemetry", "False"]
-    os.execv(command, [str(command), *options])
+    os.execv(sys.executable, [sys.executable, str(command), *options])
 
 
 if __name__ == "__main__":
