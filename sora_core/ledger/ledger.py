@@ -423,7 +423,7 @@ class Ledger:
         """Another place for the file, after payment too. What was planned for the old one is given up."""
         changes = {**_whereabouts(destination), "planned_path": None, "planned_sha256": None, "planned_bytes": None}
         with self._file.change() as db:
-            row = self._write(db, job_id, owner, UNFINISHED, changes)
+            row = self._write(db, job_id, owner, (*UNFINISHED, DELIVERED), changes)
             self.workflows.keep(db, job_id, destination.metadata)
             return row
 

@@ -123,7 +123,7 @@ def unknown_with_its_id(paid: Paid) -> None:
     paid.prompt = "a dog"
     assert isinstance(paid.buyer.refused(prompt=paid.prompt), SubmissionUnknown)
     paid.server.answer = None
-    paid.buyer.engine.name_remote(paid.job.job_id, "video_2")
+    paid.buyer.engine.name_remote(paid.job.job_id, "video_2").result(30)
 
 
 def delivered(paid: Paid) -> None:

@@ -102,7 +102,7 @@ WRITES: dict[str, tuple[Write, tuple[str, ...]]] = {
     "record_result": (lambda led, job, who: led.record_result(job, {"id": "x"}, owner=who), FOLLOWED),
     "record_destination": (
         lambda led, job, who: led.record_destination(job, Destination(Path("new")), owner=who),
-        UNFINISHED,
+        (*UNFINISHED, DELIVERED),
     ),
     "record_submitted": (
         lambda led, job, who: led.record_submitted(job, Snapshot(State.QUEUED, "video_1"), owner=who),
