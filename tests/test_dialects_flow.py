@@ -78,25 +78,6 @@ def test_shots_go_out_as_text(desk: Desk) -> None:
     assert desk.last["prompt"].startswith("current timeline:\nShot 1:\nduration: 1sec\nScene: a door")
 
 
-@pytest.mark.parametrize("name", ["localai"])
-def test_a_server_error_in_place_of_the_video_leaves_it_open_what_became_of_it(name: str, desk: Desk) -> None:
-    desk.gateway.fault({"on": "create", "do": "fail", "message": "the model fell over"})
-    with desk.charging(1):
-        for _ in range(2):
-            with pytest.raises(SubmissionUnknown):
-                make(desk, name, f"failing, {name}")
-
-
-@pytest.mark.parametrize("name", SYNCHRONOUS)
-@pytest.mark.parametrize("kind", ["html", "json", "bytes"])
-def test_garbage_in_place_of_the_video_is_no_reason_to_pay_again(name: str, kind: str, desk: Desk) -> None:
-    desk.gateway.fault({"on": "create", "do": "garbage", "kind": kind, "when": "after"})
-    with desk.charging(1):
-        for _ in range(2):
-            with pytest.raises(SubmissionUnknown):
-                make(desk, name, f"garbage {kind}, {name}")
-
-
 def test_the_result_of_a_proxy_keeps_its_long_id(desk: Desk) -> None:
     made = make(desk, "litellm", "an opaque id")
     assert made.remote_id.startswith("video_bGl0ZWxsbTpj")
