@@ -17,7 +17,17 @@ from pathlib import Path
 from _common import say
 from _report import Report, aims_table, circumstances, run
 
-ROUNDS = {"decode": 5, "png": 5, "jobs": 5, "memory": 3, "loading": 7, "overhead": 7, "proof": 7}
+ROUNDS = {
+    "decode": 5,
+    "png": 5,
+    "jobs": 5,
+    "memory": 3,
+    "loading": 7,
+    "overhead": 7,
+    "proof": 7,
+    "ledger": 5,
+    "stall": 3,
+}
 README = Path(__file__).resolve().parent / "README.md"
 BEGIN, END = "<!-- figures: begin (scripts/bench writes what follows) -->", "<!-- figures: end -->"
 

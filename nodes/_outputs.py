@@ -18,7 +18,7 @@ from . import _host as host
 from ._comfy import InputImpl, io
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
-from ._requests import check_profile
+from ._requests import check_profile, identity_of
 from ._results import final_results_key, gave_file, went_unfinished
 from ._waiting import SLICE_SECONDS, Reports, failure, in_thread, wait_for
 
@@ -45,8 +45,8 @@ class VideoNode(io.ComfyNode):
         return check_profile(profile)
 
     @classmethod
-    def fingerprint_inputs(cls, **_: Any) -> str:
-        return final_results_key(cls.hidden.unique_id)
+    def fingerprint_inputs(cls, profile: str | None = None, **_: Any) -> str:
+        return f"{final_results_key(cls.hidden.unique_id)} {identity_of(profile)}"
 
 
 def video_outputs(*, lists: bool = False) -> list[io.Output]:
@@ -160,10 +160,7 @@ async def deliver(
     delivery = await wait_for(handle, reports)
     gave_file(hidden.unique_id, delivery.path)
     if not delivery.fps:
-        raise InvalidRequest(
-            f"Job {delivery.job_id} made a picture, {delivery.path}, and no video; Sora Image with the same inputs "
-            "hands it out, free."
-        )
+        raise InvalidRequest("node.job_made_picture_no_video", job=delivery.job_id, path=delivery.path)
     host.show_text(f"{'found, nothing charged' if delivery.reused else 'done'} · job {delivery.job_id}")
     step = options.get("frame_step", 1)
     frames: Any = host.blocked(_SKIPPED)

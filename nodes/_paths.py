@@ -16,10 +16,7 @@ def destination_of(filename_prefix: str, hidden: Any) -> Destination:
     output = host.output_folder().resolve()
     wanted = output / os.path.normpath(filename_prefix)
     if not wanted.name or not filename_prefix.strip() or not wanted.parent.resolve().is_relative_to(output):
-        raise InvalidRequest(
-            f"filename_prefix '{filename_prefix}' does not name a file below the output folder; "
-            "it looks like 'video/sora'."
-        )
+        raise InvalidRequest("node.filename_prefix_does_not_name", filename_prefix=filename_prefix)
     folder, stem = host.save_path(filename_prefix)
     return Destination(folder, stem, metadata=_metadata(hidden))
 

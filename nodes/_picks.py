@@ -32,11 +32,7 @@ def job_names(written: str, picked: str) -> list[str]:
     names = list(dict.fromkeys(re.findall(r"[^\s,，]+", written)))
     pick = "" if picked == NO_PICK else picked.split(" · ")[0].strip()
     if pick and names not in ([], [pick]):
-        raise InvalidRequest(
-            f"job_id and recent name different jobs, {', '.join(names)} and {pick}; which one is meant is not said.",
-            fix=f"Clear job_id, or set recent to '{NO_PICK}'.",
-            fix_zh=f"请清空 job_id，或将 recent 设为“{NO_PICK}”。",
-        )
+        raise InvalidRequest("node.job_id_recent_name_different", names=", ".join(names), pick=pick, no_pick=NO_PICK)
     if not names and not pick:
-        raise InvalidRequest("The job id is empty; pick a job in recent, or take an id from `sora-video jobs`.")
+        raise InvalidRequest("node.job_id_empty_pick_job")
     return names or [pick]

@@ -56,10 +56,13 @@ def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
     found = [name for name in written if name]
     if connected is not None:
         if not isinstance(connected, Mapping) or not {"name", "profile"} <= set(connected):
-            raise InvalidRequest("What is connected to character is none; Sora Create Character makes them.")
+            raise InvalidRequest("node.what_connected_character_none_sora")
         if connected["profile"] != profile:
             raise InvalidRequest(
-                f"The character '{connected['name']}' belongs to profile '{connected['profile']}', not to '{profile}'."
+                "node.character_belongs_profile_not",
+                connected=connected["name"],
+                connected2=connected["profile"],
+                profile=profile,
             )
         found.append(str(connected["name"]))
     return tuple(dict.fromkeys(found))
@@ -71,6 +74,12 @@ def clean_link_request(name: str, profile: str) -> CleanLinkRequest:
     if source.startswith(("http://", "https://")):
         return CleanLinkRequest(source_url=source)
     return CleanLinkRequest(source_id=engine().source_id(source, profile))
+
+
+def identity_of(profile: str | None) -> str:
+    """For fingerprint_inputs: another profile may have taken the name, and its results are others."""
+    found = engine().profiles.find(profile or "")
+    return found.identity if found else ""
 
 
 def check_profile(name: str | None) -> bool | str:

@@ -16,7 +16,7 @@ from . import _host as host
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._engine import engine
-from ._requests import check_profile
+from ._requests import check_profile, identity_of
 from ._waiting import Reports, ends_progress, in_thread, wait_for
 
 
@@ -78,6 +78,10 @@ class CreateCharacter(io.ComfyNode):
         )
 
     @classmethod
+    def fingerprint_inputs(cls, profile: str | None = None, **_: object) -> str:
+        return identity_of(profile)
+
+    @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
         return check_profile(profile)
 
@@ -110,8 +114,7 @@ async def _request(
     given = [label for label, value in (("video", video), ("video_url", url), ("source_job", job)) if value]
     if len(given) != 1:
         raise InvalidRequest(
-            "A character is made from one clip: video, video_url or source_job; "
-            f"given {'are ' + ' and '.join(given) if given else 'is none'}."
+            "node.character_made_from_one_clip", note="are " + " and ".join(given) if given else "is none"
         )
     if url:
         return CharacterRequest(source_url=url, start=start, end=end)

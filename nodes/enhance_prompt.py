@@ -8,7 +8,7 @@ from . import _host as host
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._engine import engine
-from ._requests import check_profile
+from ._requests import check_profile, identity_of
 from ._waiting import Reports, ends_progress, wait_for
 
 
@@ -49,6 +49,10 @@ class EnhancePrompt(io.ComfyNode):
             is_output_node=True,
             **known(search_aliases=["improve prompt", "rewrite prompt", "prompt upsampling", "提示词优化", "扩写"]),
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, profile: str | None = None, **_: object) -> str:
+        return identity_of(profile)
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:

@@ -12,7 +12,7 @@ from ._comfy import io, known
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
 from ._references import with_images
-from ._requests import check_profile, picture_request
+from ._requests import check_profile, identity_of, picture_request
 from ._waiting import Reports, ends_progress, in_thread, wait_for
 
 PREFIX = "image/sora"
@@ -55,6 +55,10 @@ class Image(io.ComfyNode):
             is_output_node=True,
             **known(search_aliases=["t2i", "text to image", "generate image", "picture", "文生图"]),
         )
+
+    @classmethod
+    def fingerprint_inputs(cls, profile: str | None = None, **_: object) -> str:
+        return identity_of(profile)
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:

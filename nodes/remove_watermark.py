@@ -45,9 +45,5 @@ class RemoveWatermark(VideoNode):
     @one_branch
     async def execute(cls, source: str, profile: str, confirm_rights: bool, **options: Any) -> io.NodeOutput:
         if not confirm_rights:
-            raise InvalidRequest(
-                "Nothing is done before you confirm that the clip is yours, or that you have its owner's permission.",
-                fix="If that is so, turn confirm_rights on and run again.",
-                fix_zh="请确认该视频归你所有或已获所有者许可，然后打开 confirm_rights 再运行。",
-            )
+            raise InvalidRequest("node.nothing_done_before_you_confirm")
         return await generate(clean_link_request(source, profile), profile, options, cls.hidden)

@@ -88,7 +88,7 @@ def _check_count(hidden: Any) -> None:
     node = (hidden.prompt or {}).get(hidden.unique_id, {})
     count = sum(name.startswith("shots.") for name in node.get("inputs", {}))
     if count > MAX_SHOTS:
-        raise InvalidRequest(f"There are {count} shots connected; a storyboard takes up to {MAX_SHOTS}.")
+        raise InvalidRequest("node.there_shots_connected_storyboard_takes", count=count, max_shots=MAX_SHOTS)
 
 
 def _shots(script: str, sockets: Mapping[str, Any] | None) -> tuple[Shot, ...]:
@@ -96,12 +96,7 @@ def _shots(script: str, sockets: Mapping[str, Any] | None) -> tuple[Shot, ...]:
     values = [value for _, value in connected if value is not None]
     written = parse_script(script)
     if written and values:
-        raise InvalidRequest(
-            f"There are {len(written)} shots in the script and {len(values)} connected; which come first is not said. "
-            "Clear the script or disconnect the Sora Shot nodes."
-        )
+        raise InvalidRequest("node.there_shots_script_connected_come", count=len(written), count2=len(values))
     if not written and not values:
-        raise InvalidRequest(
-            "The storyboard has no shots; write lines like '[5s] a door opens', or connect Sora Shots."
-        )
+        raise InvalidRequest("node.storyboard_has_no_shots_write")
     return written or tuple(shot_of(value, number) for number, value in enumerate(values, 1))

@@ -75,13 +75,11 @@ output/video and plays it.
 - **preview** is built in and **free**. It needs no key and no network, and renders an animatic of the request that \
 says PREVIEW. Lay out and time a whole graph with it before you pay for anything.
 - The same request is paid once: running it again gives the video that exists. **Another seed is a new take.**
-- To use a server of your own or a relay, add it as a profile, press **R** and pick it on the node:
+- To use a server of your own or a relay, add it in ComfyUI's **settings**, section **Sora Video**, and pick it on the \
+node. Every job is in the sidebar, under **Sora jobs**.
 
-```
-sora-video profiles add --help
-```
-
-**preview** 内置且免费，无需密钥；换一个种子（seed）就是新的一条；用 sora-video profiles add 添加自己的服务器。
+**preview** 内置且免费，无需密钥；换一个种子（seed）就是新的一条；\
+在 ComfyUI 设置的“Sora 视频”一节添加自己的服务器，任务在侧边栏查看。
 """
     return Example("Text to Video", "text_to_video", note, [[clip]], [[clip]])
 

@@ -1,6 +1,7 @@
 """Makes the example workflows, their pictures, their API twins and the help pages' pictures, in a real page.
 
-Arguments are names as in api_examples, without `.json`; none: all of them.
+Arguments are names as in api_examples, without `.json`, or `page` for the pictures of jobs, profiles and timeline;
+none: all of them.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import Any
 from comfyui_page import Tab, running_browser
 from comfyui_process import ROOT, checkouts, running, version_of
 from example_graphs import EXAMPLES, Example, Node, Output
+from page_pictures import make_page_pictures
 from PIL import Image
 
 PACK = "sora-video-nodes"
+PAGE = "page"  # the pictures of what is no example
 WORKFLOWS, TWINS, HELP = ROOT / "example_workflows", ROOT / "api_examples", ROOT / "web" / "docs"
 ABOUT, NOTE_WIDTH = "About this graph", 420
 GAP, TITLE_HEIGHT = 70, 40  # between nodes, in the units of the canvas
@@ -207,8 +210,9 @@ def _write(path: Path, value: Any) -> None:
 
 
 def main() -> int:
-    wanted = sys.argv[1:] or [example.api for example in EXAMPLES]
-    unknown = set(wanted) - {example.api for example in EXAMPLES}
+    names = [PAGE, *(example.api for example in EXAMPLES)]
+    wanted = sys.argv[1:] or names
+    unknown = set(wanted) - set(names)
     if unknown:
         sys.exit(f"No such example: {', '.join(sorted(unknown))}.")
     found = checkouts()
@@ -220,6 +224,8 @@ def main() -> int:
         running(max(found, key=version_of), Path(base)) as comfy,
     ):
         tab = Tab(browser, comfy, **_QUIET)
+        if PAGE in wanted:
+            make_page_pictures(tab)
         for example in EXAMPLES:
             if example.api in wanted:
                 print(example.file_name, flush=True)

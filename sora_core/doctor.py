@@ -196,11 +196,7 @@ def _pages(provider: Provider) -> Iterator[str]:
 def _refuse_strangers(provider: Provider, reply: Reply) -> None:
     """Raises for an answer that comes before any page: a challenge, a refused key, a proxy."""
     if reply.status == 407:
-        raise NetworkError(
-            "The proxy wants a user name and a password.",
-            fix="Use a proxy that needs none from this machine, for example a local one that logs in at the other.",
-            fix_zh="代理要求用户名与密码；请改用本机无需认证的代理转发。",
-        )
+        raise NetworkError("doctor.proxy_wants_user_name_password")
     if reply.ok:
         return
     error = provider.judge(reply)
@@ -211,11 +207,7 @@ def _refuse_strangers(provider: Provider, reply: Reply) -> None:
 def _check_proxy(reply: Reply, connection: Connection) -> None:
     proxy = connection.proxy.reveal() or proxy_for(connection.http.base_url)
     if proxy and reply.status in _BAD_GATEWAY:
-        raise NetworkError(
-            f"The answer is HTTP {reply.status}, perhaps of the proxy {bare_url(proxy)} on the way, not of the server.",
-            fix="Try without the proxy (`proxy` in the profile, or NO_PROXY), and look into its log.",
-            fix_zh="可能是代理返回的错误；请尝试绕过代理（配置中的 proxy 或 NO_PROXY）。",
-        )
+        raise NetworkError("doctor.answer_http_perhaps_proxy_on", status=reply.status, proxy=bare_url(proxy))
 
 
 def _is_there(reply: Reply, nowhere: Reply) -> bool:
@@ -252,17 +244,9 @@ async def _misplaced(connection: Connection, pages: _Pages, nowhere: Reply) -> S
     if found:
         said = [f'{name} = "{value}"' for name, value in found.items()]
         return ProfileError(
-            f"{base} {what}.",
-            fix=f"Something that fits answers with {', '.join(said)}: change the profile to that.",
-            fix_zh=f"以下设置有相符的响应：{'，'.join(said)}；请据此修改配置。",
-            advice=found,
+            "doctor.said_2", base=base, what=what, said=", ".join(said), said2="，".join(said), advice=found
         )
-    return ProfileError(
-        f"{base} {what}.",
-        fix="Take base_url (up to and with /v1, where it has one) and provider from the server's own documentation; "
-        f"a server that only chats has no videos. Known providers: {', '.join(sorted(PROVIDERS))}.",
-        fix_zh="请按服务方文档填写 base_url（含 /v1，若有）与 provider；只提供聊天的服务没有视频接口。",
-    )
+    return ProfileError("doctor.said", base=base, what=what, providers=", ".join(sorted(PROVIDERS)))
 
 
 async def _elsewhere(profile: Profile, pages: _Pages) -> dict[str, str]:
@@ -342,10 +326,7 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
         refused = isinstance(connection.provider.judge(reply), (AuthError, ChallengePage))
         if not refused and reply.status < 500:  # who breaks at a key has not taken it
             return AuthError(
-                f'{error.message} The same key is taken when it is sent as auth = "{scheme}".',
-                fix=f'Set auth = "{scheme}" in the profile; nothing was charged.',
-                fix_zh=f'请在配置中设置 auth = "{scheme}"；未扣费。',
-                advice={"auth": scheme},
+                "doctor.same_key_taken_when_sent", reason=error.message, scheme=scheme, advice={"auth": scheme}
             )
     return error
 

@@ -29,6 +29,7 @@ from .jobs.running import RunningJobs, Watch
 from .ledger.characters import check_name
 from .ledger.ledger import Ledger
 from .ledger.row import JOB_ID_PREFIX, Job
+from .ledger.workflows import KEPT_DAYS
 from .media.images import ImageNeeds
 from .media.placing import check_destination
 from .models import Capabilities, Character, Delivery, Destination, Operation, Quota
@@ -46,6 +47,8 @@ from .requests.kinds import (
 )
 
 log = logging.getLogger(__name__)
+
+TAKE_UP_SECONDS = 0.05  # between two jobs that are taken up in the background
 
 T = TypeVar("T")
 
@@ -240,14 +243,30 @@ class Engine:
         return str(json.loads(job.result or "{}").get("prompt", ""))
 
     async def _take_up(self) -> int:
-        left = [job for job in self.ledger.unfinished() if not self.ledger.is_alive(job.owner)]
+        left = await self.ledger.aside(self._left_by_the_dead)
         if left:
             log.info("taking up %d unfinished jobs: %s", len(left), ", ".join(job.job_id for job in left))
-        for job in left:
-            task = asyncio.get_running_loop().create_task(self._take_up_one(job))
-            self._background.add(task)  # the loop keeps only a weak reference
-            task.add_done_callback(self._background.discard)
+            self._in_background(self._take_up_gently(left))
         return len(left)
+
+    def _left_by_the_dead(self) -> list[Job]:
+        aged = self.ledger.workflows.age_out()
+        if aged:
+            log.info("%d workflows older than %d days were dropped from the ledger", aged, KEPT_DAYS)
+        jobs = self.ledger.unfinished()
+        living = {owner: self.ledger.is_alive(owner) for owner in {job.owner for job in jobs}}
+        return [job for job in jobs if not living[job.owner]]
+
+    async def _take_up_gently(self, jobs: list[Job]) -> None:
+        """One after the other: what is asked for now goes before what was left."""
+        for job in jobs:
+            self._in_background(self._take_up_one(job))
+            await self._clock.sleep(TAKE_UP_SECONDS)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)  # the loop keeps only a weak reference
+        task.add_done_callback(self._background.discard)
 
     async def _take_up_one(self, job: Job) -> None:
         try:

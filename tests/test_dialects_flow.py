@@ -33,7 +33,6 @@ BASES = {
     "dynamo": "/openai~dynamo/v1",
     "openrouter": "/openai~openrouter",
 }
-SYNCHRONOUS = ("localai", "dynamo", "vllm-omni sync")
 
 
 def _shortest(name: str) -> int:
@@ -61,6 +60,8 @@ def add(desk: Desk, name: str, **more: Any) -> None:
     dialect = name.partition(" ")[0]
     auth = "api-key" if dialect == "azure" else "bearer"
     usual = {"seconds": _shortest(name), "size": _size(name)}
+    # as if all of them cost something; what is made anew where they do not has a test of its own
+    more = {"paid": True, **more}
     desk.add(profile_of(name), BASES[dialect], dialect=dialect, auth=auth, model="wan", usual=usual, **more)
 
 
@@ -76,6 +77,22 @@ def test_shots_go_out_as_text(desk: Desk) -> None:
     shots = (Shot("a door", 1.0), Shot("a cat", 1.0))
     make(desk, "sglang", "film noir", Operation.STORYBOARD, shots=shots, seconds=0)
     assert desk.last["prompt"].startswith("current timeline:\nShot 1:\nduration: 1sec\nScene: a door")
+
+
+def test_where_jobs_cost_nothing_a_lost_one_is_made_anew_at_once(desk: Desk) -> None:
+    add(desk, "tensorrt-llm own", paid=None)
+    desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    with desk.charging(2):
+        assert make(desk, "tensorrt-llm own", "lost, and free").path.is_file()
+
+
+@pytest.mark.parametrize("name", ["localai"])
+def test_a_server_error_in_place_of_the_video_leaves_it_open_what_became_of_it(name: str, desk: Desk) -> None:
+    desk.gateway.fault({"on": "create", "do": "fail", "message": "the model fell over"})
+    with desk.charging(1):
+        for _ in range(2):
+            with pytest.raises(SubmissionUnknown):
+                make(desk, name, f"failing, {name}")
 
 
 def test_the_result_of_a_proxy_keeps_its_long_id(desk: Desk) -> None:

@@ -18,7 +18,6 @@ from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
     BadResponse,
-    ChallengePage,
     JobFailed,
     ModerationRejected,
     QuotaExceeded,
@@ -227,7 +226,7 @@ REFUSALS = [
     (429, "rate_limit_exhausted", QuotaExceeded),
     (400, "content_policy_violation", ModerationRejected),
     (400, "safety_filter_triggered", ModerationRejected),
-    (403, "challenge", ChallengePage),
+    (403, "challenge", SubmissionUnknown),  # whoever put the page there may have passed the request on
 ]
 
 

@@ -8,7 +8,7 @@ import { say } from './words.js'
 const NUMBERS = ['max_jobs', 'requests_per_minute', 'poll_seconds', 'max_submissions_per_day', 'min_quota']
 const FRACTIONS = ['poll_seconds', 'min_quota']
 const MAIN = ['name', 'provider', 'base_url', 'key', 'model']
-const MORE = ['auth', 'dialect', ...NUMBERS, 'proxy', 'allow_http', 'key_env', 'proxy_env', 'extra']
+const MORE = ['auth', 'dialect', ...NUMBERS, 'proxy', 'allow_http', 'paid', 'key_env', 'proxy_env', 'extra']
 const SAVE = 'save'
 
 /** Asks until it is saved or given up; whether something was saved. `profile` without a name: a new one. */
@@ -66,6 +66,7 @@ class ProfileForm {
     if (name === 'provider') return this.select(providers.map((each) => each.name), value || 'openai')
     if (name === 'auth') return this.select([...(profile.name ? [] : ['']), ...auth], value)
     if (name === 'allow_http') return el('input', { type: 'checkbox', checked: Boolean(value) })
+    if (name === 'paid') return this.select(['', 'yes', 'no'], { true: 'yes', false: 'no' }[value] ?? '')
     if (name === 'key') return el('input', { type: 'password', class: 'sora-input', autocomplete: 'new-password', spellcheck: 'false' })
     if (name === 'extra') {
       const area = el('textarea', { class: 'sora-input', rows: 3, spellcheck: 'false' })
@@ -87,7 +88,7 @@ class ProfileForm {
     const found = {}
     for (const name of [...MAIN, ...MORE].filter((each) => !['name', 'key'].includes(each))) {
       const value = this.value(name)
-      const before = this.before[name] ?? (NUMBERS.includes(name) ? 0 : name === 'allow_http' ? false : name === 'extra' ? {} : '')
+      const before = this.before[name] ?? (name === 'paid' ? null : NUMBERS.includes(name) ? 0 : name === 'allow_http' ? false : name === 'extra' ? {} : '')
       if (name === 'auth' && !value) continue
       if (name === 'provider' || name === 'base_url' || JSON.stringify(value) !== JSON.stringify(before)) found[name] = value
     }
@@ -97,6 +98,7 @@ class ProfileForm {
   value(name) {
     const control = this.fields[name]
     if (name === 'allow_http') return control.checked
+    if (name === 'paid') return { yes: true, no: false }[control.value] ?? null
     if (name === 'extra') return extra(control.value)
     if (NUMBERS.includes(name)) return Number(control.value || 0)
     return control.value.trim()

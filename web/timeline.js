@@ -73,7 +73,9 @@ class Timeline {
   makeRoom() {
     const [width, height] = this.node.size
     const needed = this.node.computeSize()[1]
-    if (height < needed) this.node.setSize([width, needed])
+    if (height >= needed) return
+    this.node.setSize([width, needed])
+    this.node.setDirtyCanvas(true, true)
   }
 
   draw() {

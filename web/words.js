@@ -9,9 +9,9 @@ export async function loadWords() {
   words = { ...all.en?.soraVideo, ...all[language()]?.soraVideo }
 }
 
-/** The text of this name with its values; the name itself where there is none. */
+/** The text of this name with its values in place of `%value%`; the name itself where there is none. */
 export function say(name, values = {}) {
-  return (words[name] ?? name).replace(/\{(\w+)\}/g, (hole, value) => values[value] ?? hole)
+  return (words[name] ?? name).replace(/%(\w+)%/g, (hole, value) => values[value] ?? hole)
 }
 
 /** How long ago, in the page's language. */

@@ -170,7 +170,7 @@ def _after(job_id: str) -> dict[str, Any]:
 def _known(job_id: str) -> JobSummary:
     job = engine().ledger.pages.one(job_id) if has_ledger() else None
     if job is None:
-        raise JobNotFound(f"There is no job '{job_id}' in the ledger.")
+        raise JobNotFound("node.there_no_job_ledger", value=job_id)
     return job
 
 

@@ -45,8 +45,7 @@ def _ask(engine: Engine, arguments: argparse.Namespace, work: Callable[[Http], C
     async def run(connection: Connection) -> Any:
         if not isinstance(connection.provider, SoraWeb):
             raise Unsupported(
-                f"Profile '{connection.profile.name}' speaks the {connection.provider.name} protocol, which has no "
-                "account to look at; sora_web has."
+                "cli.profile_speaks_protocol_has_no", profile=connection.profile.name, protocol=connection.provider.name
             )
         return await work(connection.http)
 

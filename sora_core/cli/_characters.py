@@ -75,7 +75,7 @@ def _clip(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload | None,
     check_clip_form(ClipForm.FILE, can, arguments.profile)
     path = Path(arguments.video).expanduser()
     if not path.is_file():
-        raise InvalidRequest(f"There is no file {path}.")
+        raise InvalidRequest("cli.there_no_file", path=path)
     return part_of_clip(path, start, end, can.clip_bytes_limit), 0.0, end - start
 
 

@@ -52,7 +52,7 @@ def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
     if not arguments.confirm_rights:
-        raise InvalidRequest("Say with --confirm-rights that the clip is yours or that you have permission.")
+        raise InvalidRequest("cli.say_confirm_rights_clip_yours")
     source = arguments.source.strip()
     is_url = source.startswith(("http://", "https://"))
     request = CleanLinkRequest(
@@ -68,7 +68,7 @@ def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | Re
     # an empty value is one that a script meant to fill: never a reason to pay for another kind of video
     script, remix_of, urls = arguments.script, arguments.remix_of, tuple(arguments.image_url)
     if script is not None and arguments.shot:
-        raise InvalidRequest("--script and --shot both give shots; which come first is not said. Give one.")
+        raise InvalidRequest("cli.script_shot_both_give_shots")
     if remix_of is not None:
         return _remix(engine, arguments)
     shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
@@ -92,9 +92,7 @@ def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | Re
 def _remix(engine: Engine, arguments: argparse.Namespace) -> RemixRequest:
     for option in ("image", "image_url", "shot", "script"):
         if getattr(arguments, option):
-            raise InvalidRequest(
-                f"A remix takes no --{option.replace('_', '-')}, only its source and a prompt; leave it out."
-            )
+            raise InvalidRequest("cli.remix_takes_no_only_source", option=option.replace("_", "-"))
     return RemixRequest(
         source_id=engine.source_id(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
         orientation=arguments.orientation,
@@ -118,7 +116,7 @@ def _common(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _seconds(value: int | None) -> int:
     if value is not None and value < 1:
-        raise InvalidRequest(f"{value} seconds is no length; give whole seconds from 1, or leave it out.")
+        raise InvalidRequest("cli.seconds_no_length_give_whole", value=value)
     return value or 0
 
 

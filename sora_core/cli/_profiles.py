@@ -48,9 +48,9 @@ def _profiles_list(engine: Engine, arguments: argparse.Namespace) -> int:
 def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
     key = sys.stdin.readline().strip() if arguments.key_stdin else ""
     if arguments.key_stdin and not key:
-        raise InvalidRequest("--key-stdin was given, but there was no key on standard input.")
+        raise InvalidRequest("cli.key_stdin_given_but_there")
     if key and arguments.key_env:
-        raise InvalidRequest("--key-stdin and --key-env both say where the key is; give one of them.")
+        raise InvalidRequest("cli.key_stdin_key_env_both")
     has_key = bool(key or arguments.key_env)
     default_auth = PROVIDERS[arguments.provider].default_auth
     profile = Profile(
@@ -79,12 +79,13 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
 
 
 def _profiles_edit(engine: Engine, arguments: argparse.Namespace) -> int:
-    given = {name: getattr(arguments, name) for name in _SETTINGS if getattr(arguments, name) is not None}
+    asked = {name: getattr(arguments, name, None) for name in _SETTINGS}
+    given = {name: value for name, value in asked.items() if value is not None}
     if arguments.extra is not None:
         old = engine.profiles.get_as_written(arguments.name).extra
         given["extra"] = {name: value for name, value in {**old, **_extra(arguments.extra)}.items() if value}
     if not given and not arguments.rename:
-        raise InvalidRequest("There is nothing to change; `sora-video profiles edit --help` lists what can be.")
+        raise InvalidRequest("cli.there_nothing_change_lists_what")
     new = engine.edit_profile(arguments.name, given, new_name=arguments.rename)
     say(f"Profile '{new.name}' is changed; its key: {engine.credentials.source(new)}.")
     return 0
@@ -95,7 +96,7 @@ def _extra(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
-            raise InvalidRequest(f"--extra takes KEY=VALUE, not '{pair}'.")
+            raise InvalidRequest("cli.extra_takes_key_value_not", pair=pair)
         extra[name.strip()] = value
     return extra
 
@@ -103,7 +104,7 @@ def _extra(pairs: Sequence[str]) -> dict[str, str]:
 def _profiles_key(engine: Engine, arguments: argparse.Namespace) -> int:
     profile = engine.profiles.get(arguments.name)
     if profile.embedded:
-        raise InvalidRequest("The profile 'preview' needs no key.")
+        raise InvalidRequest("cli.profile_needs_no_key")
     asked = getpass.getpass(f"Key of profile '{profile.name}': ") if sys.stdin.isatty() else sys.stdin.readline()
     engine.credentials.set(profile.name, asked)
     say(f"The key of profile '{profile.name}' is stored.")
@@ -190,7 +191,8 @@ def _add_settings(parser: argparse.ArgumentParser, *, default: Any, number: Any,
     given("--dialect", default=default)
     given("--model", default=default, help="the model when a request names none")
     given("--extra", action="append", default=many, metavar="KEY=VALUE")
-    given("--allow-http", action=argparse.BooleanOptionalAction, default=None if default is None else False)
+    switch: Any = {"action": "store_true"} if default is not None else {"action": argparse.BooleanOptionalAction}
+    given("--allow-http", **switch)
     given("--max-per-day", dest="max_submissions_per_day", type=int, default=number, metavar="N",
           help="at most N submissions in 24 hours")  # fmt: skip
     given("--min-quota", type=float, default=number, metavar="AMOUNT", help="stop when less quota is left")

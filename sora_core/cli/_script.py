@@ -26,12 +26,12 @@ def shots_in(file: str) -> tuple[Shot, ...]:
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidRequest(f"{file} is no text in UTF-8.") from error
+        raise InvalidRequest("cli.no_text_utf", file=file) from error
     except OSError as error:
-        raise InvalidRequest(f"The script {file} cannot be read: {error.strerror or error}.") from error
+        raise InvalidRequest("cli.script_cannot_read", file=file, reason=error.strerror or error) from error
     shots = parse_script(text)
     if not shots:
-        raise InvalidRequest(f"There are no shots in {file}; write lines like '[5s] a door opens'.")
+        raise InvalidRequest("cli.there_no_shots_write_lines", file=file)
     return shots
 
 

@@ -131,5 +131,5 @@ def _preview_speed() -> float:
     except ValueError:
         speed = 0.0
     if not 0 < speed < 1e6:
-        raise ProfileError(f"SORA_PREVIEW_SPEED is '{text}'; it must be a number above 0, 1 being real time.")
+        raise ProfileError("connections.sora_preview_speed_must_number", given=text)
     return speed

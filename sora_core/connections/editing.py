@@ -38,7 +38,8 @@ def edit(
     unknown = sorted(set(changes) - set(EDITABLE))
     if unknown:
         raise InvalidRequest("profile_no_such_field", field=unknown[0], allowed=", ".join(EDITABLE))
-    new = profile_of(new_name or name, {**facts(old), **changes})
+    values = {**facts(old), **changes}
+    new = profile_of(new_name or name, {key: value for key, value in values.items() if value is not None})
     same_server = _origin(new.base_url) == _origin(old.base_url)
     if not same_server and "key_env" not in changes:  # nor is another server given the key of the environment
         new = replace(new, key_env="")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import IO
@@ -17,11 +19,25 @@ if sys.platform == "win32":
     def _lock(stream: IO[bytes]) -> None:
         msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
 
+    def can_lock(folder: Path) -> bool:
+        """Whether parts of files in the folder can be locked, as databases do it."""
+        return True
+
 else:
     import fcntl
 
     def _lock(stream: IO[bytes]) -> None:
         fcntl.flock(stream.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def can_lock(folder: Path) -> bool:
+        """Whether parts of files in the folder can be locked, as databases do it."""
+        # a file of its own: whoever closes a database's file gives up all locks that his process has on it
+        with tempfile.TemporaryFile(dir=folder) as stream:
+            try:
+                fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                return error.errno != errno.ENOLCK
+        return True
 
 
 def try_lock(stream: IO[bytes]) -> bool:

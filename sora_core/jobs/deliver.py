@@ -93,9 +93,7 @@ def _check_only_copy(part: Path, kind: Kind) -> None:
     try:
         kind.check(part)
     except MediaError as error:
-        raise MediaError(
-            f"{error.message} The server answered with the file itself and cannot be asked again; it is kept as {part}."
-        ) from error
+        raise MediaError("jobs.server_answered_file_itself_cannot", reason=error.message, part=part) from error
 
 
 def keep_media(job: Job, media: bytes | Path, ledger: Ledger) -> None:
@@ -176,7 +174,8 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
         await asyncio.to_thread(placing.write_sidecar, path, _provenance(done))
     except StorageError as error:  # the file is safe, and that is what was paid for
         log.warning("%s", error.message)
-    ledger.record_delivered(job.job_id, width=width, height=height, fps=fps, duration=duration, owner=job.owner or "")
+    record, owner = ledger.record_delivered, job.owner or ""
+    await ledger.aside(record, job.job_id, width=width, height=height, fps=fps, duration=duration, owner=owner)
 
 
 def delivered_is_intact(job: Job) -> bool:

@@ -34,7 +34,8 @@ MISSES = 5  # times in a row that a known job must be missing until it is called
 MISSING_AFTER_SECONDS = 120.0  # over at least this time: a relay that restarts knows nothing for a while
 MISS_SECONDS = 10.0  # between looks for a missing job
 RESTARTED_SECONDS = 20.0  # instead, where nobody listened at the server's port meanwhile: it forgets with its process
-MISSES_AGAIN = 2  # of a job that was missing already, or that costs nothing
+DELETED_AFTER_SECONDS = 20.0  # of one that costs nothing and was there: whoever canceled it has said so by then
+MISSES_AGAIN = 2  # of a job that was missing already, or that costs nothing and was not seen
 PATIENCE_SECONDS = 600.0  # how long a server may fail every poll
 MADE_ANEW = "MadeAnew"  # the error_kind of a job that cost nothing and was given up for lost
 _PASSING = (NetworkError, Overloaded, RateLimited, ServerError, BadResponse)
@@ -82,7 +83,7 @@ class Follower:
         self._was_missing = job.state == MISSING
         while True:
             if snapshot:
-                self._observe(job, snapshot)
+                await self._observe(job, snapshot)
                 if snapshot.state is State.SUCCEEDED:
                     return snapshot
             await self._pause(job, snapshot, rhythm, wait=asked)
@@ -94,7 +95,7 @@ class Follower:
                 self._remote_id, snapshot = job.remote_id, None  # the user has corrected it
             snapshot = await self._poll(job) or snapshot
             if self._is_lost:
-                self._give_up(job)
+                await self._give_up(job)
                 return None
 
     async def _pause(self, job: Job, snapshot: Snapshot | None, rhythm: Rhythm, *, wait: bool) -> None:
@@ -149,22 +150,23 @@ class Follower:
         """Whether the server has not known the job for so long that it is not waited for any more."""
         if self._missing_since is None:
             return False
-        if self._was_missing or not self._paid:
+        if self._was_missing or not (self._paid or self._seen):
             return self._misses >= MISSES_AGAIN
         now = self._clock.monotonic()
         is_new = not self._seen and self._age + now - self._since < GRACE_SECONDS
-        enough = RESTARTED_SECONDS if self._was_down else MISSING_AFTER_SECONDS
+        usual = MISSING_AFTER_SECONDS if self._paid else DELETED_AFTER_SECONDS
+        enough = RESTARTED_SECONDS if self._was_down else usual
         return (not is_new or self._was_down) and self._misses >= MISSES and now - self._missing_since >= enough
 
-    def _give_up(self, job: Job) -> None:
+    async def _give_up(self, job: Job) -> None:
         """Raises JobNotFound for a job that may be paid; its row stays live."""
         gone = JobNotFound("poll.missing", error=self._why)
         owner = job.owner or ""
         if proves(Step.POLL, answer_about_job(gone), paid=self._paid) is Proof.FREE:
-            self._ledger.record_over(job.job_id, FAILED, gone.message, MADE_ANEW, owner=owner)
-            self._ledger.mark_told(job.job_id)
+            await self._ledger.aside(self._ledger.record_over, job.job_id, FAILED, gone.message, MADE_ANEW, owner=owner)
+            await self._ledger.aside(self._ledger.mark_told, job.job_id)
             return
-        self._ledger.record_missing(job.job_id, gone.message, owner=owner)
+        await self._ledger.aside(self._ledger.record_missing, job.job_id, gone.message, owner=owner)
         raise gone
 
     def _failed(self, error: SoraError) -> None:
@@ -177,17 +179,19 @@ class Follower:
         if now - self._failing_since > PATIENCE_SECONDS:
             raise error
 
-    def _observe(self, job: Job, snapshot: Snapshot) -> None:
+    async def _observe(self, job: Job, snapshot: Snapshot) -> None:
         self._hint = snapshot.poll_after if not self._failures else self._hint
         self._report.observed(snapshot)
         if proves(Step.POLL, answer_about_job(snapshot)) is Proof.OVER:
             error = job_error(snapshot)
-            self._ledger.record_over(job.job_id, snapshot.state.value, error.message, error.kind, owner=job.owner or "")
+            over = self._ledger.record_over
+            state = snapshot.state.value
+            await self._ledger.aside(over, job.job_id, state, error.message, error.kind, owner=job.owner or "")
             raise error
         observed = replace(snapshot, progress=self._report.percent)
         facts = (observed.state, observed.progress, observed.url)
         if facts != self._recorded:
-            self._ledger.record_snapshot(job.job_id, observed, owner=job.owner or "")
+            await self._ledger.aside(self._ledger.record_snapshot, job.job_id, observed, owner=job.owner or "")
             self._recorded = facts
 
 

@@ -43,13 +43,13 @@ class Handle(Generic[T]):
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not self.future.done():  # abandoned before its first step
             self._work.close()
-            self.future.set_exception(Interrupted("The waiting was interrupted."))
+            self.future.set_exception(Interrupted("jobs.waiting_interrupted"))
 
     async def _run(self) -> None:
         try:
             result = await self._work
         except asyncio.CancelledError:
-            self.future.set_exception(Interrupted("The waiting was interrupted."))
+            self.future.set_exception(Interrupted("jobs.waiting_interrupted"))
         except Exception as error:  # noqa: BLE001 (the thread's boundary: every error is the handle's to raise)
             self.future.set_exception(error)
         else:

@@ -88,6 +88,7 @@ class JobRun:
         self.submitted = asyncio.Event()  # the server's id is on the disk
         self.committed = False  # from here on, an interrupt only stops the waiting
         self.posting = False  # a charge has left, and its answer is not on the disk yet
+        self.is_closing = False  # whoever ends all runs lets go of all rows at once
 
     async def generate(self, request: Request, fingerprints: Sequence[str], destination: Destination) -> Job:
         """Claims the request and sees it through. Raises the error tree, with the job's ids in it.
@@ -98,7 +99,7 @@ class JobRun:
             placing.check_destination(self._except_own_file(destination, fingerprints))
             self._place = lambda job: redirect(job, destination, self._ledger)  # the last run's word counts
         while True:
-            job = self._claim(request, fingerprints, destination)
+            job = await self._claim(request, fingerprints, destination)
             if job.state == SUBMITTING and job.sent_at is None and job.owner == self._owner.id:
                 job = await self._earlier_that_lives(fingerprints, job) or job
             done = await self._guarded(job, request)
@@ -118,19 +119,31 @@ class JobRun:
             raise JobNotFound("resume.nothing_there", job_id=job.job_id, money=money_of(None))
         return done
 
-    def _claim(self, request: Request, fingerprints: Sequence[str], destination: Destination) -> Job:
+    async def _claim(self, request: Request, fingerprints: Sequence[str], destination: Destination) -> Job:
         own, *also = fingerprints
-        earlier = self._history(fingerprints)
-        return self._ledger.claim(
-            request,
-            fingerprint=own,
-            profile=self._connection.profile.name,
-            place=self._connection.place,
-            owner=self._owner.id,
-            destination=destination,
-            also=also,
-            idempotency_key=_key_of(earlier[0]) if earlier else "",
-        )
+        claimed: list[Job] = []
+
+        def claim() -> Job:
+            earlier = self._history(fingerprints)
+            job = self._ledger.claim(
+                request,
+                fingerprint=own,
+                profile=self._connection.profile.name,
+                place=self._connection.place,
+                owner=self._owner.id,
+                destination=destination,
+                also=also,
+                idempotency_key=_key_of(earlier[0]) if earlier else "",
+            )
+            claimed.append(job)
+            return job
+
+        try:
+            return await self._ledger.aside(claim)
+        except asyncio.CancelledError:
+            for job in claimed:  # it was written, whoever still wants it
+                await self._ledger.aside(self._ledger.release, job.job_id, self._owner.id)
+            raise
 
     def _history(self, fingerprints: Sequence[str]) -> list[Job]:
         """Every row that the request ever had, newest first."""
@@ -157,7 +170,7 @@ class JobRun:
             # a forgotten one that still runs is what the user did not want to wait for
             if answer is Answer.DONE or (answer is Answer.ALIVE and job.state != FORGOTTEN):
                 log.info("job %s is there after all, and is collected in place of a new one", job.job_id)
-                return self._ledger.reopen(job.job_id, instead_of=fresh.job_id)
+                return await self._ledger.aside(self._ledger.reopen, job.job_id, instead_of=fresh.job_id)
         return None
 
     async def _ask(self, job: Job) -> Answer:
@@ -177,11 +190,12 @@ class JobRun:
             error.job_id = error.job_id or job.job_id
             error.remote_id = error.remote_id or (current.remote_id if current else None)
             error.provider = error.provider or job.provider
-            error.money = money_of(current, paid=self._connection.can.paid, remote_id=error.remote_id)
+            error.money = error.money or money_of(current, paid=self._connection.can.paid, remote_id=error.remote_id)
             raise
         finally:
             try:
-                self._ledger.release(job.job_id, self._owner.id)
+                if not self.is_closing:
+                    await self._ledger.aside(self._ledger.release, job.job_id, self._owner.id)
             except StorageError as error:  # must not hide the error that is on its way, which may carry an id
                 log.error("job %s is still held by this process: %s", job.job_id, error.message)
 
@@ -207,15 +221,15 @@ class JobRun:
     async def _step(self, job: Job, request: Request | None) -> None:
         """One step from what the row says. Raises JobChanged when the row says something else by now."""
         if job.state == DELIVERED:
-            self._ledger.undeliver(job.job_id)
+            await self._ledger.aside(self._ledger.undeliver, job.job_id)
         elif job.owner != self._owner.id:
             await self._take_over(job)
         elif job.state == SUBMITTING and job.sent_at is None and request:
             await self._submit(job, request)
         elif job.state == SUBMITTING:
-            if not recover_media(job, self._ledger):
+            if not await self._ledger.aside(recover_media, job, self._ledger):
                 reason = "the process stopped before the answer arrived."
-                self._ledger.record_unknown(job.job_id, reason, owner=self._owner.id)
+                await self._ledger.aside(self._ledger.record_unknown, job.job_id, reason, owner=self._owner.id)
         elif job.state == SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
             await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
         elif not self.is_here(job):
@@ -232,7 +246,7 @@ class JobRun:
 
     async def _take_over(self, job: Job) -> None:
         """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
-        if not self._ledger.take_over(job, owner=self._owner.id):
+        if not await self._ledger.aside(self._ledger.take_over, job, owner=self._owner.id):
             self._report.say("waiting for another process", job, note="which runs the same job")
             if job.remote_id:
                 self.submitted.set()
@@ -240,6 +254,7 @@ class JobRun:
 
     async def _submit(self, job: Job, request: Request) -> None:
         limits = self._connection.limits
+        self._refuse_if_open_elsewhere(request)
         await self._slot(job)
         await check_spending(self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
@@ -252,19 +267,31 @@ class JobRun:
             await self._record_submitted(job, snapshot)
         except JobChanged as error:
             if isinstance(error, RemoteIdTaken):
-                self._keep_open(job, error)
+                await self._keep_open(job, error)
         except SoraError as error:
             if self._early_id:
                 return  # whatever became of the answer: the job is there, and is followed by its id
             if isinstance(error, StorageError) and error.remote_id:
                 raise  # accepted: the id is in the error, and the row is open
             if proves(Step.SUBMIT, answer_to_submit(error)) is Proof.UNKNOWN:
-                self._keep_open(job, error)
+                await self._keep_open(job, error)
                 return
-            self._ledger.record_over(job.job_id, FAILED, error.message, error.kind, owner=self._owner.id)
+            await self._record_over(job, error.message, error.kind)
             raise
         finally:
             self.posting = False
+
+    def _refuse_if_open_elsewhere(self, request: Request) -> None:
+        """Raises ProfileError when the profile led elsewhere, and a job of the same words is still open there.
+
+        Another protocol has another wire, and so another claim: it is not the user's wish to pay for both.
+        """
+        words = (request.operation.value, request.prompt.encode("utf-8", "replace").decode())
+        for other in self._ledger.unfinished():
+            same = (other.operation, other.prompt) == words and other.profile == self._connection.profile.name
+            take = json.loads(other.request).get("seed", 0) == getattr(request, "seed", 0)
+            if request.prompt and same and take and other.sent_at and not self.is_here(other):
+                raise elsewhere(other, self._connection)
 
     def _attempt(self, job: Job, request: Request) -> Attempt:
         limit = self._connection.profile.max_submissions_per_day
@@ -298,9 +325,13 @@ class JobRun:
         self._early_id = remote_id
         self.submitted.set()
 
-    def _keep_open(self, job: Job, lost: SoraError) -> None:
+    async def _keep_open(self, job: Job, lost: SoraError) -> None:
         """The row is unknown, with what was answered."""
-        self._ledger.record_unknown(job.job_id, lost.message, owner=self._owner.id, answer=_quote(lost))
+        unknown = self._ledger.record_unknown
+        await self._ledger.aside(unknown, job.job_id, lost.message, owner=self._owner.id, answer=_quote(lost))
+
+    async def _record_over(self, job: Job, reason: str, kind: str) -> None:
+        await self._ledger.aside(self._ledger.record_over, job.job_id, FAILED, reason, kind, owner=self._owner.id)
 
     async def _slot(self, job: Job) -> None:
         """Waits for a slot. Raises JobChanged when the claim was given up meanwhile: nobody will call it."""
@@ -328,12 +359,19 @@ class JobRun:
         self._adopt_orphans()  # a slot that a dead process held is only freed by whoever ends its job
 
     async def _record_submitted(self, job: Job, snapshot: Snapshot) -> None:
-        """Keeps trying: this id is money."""
-        if snapshot.media is not None:
-            keep_media(job, snapshot.media, self._ledger)
+        """Keeps trying: this id is money. What was read is written, whoever stops waiting meanwhile."""
+        kept = False
+
+        def record() -> None:
+            nonlocal kept
+            if snapshot.media is not None and not kept:
+                keep_media(job, snapshot.media, self._ledger)
+                kept = True
+            self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
+
         for wait in (0.2, 1.0, 3.0, None):
             try:
-                self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
+                await self._ledger.aside(record)
                 self._snapshot = snapshot
                 return
             except StorageError as error:
@@ -358,8 +396,8 @@ class JobRun:
         if found:
             await self._record_submitted(job, found)
             return
-        self._ledger.record_over(job.job_id, FAILED, "lost, and it cost nothing", MADE_ANEW, owner=self._owner.id)
-        self._ledger.mark_told(job.job_id)
+        await self._record_over(job, "lost, and it cost nothing", MADE_ANEW)
+        await self._ledger.aside(self._ledger.mark_told, job.job_id)
 
     async def _collect(self, job: Job) -> None:
         self.committed = self.worked = True
@@ -377,7 +415,7 @@ class JobRun:
                 return
         if not Operation(job.operation).makes_file:
             made = snapshot.result or json.loads(job.result or "null") or {"id": snapshot.remote_id}
-            self._ledger.record_result(job.job_id, made, owner=self._owner.id)
+            await self._ledger.aside(self._ledger.record_result, job.job_id, made, owner=self._owner.id)
             return
         await deliver(
             self._ledger.get(job.job_id),
@@ -401,6 +439,7 @@ def elsewhere(job: Job, connection: Connection) -> ProfileError:
         made_by=job.provider,
         profile=connection.profile.name,
         here=f"{connection.place.origin} ({connection.place.provider})",
+        money=money_of(job, paid=connection.can.paid),
     )
 
 

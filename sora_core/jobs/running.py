@@ -10,7 +10,7 @@ from typing import Any
 
 from ..clock import Clock
 from ..connections.connection import Connection
-from ..errors import SoraError
+from ..errors import SoraError, StorageError
 from ..ledger.ledger import Ledger
 from ..ledger.row import Job
 from .follow import ended
@@ -85,7 +85,7 @@ class RunningJobs:
             return await asyncio.shield(running.task), running.run.worked
         except SoraError:
             if not unseen:
-                self._ledger.mark_told(running.run.job_id)
+                await self._ledger.aside(self._ledger.mark_told, running.run.job_id)
             raise
         finally:
             running.watches.remove(watch)
@@ -154,8 +154,14 @@ class RunningJobs:
         return sum(running.run.posting for running in self._running.values())
 
     async def aclose(self) -> None:
-        """Stops every walk where it is; the rows say how to go on."""
-        tasks = [running.task for running in self._running.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Stops every walk where it is; the rows say how to go on. One commit lets go of them all."""
+        ending = list(self._running.values())
+        for running in ending:
+            running.run.is_closing = True
+            running.task.cancel()
+        await asyncio.gather(*(running.task for running in ending), return_exceptions=True)
+        if ending:
+            try:
+                await self._ledger.aside(self._ledger.release_all, self._ledger.owner.id)
+            except StorageError as error:
+                log.error("%d jobs are still held by this process: %s", len(ending), error.message)

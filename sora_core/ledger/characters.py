@@ -34,9 +34,9 @@ class CharacterLibrary:
                 return each
         if fitting:
             owners = ", ".join(f"'{each.profile}'" for each in fitting)
-            raise InvalidRequest(f"The character '{name}' belongs to profile {owners}, not to '{profile}'.")
+            raise InvalidRequest("ledger.character_belongs_profile_not", name=name, owners=owners, profile=profile)
         known = ", ".join(each.name for each in characters if each.profile == profile) or "none yet"
-        raise InvalidRequest(f"Profile '{profile}' has no character '{name}'; there are: {known}.")
+        raise InvalidRequest("ledger.profile_has_no_character_there", profile=profile, name=name, known=known)
 
     def add(self, character: Character) -> Character:
         """The character under its name, numbered when another one has it: a paid one is never written over."""
@@ -51,9 +51,9 @@ class CharacterLibrary:
         """Raises InvalidRequest for a name that cannot be or is taken."""
         check_name(name)
         if not name:
-            raise InvalidRequest("The new name of the character is empty.")
+            raise InvalidRequest("ledger.new_name_character_empty")
         if any(each.name == name and each.profile == character.profile for each in self.all()):
-            raise InvalidRequest(f"Profile '{character.profile}' has a character '{name}' already.")
+            raise InvalidRequest("ledger.profile_has_character_already", profile=character.profile, name=name)
         self._save(replace(character, name=name))
         self.delete(character)
 
@@ -71,4 +71,4 @@ class CharacterLibrary:
 def check_name(name: str) -> None:
     """Raises InvalidRequest for a name that could not be written into a list of characters; empty is none."""
     if "," in name or name.startswith("@"):
-        raise InvalidRequest(f"'{name}' is no name for a character: it holds a comma or begins with @.")
+        raise InvalidRequest("ledger.no_name_character_holds_comma", name=name)

@@ -11,16 +11,15 @@ from pathlib import Path
 
 from ..errors import StorageError
 from ..files.home import make_private_dir
+from ..files.locks import can_lock
 from .schema import MIGRATIONS
+
+_PATIENCE_SECONDS = 10.0
 
 
 def newer_ledger(path: Path) -> StorageError:
     """The refusal of a file whose tables this version does not know."""
-    return StorageError(
-        f"The ledger {path} was written by a newer version of this pack.",
-        fix="Update the pack, or point SORA_HOME to another folder.",
-        fix_zh="请更新本插件，或用 SORA_HOME 指向另一个目录。",
-    )
+    return StorageError("ledger.ledger_written_by_newer_version", path=path)
 
 
 class Database:
@@ -36,7 +35,9 @@ class Database:
             self.path.touch(mode=0o600, exist_ok=True)
             if self.path.stat().st_size == 0 and _size(Path(f"{self.path}-wal")):
                 raise sqlite3.DatabaseError("it is empty, but its log is not")  # SQLite would drop the log
-            self._connection = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+            self._connection = sqlite3.connect(
+                self.path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
+            )
             try:
                 self._connection.row_factory = sqlite3.Row
                 self._use_wal()
@@ -44,7 +45,9 @@ class Database:
                 self._connection.execute("PRAGMA synchronous=FULL")
                 self._migrate()
                 # a second one, so that who only looks does not wait for who writes, or waits to write
-                self._reader = sqlite3.connect(self.path, timeout=10, isolation_level=None, check_same_thread=False)
+                self._reader = sqlite3.connect(
+                    self.path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
+                )
                 self._reader.row_factory = sqlite3.Row
                 self._reader.execute("PRAGMA query_only=ON")
             except BaseException:
@@ -53,15 +56,16 @@ class Database:
 
     def _use_wal(self) -> None:
         """SQLite does not wait for another process that is just changing the mode, so we do."""
-        for wait in (*[0.05] * 200, None):
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while True:
             try:
                 if self._connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                     self._connection.execute("PRAGMA journal_mode=WAL")
                 return
             except sqlite3.OperationalError as error:
-                if wait is None or "locked" not in str(error):
+                if time.monotonic() > until or "locked" not in str(error):
                     raise
-                time.sleep(wait)
+                time.sleep(0.05)
 
     def close(self) -> None:
         with self._lock, self._read_lock:
@@ -116,11 +120,20 @@ def _unusable(path: Path, error: sqlite3.Error | OSError) -> StorageError:
             "jobs what can still be read.",
             fix_zh="账本文件已损坏。运行 sora-video jobs --set-aside 可将其保留在旁，并用仍可读取的任务建立新账本。",
         )
+    if "locked" in str(error) and not _can_lock(path.parent):
+        return StorageError("ledger.ledger_cannot_kept_there_file", path=path)
     return StorageError(
         message,
         fix="Free disk space, make the folder writable, or close the program that locks it.",
         fix_zh="请清理磁盘、修正目录权限，或关闭占用账本的程序。没有账本就不会提交任务。",
     )
+
+
+def _can_lock(folder: Path) -> bool:
+    try:
+        return can_lock(folder)
+    except OSError:
+        return True  # the folder has another trouble, which the message names
 
 
 def _size(path: Path) -> int:

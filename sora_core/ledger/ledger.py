@@ -69,11 +69,7 @@ _JOB = "rowid AS number, " + ", ".join(COLUMNS)
 
 def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
     """The refusal of a profile's own daily limit."""
-    return QuotaExceeded(
-        f"Profile '{profile}' allows {limit} submissions in 24 hours, and they were made.",
-        fix="Wait, or raise max_submissions_per_day in profiles.toml; nothing was sent.",
-        fix_zh="请等待，或在 profiles.toml 中调高 max_submissions_per_day；尚未发送。",
-    )
+    return QuotaExceeded("ledger.profile_allows_submissions_hours_they", profile=profile, limit=limit)
 
 
 class Ledger:
@@ -326,7 +322,7 @@ class Ledger:
             (_storable(remote_id), row.origin, row.job_id),
         ).fetchone()
         if other and row.idempotency_key and row.operation != "clean_link":
-            raise RemoteIdTaken(f"'{remote_id}' is the remote id of job {other[0]} already.", job_id=row.job_id)
+            raise RemoteIdTaken("ledger.remote_id_job_already", value=remote_id, other=other[0], job_id=row.job_id)
 
     def name_remote(self, job_id: str, remote_id: str) -> Job:
         """The user's word for which remote job it is; an earlier word is corrected, and a job that is over goes on.
@@ -517,7 +513,7 @@ class Ledger:
     def _get(self, db: sqlite3.Connection, job_id: str) -> Job:
         row = db.execute(f"SELECT {_JOB} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608 (own names)
         if row is None:
-            raise JobNotFound(f"There is no job '{job_id}' in the ledger.")
+            raise JobNotFound("ledger.there_no_job_ledger", value=job_id)
         return Job(**row)
 
     def peek(self, job_id: str) -> Job | None:
@@ -536,10 +532,10 @@ class Ledger:
         )
         jobs = [job for job in jobs if profile in (None, job.profile)]
         if not jobs:
-            raise JobNotFound(f"There is no job '{name}' in the ledger.")
+            raise JobNotFound("ledger.there_no_job_ledger", value=name)
         if len({job.profile for job in jobs}) > 1:
             raise InvalidRequest(
-                f"'{name}' is a job of several profiles: {', '.join(job.profile for job in jobs)}; name the profile."
+                "ledger.job_several_profiles_name_profile", name=name, listed=", ".join(job.profile for job in jobs)
             )
         return jobs[0]
 
@@ -650,7 +646,11 @@ def _live_state(snapshot: Snapshot) -> str:
 def _changed(row: Job, what: str) -> JobChanged:
     owner = f"of owner {row.owner}" if row.owner else "of no owner"
     return JobChanged(
-        f"Job {row.job_id} is {row.state} and {owner} by now; {what}.",
+        "ledger.job_by_now",
+        job=row.job_id,
+        state=row.state,
+        owner=owner,
+        what=what,
         job_id=row.job_id,
         remote_id=row.remote_id,
         provider=row.provider,

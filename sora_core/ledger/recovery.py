@@ -48,14 +48,14 @@ def set_aside(home: Path, clock: Clock) -> SetAside:
     """Raises InvalidRequest when the ledger is not damaged, StorageError when it is in use or newer."""
     ledger = home / "jobs.sqlite"
     if not ledger.is_file():
-        raise InvalidRequest(f"There is no ledger in {home}.")
+        raise InvalidRequest("ledger.there_no_ledger", home=home)
     try:
         with _alone_with(ledger), tempfile.TemporaryDirectory(dir=home, prefix=".salvage-") as folder:
             copy = Path(folder) / "old" / ledger.name
             copy.parent.mkdir()
             _copy(ledger, copy)
             if _is_sound(copy):
-                raise InvalidRequest(f"The ledger {ledger} is not damaged; it stays where it is.")
+                raise InvalidRequest("ledger.ledger_not_damaged_stays_where", ledger=ledger)
             fresh = Path(folder) / "new"
             jobs, characters = _rebuild(copy, fresh, clock)
             kept = ledger.with_name(f"{ledger.name}.damaged-{time.strftime('%Y%m%d-%H%M%S')}")
@@ -64,7 +64,7 @@ def set_aside(home: Path, clock: Clock) -> SetAside:
                 Path(f"{ledger}{ending}").unlink(missing_ok=True)
             (fresh / ledger.name).replace(ledger)
     except OSError as error:
-        raise StorageError(f"The ledger {ledger} cannot be set aside: {error}.") from error
+        raise StorageError("ledger.ledger_cannot_set_aside", ledger=ledger, error=error) from error
     return SetAside(kept, jobs, characters)
 
 
@@ -80,11 +80,7 @@ def _alone_with(ledger: Path) -> Iterator[None]:
         try:
             fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCK_BYTES[1], _LOCK_BYTES[0])
         except OSError as error:
-            raise StorageError(
-                f"Another program has the ledger {ledger} open.",
-                fix="Close ComfyUI and every other sora-video command, then try again.",
-                fix_zh="请先关闭 ComfyUI 和其他 sora-video 命令，然后重试。",
-            ) from error
+            raise StorageError("ledger.another_program_has_ledger_open", ledger=ledger) from error
         yield
 
 

@@ -85,7 +85,7 @@ class Clip:
 
     def error(self, frames: int) -> MediaError:
         promised = "" if self.announced is None else f" of {self.announced}"
-        return MediaError(f"{self.path.name} is damaged or cut off: {frames}{promised} frames can be read.")
+        return MediaError("media.damaged_or_cut_off_frames", path=self.path.name, frames=frames, promised=promised)
 
 
 def scan(path: Path, check: Callable[[], None]) -> Clip:
@@ -108,7 +108,7 @@ def scan(path: Path, check: Callable[[], None]) -> Clip:
             damaged = True
             first = first or _first_frame(stream, None)
         if first is None or not times.count:
-            raise MediaError(f"{path.name} holds no picture that can be decoded.")
+            raise MediaError("media.holds_no_picture_can_decoded", path=path.name)
         fps = times.rate(stream)
         info = _info(stream, audio, first, times.count, fps)
         return Clip(
@@ -220,9 +220,9 @@ def video_stream(container: InputContainer, path: Path) -> VideoStream:
         each for each in (best, *container.streams.video) if each and not each.disposition & Disposition.attached_pic
     ]
     if not moving:
-        raise MediaError(f"{path.name} has no video stream.")
+        raise MediaError("media.has_no_video_stream", path=path.name)
     if moving[0].codec_context is None:
-        raise MediaError(f"{path.name} is coded in a way that this machine cannot decode.")
+        raise MediaError("media.coded_way_machine_cannot_decode", path=path.name)
     return cast("VideoStream", moving[0])
 
 

@@ -125,11 +125,11 @@ def av_errors(what: str) -> Iterator[None]:
     try:
         yield
     except av.error.FFmpegError as error:
-        raise MediaError(f"{what}: {error.strerror or error}.") from error
+        raise MediaError("media.said", what=what, reason=error.strerror or error) from error
     except MemoryError as error:
-        raise MediaError(f"{what}: out of memory.") from error
+        raise MediaError("media.out_memory", what=what) from error
     except (ValueError, TypeError, NotImplementedError, OverflowError) as error:  # of PyAV's own checks
-        raise MediaError(f"{what}: {error}.") from error
+        raise MediaError("media.said", what=what, reason=error) from error
 
 
 @contextmanager
@@ -141,12 +141,12 @@ def open_video(path: Path) -> Iterator[InputContainer]:
         with path.open("rb") as stream:
             head = stream.read(HEAD_BYTES)
     except OSError as error:
-        raise MediaError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise MediaError("media.cannot_read", path=path, reason=error.strerror or error) from error
     kind = sniff(head)
     if kind is None:
-        raise MediaError(f"{path.name} is neither MP4 nor WebM; it starts with {head[:16]!r}.")
+        raise MediaError("media.neither_mp_nor_webm_starts", path=path.name, head=head[:16])
     if kind not in _DEMUXERS:
-        raise MediaError(f"{path.name} is an animated WebP, which cannot be decoded here; the file is kept as it is.")
+        raise MediaError("media.animated_webp_cannot_decoded_here", path=path.name)
     with (
         av_errors(f"{path.name} cannot be read as a video"),
         av.open(str(path), format=_DEMUXERS[kind], metadata_errors="replace") as container,
@@ -163,13 +163,13 @@ def embed_metadata(source: Path, target: Path, metadata: Mapping[str, object]) -
     try:
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     except (TypeError, ValueError, RecursionError) as error:
-        raise MediaError(f"The metadata cannot be written as JSON: {error}.") from error
+        raise MediaError("media.metadata_cannot_written_as_json", error=error) from error
     if target.exists() and source.exists() and target.samefile(source):
-        raise MediaError(f"{source.name} cannot be copied onto itself.")
+        raise MediaError("media.cannot_copied_onto_itself", source=source.name)
     try:
         _copy(source, target, texts)
         if not _same(contents(source), contents(target)):
-            raise MediaError(f"The copy of {source.name} does not hold what the file holds.")
+            raise MediaError("media.copy_does_not_hold_what", source=source.name)
     except MediaError:
         target.unlink(missing_ok=True)
         raise
@@ -179,9 +179,9 @@ def _copy(source: Path, target: Path, texts: Mapping[str, str]) -> None:
     with source.open("rb") as stream:
         kind = sniff(stream.read(HEAD_BYTES)) or ""
     if kind not in _MUXERS:
-        raise MediaError(f"A file of the kind {kind or 'unknown'} has no place for it.")
+        raise MediaError("media.file_kind_has_no_place", kind=kind or "unknown")
     if missing := missing_bytes(source):
-        raise MediaError(f"{source.name} ends {missing} bytes too early to be copied.")
+        raise MediaError("media.ends_bytes_too_early_copied", source=source.name, missing=missing)
     with open_video(source) as original, _create(target, _MUXERS[kind]) as copy:
         own = {key: value for key, value in original.metadata.items() if key not in _NOT_TAGS}
         copy.metadata.update({**own, **{key: _plain(text) for key, text in texts.items()}})

@@ -43,7 +43,7 @@ def part_of_clip(path: Path, start: float, end: float, bytes_limit: int) -> Uplo
     try:
         return _part(path, start, end, bytes_limit)
     except MediaError as error:  # nothing was paid for this file
-        raise InvalidRequest(f"The clip cannot be used: {error.message}") from error
+        raise InvalidRequest("media.clip_cannot_used", reason=error.message) from error
 
 
 def _part(path: Path, start: float, end: float, bytes_limit: int) -> Upload:
@@ -52,11 +52,9 @@ def _part(path: Path, start: float, end: float, bytes_limit: int) -> Upload:
         raise clip.error(clip.frames)
     length = clip.info.seconds
     if not 0 <= start < end:
-        raise InvalidRequest(
-            f"The part goes from {start:g} to {end:g} s; it must start at 0 or later and end after it."
-        )
+        raise InvalidRequest("media.part_goes_from_s_must", start=start, end=end)
     if end > length + _SPARE_SECONDS:
-        raise InvalidRequest(f"The part goes from {start:g} to {end:g} s; the clip is only {length:.2f} s long.")
+        raise InvalidRequest("media.part_goes_from_s_clip", start=start, end=end, length=length)
     digest = _hash_of(path)
     is_whole = start <= _SPARE_SECONDS and end >= length - _SPARE_SECONDS
     if is_whole and path.stat().st_size <= bytes_limit and path.suffix.lower() == ".mp4":
@@ -92,7 +90,7 @@ def _cut(clip: Clip, start: Fraction, end: Fraction) -> bytes:
                     break
             encoder.finish(sound)
             if not encoder.pictures:
-                raise MediaError(f"{clip.path.name} has no picture from {float(start):g} to {float(end):g} s.")
+                raise MediaError("media.has_no_picture_from_s", path=clip.path.name, start=float(start), end=float(end))
     return target.getvalue()
 
 

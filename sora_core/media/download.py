@@ -126,7 +126,7 @@ class Download:
                 if await self._attempt(self._elsewhere or await source(refresh=refresh)):
                     await self._check_whole()
                     return self._digest.hexdigest()
-                error, refresh = NetworkError("The download ended before the file was whole."), False
+                error, refresh = NetworkError("media.download_ended_before_file_whole"), False
             except AuthError as caught:
                 if refresh:
                     raise  # a fresh link was refused too: the key is the trouble
@@ -161,7 +161,7 @@ class Download:
             if isinstance(outcome, bool):
                 return outcome
             self._elsewhere = call = outcome
-        raise MediaError("The server points from one address to the next, and to no file.")
+        raise MediaError("media.server_points_from_one_address")
 
     async def _pass(self, call: Call) -> bool | Call:
         """One answer: True when the file is whole, a call when the answer names another address."""
@@ -215,7 +215,7 @@ class Download:
                 break
         found = self._read(self._http.reply(response, bytes(body)))
         if found is None:
-            raise MediaError(f"The server sent no {self._kind.word}: {described(bytes(body[:HEAD_BYTES]))}")
+            raise MediaError("media.server_sent_no", word=self._kind.word, body=described(bytes(body[:HEAD_BYTES])))
         return found if isinstance(found, Call) else self._write(found)
 
     def _write(self, data: bytes) -> bool:
@@ -253,7 +253,9 @@ class Download:
                     if written - marked >= _DRIP_BYTES:
                         marked, since = written, self._clock.monotonic()
                     elif self._clock.monotonic() - since > _DRIP_SECONDS:
-                        raise NetworkError(f"Less than {_DRIP_BYTES // 2**10} KiB came in {_DRIP_SECONDS:.0f} s.")
+                        raise NetworkError(
+                            "media.less_than_kib_came_s", drip_bytes=_DRIP_BYTES // 2**10, drip_seconds=_DRIP_SECONDS
+                        )
         except OSError as error:
             raise self._unwritable(error) from error
         self._on_bytes(written, extent.total)
@@ -264,18 +266,15 @@ class Download:
         folder.mkdir(parents=True, exist_ok=True)
         free, needed = shutil.disk_usage(folder).free, (extent.end or 0) - extent.start
         if needed > free:
-            raise StorageError(
-                f"The disk of {folder} has {free / 2**20:.0f} MiB left, and {needed / 2**20:.0f} MiB of the file are "
-                "still to come."
-            )
+            raise StorageError("media.disk_has_mib_left_mib", folder=folder, free=free / 2**20, needed=needed / 2**20)
 
     def _check_bounds(self, written: int, extent: Extent) -> None:
         if extent.end is not None and written > extent.end:
             self._start_over(None)
-            raise NetworkError("The server sent more bytes than it had announced.")
+            raise NetworkError("media.server_sent_more_bytes_than")
         if extent.end is None and written > UNSIZED_LIMIT_BYTES:
             self._start_over(None)
-            raise MediaError(f"The server sent more than {UNSIZED_LIMIT_BYTES // 2**30} GiB and came to no end.")
+            raise MediaError("media.server_sent_more_than_gib", unsized_limit_bytes=UNSIZED_LIMIT_BYTES // 2**30)
 
     async def _hash_up_to(self, size: int) -> None:
         if self._hashed != size:
@@ -289,7 +288,7 @@ class Download:
             self._unsound.append(self._digest.hexdigest())
             kept = self._keep_damaged()
             again = "The server sent the same bytes again. " if len(self._unsound) > 1 else ""
-            raise MediaError(f"{error.message} {again}What came is kept as {kept}.") from error
+            raise MediaError("media.what_came_kept_as", reason=error.message, again=again, kept=kept) from error
 
     def _keep_damaged(self) -> Path:
         try:
@@ -313,7 +312,7 @@ class Download:
         self._on_validator(validator)
 
     def _unwritable(self, error: OSError) -> StorageError:
-        return StorageError(f"{self._part.parent} cannot be written: {error.strerror or error}.")
+        return StorageError("media.cannot_written", parent=self._part.parent, reason=error.strerror or error)
 
 
 def _validator(headers: Mapping[str, str]) -> str | None:
@@ -335,7 +334,7 @@ async def _unpacked(wire: AsyncIterator[bytes], coding: str) -> AsyncIterator[by
             yield chunk
         return
     if coding not in ("gzip", "x-gzip"):
-        raise MediaError(f"The server packed the file as '{coding[:40]}', which was not asked for and is not unpacked.")
+        raise MediaError("media.server_packed_file_as_not", coding=coding[:40])
     unzip = zlib.decompressobj(31)
     try:
         async for packed in wire:
@@ -345,9 +344,9 @@ async def _unpacked(wire: AsyncIterator[bytes], coding: str) -> AsyncIterator[by
                 rest = unzip.unconsumed_tail
         yield unzip.flush()
     except zlib.error as error:
-        raise NetworkError(f"The file cannot be unpacked: {error}.") from error
+        raise NetworkError("media.file_cannot_unpacked", error=error) from error
     if not unzip.eof:
-        raise NetworkError("The packed file ended before it was whole.")
+        raise NetworkError("media.packed_file_ended_before_whole")
 
 
 async def _with_whole_head(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -392,4 +391,4 @@ def _inline(url: str) -> bytes:
     try:
         return base64.b64decode(url.partition(",")[2], validate=True)
     except ValueError as error:
-        raise MediaError(f"The server's answer holds a file that cannot be read: {error}.") from error
+        raise MediaError("media.server_s_answer_holds_file", error=error) from error

@@ -64,11 +64,11 @@ def upload_from_file(path: Path) -> Upload:
                 encode_png(_bytes_of(as_rgb(image))), "image/png", "reference.png", hashlib.sha256(data).hexdigest()
             )
     except UnidentifiedImageError as error:
-        raise InvalidRequest(f"{path} is not an image that can be read.") from error
+        raise InvalidRequest("media.not_image_can_read", path=path) from error
     except (Image.DecompressionBombError, Warning, SyntaxError, ValueError) as error:
-        raise InvalidRequest(f"The image {path} is damaged or absurdly large: {error}.") from error
+        raise InvalidRequest("media.image_damaged_or_absurdly_large", path=path, error=error) from error
     except OSError as error:
-        raise InvalidRequest(f"The image {path} cannot be read: {error.strerror or error}.") from error
+        raise InvalidRequest("media.image_cannot_read", path=path, reason=error.strerror or error) from error
 
 
 def within_limit(upload: Upload, bytes_limit: int) -> tuple[Upload, str]:
@@ -122,27 +122,22 @@ def fit_picture(picture: Picture, width: int, height: int, fit: str) -> Picture:
 
 def _checked(images: Any, fit: str) -> Any:
     if fit not in FITS:
-        raise InvalidRequest(f"The fit '{fit}' is not known; allowed: {', '.join(FITS)}.")
+        raise InvalidRequest("media.fit_not_known_allowed", fit=fit, fits=", ".join(FITS))
     batch = images[None] if images.ndim == 3 else images
     if batch.ndim != 4 or not len(batch) or batch.shape[-1] not in (1, 3, 4):
-        raise InvalidRequest(
-            f"The image has the shape {list(images.shape)}; an IMAGE is [batch, height, width, channels] "
-            "with at least one picture and 1, 3 or 4 channels."
-        )
+        raise InvalidRequest("media.image_has_shape_image_batch", shape=list(images.shape))
     kind = str(images.dtype).removeprefix("torch.")
     if not images.is_floating_point() and kind != "uint8":
-        raise InvalidRequest(f"The image is made of {kind}; an IMAGE has floats from 0 to 1 (or bytes, uint8).")
+        raise InvalidRequest("media.image_made_image_has_floats", kind=kind)
     height, width = int(batch.shape[1]), int(batch.shape[2])
     longer, shorter = max(width, height), min(width, height)
     what = f"The image has {width}x{height} pixels"
     if shorter < LEAST_SIDE:
-        raise InvalidRequest(f"{what}; each side must have at least {LEAST_SIDE}.")
+        raise InvalidRequest("media.each_side_must_have_at", what=what, least_side=LEAST_SIDE)
     if longer > MOST_SIDE:
-        raise InvalidRequest(f"{what}; no side may have more than {MOST_SIDE}. Scale it down first.")
+        raise InvalidRequest("media.no_side_may_have_more", what=what, most_side=MOST_SIDE)
     if longer > MOST_ASPECT * shorter:
-        raise InvalidRequest(
-            f"{what}; one side may be at most {MOST_ASPECT} times the other. Cut out the part that matters first."
-        )
+        raise InvalidRequest("media.one_side_may_at_most", what=what, most_aspect=MOST_ASPECT)
     return batch
 
 
@@ -205,8 +200,11 @@ def _within(picture: Picture, bytes_limit: int) -> tuple[Upload, str]:
             )
             return Upload(data, "image/jpeg", "reference.jpeg"), note
     raise InvalidRequest(
-        f"The image of {picture.width}x{picture.height} pixels takes {_mebibytes(data)} even as a coarse JPEG; "
-        f"up to {bytes_limit / 2**20:.1f} MiB can be sent. Ask for a smaller size."
+        "media.image_x_pixels_takes_even",
+        width=picture.width,
+        height=picture.height,
+        data=_mebibytes(data),
+        bytes_limit=bytes_limit / 2**20,
     )
 
 

@@ -80,7 +80,7 @@ def _probe_animation(path: Path) -> Shape:
                 picture.load()
                 lengths.append(float(picture.info.get("duration", 0)) / 1000)
     except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path.name} is no whole animated WebP: {error}.") from error
+        raise MediaError("media.no_whole_animated_webp", path=path.name, error=error) from error
     seconds = sum(lengths)
     return Shape(width, height, round(len(lengths) / seconds, 3) if seconds else 0.0, seconds)
 

@@ -38,11 +38,13 @@ def picture_size(path: Path) -> tuple[int, int]:
     try:
         with Image.open(path, formats=_FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
-                raise MediaError(f"{path.name} has {picture.width}x{picture.height} pixels; no more is decoded.")
+                raise MediaError(
+                    "media.has_x_pixels_no_more", path=path.name, width=picture.width, height=picture.height
+                )
             picture.load()
             return picture.width, picture.height
     except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path.name} is no whole PNG, JPEG or WebP picture: {error}.") from error
+        raise MediaError("media.no_whole_png_jpeg_or", path=path.name, error=error) from error
 
 
 def picture_tensor(path: Path, *, byte_budget: int | None = None) -> torch.Tensor:
@@ -59,8 +61,13 @@ def picture_tensor(path: Path, *, byte_budget: int | None = None) -> torch.Tenso
     need = width * height * 3 * (4 + 1)  # the floats, and the bytes they are made of
     if need > budget:
         raise MediaError(
-            f"{path.name} has {width}x{height} pixels and needs {need / 2**20:.1f} MiB of memory, "
-            f"{budget / 2**20:.1f} MiB may be used. The file itself is safe in {path}."
+            "media.has_x_pixels_needs_mib",
+            path=path.name,
+            width=width,
+            height=height,
+            need=need / 2**20,
+            budget=budget / 2**20,
+            path2=path,
         )
     with Image.open(path, formats=_FORMATS) as picture:
         upright = ImageOps.exif_transpose(picture) or picture
@@ -108,14 +115,14 @@ def embed_text(source: Path, target: Path, metadata: Mapping[str, object]) -> No
     """
     data = source.read_bytes()
     if sniff_picture(data) != "png":
-        raise MediaError("only a PNG has a place for it")
+        raise MediaError("media.only_png_has_place")
     try:
         texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in metadata.items()}
     except (TypeError, ValueError) as error:
-        raise MediaError(f"The metadata cannot be written as JSON: {error}.") from error
+        raise MediaError("media.metadata_cannot_written_as_json", error=error) from error
     first, start = next(_chunks(data), (b"", 0))
     if first != b"IHDR":
-        raise MediaError(f"{source.name} does not begin as a PNG does.")
+        raise MediaError("media.does_not_begin_as_png", source=source.name)
     end = start + 13 + 4
     target.write_bytes(b"".join((data[:end], *(_text_chunk(key, text) for key, text in texts.items()), data[end:])))
 

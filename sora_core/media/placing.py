@@ -34,7 +34,7 @@ def check_destination(destination: Destination) -> None:
     exact, folder = destination.exact, destination.folder
     try:
         if exact and os.path.lexists(exact):
-            raise InvalidRequest(f"{exact} exists already; name another file or move it away.")
+            raise InvalidRequest("media.exists_already_name_another_file", exact=exact)
         folder.mkdir(parents=True, exist_ok=True)
         stem = fitting_stem(destination)
         _try_name(exact or folder / f"{stem}_probe_{LONGEST_SUFFIX}")
@@ -42,10 +42,13 @@ def check_destination(destination: Destination) -> None:
         free = shutil.disk_usage(folder).free
     except (OSError, ValueError) as error:
         where = f"The file {exact}" if exact else f"The output folder {folder}"
-        raise StorageError(f"{where} cannot be written: {_reason(error)}.") from error
+        raise StorageError("media.cannot_written", parent=where, reason=_reason(error)) from error
     if free < FREE_BYTES_NEEDED:
         raise StorageError(
-            f"The disk of {folder} has {free / 2**20:.0f} MiB left; a file needs {FREE_BYTES_NEEDED / 2**20:.0f} MiB."
+            "media.disk_has_mib_left_file",
+            folder=folder,
+            free=free / 2**20,
+            free_bytes_needed=FREE_BYTES_NEEDED / 2**20,
         )
 
 
@@ -54,9 +57,9 @@ def named_by_hand(text: str) -> Destination:
     try:
         path = Path(text).expanduser().absolute()
         if path.is_dir():
-            raise InvalidRequest(f"{path} is a folder; name a file in it.")
+            raise InvalidRequest("media.folder_name_file", path=path)
     except (OSError, ValueError, RuntimeError) as error:
-        raise InvalidRequest(f"A file cannot be named {text[:80]!r}: {_reason(error)}.") from error
+        raise InvalidRequest("media.file_cannot_named", given=text[:80], error=_reason(error)) from error
     return Destination(path.parent, path.stem, exact=path)
 
 
@@ -65,13 +68,15 @@ def _check_text(destination: Destination) -> None:
     for text in (str(destination.folder), destination.stem, str(destination.exact or "")):
         bad = next((char for char in text if char == "\0" or "\ud800" <= char <= "\udfff"), None)
         if bad is not None:
-            raise InvalidRequest(f"The name {text[:80]!r} holds U+{ord(bad):04X}, which no file name can hold.")
+            raise InvalidRequest("media.name_holds_u_no_file", given=text[:80], bad=ord(bad))
     stem = destination.stem
     if stem in (".", "..") or any(sign in stem for sign in (os.sep, os.altsep) if sign):
-        raise InvalidRequest(f"The file name {stem[:80]!r} leads out of its folder; name the folder apart from it.")
+        raise InvalidRequest("media.file_name_leads_out_folder", stem=stem[:80])
     bad_signs = _NOT_IN_WINDOWS_NAMES & set(stem) if os.name == "nt" else set()
     if bad_signs:
-        raise InvalidRequest(f"The file name {stem[:80]!r} holds {' '.join(sorted(bad_signs))}, which Windows refuses.")
+        raise InvalidRequest(
+            "media.file_name_holds_windows_refuses", stem=stem[:80], bad_signs=" ".join(sorted(bad_signs))
+        )
 
 
 def fitting_stem(destination: Destination) -> str:
@@ -131,7 +136,7 @@ def _beside(part: Path, what: str) -> Path:
 def write_part(part: Path, data: bytes, kind: Kind = VIDEO) -> None:
     """A file that came in one piece; ``part`` is there when all of it is. Raises MediaError, StorageError."""
     if kind.sniff(data[:HEAD_BYTES]) is None:
-        raise MediaError(f"The server sent no {kind.word}: {described(data)}")
+        raise MediaError("media.server_sent_no", word=kind.word, body=described(data))
     unfinished = unfinished_path(part)
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +145,7 @@ def write_part(part: Path, data: bytes, kind: Kind = VIDEO) -> None:
             os.fsync(stream.fileno())
         unfinished.replace(part)
     except OSError as error:
-        raise StorageError(f"{part.parent} cannot be written: {_reason(error)}.") from error
+        raise StorageError("media.cannot_written", parent=part.parent, reason=_reason(error)) from error
 
 
 def take_part(part: Path, file: Path) -> None:
@@ -148,7 +153,7 @@ def take_part(part: Path, file: Path) -> None:
     try:
         file.replace(part)
     except OSError as error:
-        raise StorageError(f"{part.parent} cannot be written: {_reason(error)}.") from error
+        raise StorageError("media.cannot_written", parent=part.parent, reason=_reason(error)) from error
 
 
 def move_part(old: Path, new: Path) -> None:
@@ -165,7 +170,7 @@ def move_part(old: Path, new: Path) -> None:
             os.fsync(stream.fileno())
         unfinished_path(new).replace(new)
     except OSError as error:
-        raise StorageError(f"{old} cannot be moved to {new.parent}: {_reason(error)}.") from error
+        raise StorageError("media.cannot_moved", old=old, parent=new.parent, error=_reason(error)) from error
 
 
 def copy_to(path: Path, wanted: Path) -> None:
@@ -177,7 +182,7 @@ def copy_to(path: Path, wanted: Path) -> None:
         temporary.replace(wanted)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        raise StorageError(f"{wanted} cannot be written: {_reason(error)}; the video is {path}.") from error
+        raise StorageError("media.cannot_written_video", wanted=wanted, error=_reason(error), path=path) from error
 
 
 def next_path(destination: Destination, suffix: str, announce: Callable[[Path], None] = lambda path: None) -> Path:
@@ -192,10 +197,7 @@ def next_path(destination: Destination, suffix: str, announce: Callable[[Path], 
             return path
         except FileExistsError:
             continue
-    raise StorageError(
-        f"{destination.exact} has come up since the job began and is not overwritten; move it away, or name another "
-        "file (`sora-video resume JOB --out FILE`)."
-    )
+    raise StorageError("media.has_come_up_since_job", exact=destination.exact)
 
 
 def _names(destination: Destination, suffix: str) -> Iterator[Path]:
@@ -252,7 +254,7 @@ def place(
             os.fsync(stream.fileno())
         suffix = kind.sniff(head)
         if suffix is None:
-            raise MediaError(f"{part.name} is no {kind.word}: {described(head)}")
+            raise MediaError("media.no", part=part.name, word=kind.word, head=described(head))
         known = sha256 if finished == part else ""
         sha256, size = known or sha256_of(finished), finished.stat().st_size
         path = Path(planned) if planned else None
@@ -264,10 +266,7 @@ def place(
         discard(part)
     except (OSError, ValueError) as error:
         raise StorageError(
-            f"{destination.exact or destination.folder} cannot be written: {_reason(error)}.",
-            fix="Make room or make it writable and run again, or name another place: "
-            "`sora-video resume JOB --out FILE` collects the paid job there for free.",
-            fix_zh="请清理磁盘或修正权限后重试，或用 sora-video resume JOB --out 文件 免费收取到其他位置。",
+            "media.cannot_written_2", exact=destination.exact or destination.folder, error=_reason(error)
         ) from error
     return path
 
@@ -316,4 +315,4 @@ def write_sidecar(video: Path, facts: Mapping[str, Any]) -> None:
         temporary.write_bytes(text)
         temporary.replace(video.with_suffix(".json"))
     except (OSError, ValueError) as error:
-        raise StorageError(f"{video.with_suffix('.json')} cannot be written: {_reason(error)}.") from error
+        raise StorageError("media.cannot_written", parent=video.with_suffix(".json"), reason=_reason(error)) from error

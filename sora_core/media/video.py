@@ -77,13 +77,13 @@ def decode(
     says so, InvalidRequest for a bad count or rate.
     """
     if max_frames < 0 or frame_step < 1:
-        raise InvalidRequest(f"max_frames={max_frames} must be 0 or more, frame_step={frame_step} 1 or more.")
+        raise InvalidRequest("media.max_frames_must_or_more", max_frames=max_frames, frame_step=frame_step)
     if not 0 <= force_rate <= MOST_RATE:
-        raise InvalidRequest(f"force_rate={force_rate} must be from 0 (as the frames are) to {MOST_RATE}.")
+        raise InvalidRequest("media.force_rate_must_from_as", force_rate=force_rate, most_rate=MOST_RATE)
 
     def check() -> None:
         if interrupted():
-            raise Interrupted(f"Reading {path.name} was interrupted; the file is kept.")
+            raise Interrupted("media.reading_interrupted_file_kept", path=path.name)
 
     clip = scan(path, check)
     choice = _Choice(max_frames, frame_step, Fraction(force_rate).limit_denominator(100_000))
@@ -110,7 +110,7 @@ def decode_audio(path: Path, *, byte_budget: int | None = None) -> tuple[torch.T
     need, budget = _sound_bytes(clip, seconds), _budget(byte_budget)
     if need > budget:
         raise MediaError(
-            f"{float(seconds):.0f} s of sound need {_amount(need)} of memory, {_amount(budget)} may be used."
+            "media.s_sound_need_memory_may", seconds=float(seconds), need=_amount(need), budget=_amount(budget)
         )
     sound = Soundtrack(seconds, clip.origin)
     with open_video(path) as container:
@@ -190,7 +190,7 @@ def _decode(clip: Clip, choice: _Choice, byte_budget: int | None, check: Callabl
         if found.broken(seen):
             raise found.error(seen)
     if not painted:
-        raise MediaError(f"No frame of {clip.path.name} can be decoded.")
+        raise MediaError("media.no_frame_can_decoded", path=clip.path.name)
     samples = round(painted / fps * sound.sample_rate)
     return Decoded(
         frames=torch.from_numpy(target[:painted]),
@@ -273,11 +273,7 @@ def _refuse_if_too_big(clip: Clip, sources: Sequence[int], fps: Fraction, budget
     kept_zh = f"视频文件完好，保存在 {clip.path}，无需再次付费。"
     fitting = budget // (frame_bytes + _sound_bytes(clip, 1 / fps))
     if not fitting:
-        raise MediaError(
-            f"{problem} Not even one frame fits.",
-            fix=f"Free some memory, or leave frames undecoded (frames=skip). {kept}",
-            fix_zh=f"请释放内存，或将 frames 设为 skip。{kept_zh}",
-        )
+        raise MediaError("media.not_even_one_frame_fits", problem=problem, kept=kept, kept_zh=kept_zh)
     ways, ways_zh = f"max_frames={fitting}", f"max_frames={fitting}"
     steps = range(2, clip.frames + 1)
     step = next((step for step in steps if _bytes_in_steps(clip, step, frame_bytes) <= budget), None)

@@ -59,12 +59,7 @@ class Credentials:
         if sealed is not None:
             return Secret(self._stored(profile.name, sealed))
         variable = f"set the environment variable {profile.key_env}, or " if profile.key_env else ""
-        raise ProfileError(
-            f"Profile '{profile.name}' has no key.",
-            fix=f"To set it: {variable}run `sora-video profiles key {profile.name}` and paste it. "
-            "A server that wants no key takes `auth = \"none\"`; the profile 'preview' needs none.",
-            fix_zh="请设置环境变量或用 sora-video profiles key 保存密钥；preview 无需密钥。",
-        )
+        raise ProfileError("profiles.profile_has_no_key", profile=profile.name, variable=variable)
 
     def set(self, name: str, key: str) -> None:
         """Stores a key. Raises InvalidRequest for text that cannot be one."""
@@ -108,10 +103,7 @@ class Credentials:
         """The proxy in an environment variable. Raises ProfileError, without what stands there."""
         url = self._environ.get(variable, "").strip()
         if not is_proxy(url):
-            raise ProfileError(
-                f"Profile '{profile}': the environment variable {variable} holds no address of a proxy; it looks like "
-                "http://127.0.0.1:7890 or socks5://user:password@proxy.example:1080."
-            )
+            raise ProfileError("profiles.profile_environment_variable_holds_no", profile=profile, variable=variable)
         return Secret(url)
 
     def delete(self, name: str) -> bool:
@@ -146,10 +138,7 @@ class Credentials:
             return self.unseal(name, sealed)
         except (ValueError, KeyError) as error:
             raise ProfileError(
-                f"The stored key of profile '{name}' cannot be opened: {self._store.name} and {self._key.name} "
-                "do not belong together.",
-                fix=f"Store the key again with `sora-video profiles key {name}`.",
-                fix_zh="请用 sora-video profiles key 重新保存密钥。",
+                "profiles.stored_key_profile_cannot_opened", name=name, store=self._store.name, key=self._key.name
             ) from error
 
     def _master(self, *, create: bool) -> bytes:
@@ -164,13 +153,9 @@ class Credentials:
         except ValueError as error:
             if not create:
                 raise
-            raise ProfileError(
-                f"{self._key} is damaged and was left as it is.",
-                fix=f"Move it and {self._store.name} away and store the keys again.",
-                fix_zh="请移走这两个文件后重新保存密钥。",
-            ) from error
+            raise ProfileError("profiles.damaged_left_as", key=self._key, store=self._store.name) from error
         except OSError as error:
-            raise StorageError(f"{self._key} cannot be read: {error.strerror}.") from error
+            raise StorageError("profiles.cannot_read", path=self._key, reason=error.strerror) from error
         master = os.urandom(_KEY_BYTES)
         self._save(self._key, base64.b64encode(master))
         return master
@@ -183,11 +168,9 @@ class Credentials:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise StorageError(f"{self._store} cannot be read: {error.strerror}.") from error
+            raise StorageError("profiles.cannot_read", path=self._store, reason=error.strerror) from error
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ProfileError(
-                f"{self._store} is damaged and was left as it is.", fix="Move it away and store the keys again."
-            ) from error
+            raise ProfileError("profiles.damaged_left_as_2", store=self._store) from error
 
     def _write(self, keys: Mapping[str, str]) -> None:
         document = {"note": _NOTE, "version": 1, "keys": dict(keys)}
@@ -198,7 +181,7 @@ class Credentials:
             make_private_dir(path.parent)
             write_private(path, data)
         except OSError as error:
-            raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+            raise StorageError("profiles.cannot_written", parent=path, reason=error.strerror) from error
 
 
 def tokens_path(home: Path, profile: str) -> Path:
@@ -214,7 +197,7 @@ def _clean(key: str, where: str = "") -> str:
     text = _SCHEME.sub("", _unquoted(_SCHEME.sub("", _unquoted(key))))
     if not text or not text.isascii() or any(ord(char) < 33 or ord(char) == 127 or char in "\"'" for char in text):
         subject = f"{where} holds no key" if where else "That is not a key"
-        raise InvalidRequest(f"{subject}: it must be one word of plain characters, without quotation marks.")
+        raise InvalidRequest("profiles.must_one_word_plain_characters", subject=subject)
     return text
 
 

@@ -73,31 +73,25 @@ class Profile:
             return
         where = f"Profile '{self.name}'"
         if self.auth not in AUTH_SCHEMES:
-            raise ProfileError(f"{where}: auth '{self.auth}' is not known; allowed: {', '.join(AUTH_SCHEMES)}.")
+            raise ProfileError(
+                "profiles.auth_not_known_allowed", where=where, auth=self.auth, auth_schemes=", ".join(AUTH_SCHEMES)
+            )
         for name in ("requests_per_minute", "max_jobs", "poll_seconds", "max_submissions_per_day", "min_quota"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ProfileError(f"{where}: {name} must be a number from 0 on.")
+                raise ProfileError("profiles.must_number_from_on", where=where, name=name)
         parts, proxy = _split(self.base_url), _split(self.proxy)
         if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
             raise ProfileError(
-                f"{where}: base_url '{bare_url(self.base_url) if parts else self.base_url}' is not the address of a "
-                "server; it looks like https://relay.example/v1 or http://127.0.0.1:8000/v1."
+                "profiles.base_url_not_address_server",
+                where=where,
+                note=bare_url(self.base_url) if parts else self.base_url,
             )
         if self.proxy and not is_proxy(self.proxy):
-            raise ProfileError(
-                f"{where}: the proxy is not the address of one; it looks like http://127.0.0.1:7890 or "
-                "socks5://127.0.0.1:1080."
-            )
+            raise ProfileError("profiles.proxy_not_address_one_looks", where=where)
         if parts.username or parts.password or (proxy and (proxy.username or proxy.password)):
-            raise ProfileError(
-                f"{where}: base_url and proxy must not hold a user or password; profiles.toml holds no secrets. "
-                "A proxy that wants them goes into an environment variable, which proxy_env names."
-            )
+            raise ProfileError("profiles.base_url_proxy_must_not", where=where)
         if parts.scheme == "http" and not is_local(self.base_url) and not self.allow_http:
-            raise ProfileError(
-                f"{where}: plain http to '{parts.hostname}' would send the key and the prompts readable to anyone on "
-                "the way. Use https, or say allow_http = true (--allow-http) if that network is yours."
-            )
+            raise ProfileError("profiles.plain_http_would_send_key", where=where, hostname=parts.hostname)
 
 
 PREVIEW_PROFILE = Profile(name=PREVIEW, provider="openai", auth="bearer", dialect="preview", embedded=True)
@@ -152,15 +146,18 @@ class Profiles:
         except (ProfileError, StorageError):
             return [PREVIEW, *([ENV] if self._from_environ() else [])]
 
+    def find(self, name: str) -> Profile | None:
+        """The profile as it is; None when there is none, or the file cannot be read."""
+        try:
+            return self.all().get(name)
+        except (ProfileError, StorageError):
+            return None
+
     def get(self, name: str) -> Profile:
         """The profile, checked. Raises ProfileError; for every name while the file is damaged."""
         known = self.all()
         if name not in known:
-            raise ProfileError(
-                f"There is no profile '{name}'; there are: {', '.join(known)}.",
-                fix="Add it with `sora-video profiles add NAME --provider openai --base-url URL`, or use 'preview'.",
-                fix_zh="可用 sora-video profiles add 添加，或使用 preview。",
-            )
+            raise ProfileError("profiles.there_no_profile_there", name=name, known=", ".join(known))
         known[name].check()
         return known[name]
 
@@ -172,7 +169,7 @@ class Profiles:
         """One of the file, also when its values cannot work. Raises ProfileError when there is none."""
         found = self._from_file()
         if name not in found:
-            raise ProfileError(f"{self.path} has no profile '{name}'.")
+            raise ProfileError("profiles.has_no_profile", path=self.path, name=name)
         return found[name]
 
     def add(self, profile: Profile) -> None:
@@ -183,7 +180,7 @@ class Profiles:
             text = self._text()
             known = self._parse(text)
             if profile.name in known:
-                raise InvalidRequest(f"There is a profile '{profile.name}' already; remove it first.")
+                raise InvalidRequest("profiles.there_profile_already_remove_first", profile=profile.name)
             profile = _with_own_identity(profile, known.values())
             separator = "\n" if text and not text.endswith("\n\n") else ""
             self._write(text + ("" if text.endswith("\n") or not text else "\n") + separator + _toml(profile))
@@ -193,10 +190,10 @@ class Profiles:
         with self._lock:
             text = self._text()
             if name not in self._parse(text):
-                raise ProfileError(f"{self.path} has no profile '{name}'.")
+                raise ProfileError("profiles.has_no_profile", path=self.path, name=name)
             kept = _without(text, name)
             if name in self._parse(kept):
-                raise ProfileError(f"{self.path} writes profile '{name}' in a form that only a hand can remove.")
+                raise ProfileError("profiles.writes_profile_form_only_hand", path=self.path, name=name)
             self._write(kept)
 
     def replace(self, name: str, profile: Profile) -> None:
@@ -206,16 +203,16 @@ class Profiles:
             text = self._text()
             known = self._parse(text)
             if name not in known:
-                raise ProfileError(f"{self.path} has no profile '{name}'.")
+                raise ProfileError("profiles.has_no_profile", path=self.path, name=name)
             if profile.name != name and profile.name in known:
-                raise InvalidRequest(f"There is a profile '{profile.name}' already.")
+                raise InvalidRequest("profiles.there_profile_already", profile=profile.name)
             kept = _without(text, name)
             if name in self._parse(kept):
-                raise ProfileError(f"{self.path} writes profile '{name}' in a form that only a hand can change.")
+                raise ProfileError("profiles.writes_profile_form_only_hand_2", path=self.path, name=name)
             before, after = _parted(text, kept)
             new = before + _toml(profile) + ("\n" + after.lstrip("\n") if after.strip() else "")
             if self._parse(new) != {**{each: known[each] for each in known if each != name}, profile.name: profile}:
-                raise ProfileError(f"{self.path} writes profile '{name}' in a form that only a hand can change.")
+                raise ProfileError("profiles.writes_profile_form_only_hand_2", path=self.path, name=name)
             self._write(new)
 
     def parse(self, text: str) -> dict[str, Profile]:
@@ -229,7 +226,7 @@ class Profiles:
             except FileNotFoundError:
                 return {}
             except OSError as error:
-                raise StorageError(f"{self.path} cannot be read: {error.strerror}.") from error
+                raise StorageError("profiles.cannot_read", path=self.path, reason=error.strerror) from error
             stamp = (stat.st_mtime_ns, stat.st_size)
             if self._cached[0] != stamp:
                 self._cached = (stamp, self._parse(self._text()))
@@ -255,28 +252,24 @@ class Profiles:
         except FileNotFoundError:
             return ""
         except (OSError, UnicodeDecodeError) as error:
-            raise ProfileError(f"{self.path} cannot be read: {error}.") from error
+            raise ProfileError("profiles.cannot_read", path=self.path, reason=error) from error
 
     def _write(self, text: str) -> None:
         try:
             make_private_dir(self.path.parent)
             write_private(self.path, text.encode("utf-8"))
         except OSError as error:
-            raise StorageError(f"{self.path} cannot be written: {error.strerror}.") from error
+            raise StorageError("profiles.cannot_written", parent=self.path, reason=error.strerror) from error
 
     def _parse(self, text: str) -> dict[str, Profile]:
         try:
             document = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
         except tomllib.TOMLDecodeError as error:
-            raise ProfileError(
-                f"{self.path} is not valid TOML: {error}.",
-                fix="Mend that line by hand; nothing was overwritten and nothing was sent.",
-                fix_zh="请手动修正该行；文件未被改写，也未发送任何请求。",
-            ) from error
+            raise ProfileError("profiles.not_valid_toml", path=self.path, error=error) from error
         tables = document.get("profiles", {})
         if not isinstance(tables, dict) or set(document) - {"profiles"}:
             extra = ", ".join(sorted(set(document) - {"profiles"})) or "profiles"
-            raise ProfileError(f"{self.path}: expected only tables [profiles.NAME], found '{extra}'.")
+            raise ProfileError("profiles.expected_only_tables_profiles_name", path=self.path, extra=extra)
         found = {name: self._profile(name, table) for name, table in tables.items()}
         identities = [each.identity for each in found.values()]
         twice = next((each for each in identities if identities.count(each) > 1), None)
@@ -287,18 +280,18 @@ class Profiles:
     def _profile(self, name: str, table: Any) -> Profile:
         where = f"{self.path}, [profiles.{name}]"
         if not isinstance(table, dict):
-            raise ProfileError(f"{where} must be a table.")
+            raise ProfileError("profiles.must_table", where=where)
         if name in (PREVIEW, ENV) or not _NAME.fullmatch(name):
-            raise ProfileError(f"{where}: this name cannot be used; pick another.")
+            raise ProfileError("profiles.name_cannot_used_pick_another", where=where)
         for key, value in table.items():
             if key not in _FIELDS:
-                raise ProfileError(f"{where}: '{key}' is not known; allowed: {', '.join(_FIELDS)}.")
+                raise ProfileError("profiles.not_known_allowed", where=where, key=key, fields=", ".join(_FIELDS))
             wanted = _TYPES.get(key, (str,))
             if not isinstance(value, wanted) or (isinstance(value, bool) and bool not in wanted):
-                raise ProfileError(f"{where}: '{key}' must be of type {wanted[0].__name__}.")
+                raise ProfileError("profiles.must_type", where=where, key=key, name__=wanted[0].__name__)
         for key, value in table.get("extra", {}).items():
             if not isinstance(value, (str, int, float, list, dict)):
-                raise ProfileError(f"{where}: extra '{key}' must be text, a number, true or false, or a list of such.")
+                raise ProfileError("profiles.extra_must_text_number_true", where=where, key=key)
         extra = {key: _plain(value) for key, value in table.get("extra", {}).items()}
         return Profile(name=name, **{**table, "extra": extra})
 
@@ -322,11 +315,9 @@ def _parted(text: str, kept: str) -> tuple[str, str]:
 
 def _check_name(name: str) -> None:
     if not _NAME.fullmatch(name):
-        raise InvalidRequest(
-            f"'{name}' is no name for a profile: letters, digits, '.', '_' and '-', up to 64 characters."
-        )
+        raise InvalidRequest("profiles.no_name_profile_letters_digits", name=name)
     if name in (PREVIEW, ENV):
-        raise InvalidRequest(f"The name '{name}' is taken by a built-in profile.")
+        raise InvalidRequest("profiles.name_taken_by_built_profile", name=name)
 
 
 def _with_own_identity(profile: Profile, others: Collection[Profile]) -> Profile:

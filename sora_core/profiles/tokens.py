@@ -44,7 +44,7 @@ class TokenStore:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            raise StorageError(f"{path} cannot be read: {error.strerror}.") from error
+            raise StorageError("profiles.cannot_read", path=path, reason=error.strerror) from error
         except (ProfileError, ValueError):
             return {}  # the seal is of another store: the key that the user gave still counts
         return record["tokens"] if record["made_of"] == self._mark() else {}
@@ -57,7 +57,7 @@ class TokenStore:
             make_private_dir(path.parent)
             write_private(path, self.credentials.seal(self._label, record).encode())
         except OSError as error:
-            raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+            raise StorageError("profiles.cannot_written", parent=path, reason=error.strerror) from error
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -71,13 +71,12 @@ class TokenStore:
             stream = await locks.taken(path, patience_seconds=PATIENCE_SECONDS)
         except TimeoutError as error:
             raise StorageError(
-                f"Another process has been renewing the token of profile '{self.profile.name}' for "
-                f"{PATIENCE_SECONDS:g} s; nothing was sent.",
-                fix="If it hangs, end it, then run again: two that renew at once could end each other's token.",
-                fix_zh="若该进程已卡住，请结束它后重试；两个进程同时续期可能使令牌失效。",
+                "profiles.another_process_has_been_renewing",
+                profile=self.profile.name,
+                patience_seconds=PATIENCE_SECONDS,
             ) from error
         except OSError as error:
-            raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
+            raise StorageError("profiles.cannot_written", parent=path, reason=error.strerror) from error
         with stream:
             yield
 
@@ -90,7 +89,7 @@ class TokenStore:
                 _appear(path, str(uuid.uuid4()).encode())
             return str(uuid.uuid5(uuid.UUID(path.read_text("ascii").strip()), self.profile.name))
         except (OSError, ValueError) as error:
-            raise StorageError(f"{path} cannot be read or written: {error}.") from error
+            raise StorageError("profiles.cannot_read_or_written", path=path, error=error) from error
 
     @property
     def _label(self) -> str:

@@ -26,6 +26,8 @@ def provider_for(profile: Profile) -> Provider:
         return PROVIDERS[profile.provider](profile)
     except KeyError:
         raise ProfileError(
-            f"Profile '{profile.name}' names the provider '{profile.provider}', which does not exist; "
-            f"allowed: {', '.join(sorted(PROVIDERS))}."
+            "init__.profile_names_provider_does_not",
+            profile=profile.name,
+            protocol=profile.provider,
+            providers=", ".join(sorted(PROVIDERS)),
         ) from None

@@ -223,9 +223,10 @@ class Provider(ABC):
     async def cancel(self, http: Http, remote_id: str) -> bool:
         """Asks the server to stop the job; whether its answer itself says that it has.
 
-        Raises JobNotFound when it knows no such job.
+        Once: the answer to a second try tells nothing of what the first has done. Raises JobNotFound when it knows
+        no such job.
         """
-        value = normalize.parse((await http.send(self.encode_cancel(remote_id))).body)
+        value = normalize.parse((await http.send(self.encode_cancel(remote_id), attempts=1)).body)
         return normalize.dig(value, "deleted") is True or normalize.state_of(value)[0] is State.CANCELED
 
     async def listing(self, http: Http, after: str | None) -> tuple[list[Snapshot], str | None]:

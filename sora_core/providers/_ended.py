@@ -22,8 +22,9 @@ def refuse_ended(url: str, *, profile: str, setting: str) -> None:
     host = urlsplit(url).hostname or ""
     if is_ended(host):
         raise ProfileError(
-            f"Profile '{profile}': {setting} names '{host}', but OpenAI's Sora ended on {APP_ENDED_ON.isoformat()}. "
-            "Nothing is sent there.",
-            fix="Name a server of your own or another one that speaks the protocol, or use the profile 'preview'.",
-            fix_zh="请改用自建或其他兼容该协议的服务器地址，或使用 preview。",
+            "ended.profile_names_but_openai_s",
+            profile=profile,
+            setting=setting,
+            host=host,
+            app_ended_on=APP_ENDED_ON.isoformat(),
         )

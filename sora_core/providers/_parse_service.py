@@ -43,9 +43,7 @@ def parse_service(profile: Profile, environ: Mapping[str, str] | None = None) ->
     token = (os.environ if environ is None else environ).get(variable, "").strip() if variable else ""
     if variable and not token:
         raise ProfileError(
-            f"Profile '{profile.name}': the environment variable {variable}, which parse_token_env names, is empty.",
-            fix="Put the parse service's token there, or leave parse_token_env out if it wants none.",
-            fix_zh="请在该环境变量中填入解析服务的 token；若不需要，请去掉 parse_token_env。",
+            "parse_service.profile_environment_variable_parse_token", profile=profile.name, variable=variable
         )
     return ParseService(url, Secret(token))
 
@@ -66,15 +64,14 @@ def check_address(url: str, profile: Profile, setting: str) -> None:
     except ValueError:
         usable = False
     if not usable or parts.username or parts.password:
-        raise ProfileError(
-            f"Profile '{profile.name}': {setting} is not the address of a server, or holds a user or password; "
-            "it looks like https://server.example/path."
-        )
+        raise ProfileError("parse_service.profile_not_address_server_or", profile=profile.name, setting=setting)
     refuse_ended(url, profile=profile.name, setting=setting)
     if parts.scheme == "http" and not is_local(url) and not profile.allow_http:
         raise ProfileError(
-            f"Profile '{profile.name}': {setting} is plain http to '{parts.hostname}', readable to anyone on the way. "
-            "Use https, or say allow_http = true (--allow-http) if that network is yours."
+            "parse_service.profile_plain_http_readable_anyone",
+            profile=profile.name,
+            setting=setting,
+            hostname=parts.hostname,
         )
 
 
@@ -85,7 +82,7 @@ async def download_link(http: Http, service: ParseService, share_url: str) -> st
     """
     address = share_url.strip()
     if not re.fullmatch(r"https?://\S+", address):
-        raise InvalidRequest(f"'{address[:80]}' is no address of a post; it looks like https://…/p/s_….")
+        raise InvalidRequest("parse_service.no_address_post_looks_like", address=address[:80])
     body = {"url": address, "token": service.token.reveal()}
     url = f"{service.url}/get-sora-link"
     call = Call("POST", url, Effect.IDEMPOTENT, json=body, anonymous=True, timeout=_SECONDS_TO_ANSWER)
@@ -96,5 +93,5 @@ async def download_link(http: Http, service: ParseService, share_url: str) -> st
         raise
     link = normalize.text_of(normalize.dig(normalize.parse(reply.body), "download_link"))
     if not link or not link.startswith(("http://", "https://", "/")):
-        raise BadResponse("The parse service's answer holds no download_link.")
+        raise BadResponse("parse_service.parse_service_s_answer_holds")
     return urljoin(url, link)

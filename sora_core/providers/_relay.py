@@ -27,8 +27,11 @@ def check_dialect(profile: Profile, known: Collection[str]) -> None:
     if profile.dialect not in known:
         names = ", ".join(sorted(filter(None, known))) or "none"
         raise ProfileError(
-            f"Profile '{profile.name}' names the dialect '{profile.dialect}', which the {profile.provider} provider "
-            f"does not know; allowed: {names}, or leave it out."
+            "relay.profile_names_dialect_provider_does",
+            profile=profile.name,
+            dialect=profile.dialect,
+            protocol=profile.provider,
+            names=names,
         )
 
 
@@ -39,7 +42,7 @@ def flag(profile: Profile, name: str) -> bool | None:
         return None
     value = _FLAGS.get(text.strip().lower())
     if value is None:
-        raise ProfileError(f"Profile '{profile.name}': extra {name} is '{text}'; allowed: true, false.")
+        raise ProfileError("relay.profile_extra_allowed_true_false", profile=profile.name, name=name, given=text)
     return value
 
 

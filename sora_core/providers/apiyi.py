@@ -61,7 +61,7 @@ class ApiYi(Provider):
         for image in request.images:
             if image.media_type not in IMAGE_TYPES:
                 kind = f"The image {image.filename} is {image.media_type}"
-                raise Unsupported(f"{kind}; profile '{self.profile.name}' takes PNG and JPEG.")
+                raise Unsupported("apiyi.profile_takes_png_jpeg", kind=kind, profile=self.profile.name)
         return replace(request, model=request.model or self.profile.model or MODEL)
 
     def encode_submit(self, request: Request) -> Call:
@@ -85,7 +85,7 @@ class ApiYi(Provider):
         if snapshot.url and not (remote_id and snapshot.url.partition("?")[0].endswith(own)):
             return Call("GET", snapshot.url, Effect.READ)
         if not remote_id:
-            raise JobNotFound("The server named neither a link nor an id for the result.", provider=self.name)
+            raise JobNotFound("apiyi.server_named_neither_link_nor", provider=self.name)
         return Call("GET", own, Effect.READ)
 
     def judge(self, reply: Reply) -> SoraError:

@@ -107,15 +107,9 @@ class NewApi(Provider):
         except ValueError:
             scheme = host = ""
         if scheme not in ("http", "https") or not host or "@" in urlsplit(url).netloc:
-            raise ProfileError(
-                f"Profile '{self.profile.name}': native_url is not the address of a server; "
-                "it looks like https://newapi.example:8008 and holds no user or password."
-            )
+            raise ProfileError("newapi.profile_native_url_not_address", profile=self.profile.name)
         if scheme == "http" and not is_local(url) and not self.profile.allow_http:
-            raise ProfileError(
-                f"Profile '{self.profile.name}': native_url is plain http, which would send the key readable to anyone "
-                "on the way. Use https, or say allow_http = true (--allow-http) if that network is yours."
-            )
+            raise ProfileError("newapi.profile_native_url_plain_http", profile=self.profile.name)
         return url
 
     def settle(self, request: Request) -> Request:
@@ -123,10 +117,10 @@ class NewApi(Provider):
             return request
         model = request.model or self.profile.model
         if isinstance(request, VideoRequest) and not model and self.profile.dialect == "generic":
-            raise InvalidRequest("This server makes video with many models; name one, or set the profile's model.")
+            raise InvalidRequest("newapi.server_makes_video_many_models")
         for each in request.cast:
             if not each.source_url and not each.username:
-                raise InvalidRequest(f"The character '{each.name}' has neither a clip nor a username to name it by.")
+                raise InvalidRequest("newapi.character_has_neither_clip_nor", each=each.name)
         return replace(request, model=model or ("" if self.profile.dialect == "generic" else MODEL))
 
     def encode_submit(self, request: Request) -> Call:
@@ -197,7 +191,7 @@ class NewApi(Provider):
             return Call("GET", snapshot.url, Effect.READ)
         if self.profile.dialect == "generic" and remote_id:
             return Call("GET", f"/v1/videos/{quote(remote_id, safe='')}/content", Effect.READ)
-        raise JobNotFound("The server names no link for the result.", provider=self.name)
+        raise JobNotFound("newapi.server_names_no_link_result", provider=self.name)
 
     def decode(self, reply: Reply) -> Snapshot:
         value = normalize.parse(reply.body)
@@ -205,11 +199,11 @@ class NewApi(Provider):
             snapshot = normalize.snapshot_of(reply, base_url=self.base_url(), prefer_id="data.task_id")
             task = normalize.text_of(normalize.dig(value, "data"))  # some channels answer with the bare id
             if snapshot is None and task is None:
-                raise BadResponse(f"The server's answer is not a job: {normalize.failure_of(reply).message}")
+                raise BadResponse("newapi.server_s_answer_not_job", error=normalize.failure_of(reply).message)
             return snapshot or Snapshot(State.QUEUED, task or "")
         snapshot = super().decode(reply)
         if snapshot.failure and _TASK_NOT_FOUND.search(snapshot.failure.message):
-            raise JobNotFound(f"The server says: {snapshot.failure.message}", provider=self.name)
+            raise JobNotFound("newapi.server_says", reason=snapshot.failure.message, provider=self.name)
         character = relay.finished_character(value)
         if character:
             result = {"id": snapshot.remote_id, **character}
@@ -230,7 +224,7 @@ class NewApi(Provider):
             return await super().models(http)
         entries = normalize.dig(normalize.parse((await http.send(_read("/v1/models"))).body), "data")
         if not isinstance(entries, list):
-            raise BadResponse("The server's list of models is not one.")
+            raise BadResponse("newapi.server_s_list_models_not")
         return [name for name in (normalize.text_of(normalize.dig(entry, "id")) for entry in entries) if name]
 
 

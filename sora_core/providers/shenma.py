@@ -77,16 +77,13 @@ class Shenma(Provider):
 
     def settle(self, request: Request) -> Request:
         if isinstance(request, RemixRequest) and relay.flag(self.profile, "private"):
-            raise Unsupported(
-                f"Profile '{self.profile.name}' submits its jobs as private, and private jobs cannot be remixed; "
-                "for jobs that are not, use a profile without private = true."
-            )
+            raise Unsupported("shenma.profile_submits_jobs_as_private", profile=self.profile.name)
         if not isinstance(request, VideoRequest):
             return request
         # without a model that is named, only hd takes the dearer one: sora-2 makes every length
         model = request.model or self.profile.model or (PRO_MODEL if request.quality == "hd" else MODEL)
         if model == MODEL and request.quality == "hd":
-            raise Unsupported(f"The model {MODEL} has no hd; allowed: standard quality, or the model {PRO_MODEL}.")
+            raise Unsupported("shenma.model_has_no_hd_allowed", model=MODEL, pro_model=PRO_MODEL)
         return replace(request, model=model)
 
     def encode_submit(self, request: Request) -> Call:
@@ -119,7 +116,7 @@ class Shenma(Provider):
 
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         if not snapshot.url:
-            raise JobNotFound("The server names no link for the result.", provider=self.name)
+            raise JobNotFound("shenma.server_names_no_link_result", provider=self.name)
         return Call("GET", snapshot.url, Effect.READ)
 
     def decode(self, reply: Reply) -> Snapshot:
@@ -146,13 +143,13 @@ class Shenma(Provider):
         try:
             reply = await http.send(self._read("/v1/token/quota"))
         except (JobNotFound, RequestRejected) as error:
-            raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read.") from error
+            raise Unsupported("shenma.server_profile_has_no_quota", profile=self.profile.name) from error
         value = normalize.parse(reply.body)
         value = value["data"] if isinstance(normalize.dig(value, "data"), dict) else value
         raw = [normalize.number_of(normalize.dig(value, f"{name}_quota")) for name in ("remaining", "used", "total")]
         remaining, used, total = (None if number is None else number / RAW_PER_UNIT for number in raw)
         if remaining is None and used is None and total is None:
-            raise BadResponse(f"The server's answer is no quota: {normalize.failure_of(reply).message}")
+            raise BadResponse("shenma.server_s_answer_no_quota", reason=normalize.failure_of(reply).message)
         if remaining is None and total is not None and used is not None:
             remaining = total - used
         return Quota(remaining=remaining, used=used, total=total, unit=f"display units ({RAW_PER_UNIT} raw each)")

@@ -66,8 +66,10 @@ def check_operation(operation: Operation, can: Capabilities, profile: str) -> No
     """Raises Unsupported, naming what the profile can do instead."""
     if operation not in can.operations:
         raise Unsupported(
-            f"Profile '{profile}' cannot do {_words(operation)}; "
-            f"it can do {_listing([_words(each) for each in sorted(can.operations)])}."
+            "requests.profile_cannot_do_can_do",
+            profile=profile,
+            operation=_words(operation),
+            allowed=_listing([_words(each) for each in sorted(can.operations)]),
         )
 
 
@@ -79,11 +81,9 @@ def check_part(start: float, end: float, can: Capabilities, profile: str, length
     part = f"The part that shows the character goes from {start:g} to {end:g} s"
     low, high = can.clip_seconds
     if not (start >= 0 and low <= round(end - start, 3) <= high):
-        raise InvalidRequest(
-            f"{part}; for profile '{profile}' it must be {low:g} to {high:g} seconds long and start at 0 or later."
-        )
+        raise InvalidRequest("requests.profile_must_seconds_long_start", part=part, profile=profile, low=low, high=high)
     if length and end > length + 0.05:
-        raise InvalidRequest(f"{part}; the clip is only {length:.2f} s long.")
+        raise InvalidRequest("requests.clip_only_s_long", part=part, length=length)
 
 
 def check_clip_form(form: ClipForm, can: Capabilities, profile: str) -> None:
@@ -95,7 +95,9 @@ def check_clip_form(form: ClipForm, can: Capabilities, profile: str) -> None:
     }
     if form not in can.clip_forms:
         allowed = " or ".join(words[each] for each in ClipForm if each in can.clip_forms)
-        raise Unsupported(f"Profile '{profile}' makes no character from {words[form]}; give {allowed}.")
+        raise Unsupported(
+            "requests.profile_makes_no_character_from", profile=profile, words=words[form], allowed=allowed
+        )
 
 
 def picture_size(request: VideoRequest | PictureRequest) -> tuple[int, int]:
@@ -109,18 +111,20 @@ def picture_size(request: VideoRequest | PictureRequest) -> tuple[int, int]:
 def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_come: int) -> VideoRequest:
     images = len(request.images) + images_to_come
     if request.operation is Operation.IMAGE_TO_VIDEO and not images and not request.image_urls:
-        raise InvalidRequest("Image to video needs an image, or the address of one.")
+        raise InvalidRequest("requests.image_video_needs_image_or")
     for url in request.image_urls:
         if ImageForm.URL not in can.image_forms:
-            raise Unsupported(f"Profile '{profile}' takes no address of an image (image_url), only image files.")
+            raise Unsupported("requests.profile_takes_no_address_image", profile=profile)
         if not url.startswith(("http://", "https://")):
-            raise InvalidRequest(f"'{url[:80]}' is not the address of an image, which starts with https://.")
+            raise InvalidRequest("requests.not_address_image_starts_https", url=url[:80])
     _check_images(request.images, images, can, profile)
     given = images + len(request.image_urls)
     if given > can.image_limit:
-        raise Unsupported(f"Profile '{profile}' takes {can.image_limit} reference image(s), not {given}.")
+        raise Unsupported(
+            "requests.profile_takes_reference_image_s", profile=profile, image_limit=can.image_limit, given=given
+        )
     if not request.prompt.strip() and not request.shots:
-        raise InvalidRequest("The prompt is empty; write what the video should show.")
+        raise InvalidRequest("requests.prompt_empty_write_what_video")
     sent = request.prompt if Field.SHOTS in can.fields else as_prompt(request.shots, request.prompt)
     what = "The prompt" if sent == request.prompt else "The prompt with the shots written out"
     _check_prompt_length(sent, what, can, profile)
@@ -137,7 +141,7 @@ def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_com
 
 def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixRequest:
     if not request.source_id:
-        raise InvalidRequest("A remix needs the job it starts from.")
+        raise InvalidRequest("requests.remix_needs_job_starts_from")
     _check_prompt(request.prompt, "video", can, profile)
     _check_words(request, can, profile)
     for name in _OF_A_REMIX:
@@ -145,7 +149,7 @@ def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixReque
             allowed = _listing([each.value for each in _OF_A_REMIX if each in can.remix_fields])
             choice = f"it can change {allowed}" if allowed else "it can change none of its shape"
             raise Unsupported(
-                f"A remix through profile '{profile}' keeps the {name.value} of its source; {choice}. Leave it empty."
+                "requests.remix_through_profile_keeps_source", profile=profile, value=name.value, choice=choice
             )
     if request.seconds and request.seconds not in can.seconds:
         raise _wrong_seconds(request.seconds, can, profile)
@@ -156,10 +160,13 @@ def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixReque
 def _picture(request: PictureRequest, can: Capabilities, profile: str, images_to_come: int) -> PictureRequest:
     images = len(request.images) + images_to_come
     if images and not can.picture_references:
-        raise Unsupported(f"Profile '{profile}' makes pictures from text alone; leave the image away.")
+        raise Unsupported("requests.profile_makes_pictures_from_text", profile=profile)
     if images > can.picture_references:
         raise Unsupported(
-            f"Profile '{profile}' takes {can.picture_references} reference image(s) for a picture, not {images}."
+            "requests.profile_takes_reference_image_s_2",
+            profile=profile,
+            picture_references=can.picture_references,
+            images=images,
         )
     _check_images(request.images, images, can, profile)
     _check_prompt(request.prompt, "picture", can, profile)
@@ -176,12 +183,10 @@ def _check_character(request: CharacterRequest, can: Capabilities, profile: str)
     sources = {ClipForm.FILE: request.clip, ClipForm.URL: request.source_url, ClipForm.JOB: request.source_id}
     given = [form for form, source in sources.items() if source]
     if len(given) != 1:
-        raise InvalidRequest(
-            f"A character is made from one clip: a file, its address or a finished job; given are {len(given)}."
-        )
+        raise InvalidRequest("requests.character_made_from_one_clip", count=len(given))
     check_clip_form(given[0], can, profile)
     if request.source_url and not request.source_url.startswith(("http://", "https://")):
-        raise InvalidRequest(f"'{request.source_url[:80]}' is not the address of a clip, which starts with https://.")
+        raise InvalidRequest("requests.not_address_clip_starts_https", source_url=request.source_url[:80])
     if request.clip:
         _check_bytes("clip", request.clip, can.clip_bytes_limit, profile)
     check_part(request.start, request.end, can, profile)
@@ -189,20 +194,20 @@ def _check_character(request: CharacterRequest, can: Capabilities, profile: str)
 
 def _check_clean_link(request: CleanLinkRequest) -> None:
     if request.source_id and request.source_url:
-        raise InvalidRequest("A clean link is asked for one clip: a job, or the address of a post; both are given.")
+        raise InvalidRequest("requests.clean_link_asked_one_clip")
 
 
 def _check_better_prompt(request: PromptRequest, can: Capabilities, profile: str) -> None:
     _check_prompt(request.prompt, "video", can, profile)
     _check_one_of("Expansion", request.expansion, EXPANSIONS)
     if request.seconds < 0:
-        raise InvalidRequest(f"A prompt for {request.seconds} seconds cannot be written; leave seconds at 0.")
+        raise InvalidRequest("requests.prompt_seconds_cannot_written_leave", seconds=request.seconds)
     _model(request.model, can, profile)
 
 
 def _check_images(images: Iterable[Upload], count: int, can: Capabilities, profile: str) -> None:
     if count and not can.image_forms & {ImageForm.FILE, ImageForm.DATA}:
-        raise Unsupported(f"Profile '{profile}' takes no image files, only the address of an image (image_url).")
+        raise Unsupported("requests.profile_takes_no_image_files", profile=profile)
     for image in images:
         _check_bytes("image", image, can.image_bytes_limit, profile)
 
@@ -210,20 +215,30 @@ def _check_images(images: Iterable[Upload], count: int, can: Capabilities, profi
 def _check_bytes(what: str, upload: Upload, limit: int, profile: str) -> None:
     if len(upload.data) > limit:
         raise Unsupported(
-            f"The {what} {upload.filename} is {len(upload.data) / 2**20:.1f} MiB; "
-            f"profile '{profile}' takes up to {limit / 2**20:.0f} MiB."
+            "requests.mib_profile_takes_up_mib",
+            what=what,
+            filename=upload.filename,
+            count=len(upload.data) / 2**20,
+            profile=profile,
+            limit=limit / 2**20,
         )
 
 
 def _check_prompt(prompt: str, subject: str, can: Capabilities, profile: str) -> None:
     if not prompt.strip():
-        raise InvalidRequest(f"The prompt is empty; write what the {subject} should show.")
+        raise InvalidRequest("requests.prompt_empty_write_what_should", subject=subject)
     _check_prompt_length(prompt, "The prompt", can, profile)
 
 
 def _check_prompt_length(sent: str, what: str, can: Capabilities, profile: str) -> None:
     if len(sent) > can.prompt_limit:
-        raise InvalidRequest(f"{what} has {len(sent)} characters; profile '{profile}' takes up to {can.prompt_limit}.")
+        raise InvalidRequest(
+            "requests.has_characters_profile_takes_up",
+            what=what,
+            count=len(sent),
+            profile=profile,
+            prompt_limit=can.prompt_limit,
+        )
 
 
 def _check_words(request: VideoRequest | RemixRequest | PictureRequest, can: Capabilities, profile: str) -> None:
@@ -235,12 +250,12 @@ def _check_words(request: VideoRequest | RemixRequest | PictureRequest, can: Cap
         if getattr(request, name.value) and name not in can.fields:
             fields = _listing(sorted(each.value for each in can.fields))
             known = f"it takes {fields}" if fields else "it takes none of the optional fields"
-            raise Unsupported(f"Profile '{profile}' has no place for {_words(name)}; {known}. Leave it empty.")
+            raise Unsupported("requests.profile_has_no_place_leave", profile=profile, name=_words(name), known=known)
 
 
 def _check_one_of(what: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
-        raise InvalidRequest(f"{what} '{value}' is not known; allowed: {_listing(allowed)}.")
+        raise InvalidRequest("requests.not_known_allowed", what=what, value=value, allowed=_listing(allowed))
 
 
 def _seconds(request: VideoRequest, can: Capabilities, profile: str) -> int:
@@ -249,12 +264,13 @@ def _seconds(request: VideoRequest, can: Capabilities, profile: str) -> int:
         total = round(math.fsum(shot.seconds for shot in request.shots), 3)
         if total not in can.seconds:
             raise Unsupported(
-                f"The shots add up to {total:.10g} seconds; profile '{profile}' makes {_seconds_listing(can.seconds)}."
+                "requests.shots_add_up_seconds_profile",
+                total=total,
+                profile=profile,
+                allowed=_seconds_listing(can.seconds),
             )
         if request.seconds not in (0, total):
-            raise InvalidRequest(
-                f"The shots add up to {total:.10g} seconds, but {request.seconds} are asked for; leave seconds at 0."
-            )
+            raise InvalidRequest("requests.shots_add_up_seconds_but", total=total, seconds=request.seconds)
         return int(total)
     if request.seconds and request.seconds not in can.seconds:
         raise _wrong_seconds(request.seconds, can, profile)
@@ -262,7 +278,12 @@ def _seconds(request: VideoRequest, can: Capabilities, profile: str) -> int:
 
 
 def _wrong_seconds(seconds: int, can: Capabilities, profile: str) -> Unsupported:
-    return Unsupported(f"Profile '{profile}' cannot make {seconds} seconds; allowed: {_seconds_listing(can.seconds)}.")
+    return Unsupported(
+        "requests.profile_cannot_make_seconds_allowed",
+        profile=profile,
+        seconds=seconds,
+        allowed=_seconds_listing(can.seconds),
+    )
 
 
 def _size(asked: str, sizes: Sequence[str] | SizeRange, size_for: Iterable[tuple[str, str]], profile: str) -> str:
@@ -271,11 +292,9 @@ def _size(asked: str, sizes: Sequence[str] | SizeRange, size_for: Iterable[tuple
         return size
     if not isinstance(sizes, SizeRange) and not sizes:
         pairs = _listing([" ".join(pair) for pair in size_for])
-        raise Unsupported(
-            f"Profile '{profile}' takes no size in pixels; leave it empty and choose orientation and quality: {pairs}."
-        )
+        raise Unsupported("requests.profile_takes_no_size_pixels", profile=profile, pairs=pairs)
     allowed = str(sizes) if isinstance(sizes, SizeRange) else _listing(sizes)
-    raise Unsupported(f"Profile '{profile}' cannot make the size '{asked}'; allowed: {allowed}.")
+    raise Unsupported("requests.profile_cannot_make_size_allowed", profile=profile, asked=asked, allowed=allowed)
 
 
 def _size_for(
@@ -284,8 +303,12 @@ def _size_for(
     shape = (request.orientation, request.quality)
     if shape not in size_for:
         raise Unsupported(
-            f"Profile '{profile}' cannot make {request.orientation} {what} in {request.quality} quality; "
-            f"allowed: {_listing([' '.join(pair) for pair in size_for])}."
+            "requests.profile_cannot_make_quality_allowed",
+            profile=profile,
+            orientation=request.orientation,
+            what=what,
+            quality=request.quality,
+            allowed=_listing([" ".join(pair) for pair in size_for]),
         )
     return size_for[shape]
 
@@ -293,7 +316,9 @@ def _size_for(
 def _model(named: str, can: Capabilities, profile: str) -> str:
     model = named.strip()
     if model and can.models and model not in can.models:
-        raise Unsupported(f"Profile '{profile}' has no model '{model}'; allowed: {_listing(can.models)}.")
+        raise Unsupported(
+            "requests.profile_has_no_model_allowed", profile=profile, named=model, models=_listing(can.models)
+        )
     return model
 
 

@@ -54,7 +54,7 @@ def parse_shot(line: str) -> Shot:
     """ "[5s] text" or "5s: text" -> Shot. Raises InvalidRequest."""
     match = _HEAD.fullmatch(line)
     if not match or not match[2].strip() or not 0 < float(match[1]) <= MAX_SECONDS:
-        raise InvalidRequest(f"'{line.strip()[:80]}' is no shot; {_HOW}.")
+        raise InvalidRequest("requests.no_shot", line=line.strip()[:80], how=_HOW)
     return Shot(text=match[2].strip(), seconds=float(match[1]))
 
 
@@ -69,7 +69,7 @@ def parse_script(text: str) -> tuple[Shot, ...]:
         if _HEAD.fullmatch(line):
             shots.append((number, [line]))
         elif not shots or any(form.match(line) for form in _ODD_HEADS):
-            raise InvalidRequest(f"Line {number} of the script, '{line.strip()[:80]}', begins no shot; {_HOW}.")
+            raise InvalidRequest("requests.line_script_begins_no_shot", number=number, line=line.strip()[:80], how=_HOW)
         else:
             shots[-1][1].append(line.strip())
     return tuple(_shot_of_lines(number, lines) for number, lines in shots)
@@ -80,10 +80,7 @@ def format_script(shots: Sequence[Shot]) -> str:
     for number, shot in enumerate(shots, 1):
         script = _script_of(shot)
         if _read_again(script) != (shot,):
-            raise InvalidRequest(
-                f"The lines of shot {number} would be read differently in a script (blank lines, comments or lengths "
-                "among them); write it as JSON."
-            )
+            raise InvalidRequest("requests.lines_shot_would_read_differently", number=number)
     return "".join(_script_of(shot) for shot in shots)
 
 
@@ -92,9 +89,9 @@ def script_from_json(text: str) -> tuple[Shot, ...]:
     try:
         entries = json.loads(text)
     except ValueError as error:
-        raise InvalidRequest(f"The storyboard looks like JSON, but is not: {error}.") from error
+        raise InvalidRequest("requests.storyboard_looks_like_json_but", error=error) from error
     if not isinstance(entries, list):
-        raise InvalidRequest('A storyboard as JSON is a list: [{"text": "a door opens", "seconds": 5}].')
+        raise InvalidRequest("requests.storyboard_as_json_list")
     return tuple(shot_of(entry, number) for number, entry in enumerate(entries, 1))
 
 
@@ -118,21 +115,18 @@ def as_prompt(shots: Sequence[Shot], prompt: str) -> str:
 def shot_of(value: Any, number: int) -> Shot:
     """A plain value, as sockets and JSON carry it -> Shot. Raises InvalidRequest, Unsupported for an image."""
     if not isinstance(value, Mapping):
-        raise InvalidRequest(f"Shot {number} is no shot; it has a text and its seconds.")
+        raise InvalidRequest("requests.shot_no_shot_has_text", number=number)
     if value.get("image"):
-        raise Unsupported(
-            f"Shot {number} has an image of its own; no profile takes an image for a single shot so far. "
-            "Disconnect it, or start the video from one image with Sora Image to Video."
-        )
+        raise Unsupported("requests.shot_has_image_own_no", number=number)
     unknown = sorted(str(name) for name in set(value) - {"text", "seconds", "image"})
     if unknown:
-        raise InvalidRequest(f"Shot {number} has '{unknown[0]}', which no shot has; allowed: text, seconds.")
+        raise InvalidRequest("requests.shot_has_no_shot_has", number=number, unknown=unknown[0])
     text, seconds = value.get("text"), value.get("seconds")
     if not isinstance(text, str) or not text.strip():
-        raise InvalidRequest(f"Shot {number} has no text; write what it shows.")
+        raise InvalidRequest("requests.shot_has_no_text_write", number=number)
     is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
     if not is_number or not 0 < (seconds or 0) <= MAX_SECONDS:
-        raise InvalidRequest(f"Shot {number} needs its seconds: a number above 0, up to {MAX_SECONDS:g}.")
+        raise InvalidRequest("requests.shot_needs_seconds_number_above", number=number, max_seconds=MAX_SECONDS)
     return Shot(text=text.strip(), seconds=float(seconds or 0))
 
 
@@ -146,7 +140,7 @@ def _shot_of_lines(number: int, lines: Sequence[str]) -> Shot:
     try:
         return parse_shot(text)
     except InvalidRequest as error:
-        raise InvalidRequest(f"Line {number} of the script: {error.message}") from error
+        raise InvalidRequest("requests.line_script", number=number, reason=error.message) from error
 
 
 def _script_of(shot: Shot) -> str:

@@ -85,12 +85,7 @@ def _usable(proxy: str, scheme: str, host: str) -> str:
     if is_usable:
         return proxy
     variable = _variable(scheme)
-    raise ProfileError(
-        f"{variable} names a proxy that cannot be used: {shown}. It looks like http://127.0.0.1:7890 or "
-        "socks5://127.0.0.1:1080.",
-        fix=f"Correct or remove {variable}, name a proxy in the profile, or go around it with NO_PROXY={host}.",
-        fix_zh=f"请修正或移除 {variable}，或在配置中指定代理，或设置 NO_PROXY={host}。",
-    )
+    raise ProfileError("transport.names_proxy_cannot_used_looks", variable=variable, shown=shown, host=host)
 
 
 def _variable(scheme: str) -> str:
@@ -122,8 +117,4 @@ def _tls_context(file: str, folder: str) -> ssl.SSLContext:
 
 
 def _no_certificates(name: str, path: str, reason: str) -> ProfileError:
-    return ProfileError(
-        f"The environment variable {name} names '{path}', from which no certificates can be read: {reason}.",
-        fix=f"Correct or remove {name}; servers over https cannot be trusted without it.",
-        fix_zh=f"请修正或移除环境变量 {name}，否则无法验证 https 服务器。",
-    )
+    return ProfileError("transport.environment_variable_names_from_no", name=name, path=path, reason=reason)

@@ -201,11 +201,11 @@ class Http:
             while left > 0:
                 piece = (await connection.read(LONG_BODY_BYTES, timeout))[:left]
                 if not piece:
-                    raise NetworkError("The connection ended in the middle of the answer.")
+                    raise NetworkError("transport.connection_ended_middle_answer")
                 left -= len(piece)
                 yield piece
         except (httpcore.NetworkError, httpcore.TimeoutException) as caught:
-            raise NetworkError(f"The connection broke in the middle of the answer ({_reason(caught)}).") from caught
+            raise NetworkError("transport.connection_broke_middle_answer", caught=_reason(caught)) from caught
 
     async def judge_stream(self, response: httpx.Response) -> SoraError:
         """The error that an open answer stands for; reads a little of its body."""
@@ -260,7 +260,7 @@ class Http:
                 url, query = self._redirect(response), {}
             finally:
                 await response.aclose()
-        raise BadResponse(f"{bare_url(url)} redirects more than {MAX_REDIRECTS} times.")
+        raise BadResponse("transport.redirects_more_than_times", url=bare_url(url), max_redirects=MAX_REDIRECTS)
 
     def absolute(self, path: str) -> str:
         return path if path.startswith(("http://", "https://")) else f"{self.base_url}/{path.lstrip('/')}"
@@ -272,14 +272,14 @@ class Http:
         try:
             parsed, _ = httpx.URL(url), origin(url)
         except (httpx.InvalidURL, ValueError) as error:
-            raise BadResponse(f"The server named a link that is none: {url[:100]!r}.") from error
+            raise BadResponse("transport.server_named_link_none", url=url[:100]) from error
         if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise BadResponse(f"The server named a link that is not followed: {url[:100]!r}.")
+            raise BadResponse("transport.server_named_link_not_followed", url=url[:100])
         host = parsed.host.lower().rstrip(".")
         if any(host == ended or host.endswith(f".{ended}") for ended in self._never):
-            raise BadResponse(f"The server points to {host}, a service that has ended; nothing is sent there.")
+            raise BadResponse("transport.server_points_service_has_ended", host=host)
         if origin(url) not in self._named and is_private(url) and not is_private(self.base_url):
-            raise BadResponse(f"The server points to {bare_url(url)}, an address inside this network; not followed.")
+            raise BadResponse("transport.server_points_address_inside_network", url=bare_url(url))
 
     async def _authorization(self, url: str) -> Mapping[str, Secret]:
         if origin(url) not in self._own:
@@ -296,11 +296,11 @@ class Http:
             target = urljoin(str(response.url), location)
             scheme, path = urlsplit(target).scheme, urlsplit(target).path
         except ValueError as error:
-            raise BadResponse(f"The server redirects to what is no address: {location[:100]!r}.") from error
+            raise BadResponse("transport.server_redirects_what_no_address", location=location[:100]) from error
         if scheme not in ("http", "https") or (response.url.scheme == "https" and scheme == "http"):
-            raise BadResponse(f"{bare_url(str(response.url))} redirects to an address that is not followed.")
+            raise BadResponse("transport.redirects_address_not_followed", url=bare_url(str(response.url)))
         if path.rstrip("/").endswith("/login"):
-            raise BadResponse(f"{bare_url(str(response.url))} redirects to a login page; it wants a key or is no API.")
+            raise BadResponse("transport.redirects_login_page_wants_key", url=bare_url(str(response.url)))
         return target
 
     def _redirected(self, call: Call, reply: Reply) -> BadResponse | None:
@@ -313,10 +313,11 @@ class Http:
         except ValueError:
             shown = redact(target[:100], self._secrets)
         return BadResponse(
-            f"The server answered {call.method} {bare_url(reply.url)} with HTTP {reply.status}, a redirect to {shown}, "
-            "which is not followed.",
-            fix="Set the base URL of the profile so that it leads there at once.",
-            fix_zh="请修改该配置的地址，使其直接指向重定向目标。",
+            "transport.server_answered_http_redirect_not",
+            method=call.method,
+            url=bare_url(reply.url),
+            status=reply.status,
+            shown=shown,
         )
 
     def _network_error(self, caught: httpx.HTTPError, call: Call, sent: bool) -> NetworkError:
@@ -324,7 +325,8 @@ class Http:
         text = redact(reason, self._secrets)
         what = "the connection broke" if sent else "no connection could be made"
         code = REFUSED if "refused" in reason.lower() and not sent else None  # nobody listens there
-        return NetworkError(f"{call.method} {bare_url(self.absolute(call.path))}: {what} ({text}).", code=code)
+        where = bare_url(self.absolute(call.path))
+        return NetworkError("transport.said", method=call.method, path=where, what=what, given=text, code=code)
 
 
 async def _hide_location(response: httpx.Response) -> None:

@@ -91,17 +91,17 @@ class Spool:
             try:
                 head = _decode(text, start, end, decoded)
             except binascii.Error as error:
-                raise BadResponse(f"The file in the answer from {self._where} is no base64: {error}.") from error
+                raise BadResponse("transport.file_answer_from_no_base", where=self._where, error=error) from error
         if not head:
             return around, None
         decoded.replace(path)
         return around, Filed(path, head)
 
     def _too_large(self, limit: int) -> BadResponse:
-        return BadResponse(f"The answer from {self._where} is larger than {limit // 2**20} MiB.")
+        return BadResponse("transport.answer_from_larger_than_mib", where=self._where, limit=limit // 2**20)
 
     def _unwritable(self, error: OSError) -> StorageError:
-        return StorageError(f"The answer from {self._where} cannot be written: {error.strerror or error}.")
+        return StorageError("transport.answer_from_cannot_written", where=self._where, reason=error.strerror or error)
 
 
 def _decode(text: mmap.mmap, start: int, end: int, target: Path) -> bytes:

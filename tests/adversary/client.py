@@ -89,6 +89,9 @@ class Process:
         out = self._base.with_suffix(".out")
         said = out.read_text("utf-8", "replace") if out.exists() else ""
         code = self._process.exitcode
+        told = self._base.with_suffix(".code")  # a fork server may lose the status of a process; its own word does not
+        if code and code > 0 and told.exists():
+            code = int(told.read_text("utf-8"))
         return Run(self.arguments, -99 if code is None else code, said, self.err, self.began, time.time(), cut)
 
 
@@ -124,7 +127,7 @@ class User:
         lines = {"provider": server.provider, "base_url": server.url, "key_env": key, "poll_seconds": 0.5}
         if server.dialect:
             lines["dialect"] = server.dialect
-        self.profiles[name] = {**lines, **settings}
+        self.profiles[name] = {**lines, **server.settings, **settings}
         text = ""
         for profile, values in self.profiles.items():
             text += f"[profiles.{profile}]\n"
@@ -204,6 +207,9 @@ def _command(arguments: tuple[str, ...], base: str, env: dict[str, str], pace: P
     sys.argv = ["sora-video", *arguments]
     try:
         runpy.run_module("sora_core", run_name="__main__", alter_sys=False)
+    except SystemExit as end:
+        Path(f"{base}.code").write_text(str(end.code or 0), "utf-8")
+        raise
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

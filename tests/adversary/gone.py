@@ -6,17 +6,17 @@ import re
 import shutil
 from typing import Any
 
-from adversary.servers import Server
+from adversary.servers import ALL, Server
 from adversary.stage import DEAD, Stage, case
 from adversary.wire import Answer
 
 GONE = "404 for minutes on a known id is missing, not failed"
 PAID = "what is missing stays missing: looked up for free before anything is paid anew"
+EARLIER = "Before anything is paid anew, every earlier row of it that has a remote id is asked for once, free"
 FILE = "A delivered file that is away for one run never loses path and hash; the row never becomes failed"
 STEP = "a 401, 402, 403 while polling or downloading a paid job never says 'nothing was charged'"
 PAGES = "a status or a page that could be a proxy's frees nothing"
 PROMPT = "snow falls upward over a quiet harbour"
-ALL = ("openai", "apiyi", "skyriff", "shenma", "newapi", "sora_web")
 SLOW = {"poll_seconds": 15}
 SPEED = 240.0
 
@@ -317,3 +317,29 @@ def words_of_404(stage: Stage, wire: str) -> None:
     stage.hold(
         not advice or "forget" in advice[0], f"it advises what pays twice: {advice and advice[0]}", "false words"
     )
+
+
+@case("gone/failed, then done after all", EARLIER, wires=("openai", "shenma", "newapi"), speed=SPEED)
+def failed_then_done(stage: Stage, wire: str) -> None:
+    server = stage.connect(wire, profile=SLOW)
+    stage.submitted(PROMPT)
+    server.books.rows[0].state = "failed"
+    stage.release()
+    stage.generate(PROMPT)
+    server.books.rows[0].state = "done"
+    stage.generate(PROMPT)
+    stage.want(PROMPT)
+
+
+@case("gone/canceled, then done after all", EARLIER, speed=SPEED)
+def canceled_then_done(stage: Stage) -> None:
+    """SGLang: 200 with status deleted; the work goes on."""
+    server = stage.connect(profile=SLOW)
+    stage.submitted(PROMPT)
+    row = stage.row(PROMPT)
+    said = {"id": row.get("remote_id"), "object": "video", "status": "deleted"}
+    server.on("delete", Answer(200, said), charged=False)
+    stage.user.run("cancel", row.get("job_id", ""))
+    stage.release()
+    stage.generate(PROMPT)
+    stage.want(PROMPT)

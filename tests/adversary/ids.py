@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adversary.servers import Server
+from adversary.servers import ALL, Server
 from adversary.stage import Stage, case
 from adversary.wire import RESET, Answer
 
@@ -10,7 +10,6 @@ OURS = "An id that is already another row's, in a create or a poll answer, is ne
 WIRE = "Same wire, same claim; other wire, other claim"
 FIRST, SECOND = "the first order of the day", "the second order of the day"
 RELAYS = ("openai", "apiyi", "shenma", "newapi")
-ALL = ("openai", "apiyi", "skyriff", "shenma", "newapi", "sora_web")
 
 
 @case("id/create answers with another row's", OURS, wires=ALL)
@@ -19,11 +18,13 @@ def in_create(stage: Stage, wire: str) -> None:
     server = stage.connect(wire)
     stage.generate(FIRST)
     first = server.books.rows[0].id
-    key = "task_id" if wire == "shenma" else "id"
+    key = "task_id" if wire in ("shenma", "generic") else "id"
     server.on("create", Answer(200, {key: first, "status": "queued", "object": "video"}), times=1)
-    run = stage.generate(SECOND)
-    stage.hold(run.code != 0, "the first order's video was handed out for the second", "stranger")
-    stage.generate(SECOND)
+    for _ in range(2):
+        run = stage.generate(SECOND)
+        films = {str(path): film for film, path in stage.user.held().items()}
+        handed_out = run.code == 0 and films.get(run.json["path"]) == server.books.rows[0].film
+        stage.hold(not handed_out, "the first order's video was handed out for the second", "stranger")
     second = stage.row(SECOND)
     stage.hold(second.get("remote_id") != first, "two rows with one id")
     stage.hold(len(server.books.of(SECOND)) == 1, f"{len(server.books.of(SECOND))} charges", "double")
@@ -34,7 +35,7 @@ def in_create_running(stage: Stage, wire: str) -> None:
     server = stage.connect(wire)
     stage.submitted(FIRST)
     first = server.books.rows[0].id
-    key = "task_id" if wire == "shenma" else "id"
+    key = "task_id" if wire in ("shenma", "generic") else "id"
     server.on("create", Answer(200, {key: first, "status": "queued", "object": "video"}), times=1)
     stage.release()
     stage.generate(SECOND)
@@ -205,3 +206,62 @@ def model_changes(stage: Stage, wire: str) -> None:
     stage.generate(FIRST)
     models = [row.fields.get("model") for row in server.books.own]
     stage.hold(models == ["sora-2", "sora-2-pro"], f"models as they were sent: {models}")
+
+
+@case("id/a poll answers with another row's failure", OURS, wires=("openai", "apiyi", "skyriff", "shenma", "newapi"))
+def failure_in_poll(stage: Stage, wire: str) -> None:
+    """The first failed; for the second, which runs, the server once answers with that."""
+    server = stage.connect(wire)
+    stage.submitted(FIRST)
+    first = server.books.rows[0]
+    first.state = "failed"
+    stage.generate(FIRST)
+    stage.submitted(SECOND)
+    stage.release()
+    server.on("fetch", lambda _request, _honest: _status(server, first.id), times=2)
+    stage.generate(SECOND, limit=8)
+    stage.generate(SECOND)
+    stage.want(SECOND)
+
+
+@case("wire/a remix by our id and by the server's", WIRE, wires=("openai", "shenma", "newapi"))
+def remix_twice(stage: Stage, wire: str) -> None:
+    server = stage.connect(wire)
+    stage.generate("the source")
+    source = stage.row("the source")
+    stage.allow(FIRST, 2)
+    for name in (source.get("job_id", ""), source.get("remote_id", "")):
+        stage.generate(FIRST, "--remix-of", name)
+    sent = [row.wire for row in server.books.of(FIRST)]
+    stage.hold(sent, "nothing was sent at all")
+    stage.hold(len(sent) == len(set(sent)), "the same remix was paid twice", "double")
+
+
+@case("wire/shots and the same as a script", WIRE, wires=("openai", "shenma", "sora_web"))
+def shots(stage: Stage, wire: str) -> None:
+    path = stage.user.folder / "script.txt"
+    path.write_text("[5s] a door opens\n[5s] a cat walks in\n", "utf-8")
+    same(stage, ("--shot", "5s: a door opens", "--shot", "5s: a cat walks in"), ("--script", str(path)), wire)
+
+
+@case("wire/a space at the end of the prompt", WIRE, wires=RELAYS)
+def spaced(stage: Stage, wire: str) -> None:
+    server = stage.connect(wire)
+    stage.generate(FIRST)
+    stage.generate(f"{FIRST} ")
+    sent = [row.wire for row in server.books.own]
+    stage.hold(len(sent) == len(set(sent)), "the same bytes were paid twice", "double")
+
+
+@case("wire/a picture that is uploaded first, twice", WIRE)
+def uploaded(stage: Stage) -> None:
+    """Each upload has an id of its own; the order is the same."""
+    from PIL import Image
+
+    path = stage.user.folder / "first.png"
+    Image.new("RGB", (1280, 720), (90, 40, 160)).save(path)
+    server = stage.connect("sora_web")
+    for _ in range(2):
+        stage.generate(FIRST, "--image", str(path))
+    stage.hold(len(server.books.own) == 1, f"{len(server.books.own)} charges")
+    stage.want(FIRST)

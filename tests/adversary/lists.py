@@ -87,6 +87,8 @@ def another_account(stage: Stage) -> None:
     shown = [server.shown(row) for row in strangers]  # type: ignore[attr-defined]
     server.on("list", Answer(200, {"object": "list", "data": shown, "has_more": False}))
     reruns(stage)
+    said = stage.user.runs[-1].err
+    stage.hold(any(row.id in said for row in strangers), f"the strangers are not named: {said.strip()[-300:]}")
 
 
 @case("list/of another account, with one older job of ours", STRANGERS)
@@ -408,3 +410,39 @@ class LaggingWeb(SoraWeb):
 def web_rewrites(stage: Stage, wire: str) -> None:
     stage.connect(LaggingWeb).on("create", RESET, times=1)
     reruns(stage)
+
+
+@case("list/a twin by another program, the same in every fact", STRANGERS)
+def twin(stage: Stage) -> None:
+    """Two items that nobody can tell apart: one is ours."""
+    server = stage.connect()
+
+    def rule(_: Request, honest: Callable[[], Answer]) -> Answer:
+        honest()
+        twin = server.make(PROMPT)
+        twin.fields = dict(server.books.own[0].fields)
+        return RESET
+
+    server.on("create", rule, times=1)
+    reruns(stage)
+
+
+@case("list/shows ours twice", FACTS)
+def twice(stage: Stage) -> None:
+    listing(stage, lambda items: [*items, *items])
+    reruns(stage)
+    stage.want(PROMPT)
+
+
+@case("list/a failed job of the same prompt, and ours", FACTS)
+def failed_before(stage: Stage) -> None:
+    """The first order failed and was told; the second one's answer is lost: the list shows both."""
+    server = stage.connect()
+    stage.allow(PROMPT, 2)
+    stage.submitted(PROMPT)
+    server.books.rows[0].state = "failed"
+    stage.release()
+    stage.generate(PROMPT)
+    server.on("create", RESET, times=1)
+    reruns(stage)
+    stage.want(PROMPT)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from adversary.servers import NewApi, Server, Skyriff, sse
+from adversary.servers import ALL, NewApi, Server, Skyriff, sse
 from adversary.stage import Stage, case
 from adversary.wire import RESET, Answer, Request
 
@@ -17,8 +17,7 @@ READ = (
 CHAT = "A chat stream at 35 % that ends in an upstream error is unknown"
 LOST = "a charge whose answer is lost is unknown: never repeated, never freed"
 PROMPT = "paper boats drift down a rainy gutter"
-ALL = ("openai", "apiyi", "skyriff", "shenma", "newapi", "sora_web")
-NO_LIST = ("apiyi", "skyriff", "shenma", "newapi")
+NO_LIST = ("apiyi", "skyriff", "shenma", "newapi", "generic")
 
 Change = Callable[[Answer, str], Answer]
 
@@ -103,10 +102,10 @@ def shorter(stage: Stage, wire: str) -> None:
 
 
 def _inside(status: int) -> None:
-    @case(f"loss/the id in a {status} body", READ, wires=("openai", "shenma", "newapi"))
+    @case(f"loss/the id in a {status} body", READ, wires=("openai", "shenma", "newapi", "generic"))
     def play(stage: Stage, wire: str) -> None:
         def change(_: Answer, name: str) -> Answer:
-            key = "task_id" if wire == "shenma" else "id"
+            key = "task_id" if wire in ("shenma", "generic") else "id"
             trouble = {"error": {"code": "task_id_timeout", "message": "the job goes on"}} if status >= 500 else {}
             return Answer(status, {key: name, **trouble})
 
@@ -248,3 +247,53 @@ def forgotten(stage: Stage, wire: str) -> None:
     stage.by_other_means(PROMPT)
     stage.generate(PROMPT)
     stage.want(PROMPT)
+
+
+# ids that are not the job's
+
+
+def _not_ours(name: str, change: Change) -> None:
+    @case(
+        f"loss/{name}",
+        "what was read is decoded, not guessed: an id of something else is not the job's",
+        wires=("openai", "shenma", "newapi"),
+    )
+    def play(stage: Stage, wire: str) -> None:
+        """The right id by the user's word, or the list, still collects it."""
+        server = stage.connect(wire)
+        server.on("list", Answer(500, {"error": {"message": "no list today"}}), times=6)
+        after(server, change)
+        stage.generate(PROMPT)
+        stage.generate(PROMPT)
+        row = stage.row(PROMPT)
+        stage.hold(row.get("remote_id") in (None, server.books.own[0].id), f"took {row.get('remote_id')} for the job")
+        if row.get("state") != "delivered":
+            stage.user.run("resume", row.get("job_id", ""), "--remote-id", server.books.own[0].id)
+        stage.generate(PROMPT)
+        stage.want(PROMPT)
+
+
+_TRACE = "req_7f3a9c0d"
+_not_ours(
+    "a 502 with the id of the request",
+    lambda _out, _id: Answer(502, {"error": {"message": "Bad gateway", "code": "bad_gateway"}, "request_id": _TRACE}),
+)
+_not_ours(
+    "a 500 with an id of the error",
+    lambda _out, _id: Answer(500, {"error": {"id": "err_5512", "message": "Internal error"}, "trace_id": _TRACE}),
+)
+_not_ours(
+    "200 with an upstream error and the id of the request",
+    lambda _out, _id: Answer(
+        200, {"error": {"message": f"upstream error (request id: {_TRACE})", "request_id": _TRACE}}
+    ),
+)
+_not_ours(
+    "cut after an id that is the user's",
+    lambda out, _: Answer(
+        200,
+        b'{"object": "video", "user": {"id": "user_1701"}, "created_at": 1, "progress": 0,' + out.raw.lstrip(b"{"),
+        {"Content-Type": "application/json"},
+        cut=60,
+    ),
+)

@@ -254,3 +254,25 @@ def another_key_at_download(stage: Stage, wire: str) -> None:
     rekey(stage, before)
     stage.generate(PROMPT)
     stage.want(PROMPT)
+
+
+@case(
+    "place/the key was rotated, the account is the same",
+    "nothing paid for is lost: the user can say that it is theirs",
+    speed=SPEED,
+)
+def rotated(stage: Stage) -> None:
+    """The client cannot know. What it advises, or the server's id by hand, must get the video."""
+    server = stage.connect(profile=SLOW)
+    stage.submitted(PROMPT)
+    charge = server.books.rows[0]
+    charge.account = ""  # both keys see it
+    rekey(stage)
+    stage.release()
+    stage.generate(PROMPT)
+    stage.user.run("resume", stage.row(PROMPT).get("job_id", ""))
+    if not stage.user.held():
+        stage.user.run("resume", charge.id, "--profile", "own")
+    if not stage.user.held():
+        stage.user.run("resume", stage.row(PROMPT).get("job_id", ""), "--remote-id", charge.id)
+    stage.want(PROMPT)

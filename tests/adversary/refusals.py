@@ -6,15 +6,15 @@ import re
 from typing import Any
 
 from adversary.client import Run
+from adversary.servers import ALL
 from adversary.stage import Stage, case
-from adversary.wire import Answer
+from adversary.wire import RESET, Answer
 
 PROOF = "only the server's explicit refusal, as that protocol documents it, frees a claim"
 RULE_503 = "503 is proof only with Retry-After or the protocol's documented overload word; else unknown"
 UNKNOWN = "408, 409, 425, 'still in progress', 302 and 303 after the body was sent, 200 with an upstream error: unknown"
 PAGE = "an HTML answer to both POST and witness proves nothing"
 PROMPT = "a lighthouse keeper winds the clockwork lamp"
-ALL = ("openai", "apiyi", "skyriff", "shenma", "newapi", "sora_web")
 
 PAGE_503 = "<html><head><title>503 Service Temporarily Unavailable</title></head><body><h1>503</h1>nginx</body></html>"
 CHALLENGE = "<!doctype html><html><head><title>Just a moment...</title></head><body>Checking your browser</body></html>"
@@ -26,7 +26,7 @@ def booked(stage: Stage, wire: str, answer: Answer, *, times: int = 1, **profile
     """The first POST is booked and answered so; three runs follow."""
     stage.connect(wire, profile=profile).on("create", answer, times=times)
     runs = [stage.generate(PROMPT) for _ in range(3)]
-    stage.hold(runs[0].code != 3 or answer.status in (401, 402, 403), f"the first run exits with {runs[0].code}")
+    stage.hold(runs[0].code in (0, 5), f"the first run exits with {runs[0].code} instead of 5 (or 0: looked up)")
     return runs
 
 
@@ -115,6 +115,7 @@ _booked(
     ),
     ("openai",),
     dialect="new-api",
+    model="sora-2",
 )
 
 
@@ -306,3 +307,70 @@ def quota_429(stage: Stage) -> None:
     run = stage.generate(PROMPT)
     stage.hold(run.code == 3, f"exit {run.code} instead of 3")
     stage.hold(len(server.books.keys) == 1, f"sent {len(server.books.keys)} times")
+
+
+# overload words that are documented
+
+
+def _waited_out(name: str, wire: str, answer: Answer, **profile: Any) -> None:
+    @case(f"refusal/{name} is waited out", RULE_503)
+    def play(stage: Stage) -> None:
+        server = stage.connect(wire, profile=profile)
+        server.on("create", answer, times=2, charged=False)
+        stage.generate(PROMPT)
+        stage.want(PROMPT)
+
+
+_waited_out("heavy_load with 400", "sora_web", _json(400, "We're under heavy load", "heavy_load"))
+_waited_out("too_many_concurrent_tasks", "sora_web", _json(429, "too many", "too_many_concurrent_tasks"))
+_waited_out("429 'saturated' of new-api", "newapi", _json(429, "当前分组上游负载已饱和，请稍后再试"))
+
+
+# the other commands that pay
+
+
+def _commands(name: str, answer: Answer) -> None:
+    @case(f"refusal/image: {name}", PROOF)
+    def play_image(stage: Stage) -> None:
+        stage.connect(profile={"extra": {"image_model": "gpt-image-1"}}).on("image", answer, times=1)
+        _twice(stage, "image", PROMPT, "--profile", "own", "--json")
+
+    @case(f"refusal/enhance: {name}", PROOF, wires=("openai", "sora_web"))
+    def play_enhance(stage: Stage, wire: str) -> None:
+        profile = {"extra": {"enhance_model": "gpt-4o"}} if wire == "openai" else {}
+        stage.connect(wire, profile=profile).on("enhance", answer, times=1)
+        _twice(stage, "enhance", PROMPT, "--profile", "own", "--json")
+
+    @case(f"refusal/character: {name}", PROOF, wires=("shenma", "newapi"))
+    def play_character(stage: Stage, wire: str) -> None:
+        stage.connect(wire).on("character", answer, times=1)
+        source = ("--url", "https://clips.example/hero.mp4", "--start", "0", "--end", "3")
+        _twice(stage, "character", "create", "hero", "--profile", "own", *source, "--json")
+
+    @case(f"refusal/remix: {name}", PROOF, wires=("openai", "shenma", "newapi"))
+    def play_remix(stage: Stage, wire: str) -> None:
+        server = stage.connect(wire)
+        stage.generate("the source")
+        source = stage.row("the source").get("job_id", "")
+        server.on("create", answer, times=1)
+        for _ in range(3):
+            stage.generate(PROMPT, "--remix-of", source)
+        stage.hold(server.books.of(PROMPT), "no remix was sent")
+
+
+def _twice(stage: Stage, *arguments: str) -> None:
+    """Booked and lost; run again twice: never charged again."""
+    for _ in range(3):
+        stage.user.run(*arguments)
+    stage.hold(stage.charges, f"nothing was sent: {stage.user.runs[0].err.strip()[-200:]}")
+    for charge in stage.charges:
+        stage.by_other_means(charge.order)
+    codes = [run.code for run in stage.user.runs]
+    stage.hold(set(codes) <= {0, 5}, f"exits {codes} instead of 5")
+
+
+_commands("503 without a word", _json(503, "Service Unavailable"))
+_commands("409", _json(409, "A request with these parameters is still in progress"))
+_commands("302 to a page", Answer(302, b"", {"Location": "/login"}))
+_commands("reset after the body", RESET)
+_commands("200 with an upstream error", Answer(200, {"error": {"message": "upstream: deadline exceeded"}}))

@@ -12,6 +12,7 @@ from adversary.stage import Verdict
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "durability.md"
 BEGIN = "<!-- adversary: begin (scripts/campaign --adversary writes what follows) -->"
 END = "<!-- adversary: end -->"
+_SPOKEN = 12  # forms of words that are told
 _MUST_BE_NONE = {
     "double": "double charges",
     "lost": "lost",
@@ -38,7 +39,9 @@ def table(verdicts: list[Verdict], seconds: float) -> str:
     ]
     figures = "\n".join(["| | |", "|---|---:|", *(f"| {name} | {value} |" for name, value in rows)])
     words = Counter((state, plain(said)) for state, said in waits)
-    spoken = [f"- {number} × *{state}*: {said}" for (state, said), number in words.most_common()]
+    spoken = [f"- {number} × *{state}*: {said}" for (state, said), number in words.most_common(_SPOKEN)]
+    if len(words) > _SPOKEN:
+        spoken.append(f"- and {len(words) - _SPOKEN} more, which differ in what the server answered")
     return "\n".join([figures, "", "What the users read there:", "", *spoken]) if spoken else figures
 
 
@@ -49,7 +52,10 @@ def plain(words: str) -> str:
         (r"video_[0-9a-f]+", "ID"),
         (r"http://127\.0\.0\.1:\d+", "http://SERVER"),
         (r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?( UTC)?", "TIME"),
-        (r"(ID(, | and )?){2,}", "IDs "),
+        (r"\bID(, ID| and ID)+", "IDs"),
+        (r"(: )?\bPOST http://SERVER\S*", ""),
+        (r" ?\([^()]*(\([^()]*\)[^()]*)*\)", ""),
+        (r"HTTP \d{3}", "HTTP status"),
         (r"\|", "/"),
     ):
         words = re.sub(pattern, name, words)

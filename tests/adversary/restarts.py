@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from adversary.client import Process, until
 from adversary.clip import clip
-from adversary.servers import Server
+from adversary.servers import ALL, Server
 from adversary.stage import Stage, case
 from adversary.wire import Answer, Request
 
@@ -17,7 +17,6 @@ KILLED = "its row is committed before the POST; a crash loses nothing"
 SEEN = "Failures nobody saw survive a restart: the next run tells them before it pays"
 SENT = "'collected for free' is only said of a job that was sent"
 PROMPT = "a lantern drifts along a flooded street"
-ALL = ("openai", "apiyi", "skyriff", "shenma", "newapi", "sora_web")
 SIGNALS = {"Ctrl-C": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 NO_LIST = Answer(500, {"error": {"message": "no list today"}})
 
@@ -242,3 +241,20 @@ def clean(stage: Stage) -> None:
     post = "https://posts.example/p/s_68f6140d88a881911111111111111a6b"
     arguments = ("clean", post, "--profile", "own", "--confirm-rights", "--json")
     _paid_once(stage, server, "create", signal.SIGINT, *arguments)
+
+
+@case("open/Ctrl-C twice while the POST is open", OPEN, wires=("openai", "shenma"), speed=4.0)
+def impatient(stage: Stage, wire: str) -> None:
+    """Whoever insists may lose the answer, and neither money nor the claim."""
+    server = stage.connect(wire)
+    slow(server)
+    process = stage.begin(PROMPT)
+    booked(stage)
+    for _ in range(2):
+        process.send(signal.SIGINT)
+        time.sleep(0.25)
+    stage.user.keep(process.wait(15))
+    for _ in range(2):
+        stage.generate(PROMPT)
+    if server.lists:
+        stage.want(PROMPT)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from adversary.books import Books, Charge, wire_of
@@ -30,6 +30,7 @@ class Server:
     lists = False
     seconds, size = "10", "1280x720"
     model = "sora-2"
+    settings: Mapping[str, Any] = {}  # what a profile needs beyond the address
 
     def __init__(self, pace: Pace, *, polls: int = 1) -> None:
         self.pace = pace
@@ -377,6 +378,8 @@ class Shenma(Server):
         match request.method, parts:
             case "POST", ["v2", "videos", "generations"]:
                 return "create", lambda: self.created(self.take(request))
+            case "POST", ["v1", "videos", _, "remix"]:
+                return "create", lambda: self.created(self.take(request))
             case "GET", ["v2", "videos", "generations", name]:
                 return "fetch", lambda: self.fetch(name, request.key)
             case "GET", ["files", name]:
@@ -468,12 +471,14 @@ class SoraWeb(Server):
 
     def route(self, request: Request) -> tuple[str, Callable[[], Answer]]:
         match request.method, request.path.removeprefix("/backend"):
-            case "POST", "/nf/create":
+            case "POST", "/nf/create" | "/nf/create/storyboard":
                 return "create", lambda: Answer(200, {"id": self.take(request).id})
             case "GET", "/nf/pending/v2":
                 return "list", lambda: Answer(200, self.pending(request.key))
             case "GET", "/project_y/profile/drafts" | "/project_y/profile/drafts/v2":
                 return "drafts", lambda: Answer(200, self.drafts(request))
+            case "POST", "/uploads":
+                return "upload", lambda: Answer(200, {"id": f"media_{uuid.uuid4().hex}"})
             case "POST", "/editor/enhance_prompt":
                 return "enhance", lambda: self.text(request)
             case "GET", "/nf/check":
@@ -528,7 +533,50 @@ class SoraWeb(Server):
         return Answer(200, {"enhanced_prompt": f"Written out as {self.take(request).id}."})
 
 
+class Generic(NewApi):
+    """new-api's own task form: `/v1/video/generations`, upper-case states, an id of a row beside the task's, an unknown
+    task as HTTP 400."""
+
+    dialect = "generic"
+    settings: Mapping[str, Any] = {"model": "sora-2"}
+
+    def route(self, request: Request) -> tuple[str, Callable[[], Answer]]:
+        parts = request.path.strip("/").removeprefix("v1/").split("/")
+        match request.method, parts:
+            case "POST", ["video", "generations"]:
+                return "create", lambda: self.created(self.take(request))
+            case "GET", ["video", "generations", name]:
+                return "fetch", lambda: self.fetch(name, request.key)
+            case "GET", ["files", name]:
+                return "content", lambda: self.video(name.removesuffix(".mp4"), self.owner(name))
+        return "other", self.nothing_here
+
+    def created(self, charge: Charge) -> Answer:
+        return Answer(200, {"task_id": charge.id, "status": ""})
+
+    def fetch(self, name: str, key: str) -> Answer:
+        charge = self.look(name, key)
+        if charge is None:
+            return self.missing(name)
+        state = {"running": "IN_PROGRESS", "done": "SUCCESS", "failed": "FAILURE"}[charge.state]
+        data = {
+            "id": 7,
+            "task_id": name,
+            "status": state,
+            "progress": "100%" if state != "IN_PROGRESS" else "45%",
+            "fail_reason": "The GPU fell over." if state == "FAILURE" else "",
+            "result_url": f"{self.url}/files/{name}.mp4" if state == "SUCCESS" else "",
+            "submit_time": int(charge.at),
+        }
+        return Answer(200, {"code": "success", "message": "", "data": data})
+
+    def missing(self, name: str) -> Answer:
+        return Answer(400, {"code": "task_not_exist", "message": "task_not_exist", "data": None})
+
+
 PROVIDERS: dict[str, type[Server]] = {kind.provider: kind for kind in (OpenAI, Apiyi, Skyriff, Shenma, NewApi, SoraWeb)}
+PROVIDERS["generic"] = Generic
+ALL = (*PROVIDERS,)
 _PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 

@@ -200,8 +200,9 @@ class Stage:
             prompt = _prompt(run)
             charged = [row for row in self.charges if row.order == prompt and row.real <= run.ended]
             alive = [row for row in charged if row.state not in ("failed", "gone")]
-            if run.code == 2 or (run.code == 0 and '"reused": false' not in run.out):
-                alive = []  # it speaks of this run, and this run did not pay
+            if run.code in (0, 2):  # it speaks of this run; what was charged meanwhile may be another process's
+                own = run.code == 0 and '"reused": false' in run.out
+                alive = [row for row in alive if own and row.real >= run.began]
             for sentence in re.split(r"(?<=[.。!])\s|\n", run.text):
                 if alive and _DENIED.search(sentence) and not _IF.search(sentence):
                     self._false(f"after a charge: {sentence.strip()[:200]}")

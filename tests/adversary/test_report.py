@@ -24,11 +24,11 @@ def test_the_same_words_are_told_once_with_their_number():
     said = "The answer was lost (job job_{}) on http://127.0.0.1:{}/v1. Run it again. 提交结果未知。"
     waits = tuple(("unknown", said.format(*of)) for of in (("0a", 81), ("0b", 82)))
     text = table([verdict(waits=waits)], 60)
-    assert "- 2 × *unknown*: The answer was lost (job JOB) on http://SERVER/v1. Run it again." in text
+    assert "- 2 × *unknown*: The answer was lost on http://SERVER/v1. Run it again." in text
 
 
 def test_words_lose_what_differs_from_run_to_run():
-    assert plain("one of video_00ff, video_11ee | seen") == "one of IDs / seen"
+    assert plain("one of video_00ff, video_11ee | seen (HTTP 503)") == "one of IDs / seen"
 
 
 def test_the_figures_are_written_between_the_markers(tmp_path: Path):

@@ -132,6 +132,31 @@ def canceled_waiting(stage: Stage) -> None:
 
 
 @case(
+    "together/forgotten while a 429 is waited out", "a forgotten job is not sent", wires=("openai", "newapi"), speed=1.0
+)
+def forgotten_busy(stage: Stage, wire: str) -> None:
+    server = stage.connect(wire)
+    server.on("create", Answer(429, {"error": {"message": "slow down"}}, {"Retry-After": "3"}), times=1, charged=False)
+    process = stage.begin(PROMPT)
+    until(lambda: server.books.keys)
+    run = stage.user.run("forget", stage.row(PROMPT).get("job_id", ""))
+    all_of(stage, [process])
+    stage.hold(not (server.books.own and run.code == 0), "forgotten, and sent all the same", "double")
+
+
+@case("together/forgotten while the server is down", "a forgotten job is not sent", speed=1.0)
+def forgotten_down(stage: Stage) -> None:
+    server = stage.connect()
+    server.close()
+    process = stage.begin(PROMPT)
+    until(lambda: stage.row(PROMPT))
+    run = stage.user.run("forget", stage.row(PROMPT).get("job_id", ""))
+    server.reopen()
+    all_of(stage, [process])
+    stage.hold(not (server.books.own and run.code == 0), "forgotten, and sent all the same", "double")
+
+
+@case(
     "together/forgotten while its POST is open", "the user's word, and no row becomes live again behind it", speed=1.0
 )
 def forgotten_open(stage: Stage) -> None:

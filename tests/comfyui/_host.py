@@ -51,11 +51,12 @@ class Stages:
         if host not in self._found:
             try:
                 self._found[host] = _start(host, self._folders.mktemp("comfy"))
-            except RuntimeError as error:  # told once, and not waited for by every test
+            except RuntimeError as error:  # its log is told once, and it is not waited for by every test
                 self._found[host] = error
+                pytest.fail(f"{host}: {error}")
         found = self._found[host]
         if isinstance(found, Exception):
-            pytest.fail(f"{host}: {str(found).splitlines()[0]} Its log was shown with the first test.")
+            pytest.fail(f"{host} did not start; its log is with the first test that wanted it.")
         return found
 
     def stop(self) -> None:
@@ -89,6 +90,7 @@ def _start(host: PageHost, base: Path) -> Stage:
     try:
         comfy.start()
     except RuntimeError:
+        comfy.stop()
         gateway.stop()
         raise
     return Stage(comfy, gateway, home)

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from sora_core.gateway.animatic import Animatic, Segment
-from sora_core.gateway.render import movie
+from sora_core.gateway.render import fonts, movie
 from sora_core.gateway.render.card import Layout, _notes, common_lines, draw_card
 from sora_core.gateway.render.fonts import Typeface
 from sora_core.gateway.render.frames import Painter
@@ -373,6 +373,41 @@ def test_what_no_font_has_is_named_on_the_card() -> None:
     assert _notes(known, set()) == []
     assert _notes(unknown, Ink(unknown.prompt).missing(unknown.prompt)) == [words]
     assert (card_of(known) != card_of(unknown)).any()
+
+
+FILES = {
+    "NotoSansDevanagari[wdth,wght].ttf": "notosansdevanagari-regular.ttf",
+    "NotoSansThai-VF.ttf": "notosansthai-regular.ttf",
+    "NotoEmoji-VariableFont_wght.ttf": "notoemoji-regular.ttf",
+    "NotoColorEmoji.ttf": "notocoloremoji.ttf",
+    "Lohit-Devanagari.ttf": "lohit-devanagari.ttf",
+}
+
+
+def test_fonts_are_found_under_the_names_that_distributions_give_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in (*FILES, "Unknown[wght].ttf"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(fonts, "_folders", lambda: [tmp_path])
+    found = fonts._installed.__wrapped__()
+    assert {path.name: plain for plain, path in found.items()} == FILES
+
+
+def test_emoji_that_are_bitmaps_are_drawn_in_the_size_of_the_text() -> None:
+    place = fonts._installed().get("notocoloremoji.ttf")
+    if place is None:
+        pytest.skip("no font of colour bitmaps on this machine")
+    ink = Ink(face=Typeface(sources=[None, (place, 0)]))
+    assert ink.missing("a fox 🦊") == set()
+    assert 30 < ink.width("🦊", 40) < 60
+    assert ink.width("🦊 🦊", 40) < 140
+    picture = Image.new("L", (120, 60))
+    ink.draw(ImageDraw.Draw(picture), (10, 30), "🦊", 40, 255)
+    rows, columns = np.nonzero(np.asarray(picture) > 60)
+    assert rows.max() - rows.min() < 50
+    assert columns.min() >= 8
+    assert len(rows) > 400
 
 
 def test_a_machine_without_fonts_still_writes_latin() -> None:

@@ -348,6 +348,16 @@ class TestAJobThatWasMadeElsewhere:
         if answer == "queued":
             assert (await heart.make()).state == "delivered"
 
+    async def test_by_another_protocol_whose_wire_differs_is_not_paid_for_a_second_time(self, heart):
+        heart.server.reads = [errors.AuthError("stop here")]
+        first = await error_of(heart)
+        heart.place = self.OTHERS["another protocol"]
+        error = await error_of(heart, prints=("v2:of another wire",))
+        assert isinstance(error, errors.ProfileError)
+        assert (error.job_id, error.money) == (first.job_id, "paid")
+        assert len(heart.server.keys) == 1
+        assert len(heart.ledger.jobs()) == 1
+
     async def test_and_is_delivered_is_given_out(self, heart):
         await heart.make()
         heart.place = self.OTHERS["another key"]

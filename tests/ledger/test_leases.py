@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,8 +19,9 @@ from _command import Command, arguments, kill, posix, until
 from _gateway import GatewayProcess
 
 from sora_core.clock import SystemClock
+from sora_core.errors import StorageError
 from sora_core.files import processes
-from sora_core.ledger import leases
+from sora_core.ledger import database, leases
 from sora_core.ledger.leases import LEASE_SECONDS, Leases
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import Job, Place
@@ -266,3 +269,22 @@ def test_a_killed_process_s_job_is_collected_where_files_cannot_be_locked(tmp_pa
         out, err = start().communicate(timeout=120)
         assert Path(json.loads(out)["path"]).is_file(), err
         assert gateway.charges == 1
+
+
+@posix
+def test_a_ledger_that_cannot_be_locked_is_refused_and_says_why(tmp_path, monkeypatch):
+    """SQLite takes "no locks" for "locked by another"."""
+    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 0.1)
+    other = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    with pytest.raises(StorageError, match="locked"):
+        Ledger(tmp_path, SystemClock())
+    monkeypatch.setattr("fcntl.lockf", refuse)
+    with pytest.raises(StorageError, match="has no locks") as caught:
+        Ledger(tmp_path, SystemClock())
+    assert "local disk" in caught.value.fix
+    other.close()

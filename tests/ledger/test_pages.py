@@ -7,6 +7,7 @@ from _clock import FakeClock
 
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.pages import STATES
+from sora_core.ledger.row import Place
 from sora_core.models import Destination, Operation
 from sora_core.requests.kinds import VideoRequest
 
@@ -29,7 +30,7 @@ def claimed(ledger: Ledger, prompt: str, *, profile: str = "p", metadata: dict |
         request,
         fingerprint=f"v1:{profile}:{prompt}",
         profile=profile,
-        provider="openai",
+        place=Place("openai"),
         owner="me",
         destination=Destination(ledger.path.parent, "x", metadata=metadata),
     )
@@ -72,12 +73,10 @@ def test_what_was_written_since_a_moment_is_found(ledger, clock):
     assert [each.job_id for each in ledger.pages.changed_since(moment)] == [after]
 
 
-def test_the_graph_is_read_only_when_it_is_asked_for(ledger):
-    with_graph = claimed(ledger, "one", metadata={"workflow": {"nodes": []}})
-    without = claimed(ledger, "two")
+def test_a_row_says_whether_its_graph_is_kept(ledger):
+    claimed(ledger, "one", metadata={"workflow": {"nodes": []}})
+    claimed(ledger, "two")
     assert [each.has_graph for each in ledger.pages.page(9)] == [False, True]
-    assert ledger.pages.graph(with_graph) == '{"workflow": {"nodes": []}}'
-    assert ledger.pages.graph(without) is None
     assert ledger.pages.one("job_nowhere") is None
 
 

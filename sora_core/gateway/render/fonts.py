@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from PIL import ImageFont
+from PIL import Image, ImageDraw, ImageFont
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
@@ -45,21 +46,22 @@ _CJK = (
     ("malgun.ttf", "malgunbd.ttf"),
     ("applesdgothicneo.ttc", "applesdgothicneo.ttc"),
 )
+_NOTO_SCRIPTS = (
+    *("arabic", "hebrew", "devanagari", "bengali", "tamil", "telugu", "gujarati", "gurmukhi", "kannada", "malayalam"),
+    *("oriya", "sinhala", "thai", "lao", "khmer", "myanmar", "armenian", "georgian", "ethiopic", "symbols", "symbols2"),
+)
 _OTHER = (
     ("dejavusans.ttf", "dejavusans-bold.ttf"),
     ("arial unicode.ttf", "arial unicode.ttf"),
     ("seguisym.ttf", "seguisym.ttf"),
     ("apple symbols.ttf", "apple symbols.ttf"),
-    ("notosansarabic-regular.ttf", "notosansarabic-bold.ttf"),
-    ("notosanshebrew-regular.ttf", "notosanshebrew-bold.ttf"),
-    ("notosansdevanagari-regular.ttf", "notosansdevanagari-bold.ttf"),
+    *((f"notosans{script}-regular.ttf", f"notosans{script}-bold.ttf") for script in _NOTO_SCRIPTS),
     ("lohit-devanagari.ttf", "lohit-devanagari.ttf"),
     ("nirmala.ttf", "nirmalab.ttf"),
     ("nirmala.ttc", "nirmala.ttc"),
     ("mangal.ttf", "mangalb.ttf"),
     ("kohinoor.ttc", "kohinoor.ttc"),
     ("devanagarimt.ttc", "devanagarimt.ttc"),
-    ("notosansthai-regular.ttf", "notosansthai-bold.ttf"),
     ("leelawui.ttf", "leelauib.ttf"),
     ("thonburi.ttc", "thonburi.ttc"),
     ("loma.ttf", "loma-bold.ttf"),
@@ -68,10 +70,13 @@ _OTHER = (
     ("seguiemj.ttf", "seguiemj.ttf"),
     ("notoemoji-regular.ttf", "notoemoji-bold.ttf"),
     ("symbola.ttf", "symbola.ttf"),
-    ("notosanssymbols2-regular.ttf", "notosanssymbols2-regular.ttf"),
+    ("notocoloremoji.ttf", "notocoloremoji.ttf"),
+    ("apple color emoji.ttc", "apple color emoji.ttc"),
     ("freesans.ttf", "freesansbold.ttf"),
 )
 _KNOWN = frozenset(name for pairs in (_LATIN, _CJK, _OTHER) for pair in pairs for name in pair)
+_BITMAP_PX = {"notocoloremoji.ttf": 109, "apple color emoji.ttc": 160}  # they exist in this size only
+_VARIABLE = re.compile(r"(?:\[[\w,]+\]|-variablefont_[\w,]+|-vf)(?=\.)")
 _MAX_FILES = 20_000  # a font folder on a network drive must not hold up a preview
 _MISSING = "\U0010fffe"  # a noncharacter: what a font draws for it is its sign for "no such glyph"
 _NOTO_CJK_FACE = {"ja": 0, "ko": 1, "zh": 2}  # order of the faces inside NotoSansCJK-*.ttc
@@ -123,8 +128,13 @@ class Typeface:
     def font(self, source: int, size_px: int) -> Font:
         key = (source, size_px)
         if key not in self._fonts:
-            self._fonts[key] = _load(self._sources[source], size_px)
+            self._fonts[key] = _load(self._sources[source], self.bitmap_px(source) or size_px)
         return self._fonts[key]
+
+    def bitmap_px(self, source: int) -> int:
+        """The only size of a font of colour bitmaps; 0 for one of outlines, which has any."""
+        place = self._sources[source]
+        return _BITMAP_PX.get(place[0].name.lower(), 0) if place is not None else 0
 
     def source_of(self, char: str) -> int | None:
         """Place in the chain of the first font that has the glyph, or None."""
@@ -144,9 +154,20 @@ class Typeface:
         # Basic layout shows the glyph itself; shaping would put a combining mark on a dotted circle.
         key = (source, 0)
         if key not in self._fonts:
-            self._fonts[key] = _load(self._sources[source], _PROBE_PX, ImageFont.Layout.BASIC)
+            size = self.bitmap_px(source) or _PROBE_PX
+            self._fonts[key] = _load(self._sources[source], size, ImageFont.Layout.BASIC)
+        if native := self.bitmap_px(source):
+            return bitmap(char, self._fonts[key], native).tobytes()
         mask = self._fonts[key].getmask(char)
         return repr(mask.size).encode() + bytes(mask)
+
+
+def bitmap(text: str, font: Font, native_px: int) -> Image.Image:
+    """RGBA, of glyphs that are colour bitmaps; a font without bitmaps of that size draws nothing."""
+    tile = Image.new("RGBA", (max(round(font.getlength(text)), 1), round(native_px * 1.3)))
+    at = (0, round(native_px * 1.15))
+    ImageDraw.Draw(tile).text(at, text, fill=(255, 255, 255), font=font, anchor="ls", embedded_color=True)
+    return tile
 
 
 def _sources(bold: bool, language: str) -> Iterator[tuple[Path, int] | None]:
@@ -186,8 +207,9 @@ def _installed() -> dict[str, Path]:
     for folder in _folders():
         for root, _, names in os.walk(folder):
             for name in names:
-                if name.lower() in _KNOWN:
-                    found.setdefault(name.lower(), Path(root) / name)
+                plain = _VARIABLE.sub("-regular", name.lower())
+                if plain in _KNOWN:
+                    found.setdefault(plain, Path(root) / name)
             seen += len(names)
             if seen > _MAX_FILES:
                 return found

@@ -7,9 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Literal
 
-from PIL import ImageDraw
+from PIL import Image, ImageChops, ImageDraw
 
-from .fonts import Font, Typeface, east_asian, script_of, wide
+from .fonts import Font, Typeface, bitmap, east_asian, script_of, wide
 
 ELLIPSIS = "…"
 _LONGEST = 8_000  # characters; more fits into no frame at a legible size
@@ -82,6 +82,9 @@ class Ink:
         for run, source in self._runs(text):
             if source is None:
                 self._draw_boxes(canvas, x, y, len(run), size_px, fill)
+            elif native := self._face.bitmap_px(source):
+                mask = _bitmap(run, self._face.font(source, size_px), native, size_px)
+                canvas.bitmap((round(x), round(y - mask.height / 2)), mask, fill)
             else:
                 # The baseline is placed by hand: fonts disagree about where their middle is.
                 _draw(canvas, (x, y + size_px * 0.36), run, self._face.font(source, size_px), fill)
@@ -148,7 +151,7 @@ class Ink:
         parts, part, used = [], "", 0.0
         for char in word:
             width = self.width(char, size_px)
-            if part and used + width > width_px:
+            if part and used + width > width_px and not unicodedata.category(char).startswith("M"):
                 parts.append(part)
                 part, used = "", 0.0
             part, used = part + char, used + width
@@ -164,16 +167,22 @@ class Ink:
                 source = self._face.source_of(char[0])
             if source is None and unicodedata.category(char).startswith("M"):
                 continue  # a mark that cannot be drawn: the letter below it says enough
-            if runs and (runs[-1][1] == source or (char == " " and runs[-1][1] is not None)):
+            if runs and (runs[-1][1] == source or (char == " " and self._takes_spaces(runs[-1][1]))):
                 runs[-1] = (runs[-1][0] + char, runs[-1][1])
             else:
                 runs.append((char, source))
         return runs
 
+    def _takes_spaces(self, source: int | None) -> bool:
+        """A space of a font of emoji is as wide as one of them."""
+        return source is not None and not self._face.bitmap_px(source)
+
     def _run_width(self, run: str, source: int | None, size_px: int) -> float:
         if source is None:
             return len(run) * size_px * 0.72
-        return float(self._face.font(source, size_px).getlength(run))
+        length = float(self._face.font(source, size_px).getlength(run))
+        native = self._face.bitmap_px(source)
+        return length * size_px / native if native else length
 
     def _draw_boxes(
         self, canvas: ImageDraw.ImageDraw, x: float, y: float, count: int, size_px: int, fill: Color | int
@@ -182,6 +191,14 @@ class Ink:
             left = x + (place + 0.1) * size_px * 0.72
             box = (left, y - size_px * 0.36, left + size_px * 0.58, y + size_px * 0.36)
             canvas.rectangle(box, outline=fill, width=max(size_px // 16, 1))
+
+
+def _bitmap(run: str, font: Font, native_px: int, size_px: int) -> Image.Image:
+    """Glyphs that are pictures, as light and shade, so that they take the colour of the text."""
+    tile = bitmap(run, font, native_px)
+    shade = ImageChops.multiply(tile.convert("L"), tile.getchannel("A"))
+    sides = (max(round(tile.width * size_px / native_px), 1), max(round(tile.height * size_px / native_px), 1))
+    return shade.resize(sides, Image.Resampling.BILINEAR)
 
 
 def _draw(canvas: ImageDraw.ImageDraw, at: tuple[float, float], text: str, font: Font, fill: Color | int) -> None:

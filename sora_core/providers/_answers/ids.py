@@ -11,13 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from .values import loads, parse, text_of
+from .values import parse, text_of
 
 _NAMED = re.compile(r"(?:sora[\w.-]*:)?(?:task|video)_(?=[A-Za-z0-9-]*\d)[A-Za-z0-9][\w-]{4,}", re.ASCII)
 _JOB = re.compile(r"task|job|video|generation|任务|作业|视频", re.IGNORECASE)
 _ID = re.compile(r"(?:id|no|编号|号)$", re.IGNORECASE)
 _NOT_ITS_OWN = re.compile(r"request|trace|session|user|account|model|source|remix|parent|from", re.IGNORECASE)
-_PAIR = re.compile(r'"((?:[^"\\]|\\.)*)"\s*:\s*(?:"((?:[^"\\]|\\.)*)"|(\d+)(?=[\s,}]))')
 _ECHOES = ("input", "request", "messages", "metadata", "prompt")
 _DEEPEST = 4
 
@@ -28,37 +27,54 @@ def named_in(body: bytes, *, is_error: bool) -> str | None:
     In an error a bare "id" may be the id of anything, unless it looks like a job's.
     """
     value = parse(body)
-    leaves = list(_leaves(value, 0)) if isinstance(value, (dict, list)) else list(_pairs(body))
-    told = {text for key, text in leaves if _is_told(key, text)}
-    bare = set() if is_error else {text for key, text in leaves if key.lower() == "id"}
+    if not isinstance(value, (dict, list)):
+        value = _whole_part(body.decode("utf-8-sig", "replace").strip())
+    leaves = list(_leaves(value, ()))
+    told = {text for path, text in leaves if _NAMED.fullmatch(text) or (_JOB.search(path[-1]) and _ID.search(path[-1]))}
+    bare = set() if is_error else {text for path, text in leaves if path[-1].lower() == "id"}
     found = told or bare
     return found.pop() if len(found) == 1 else None
 
 
-def _is_told(key: str, text: str) -> bool:
-    """Whether the key, or the look of it, says that it is a job's id."""
-    if _NOT_ITS_OWN.search(key):
-        return False
-    return bool(_NAMED.fullmatch(text) or (_JOB.search(key) and _ID.search(key)))
-
-
-def _pairs(body: bytes) -> Iterator[tuple[str, str]]:
-    """What is whole of a JSON object that broke off."""
-    text = body.decode("utf-8-sig", "replace").lstrip()
-    for match in _PAIR.finditer(text) if text.startswith("{") else ():
-        yield from _leaves(match[3] or loads(f'"{match[2]}"'), 0, match[1])
-
-
-def _leaves(value: Any, depth: int, key: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and depth < _DEEPEST:
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every id-like text with the keys that lead to it; not of what is about somebody or something else."""
+    if isinstance(value, dict) and len(path) < _DEEPEST:
         for name, part in value.items():
-            if name not in _ECHOES:
-                yield from _leaves(part, depth + 1, name)
-    elif isinstance(value, list) and depth < _DEEPEST:
+            if name not in _ECHOES and not _NOT_ITS_OWN.search(name):
+                yield from _leaves(part, (*path, name))
+    elif isinstance(value, list):
         for part in value:
-            yield from _leaves(part, depth + 1, key)
-    elif (text := text_of(value)) and len(text) <= 1000 and not re.search(r"\s|://", text):
-        yield key, text
+            yield from _leaves(part, path)
+    elif path and (text := text_of(value)) and len(text) <= 1000 and not re.search(r"\s|://", text):
+        yield path, text
+
+
+def _whole_part(text: str) -> Any:
+    """What is whole of a JSON object that broke off; None when nothing is."""
+    if not text.startswith("{"):
+        return None
+    ends, closers, in_string, escaped = list[str](), "", False, False
+    for number, character in enumerate(text):
+        if in_string:
+            in_string, escaped = escaped or character != '"', character == "\\" and not escaped
+        elif character == '"':
+            in_string = True
+        elif character in "{[":
+            closers = ("}" if character == "{" else "]") + closers
+        elif character in "}]":
+            closers = closers[1:]
+        elif character == ",":
+            ends.append(text[:number] + closers)
+    if not in_string and text[-1] in '"}]':  # a number or a word may go on
+        ends.append(text + closers)
+    return next((value for end in reversed(ends) if (value := _object(end)) is not None), None)
+
+
+def _object(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def is_whole_object(body: bytes) -> bool:

@@ -63,8 +63,10 @@ class OpenAI(Provider):
         except KeyError:
             known = ", ".join(name for name in DIALECTS if name)
             raise ProfileError(
-                f"Profile '{self.profile.name}' names the dialect '{self.profile.dialect}', which the openai "
-                f"provider does not know; allowed: {known}, or leave it out."
+                "openai.profile_names_dialect_openai_provider",
+                profile=self.profile.name,
+                dialect=self.profile.dialect,
+                known=known,
             ) from None
 
     @property
@@ -82,10 +84,7 @@ class OpenAI(Provider):
         url = self.profile.base_url.strip().rstrip("/")
         host = (urlsplit(url).hostname or "").lower().rstrip(".")
         if is_ended(host):
-            raise ProfileError(
-                f"OpenAI ended its Videos API on {ENDED_ON.isoformat()}, so '{host}' makes no videos any more. "
-                "Use a server of your own or a relay that speaks the same protocol, or the profile 'preview'."
-            )
+            raise ProfileError("openai.openai_ended_videos_api_on", ended_on=ENDED_ON.isoformat(), host=host)
         dialect = self.dialect
         url = url.removesuffix(dialect.create)
         if not dialect.root:
@@ -101,17 +100,16 @@ class OpenAI(Provider):
             return more.settle(request, self.profile, dialect)
         model = request.model or self.profile.model
         if dialect.needs_model and not model and isinstance(request, VideoRequest):
-            raise InvalidRequest(
-                f"Profile '{self.profile.name}' needs the name of a model; `sora-video doctor {self.profile.name}` "
-                "lists them. Name one in the request or as `model` in the profile."
-            )
+            raise InvalidRequest("openai.profile_needs_name_model_lists", profile=self.profile.name)
         if isinstance(request, RemixRequest) and request.cast:
-            raise Unsupported("A remix keeps the characters of its source; this protocol adds none to it. Leave them.")
+            raise Unsupported("openai.remix_keeps_characters_source_protocol")
         unknown = sorted(set(extra) - dialect.known) if dialect.known else []
         if unknown:
             raise Unsupported(
-                f"Profile '{self.profile.name}' adds the fields {', '.join(unknown)}, which its server refuses; "
-                f"allowed in extra: {', '.join(sorted(dialect.known))}."
+                "openai.profile_adds_fields_server_refuses",
+                profile=self.profile.name,
+                unknown=", ".join(unknown),
+                known=", ".join(sorted(dialect.known)),
             )
         return replace(request, model=model)
 
@@ -247,9 +245,7 @@ class OpenAI(Provider):
                 return await super().fetch(http, remote_id, attempts=attempts)
             except StatedEnd as end:
                 if end.snapshot.remote_id not in ("", remote_id):
-                    raise BadResponse(
-                        f"The server was asked for a job and answered about another. {end.message}"
-                    ) from end
+                    raise BadResponse("openai.server_asked_job_answered_about", reason=end.message) from end
                 return replace(end.snapshot, remote_id=remote_id)
         gone = "The server answered with the result itself; it has no job that could be asked for again."
         if not self.can.paid:
@@ -260,20 +256,20 @@ class OpenAI(Provider):
 
     def encode_fetch(self, remote_id: str) -> Call:
         if self.synchronous:
-            raise Unsupported("This server answers with the video itself; it has no jobs that could be asked for.")
+            raise Unsupported("openai.server_answers_video_itself_has")
         return Call("GET", f"/videos/{quote(remote_id, safe='')}", Effect.READ, timeout=30)
 
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         if snapshot.url:
             return Call("GET", snapshot.url, Effect.READ, anonymous=more.is_share_url(remote_id))
         if not remote_id or self.synchronous:
-            raise JobNotFound("The server named neither a link nor an id for the result.", provider=self.name)
+            raise JobNotFound("openai.server_named_neither_link_nor", provider=self.name)
         path = f"/videos/{quote(remote_id, safe='')}/content"
         return Call("GET", path, Effect.READ, headers={"accept": "application/binary"})
 
     def encode_cancel(self, remote_id: str) -> Call:
         if not self.capabilities().can_cancel:
-            raise Unsupported(f"The server of profile '{self.profile.name}' has no way to cancel a job.")
+            raise Unsupported("openai.server_profile_has_no_way", profile=self.profile.name)
         return Call("DELETE", f"/videos/{quote(remote_id, safe='')}", Effect.IDEMPOTENT)
 
     async def cancel(self, http: Http, remote_id: str) -> bool:
@@ -289,14 +285,14 @@ class OpenAI(Provider):
 
     def encode_list(self, after: str | None) -> Call:
         if not self.capabilities().can_list:
-            raise Unsupported(f"The server of profile '{self.profile.name}' has no list of jobs to rely on.")
+            raise Unsupported("openai.server_profile_has_no_list", profile=self.profile.name)
         query = {"limit": str(_PAGE), "order": "desc", **({"after": after} if after else {})}
         return Call("GET", "/videos", Effect.READ, query=query, timeout=30)
 
     def decode_list(self, reply: Reply) -> tuple[list[Snapshot], str | None]:
         page = normalize.parse(reply.body)
         if not isinstance(page, dict) or not isinstance(page.get("data"), list):
-            raise BadResponse(f"The server's list of videos is not one: {normalize.failure_of(reply).message}")
+            raise BadResponse("openai.server_s_list_videos_not", reason=normalize.failure_of(reply).message)
         jobs = [self.decode(Reply(200, {}, json.dumps(item).encode(), reply.url)) for item in page["data"]]
         last = normalize.text_of(page.get("last_id")) or (jobs[-1].remote_id if jobs else None)
         more_to_come = page.get("has_more", len(jobs) == _PAGE)  # FastVideo does not say
@@ -305,20 +301,18 @@ class OpenAI(Provider):
     async def quota(self, http: Http) -> Quota:
         """The billing pages that one-api and new-api relays have, or OpenRouter's; other servers have none."""
         if not self.capabilities().has_quota:
-            raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read.")
+            raise Unsupported("openai.server_profile_has_no_quota", profile=self.profile.name)
         try:
             if self.profile.dialect == "openrouter":
                 return _credits((await http.send(_read("/credits"))).body)
             limits = normalize.parse((await http.send(_read("/dashboard/billing/subscription"))).body)
             usage = normalize.parse((await http.send(_read("/dashboard/billing/usage"))).body)
         except (JobNotFound, RequestRejected, BadResponse) as error:
-            raise Unsupported(
-                f"The server of profile '{self.profile.name}' has no quota to read; its operator's page may."
-            ) from error
+            raise Unsupported("openai.server_profile_has_no_quota_3", profile=self.profile.name) from error
         total = normalize.number_of(normalize.dig(limits, "hard_limit_usd"))
         cents = normalize.number_of(normalize.dig(usage, "total_usage"))
         if total is None and cents is None:
-            raise Unsupported(f"The server of profile '{self.profile.name}' has no quota to read; its page says none.")
+            raise Unsupported("openai.server_profile_has_no_quota_2", profile=self.profile.name)
         quota = _quota(total, None if cents is None else cents / 100)
         return replace(quota, unit="preview") if self.profile.dialect == "preview" else quota  # play money
 
@@ -326,7 +320,7 @@ class OpenAI(Provider):
         listing = normalize.parse((await http.send(_read(self.dialect.models))).body)
         entries = normalize.dig(listing, "data")
         if not isinstance(entries, list):
-            raise BadResponse("The server's list of models is not one.")
+            raise BadResponse("openai.server_s_list_models_not")
         return [name for name in (normalize.text_of(normalize.dig(entry, "id")) for entry in entries) if name]
 
 

@@ -70,24 +70,18 @@ def settle(request: Request, profile: Profile, dialect: Dialect) -> Request:
     if not isinstance(request, CleanLinkRequest):
         return request
     if not request.source_id and not request.source_url:
-        raise InvalidRequest("A clean link needs its clip: the address of a shared post, or a job.")
+        raise InvalidRequest("openai.clean_link_needs_clip_address")
     if request.source_id and not dialect.parse_path:
-        raise Unsupported(
-            f"Profile '{profile.name}' finds the clean link of a shared post by its address, not of a job; "
-            "give the address of the post (https://…)."
-        )
+        raise Unsupported("openai.profile_finds_clean_link_shared", profile=profile.name)
     return replace(request, model="")
 
 
 def _settle_picture(request: PictureRequest, profile: Profile, dialect: Dialect) -> PictureRequest:
     model = request.model or profile.extra.get("image_model", "").strip()
     if dialect.needs_model and not model:
-        raise InvalidRequest(
-            f"Profile '{profile.name}' needs the name of a model that makes pictures; "
-            "name one in the request or as `image_model` in the profile's extra."
-        )
+        raise InvalidRequest("openai.profile_needs_name_model_makes", profile=profile.name)
     if request.cast:
-        raise Unsupported(f"Profile '{profile.name}' has no place for characters in a picture; leave them away.")
+        raise Unsupported("openai.profile_has_no_place_characters", profile=profile.name)
     return replace(request, model=model)
 
 

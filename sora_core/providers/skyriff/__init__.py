@@ -84,7 +84,10 @@ class SkyRiff(Provider):
         named = request.model or self.profile.model
         if named and named not in self._models:
             raise Unsupported(
-                f"Profile '{self.profile.name}' has no model '{named}'; allowed: {', '.join(self._models)}."
+                "skyriff.profile_has_no_model_allowed",
+                profile=self.profile.name,
+                named=named,
+                models=", ".join(self._models),
             )
         return settled(request, named or chosen(request, self._models))
 
@@ -92,12 +95,11 @@ class SkyRiff(Provider):
         if request.source_url:
             address = request.source_url.strip()
             if not re.fullmatch(r"https?://\S+", address):
-                raise InvalidRequest(f"'{address[:80]}' is no address of a post; it looks like https://…/p/s_….")
+                raise InvalidRequest("skyriff.no_address_post_looks_like", address=address[:80])
             return replace(request, source_url=address, source_id="", model=POST_MODEL)
         if request.source_id not in ("", DRAFTS):
             raise Unsupported(
-                "The skyriff protocol finds the clean link of a post by its address, or the one that it picks of the "
-                f"account's drafts (source '{DRAFTS}'); it cannot be asked for '{request.source_id[:80]}'."
+                "skyriff.skyriff_protocol_finds_clean_link", drafts=DRAFTS, source_id=request.source_id[:80]
             )
         return replace(request, source_id=_known_by(self._drafts_token()), model=DRAFTS_MODEL)
 
@@ -114,7 +116,7 @@ class SkyRiff(Provider):
                 "或改用作品地址。",
             )
         if not re.fullmatch(r"[\w.~+/=-]+", token, re.ASCII):
-            raise ProfileError(f"The environment variable {variable} holds no token; put the bare accessToken there.")
+            raise ProfileError("skyriff.environment_variable_holds_no_token", variable=variable)
         return Secret(token)
 
     def encode_submit(self, request: Request) -> Call:
@@ -140,7 +142,7 @@ class SkyRiff(Provider):
     def _token_for(self, request: CleanLinkRequest) -> Secret:
         token = self._drafts_token()
         if request.source_id != _known_by(token):
-            raise ProfileError("The account token changed while the request was waiting; run it again.")
+            raise ProfileError("skyriff.account_token_changed_while_request")
         return token
 
     async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
@@ -166,7 +168,7 @@ class SkyRiff(Provider):
 
     def encode_fetch(self, remote_id: str) -> Call:
         if not remote_id:
-            raise JobNotFound("The answer was a link and named no job; there is nothing to ask for again.")
+            raise JobNotFound("skyriff.answer_link_named_no_job")
         return Call("GET", f"/videos/{quote(remote_id, safe='')}", Effect.READ, timeout=30)
 
     def decode(self, reply: Reply) -> Snapshot:
@@ -179,7 +181,7 @@ class SkyRiff(Provider):
         if snapshot.url:
             return Call("GET", snapshot.url, Effect.READ)
         if not remote_id:
-            raise JobNotFound("The server named neither a link nor an id for the result.", provider=self.name)
+            raise JobNotFound("skyriff.server_named_neither_link_nor", provider=self.name)
         return Call("GET", f"/videos/{quote(remote_id, safe='')}/content", Effect.READ, timeout=180)
 
 

@@ -50,8 +50,10 @@ def chosen(request: VideoRequest, among: Iterable[str]) -> str:
             return name
     lengths = {facts.seconds for facts in known.values() if facts.quality == request.quality}
     raise Unsupported(
-        f"No model makes {wanted}; in {request.quality} quality there are "
-        f"{', '.join(map(str, sorted(lengths))) or 'no'} seconds."
+        "skyriff.no_model_makes_quality_there",
+        wanted=wanted,
+        quality=request.quality,
+        str=", ".join(map(str, sorted(lengths))) or "no",
     )
 
 
@@ -70,8 +72,7 @@ def settled(request: VideoRequest, model: str) -> VideoRequest:
     for name, wanted, given in wishes:
         if wanted != given:
             raise Unsupported(
-                f"The model {model} makes {facts}; {name} {wanted} contradicts it. "
-                "Leave the model empty, and one that fits is chosen."
+                "skyriff.model_makes_contradicts_leave_model", model=model, facts=facts, name=name, wanted=wanted
             )
     return replace(
         request,

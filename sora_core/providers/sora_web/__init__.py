@@ -95,8 +95,10 @@ class SoraWeb(Provider):
         unknown = sorted(set(self.profile.extra) - SETTINGS - set(BOARD_TEXTS))
         if unknown or self.profile.dialect:
             raise ProfileError(
-                f"Profile '{self.profile.name}': the sora_web protocol knows no "
-                f"{', '.join(unknown) or 'dialects'}; allowed in extra: {', '.join(sorted({*SETTINGS, *BOARD_TEXTS}))}."
+                "sora_web.profile_sora_web_protocol_knows",
+                profile=self.profile.name,
+                unknown=", ".join(unknown) or "dialects",
+                value=", ".join(sorted({*SETTINGS, *BOARD_TEXTS})),
             )
         return CAN
 
@@ -138,26 +140,22 @@ class SoraWeb(Provider):
         if variable:
             return token_store.credentials.proxy_named(variable, self.profile.name).reveal()
         if url and (not is_proxy(url) or "@" in url):
-            raise ProfileError(
-                f"Profile '{self.profile.name}': sentinel_proxy is no address of a proxy, or holds a user or password; "
-                "one that wants them goes into an environment variable, which sentinel_proxy_env names."
-            )
+            raise ProfileError("sora_web.profile_sentinel_proxy_no_address", profile=self.profile.name)
         return url
 
     def settle(self, request: Request) -> Request:
         """Picks the model, or takes the facts from the one that is named."""
         for image in request.images if isinstance(request, (VideoRequest, PictureRequest)) else ():
             if image.media_type not in IMAGE_TYPES:
-                raise Unsupported(f"The image {image.filename} is {image.media_type}; allowed: PNG, JPEG, WebP.")
+                raise Unsupported(
+                    "sora_web.image_allowed_png_jpeg_webp", filename=image.filename, media_type=image.media_type
+                )
         if isinstance(request, CharacterRequest):
             characters.check(request)
             return request
         if isinstance(request, CleanLinkRequest):
             if request.source_url and not self._addresses.parse_url:
-                raise Unsupported(
-                    f"Profile '{self.profile.name}' has no parse service that could find the clean link of an address "
-                    "(`--extra parse_url=`); without one, it takes a finished job of the same profile."
-                )
+                raise Unsupported("sora_web.profile_has_no_parse_service", profile=self.profile.name)
             return replace(request, model="")
         if isinstance(request, RemixRequest):
             request = replace(request, source_id=posts.post_id_in(request.source_id))
@@ -252,7 +250,7 @@ class SoraWeb(Provider):
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         """Links are signed by themselves, and refuse a key."""
         if not snapshot.url:
-            raise JobNotFound("The server names no link for the result.", provider=self.name)
+            raise JobNotFound("sora_web.server_names_no_link_result", provider=self.name)
         return Call("GET", snapshot.url, Effect.READ, anonymous=True)
 
     async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:

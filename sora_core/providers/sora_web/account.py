@@ -48,7 +48,7 @@ async def accept_invite(http: Http, code: str) -> dict[str, Any]:
 async def check_username(http: Http, name: str) -> bool:
     answer = _object(await http.send(_post(f"{_NAMES}/check", {"username": name}, Effect.IDEMPOTENT)))
     if not isinstance(answer.get("available"), bool):
-        raise BadResponse("The server does not say whether the name is available.")
+        raise BadResponse("sora_web.server_does_not_say_whether")
     return bool(answer["available"])
 
 
@@ -64,7 +64,7 @@ async def quota(http: Http) -> Quota:
 def quota_of(reply: Reply) -> Quota:
     balance = normalize.dig(normalize.parse(reply.body), "rate_limit_and_credit_balance")
     if not isinstance(balance, dict):
-        raise BadResponse(f"The server's answer is no quota: {normalize.failure_of(reply).message}")
+        raise BadResponse("sora_web.server_s_answer_no_quota", reason=normalize.failure_of(reply).message)
     return Quota(
         remaining=normalize.number_of(balance.get("estimated_num_videos_remaining")),
         unit="videos",
@@ -100,7 +100,7 @@ async def _quota(http: Http) -> Mapping[str, Any]:
 
 def _succeeded(answer: dict[str, Any]) -> dict[str, Any]:
     if answer.get("success") is False:
-        raise RequestRejected("The server took the request, but says that it did not succeed.")
+        raise RequestRejected("sora_web.server_took_request_but_says")
     return answer
 
 
@@ -115,5 +115,5 @@ def _post(path: str, body: dict[str, str], effect: Effect) -> Call:
 def _object(reply: Reply) -> dict[str, Any]:
     value = normalize.parse(reply.body)
     if not isinstance(value, dict):
-        raise BadResponse(f"The server's answer is not what the protocol says: {normalize.failure_of(reply).message}")
+        raise BadResponse("sora_web.server_s_answer_not_what", reason=normalize.failure_of(reply).message)
     return value

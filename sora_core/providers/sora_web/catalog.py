@@ -58,13 +58,13 @@ def settled(request: Request, own: str) -> Request:
         return _prompt(request, request.model or (own if own in PROMPTS else ""))
     assert isinstance(request, (VideoRequest, RemixRequest))
     if request.style and request.style not in STYLES:
-        raise Unsupported(f"There is no style '{request.style}'; allowed: {', '.join(STYLES)}.")
+        raise Unsupported("sora_web.there_no_style_allowed", style=request.style, styles=", ".join(STYLES))
     return _clip(request, request.model or (own if own in CLIPS else ""))
 
 
 def _clip(request: VideoRequest | RemixRequest, named: str) -> VideoRequest | RemixRequest:
     if named and named not in CLIPS:
-        raise Unsupported(f"The model {named} makes no videos; those that do: {', '.join(CLIPS)}.")
+        raise Unsupported("sora_web.model_makes_no_videos_those", named=named, clips=", ".join(CLIPS))
     wanted = Wish(request.orientation, request.quality, request.seconds)
     name = named or _fitting(wanted)
     clip = CLIPS[name]
@@ -77,8 +77,7 @@ def _clip(request: VideoRequest | RemixRequest, named: str) -> VideoRequest | Re
     for wish, asked, given in wishes:
         if given is not None and asked != given:
             raise Unsupported(
-                f"The model {name} makes {clip}; {wish} {asked} contradicts it. "
-                "Leave the model empty, and one that fits is chosen."
+                "sora_web.model_makes_contradicts_leave_model", model=name, facts=clip, name=wish, wanted=asked
             )
     return replace(request, model=name, seconds=clip.seconds, orientation=clip.orientation, quality=clip.quality)
 
@@ -100,8 +99,11 @@ def _fitting(wish: Wish) -> str:
     if name not in CLIPS:
         fitting = sorted({clip.seconds for clip in CLIPS.values() if clip.quality == quality})
         raise Unsupported(
-            f"No model makes a {orientation} video of {seconds} seconds in {quality} quality; "
-            f"in that quality there are {', '.join(map(str, fitting))} seconds, landscape or portrait."
+            "sora_web.no_model_makes_video_seconds",
+            orientation=orientation,
+            seconds=seconds,
+            quality=quality,
+            str=", ".join(map(str, fitting)),
         )
     return name
 
@@ -109,15 +111,15 @@ def _fitting(wish: Wish) -> str:
 def _picture(request: PictureRequest, named: str) -> PictureRequest:
     for wish in ("style", "characters"):
         if getattr(request, wish):
-            raise Unsupported(f"A picture has no place for {wish} here; leave it empty.")
+            raise Unsupported("sora_web.picture_has_no_place_here", wish=wish)
     by_size = {f"{width}x{height}": name for name, (width, height) in PICTURES.items()}
     # landscape is also what is set when nothing is wished for, so a name says more
     size = request.size or PICTURE_SIZES[request.orientation]
     name = named if named and not request.size and request.orientation == "landscape" else by_size[size]
     if named and named != name:
-        raise Unsupported(f"The model {named} makes no picture of {size}; leave the model empty.")
+        raise Unsupported("sora_web.model_makes_no_picture_leave", named=named, size=size)
     if name not in PICTURES:
-        raise Unsupported(f"The model {name} makes no pictures; those that do: {', '.join(PICTURES)}.")
+        raise Unsupported("sora_web.model_makes_no_pictures_those", name=name, pictures=", ".join(PICTURES))
     width, height = PICTURES[name]
     return replace(request, model=name, size=f"{width}x{height}")
 
@@ -125,8 +127,8 @@ def _picture(request: PictureRequest, named: str) -> PictureRequest:
 def _prompt(request: PromptRequest, named: str) -> PromptRequest:
     level, seconds = PROMPTS.get(named, (request.expansion, request.seconds or EXPANSIONS[request.expansion]))
     if (request.expansion, request.seconds or seconds) != (level, seconds):
-        raise Unsupported(f"The model {named} expands a prompt to {level} for {seconds} seconds; leave it empty.")
+        raise Unsupported("sora_web.model_expands_prompt_seconds_leave", named=named, level=level, seconds=seconds)
     if seconds not in EXPANSION_SECONDS:
         allowed = ", ".join(map(str, EXPANSION_SECONDS))
-        raise Unsupported(f"A prompt can be written for {allowed} seconds, not for {seconds}.")
+        raise Unsupported("sora_web.prompt_can_written_seconds_not", allowed=allowed, seconds=seconds)
     return replace(request, seconds=seconds, model=named if named in PROMPTS else "")

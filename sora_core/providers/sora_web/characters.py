@@ -41,7 +41,9 @@ _NAMES = 5  # user names that are tried when one is taken
 def check(request: CharacterRequest) -> None:
     """Raises Unsupported for a clip that is not of the protocol's one format."""
     if request.clip and request.clip.media_type != "video/mp4":
-        raise Unsupported(f"The clip {request.clip.filename} is {request.clip.media_type}; allowed: video/mp4.")
+        raise Unsupported(
+            "sora_web.clip_allowed_video_mp", filename=request.clip.filename, media_type=request.clip.media_type
+        )
 
 
 def visibility_of(profile: Profile) -> str:
@@ -49,7 +51,10 @@ def visibility_of(profile: Profile) -> str:
     wanted = profile.extra.get("character_visibility", "").strip()
     if wanted and wanted not in VISIBILITIES:
         raise ProfileError(
-            f"Profile '{profile.name}': character_visibility '{wanted}'; allowed: {', '.join(VISIBILITIES)}."
+            "sora_web.profile_character_visibility_allowed",
+            profile=profile.name,
+            wanted=wanted,
+            visibilities=", ".join(VISIBILITIES),
         )
     return wanted
 
@@ -71,7 +76,7 @@ async def look(http: Http, cameo_id: str, *, name: str, visibility: str, attempt
     reply = await http.send(Call("GET", path, Effect.READ, timeout=30), attempts=attempts)
     cameo = normalize.parse(reply.body)
     if not isinstance(cameo, dict):
-        raise BadResponse("The server's answer is no character in the making.")
+        raise BadResponse("sora_web.server_s_answer_no_character")
     state = state_of(cameo)
     if state is not State.SUCCEEDED:
         failure = normalize.job_failure(cameo) if state is State.FAILED else None
@@ -119,7 +124,7 @@ async def _finalized(http: Http, cameo_id: str, cameo: dict[str, Any], name: str
         try:
             reply = await http.send(Call("POST", "/characters/finalize", Effect.CHARGE, json=body, timeout=60))
         except SubmissionUnknown as error:
-            raise NetworkError(f"{error.message} The character {cameo_id} is looked at again.") from error
+            raise NetworkError("sora_web.character_looked_at_again", reason=error.message, cameo_id=cameo_id) from error
         except RequestRejected as error:
             if error.code == "already_finalized":
                 return known
@@ -128,13 +133,13 @@ async def _finalized(http: Http, cameo_id: str, cameo: dict[str, Any], name: str
             continue
         character_id = normalize.text_of(normalize.dig(normalize.parse(reply.body), "character.character_id"))
         return {**known, "id": character_id or cameo_id, "username": username}
-    raise BadResponse("No user name was free for the character.")
+    raise BadResponse("sora_web.no_user_name_free_character")
 
 
 async def _picture(http: Http, url: str) -> str:
     """Brings the picture that the server made back to it, as it wants; gives the pointer to it."""
     if not url:
-        raise BadResponse("The character is ready, but the server names no picture of it.")
+        raise BadResponse("sora_web.character_ready_but_server_names")
     image = await http.send(Call("GET", url, Effect.READ, timeout=60, anonymous=True))
     kind = next((kind for head, kind in _PICTURE_TYPES.items() if image.body.startswith(head)), "webp")
     upload = Upload(image.body, f"image/{kind}", f"profile.{kind}")
@@ -148,7 +153,7 @@ async def _picture(http: Http, url: str) -> str:
     )
     pointer = normalize.text_of(normalize.dig(normalize.parse((await http.send(call)).body), "asset_pointer"))
     if not pointer:
-        raise BadResponse("The server took the picture of the character, but its answer names no asset_pointer.")
+        raise BadResponse("sora_web.server_took_picture_character_but")
     return pointer
 
 

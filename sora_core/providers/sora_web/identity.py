@@ -81,7 +81,9 @@ def identity_of(profile: Profile, device_id: str) -> Identity:
     """Raises ProfileError for a language that the protocol does not list."""
     language = profile.extra.get("language", "").strip() or "en-US"
     if language not in LANGUAGES:
-        raise ProfileError(f"Profile '{profile.name}': language '{language}'; allowed: {', '.join(LANGUAGES)}.")
+        raise ProfileError(
+            "sora_web.profile_language_allowed", profile=profile.name, language=language, languages=", ".join(LANGUAGES)
+        )
     return Identity(device_id, profile.extra.get("user_agent", "").strip() or USER_AGENT, language)
 
 

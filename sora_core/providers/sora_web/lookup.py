@@ -31,7 +31,7 @@ class Lookup:
             return source
         draft = await self._draft(http, source)
         if draft is None:
-            raise JobNotFound(f"There is no finished draft of the task {source} on the server.", provider=_NAME)
+            raise JobNotFound("sora_web.there_no_finished_draft_task", source=source, provider=_NAME)
         return normalize.text_of(draft.get("id")) or source
 
     async def video(self, http: Http, task_id: str, *, attempts: int) -> Snapshot:
@@ -44,7 +44,7 @@ class Lookup:
                 return snapshot
         draft = await self._draft(http, task_id, attempts=attempts)
         if draft is None and not pending:
-            raise JobNotFound(f"The task {task_id} is neither pending nor among the drafts.", provider=_NAME)
+            raise JobNotFound("sora_web.task_neither_pending_nor_among", task_id=task_id, provider=_NAME)
         if draft is None:
             return Snapshot(State.RUNNING, remote_id=task_id)
         return self._patient(task_id, self._absolute(tasks.snapshot_of_item(draft)))
@@ -54,7 +54,7 @@ class Lookup:
         reply = await http.send(tasks.read(tasks.RECENT, **query), attempts=attempts)
         found = tasks.named(tasks.recent_items(reply.body), task_id)
         if found is None:
-            raise JobNotFound(f"The task {task_id} is not among the newest pictures.", provider=_NAME)
+            raise JobNotFound("sora_web.task_not_among_newest_pictures", task_id=task_id, provider=_NAME)
         return self._absolute(tasks.snapshot_of_item(found))
 
     async def _draft(self, http: Http, task_id: str, *, attempts: int = 5) -> Mapping[str, Any] | None:
@@ -81,10 +81,7 @@ class Lookup:
         self._looks[task_id] = self._looks.get(task_id, 0) + 1
         if self._looks[task_id] > LOOKS_FOR_A_LINK:
             del self._looks[task_id]
-            raise NotReady(
-                f"The draft of the task {task_id} is there, but the server has named no link to it for long.",
-                provider=_NAME,
-            )
+            raise NotReady("sora_web.draft_task_there_but_server", task_id=task_id, provider=_NAME)
         return snapshot
 
     def _absolute(self, snapshot: Snapshot) -> Snapshot:
@@ -93,7 +90,7 @@ class Lookup:
     async def listing(self, http: Http, after: str | None) -> tuple[list[Snapshot], str | None]:
         """The pending tasks and the first drafts, then the other drafts."""
         if after == _NO_MORE:
-            raise BadResponse("The server's list of drafts is longer than what it shows at once.")
+            raise BadResponse("sora_web.server_s_list_drafts_longer")
         found: list[Snapshot] = []
         if after is None:
             found = pending_snapshots((await http.send(tasks.read(tasks.PENDING))).body)

@@ -94,11 +94,7 @@ def post_of(reply: Reply) -> tuple[str, str]:
     post = normalize.dig(normalize.parse(reply.body), "post")
     post_id = normalize.text_of(normalize.dig(post, "id"))
     if not post_id or not isinstance(post, dict):
-        raise SubmissionUnknown(
-            "The server published the clip, but its answer names no post, so the post could not be taken back.",
-            fix="Look at the account's posts on the server and delete it there; then `sora-video forget JOB`.",
-            fix_zh="请在服务器上查看并删除该帖子，然后执行 sora-video forget JOB。",
-        )
+        raise SubmissionUnknown("sora_web.server_published_clip_but_answer")
     return post_id, _link(post)
 
 
@@ -135,8 +131,5 @@ def post_id_in(text: str) -> str:
     """The id of a post, given as such or in its address. Raises InvalidRequest."""
     found = POST_ID.search(text)
     if not found:
-        raise InvalidRequest(
-            f"'{text[:80]}' is no published post: this protocol remixes posts, whose ids look like s_690d10… and stand "
-            "in their addresses (…/p/s_690d10…). Publish the clip on the server first, and give that id.",
-        )
+        raise InvalidRequest("sora_web.no_published_post_protocol_remixes", given=text[:80])
     return found[0]

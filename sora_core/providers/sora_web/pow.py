@@ -25,9 +25,7 @@ def expected_tries(difficulty: str) -> float:
     try:
         bound = int(difficulty, 16)
     except ValueError:
-        raise BadResponse(
-            f"The server's proof of work has the difficulty {difficulty[:40]!r}; it must be hex."
-        ) from None
+        raise BadResponse("sora_web.server_s_proof_work_has", difficulty=difficulty[:40]) from None
     return float(16 ** len(difficulty) / (bound + 1))
 
 
@@ -36,10 +34,10 @@ def check_difficulty(difficulty: str) -> None:
     tries = expected_tries(difficulty)
     if tries > MOST_EXPECTED_TRIES:
         raise BadResponse(
-            f"The server asks for a proof of work of about {tries:.2g} tries (difficulty {difficulty[:40]}); "
-            f"up to {MOST_EXPECTED_TRIES} are made here.",
-            fix="Try again later, or ask the server's operator for a lower difficulty; nothing was submitted.",
-            fix_zh="请稍后再试，或请服务方降低难度；未提交任何任务。",
+            "sora_web.server_asks_proof_work_about",
+            tries=tries,
+            difficulty=difficulty[:40],
+            most_expected_tries=MOST_EXPECTED_TRIES,
         )
 
 

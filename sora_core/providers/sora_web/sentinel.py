@@ -43,7 +43,7 @@ async def sentinel_headers(http: Http, addresses: Addresses, identity: Identity)
             turnstile = normalize.text_of(normalize.dig(challenge, "turnstile.dx")) or ""
             token = {"p": p + _END, "t": turnstile, "c": challenge["token"], "id": identity.device_id, "flow": FLOW}
             return {"openai-sentinel-token": json.dumps(token)}
-    raise Overloaded("No proof of work was found for the server's challenges; nothing was submitted. Try again.")
+    raise Overloaded("sora_web.no_proof_work_found_server")
 
 
 async def _challenge(http: Http, addresses: Addresses, identity: Identity, first: str) -> Mapping[str, Any]:
@@ -61,7 +61,7 @@ async def _challenge(http: Http, addresses: Addresses, identity: Identity, first
     )
     challenge = normalize.parse((await http.send(call)).body)
     if not isinstance(challenge, dict) or not normalize.text_of(challenge.get("token")):
-        raise BadResponse("The sentinel's answer holds no token.")
+        raise BadResponse("sora_web.sentinel_s_answer_holds_no")
     return challenge
 
 

@@ -40,7 +40,7 @@ def read(path: str, **query: str) -> Call:
 def pending_items(body: bytes) -> list[Mapping[str, Any]]:
     value = normalize.parse(body)
     if not isinstance(value, list):
-        raise BadResponse("The server's list of pending tasks is not one.")
+        raise BadResponse("sora_web.server_s_list_pending_tasks")
     return [item for item in value if isinstance(item, dict)]
 
 
@@ -49,7 +49,7 @@ def drafts_page(body: bytes) -> DraftsPage:
     items = normalize.dig(value, "items")
     items = normalize.dig(value, "drafts") if items is None else items
     if not isinstance(items, list):
-        raise BadResponse("The server's list of drafts is not one.")
+        raise BadResponse("sora_web.server_s_list_drafts_not")
     return DraftsPage([item for item in items if isinstance(item, dict)], normalize.text_of(value.get("cursor")))
 
 
@@ -58,7 +58,7 @@ def recent_items(body: bytes) -> list[Mapping[str, Any]]:
     items = normalize.dig(value, "task_responses")
     items = normalize.dig(value, "tasks") if items is None else items
     if not isinstance(items, list):
-        raise BadResponse("The server's list of recent tasks is not one.")
+        raise BadResponse("sora_web.server_s_list_recent_tasks")
     return [item for item in items if isinstance(item, dict)]
 
 

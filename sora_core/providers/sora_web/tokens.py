@@ -15,7 +15,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ...errors import AuthError, BadResponse, JobNotFound, ProfileError, RequestRejected, SoraError, StorageError
+from ...errors import (
+    AuthError,
+    BadResponse,
+    ChallengePage,
+    JobNotFound,
+    ProfileError,
+    RequestRejected,
+    SoraError,
+    StorageError,
+)
 from ...models import Effect, Secret
 from ...profiles.profiles import Profile
 from ...profiles.tokens import TokenStore
@@ -44,8 +53,10 @@ def client_of(profile: Profile) -> tuple[str, str]:
     redirect = profile.extra.get("redirect_uri", "").strip() or REDIRECTS.get(client, "")
     if not redirect:
         raise ProfileError(
-            f"Profile '{profile.name}': the redirect of client_id '{client}' is not known here; "
-            f"name it as redirect_uri. Known clients: {', '.join(REDIRECTS)}."
+            "sora_web.profile_redirect_client_id_not",
+            profile=profile.name,
+            client=client,
+            redirects=", ".join(REDIRECTS),
         )
     return client, redirect
 
@@ -143,8 +154,7 @@ class Keyring:
             self._token_store.keep(self._tokens)
         except StorageError as error:
             raise StorageError(
-                f"{error.message} The token of profile '{self._token_store.profile.name}' was renewed, and the new one "
-                "must be on the disk before it is used."
+                "sora_web.token_profile_renewed_new_one", reason=error.message, profile=self._token_store.profile.name
             ) from error
         self._is_saved = True
 
@@ -168,7 +178,7 @@ class Keyring:
     def _take(self, answer: Any, *, access: str, refresh: str) -> None:
         token = normalize.text_of(normalize.dig(answer, access))
         if not token:
-            raise BadResponse(f"The server's answer to the exchange of a token holds no {access}.")
+            raise BadResponse("sora_web.server_s_answer_exchange_token", access=access)
         claims, now = claims_of(token), self._now()
         life = normalize.number_of(normalize.dig(answer, "expires_in"))
         begin, end = normalize.number_of(claims.get("iat")), normalize.number_of(claims.get("exp"))
@@ -215,12 +225,13 @@ class Keyring:
         """The answer; an error without the token in it, which a server may repeat."""
         try:
             return normalize.parse((await self._http.send(call)).body)
-        except JobNotFound as error:
+        except (JobNotFound, BadResponse) as error:
+            if isinstance(error, ChallengePage):
+                raise
             raise BadResponse(
-                f"{bare_url(call.path)}, where tokens are exchanged, is not there: {redact(error.message, [token])}",
-                fix="The base_url of the profile is the server's origin, without a path such as /v1; where the page is "
-                "elsewhere, name it in extra as session_url or oauth_url.",
-                fix_zh="base_url 应为服务器根地址；若令牌接口在别处，请在 extra 中设置 session_url 或 oauth_url。",
+                "sora_web.where_tokens_exchanged_not_there",
+                path=bare_url(call.path),
+                reason=redact(error.message, [token]),
             ) from None
         except SoraError as error:
             error.text = redact(error.message, [token])

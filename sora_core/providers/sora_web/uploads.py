@@ -34,5 +34,5 @@ async def _upload(http: Http, image: Upload) -> str:
     reply = await http.send(Call("POST", "/uploads", Effect.IDEMPOTENT, form=form, files=files, timeout=180))
     upload_id = normalize.text_of(normalize.dig(normalize.parse(reply.body), "id"))
     if not upload_id:
-        raise BadResponse("The server took the image, but its answer names no id for it.")
+        raise BadResponse("sora_web.server_took_image_but_answer")
     return upload_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import comfyui_page
 import pytest
 from comfyui._browser import Tab, chromium
 from comfyui._host import KEY, Stage
@@ -23,7 +24,7 @@ pytestmark = [
 @pytest.fixture
 def tab(browser: Browser, stage: Stage) -> Iterator[Tab]:
     tab = Tab(browser, stage.comfy)
-    tab.clear()
+    comfyui_page.Tab.clear(tab)
     yield tab
     assert tab.complaints == []
     tab.close()
@@ -75,13 +76,12 @@ def test_a_profile_is_added_tested_and_makes_a_video(tab: Tab, stage: Stage) -> 
 
 
 def test_a_wrong_address_is_told_and_its_advice_is_applied_by_one_press(tab: Tab, stage: Stage) -> None:
-    add(tab, "my-lost", stage.gateway.openai + "/videos", key=KEY)
+    add(tab, "my-lost", stage.gateway.url + "/nowhere", key=KEY)
     press(row(tab, "my-lost"), "Test connection")
     steps = tab.page.get_by_role("dialog", name="Connection of 'my-lost'")
     expect(steps.locator("[data-check=server]")).to_have_attribute("data-ok", "false")
     steps.get_by_role("button", name="Apply:").click()
-    press(row(tab, "my-lost"), "Test connection") if not steps.is_visible() else None
-    # another origin is never advised, so the key stays
+    # the same server at another path, so the key stays
     expect(steps.locator("[data-check=server]")).to_have_attribute("data-ok", "true")
 
 

@@ -1,4 +1,5 @@
-"""Every write says whose row it expects and how it stands, and touches that one row or stops."""
+"""What every ledger does, whichever store it lies in: each write says whose row it expects and how it stands, and
+touches that one row or stops."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from _clock import FakeClock
+from _ledgers import STORES
 
 from sora_core.errors import JobChanged, RemoteIdTaken
 from sora_core.ledger.ledger import Ledger
@@ -37,11 +38,16 @@ STATES = (*UNFINISHED, DELIVERED, *OVER)
 Write = Callable[[Ledger, str, str], object]
 
 
+@pytest.fixture(params=STORES)
+def store(request, tmp_path):
+    made = STORES[request.param](tmp_path)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def ledger(tmp_path):
-    opened = Ledger(tmp_path, FakeClock())
-    yield opened
-    opened.close()
+def ledger(store):
+    return store.open()
 
 
 def claim(
@@ -63,14 +69,18 @@ def queued(ledger: Ledger, fingerprint: str = "v2:a", remote_id: str = "video_1"
     return ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, remote_id), owner="me")
 
 
-def in_state(ledger: Ledger, state: str, *, owner: str | None = "me") -> Job:
+@pytest.fixture
+def in_state(store, ledger):
     """A row as no write would leave it, so that each write is tried on each."""
-    job = claim(ledger)
-    with ledger._file.change() as db:
+
+    def in_state(state: str, *, owner: str | None = "me") -> Job:
+        job = claim(ledger)
         remote_id = None if state in (SUBMITTING, UNKNOWN) else "video_1"
-        values = (state, owner, remote_id, None if state == SUBMITTING else 1.0, job.job_id)
-        db.execute("UPDATE jobs SET state = ?, owner = ?, remote_id = ?, sent_at = ? WHERE job_id = ?", values)
-    return ledger.get(job.job_id)
+        sent_at = None if state == SUBMITTING else 1.0
+        store.force(job.job_id, state=state, owner=owner, remote_id=remote_id, sent_at=sent_at)
+        return ledger.get(job.job_id)
+
+    return in_state
 
 
 WRITES: dict[str, tuple[Write, tuple[str, ...]]] = {
@@ -103,9 +113,9 @@ WRITES: dict[str, tuple[Write, tuple[str, ...]]] = {
 
 @pytest.mark.parametrize("name", WRITES)
 @pytest.mark.parametrize("state", STATES)
-def test_a_write_is_taken_in_the_states_that_it_expects_and_in_no_other(ledger, name, state):
+def test_a_write_is_taken_in_the_states_that_it_expects_and_in_no_other(ledger, name, state, in_state):
     write, expected = WRITES[name]
-    job = in_state(ledger, state)
+    job = in_state(state)
     if state in expected:
         write(ledger, job.job_id, "me")
         return
@@ -117,16 +127,16 @@ def test_a_write_is_taken_in_the_states_that_it_expects_and_in_no_other(ledger, 
 
 @pytest.mark.parametrize("name", [name for name in WRITES if name != "record_submitted"])
 @pytest.mark.parametrize("owner", ["you", None])
-def test_a_write_of_who_is_not_the_owner_any_more_stops(ledger, name, owner):
+def test_a_write_of_who_is_not_the_owner_any_more_stops(ledger, name, owner, in_state):
     write, expected = WRITES[name]
-    job = in_state(ledger, expected[0], owner=owner)
+    job = in_state(expected[0], owner=owner)
     with pytest.raises(JobChanged):
         write(ledger, job.job_id, "me")
     assert ledger.get(job.job_id) == job
 
 
-def test_the_user_s_word_holds_whoever_is_at_the_job(ledger):
-    job = in_state(ledger, RUNNING, owner="you")
+def test_the_user_s_word_holds_whoever_is_at_the_job(ledger, in_state):
+    job = in_state(RUNNING, owner="you")
     assert ledger.record_over(job.job_id, CANCELED, "by the user", "JobCanceled", owner=ANYONE).state == CANCELED
 
 
@@ -142,9 +152,9 @@ class TestAClaim:
         with pytest.raises(JobChanged):
             ledger.mark_sent(job.job_id, owner="me")
 
-    def test_that_another_took_over_is_sent_by_that_one_alone(self, ledger):
+    def test_that_another_took_over_is_sent_by_that_one_alone(self, ledger, store):
         job = claim(ledger, owner="dead")
-        ledger._leases.end("dead")
+        store.kill("dead")
         assert ledger.take_over(job, owner="heir")
         with pytest.raises(JobChanged):
             ledger.mark_sent(job.job_id, owner="dead")
@@ -173,23 +183,23 @@ class TestAClaim:
 
 
 class TestTakingOver:
-    def test_fails_when_the_row_has_moved_on(self, ledger):
+    def test_fails_when_the_row_has_moved_on(self, ledger, store):
         job = sent(ledger)
         ledger.record_unknown(job.job_id, "lost", owner="me")
-        ledger._leases.end("me")
+        store.kill("me")
         assert not ledger.take_over(job, owner="heir")
 
-    def test_fails_when_the_row_is_another_s(self, ledger):
+    def test_fails_when_the_row_is_another_s(self, ledger, store):
         job = claim(ledger, owner="dead")
-        ledger._leases.end("dead")
+        store.kill("dead")
         assert ledger.take_over(job, owner="heir")
         assert not ledger.take_over(job, owner="late")
 
 
 class TestTheRemoteId:
-    def test_is_kept_by_a_row_that_was_taken_over_while_the_answer_was_under_way(self, ledger):
+    def test_is_kept_by_a_row_that_was_taken_over_while_the_answer_was_under_way(self, ledger, store):
         job = sent(ledger)
-        ledger._leases.end("me")
+        store.kill("me")
         ledger.take_over(job, owner="heir")
         ledger.record_unknown(job.job_id, "the process stopped", owner="heir")
         with pytest.raises(JobChanged, match="is kept"):
@@ -225,11 +235,11 @@ class TestTheRemoteId:
         elsewhere = queued(ledger, "v2:b", place=Place("openai", "https://other.example:443"))
         assert elsewhere.remote_id == "video_1"
 
-    def test_goes_to_one_of_the_look_ups_that_find_it_at_once(self, ledger, tmp_path):
+    def test_goes_to_one_of_the_look_ups_that_find_it_at_once(self, ledger, store):
         jobs = [sent(ledger, f"v2:{number}") for number in range(4)]
         for job in jobs:
             ledger.record_unknown(job.job_id, "lost", owner="me")
-        ledgers = [Ledger(tmp_path, FakeClock()) for _ in jobs]
+        ledgers = [store.open() for _ in jobs]
         start = threading.Barrier(4, timeout=30)
 
         def look_up(number: int) -> bool:
@@ -242,8 +252,6 @@ class TestTheRemoteId:
 
         with ThreadPoolExecutor(4) as pool:
             assert sum(pool.map(look_up, range(4))) == 1
-        for each in ledgers:
-            each.close()
         assert sorted(ledger.get(job.job_id).state for job in jobs) == [QUEUED, UNKNOWN, UNKNOWN, UNKNOWN]
 
     def test_of_a_job_that_was_only_collected_by_hand_may_be_a_lost_one_s(self, ledger):
@@ -267,16 +275,16 @@ class TestTheRemoteId:
             ledger.name_remote(job.job_id, "video_1")
 
     @pytest.mark.parametrize("state", OVER)
-    def test_that_the_user_names_lets_a_job_go_on_that_is_over(self, ledger, state):
-        job = in_state(ledger, state)
+    def test_that_the_user_names_lets_a_job_go_on_that_is_over(self, ledger, state, in_state):
+        job = in_state(state)
         claim(ledger)
         named = ledger.name_remote(job.job_id, "video_2")
         assert (named.state, named.remote_id) == (QUEUED, "video_2")
 
     @pytest.mark.parametrize("state", [SUBMITTING, DELIVERED])
-    def test_is_not_named_by_the_user_where_it_is_beyond_doubt(self, ledger, state):
+    def test_is_not_named_by_the_user_where_it_is_beyond_doubt(self, ledger, state, in_state):
         with pytest.raises(JobChanged):
-            ledger.name_remote(in_state(ledger, state).job_id, "video_1")
+            ledger.name_remote(in_state(state).job_id, "video_1")
 
 
 class TestAMissingJob:
@@ -295,16 +303,15 @@ class TestAMissingJob:
 
 
 class TestAFailureThatNobodySaw:
-    def test_waits_in_the_row_until_one_is_told(self, ledger, tmp_path):
+    def test_waits_in_the_row_until_one_is_told(self, ledger, store):
         job = queued(ledger)
         ledger.record_over(job.job_id, FAILED, "out of memory", "JobFailed", owner="me")
-        later = Ledger(tmp_path, FakeClock())
+        later = store.open()
         untold = later.untold("v2:a")
         assert untold
         assert (untold.job_id, untold.error, untold.error_kind) == (job.job_id, "out of memory", "JobFailed")
         assert [later.mark_told(job.job_id), ledger.mark_told(job.job_id)] == [True, False]
         assert later.untold("v2:a") is None
-        later.close()
 
     def test_is_none_when_nothing_had_left(self, ledger):
         ledger.record_over(claim(ledger).job_id, FAILED, "refused", "RequestRejected", owner="me")
@@ -317,28 +324,28 @@ class TestAFailureThatNobodySaw:
 
 class TestAJobThatIsOver:
     @pytest.mark.parametrize("state", OVER)
-    def test_goes_on_when_its_server_knows_it_after_all(self, ledger, state):
-        job = in_state(ledger, state)
+    def test_goes_on_when_its_server_knows_it_after_all(self, ledger, state, in_state):
+        job = in_state(state)
         assert ledger.reopen(job.job_id).state == QUEUED
         assert claim(ledger).job_id == job.job_id
 
     @pytest.mark.parametrize("state", OVER)
-    def test_goes_on_beside_the_one_that_was_paid_since(self, ledger, state):
-        job = in_state(ledger, state)
+    def test_goes_on_beside_the_one_that_was_paid_since(self, ledger, state, in_state):
+        job = in_state(state)
         paid_since = claim(ledger)
         reopened = ledger.reopen(job.job_id)
         assert (reopened.state, reopened.remote_id) == (QUEUED, "video_1")
         assert claim(ledger).job_id == paid_since.job_id
 
-    def test_goes_on_in_the_place_of_a_claim_that_was_not_sent(self, ledger):
-        job = in_state(ledger, FAILED)
+    def test_goes_on_in_the_place_of_a_claim_that_was_not_sent(self, ledger, in_state):
+        job = in_state(FAILED)
         fresh = claim(ledger)
         ledger.reopen(job.job_id, instead_of=fresh.job_id)
         assert ledger.peek(fresh.job_id) is None
         assert claim(ledger).job_id == job.job_id
 
-    def test_never_drops_a_claim_that_was_sent(self, ledger):
-        job = in_state(ledger, FAILED)
+    def test_never_drops_a_claim_that_was_sent(self, ledger, in_state):
+        job = in_state(FAILED)
         paid = sent(ledger)
         ledger.reopen(job.job_id, instead_of=paid.job_id)
         assert ledger.get(paid.job_id) == paid
@@ -390,17 +397,16 @@ class TestARowKnowsWhereItWasMade:
         with pytest.raises(RemoteIdTaken):
             ledger.rehome(job.job_id, profile="p", place=SERVER)
 
-    def test_by_an_account_that_is_told_apart_and_not_told(self, ledger, tmp_path):
+    def test_by_an_account_that_is_told_apart_and_not_told(self, ledger, store):
         key = Secret("sk-very-secret-key")
-        later = Ledger(tmp_path, FakeClock())
+        later = store.open()
         assert ledger.account(key) == later.account(key) != ledger.account(Secret("sk-another"))
-        later.close()
         assert key.reveal() not in ledger.account(key)
         assert ledger.account(Secret("")) == ""
 
-    def test_by_a_hash_that_means_nothing_in_another_ledger(self, ledger, tmp_path):
-        other = Ledger(tmp_path / "other", FakeClock())
-        assert other.account(Secret("sk")) != ledger.account(Secret("sk"))
+    def test_by_a_hash_that_means_nothing_in_another_ledger(self, ledger, tmp_path, store):
+        other = type(store)(tmp_path / "other")
+        assert other.open().account(Secret("sk")) != ledger.account(Secret("sk"))
         other.close()
 
 
