@@ -26,7 +26,7 @@ from ..errors import (
     SubmissionUnknown,
 )
 from ..ledger.ledger import Ledger
-from ..ledger.row import DELIVERED, FAILED, FORGOTTEN, SUBMITTING, SUCCEEDED, UNKNOWN, Job
+from ..ledger.row import DELIVERED, FAILED, FORGOTTEN, MISSING, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import placing
 from ..models import Destination, Operation, Snapshot, State
 from ..providers import Attempt
@@ -230,7 +230,7 @@ class JobRun:
             if not await self._ledger.aside(recover_media, job, self._ledger):
                 reason = "the process stopped before the answer arrived."
                 await self._ledger.aside(self._ledger.record_unknown, job.job_id, reason, owner=self._owner.id)
-        elif job.state == SUCCEEDED and await asyncio.to_thread(planned_file_is_there, job):
+        elif job.state in (SUCCEEDED, MISSING) and await asyncio.to_thread(planned_file_is_there, job):
             await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
         elif not self.is_here(job):
             raise elsewhere(job, self._connection)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from _clock import HastyClock
 from _command import Command, arguments, posix, until
 from _gateway import GatewayProcess
 
@@ -234,3 +235,25 @@ def test_an_unknown_submission_is_given_its_id_by_the_user(
     assert gateway.charges == charges
     with pytest.raises(InvalidRequest, match="is delivered"):
         engine.name_remote(str(caught.value.job_id), "another").result(20)
+
+
+def test_a_delivered_file_that_is_away_for_a_while_is_found_where_it_was(
+    command: Command, gateway: GatewayProcess
+) -> None:
+    """The disk was unplugged, and the server did not know the job any more meanwhile."""
+    made = command(*arguments("unplugged")).json
+    away = Path(made["path"]).rename(command.home / "away.mp4")
+    gateway.fault(
+        {"on": "retrieve", "do": "status", "status": 404, "times": None},
+        {"on": "content", "do": "expire", "times": None},
+    )
+    engine = Engine(command.home, clock=HastyClock())
+    row = engine.ledger.record_missing(engine.ledger.undeliver(made["job_id"]).job_id, "404", owner=ANYONE)
+    engine.close()
+    assert (row.path, row.state) == (made["path"], "missing")
+    away.rename(made["path"])
+    charges = gateway.charges
+    again = command(*arguments("unplugged"))
+    gateway.fault()
+    assert again.json["path"] == made["path"], again.err
+    assert gateway.charges == charges
