@@ -294,9 +294,9 @@ async def _explained(error: NetworkError, url: str, proxy: str) -> NetworkError:
     blocked = await asyncio.to_thread(obstacle, url, proxy)
     if blocked is None:
         return error
-    return NetworkError(
-        "doctor.obstacle", obstacle=blocked.message, said=error.message, fix=blocked.text, **blocked.values
-    )
+    explained = NetworkError("doctor.obstacle", obstacle=blocked.message, said=error.message)
+    explained.advise(blocked.advised_by, **blocked.values)
+    return explained
 
 
 async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> AuthError:

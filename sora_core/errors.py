@@ -100,6 +100,11 @@ class SoraError(Exception):
         said = (self._said(key, "fix") for key in (self._fix, self.text, *self._classes()) if key)
         return next((fix for fix in said if fix is not None), "")
 
+    @property
+    def advised_by(self) -> str:
+        """The id of the entry that says what to do."""
+        return self._fix or self.text
+
     def advise(self, key: str, **values: Any) -> None:
         """Another entry says what to do."""
         self._fix = key
