@@ -64,7 +64,7 @@ T = TypeVar("T")
 DAY_SECONDS = 86_400.0
 PAGE = 1000  # rows
 _LAST = 2**63 - 1  # no row's number is higher
-_JOB = "rowid AS number, " + ", ".join(COLUMNS)
+_JOB = "rowid AS number, " + ", ".join(COLUMNS)  # in the order of Job's fields
 
 
 def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
@@ -181,7 +181,7 @@ class Ledger:
                 (_storable(remote_id), profile),
             ).fetchone()
             if known:
-                return Job(**known)
+                return Job(*known)
             row = self._new_row(profile, place, destination)
             row |= {
                 "fingerprint": f"remote:{profile}:{remote_id}",
@@ -221,7 +221,7 @@ class Ledger:
             f"SELECT {_JOB} FROM jobs WHERE fingerprint = ? AND state NOT IN ('failed', 'canceled', 'forgotten')",  # noqa: S608 (own)
             (fingerprint,),
         ).fetchone()
-        return Job(**row) if row else None
+        return Job(*row) if row else None
 
     def take_over(self, job: Job, *, owner: str) -> bool:
         """Makes ``owner`` the row's owner if its own is dead and the row still as ``job`` shows it.
@@ -514,7 +514,7 @@ class Ledger:
         row = db.execute(f"SELECT {_JOB} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608 (own names)
         if row is None:
             raise JobNotFound("ledger.there_no_job_ledger", value=job_id)
-        return Job(**row)
+        return Job(*row)
 
     def peek(self, job_id: str) -> Job | None:
         """The row; None when it was dropped, as a claim that was never sent is."""
@@ -587,7 +587,7 @@ class Ledger:
     def _select(self, terms: str, values: tuple[Any, ...]) -> list[Job]:
         with self._file.read() as db:
             rows = db.execute(f"SELECT {_JOB} FROM jobs WHERE {terms}", values).fetchall()  # noqa: S608 (own names)
-        return [Job(**row) for row in rows]
+        return [Job(*row) for row in rows]
 
     def known_ids(self, profile: str, origin: str, among: Iterable[str]) -> frozenset[str]:
         """Which of these remote ids a submission of ours is known by, in the profile or at that server.
