@@ -82,24 +82,25 @@ def filled(home: Path, rows: int, unfinished: int = UNFINISHED) -> Ledger:
     ledger.record_submitted(job.job_id, Snapshot(State.QUEUED, "video_0"), owner="dead")
     copy = {name: name for name in COLUMNS}
     copy |= {"job_id": "'job_' || n", "fingerprint": "'v1:' || n", "remote_id": "'video_' || n"}
-    copies(ledger, copy, 1, min(unfinished, rows))
+    copies(ledger, job.job_id, copy, 1, min(unfinished, rows))
     ledger.record_plan(job.job_id, home / "a.mp4", "0" * 64, 1, owner="dead")
     ledger.record_delivered(job.job_id, width=1, height=1, fps=1.0, duration=1.0, owner="dead")
     moments = {each: f"{each} - n * 60" for each in ("created_at", "sent_at", "submitted_at", "finished_at")}
     moments["finished_at"] = "finished_at - n * 60 + 30 + n % 60"
-    copies(ledger, copy | moments, unfinished + 1, rows)
+    copies(ledger, job.job_id, copy | moments, unfinished + 1, rows)
+    ledger._leases.end("dead")
     return ledger
 
 
-def copies(ledger: Ledger, copy: dict[str, str], first: int, count: int) -> None:
+def copies(ledger: Ledger, job_id: str, copy: dict[str, str], first: int, count: int) -> None:
     if not count:
         return
     with ledger._file.change() as db:
         db.execute(
             f"INSERT INTO jobs ({', '.join(copy)}) WITH RECURSIVE numbers (n) AS"
             " (SELECT ? UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?)"
-            f" SELECT {', '.join(copy.values())} FROM numbers, jobs WHERE job_id = (SELECT job_id FROM jobs LIMIT 1)",
-            (first, first + count),
+            f" SELECT {', '.join(copy.values())} FROM numbers, jobs WHERE job_id = ?",
+            (first, first + count, job_id),
         )
 
 

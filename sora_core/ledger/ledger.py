@@ -173,7 +173,7 @@ class Ledger(Lookups):
                 (storable(remote_id), profile),
             ).fetchone()
             if known:
-                return Job(**known)
+                return Job(*known)
             row = self._new_row(profile, place, destination)
             row |= {
                 "fingerprint": f"remote:{profile}:{remote_id}",
@@ -213,7 +213,7 @@ class Ledger(Lookups):
             f"SELECT {JOB} FROM jobs WHERE fingerprint = ? AND state NOT IN ('failed', 'canceled', 'forgotten')",  # noqa: S608 (own)
             (fingerprint,),
         ).fetchone()
-        return Job(**row) if row else None
+        return Job(*row) if row else None
 
     def take_over(self, job: Job, *, owner: str) -> bool:
         """Makes ``owner`` the row's owner if its own is dead and the row still as ``job`` shows it.

@@ -9,10 +9,10 @@ from typing import Any
 from ..errors import InvalidRequest, JobNotFound
 from .database import Database
 from .leases import Leases
-from .row import COLUMNS, DELIVERED, FOLLOWED, UNFINISHED, Job
+from .row import COLUMNS, DELIVERED, FOLLOWED, UNFINISHED, Job, Place
 
 PAGE = 1000  # rows
-JOB = "rowid AS number, " + ", ".join(COLUMNS)
+JOB = "rowid AS number, " + ", ".join(COLUMNS)  # in the order of Job's fields
 _LAST = 2**63 - 1  # no row's number is higher
 
 
@@ -36,7 +36,7 @@ class Lookups:
         row = db.execute(f"SELECT {JOB} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608 (own names)
         if row is None:
             raise JobNotFound("ledger.there_no_job_ledger", value=job_id)
-        return Job(**row)
+        return Job(*row)
 
     def peek(self, job_id: str) -> Job | None:
         """The row; None when it was dropped, as a claim that was never sent is."""
@@ -74,6 +74,15 @@ class Lookups:
         marks = ", ".join(f"'{state}'" for state in UNFINISHED)
         return self._select(f"state IN ({marks}) ORDER BY rowid", ())
 
+    def open_elsewhere(self, profile: str, place: Place) -> list[Job]:
+        """The profile's jobs that were sent, are not over, and are known to have been made at another place."""
+        marks = ", ".join(f"'{state}'" for state in UNFINISHED)
+        return self._select(
+            f"profile = ? AND state IN ({marks}) AND sent_at IS NOT NULL AND origin != ''"
+            " AND (provider != ? OR origin != ? OR account != ?)",
+            (profile, place.provider, place.origin, place.account),
+        )
+
     def orphans(self, profile: str) -> list[Job]:
         """The profile's jobs that a server has and no living process is at."""
         marks = ", ".join(f"'{state}'" for state in FOLLOWED)
@@ -109,7 +118,7 @@ class Lookups:
     def _select(self, terms: str, values: tuple[Any, ...]) -> list[Job]:
         with self._file.read() as db:
             rows = db.execute(f"SELECT {JOB} FROM jobs WHERE {terms}", values).fetchall()  # noqa: S608 (own names)
-        return [Job(**row) for row in rows]
+        return [Job(*row) for row in rows]
 
     def known_ids(self, profile: str, origin: str, among: Iterable[str]) -> frozenset[str]:
         """Which of these remote ids a submission of ours is known by, in the profile or at that server.
