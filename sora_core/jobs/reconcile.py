@@ -118,7 +118,8 @@ async def find_submission(
         await clock.sleep(wait)
         listed = await _look(job, provider, http, pace)
         ours = ledger.known_ids(job.profile, job.origin, (item.remote_id for item in listed))
-        unowned = [item for item in listed if item.remote_id and item.remote_id not in ours]
+        # a list that moves while it is read shows a job on two of its pages
+        unowned = list({item.remote_id: item for item in listed if item.remote_id not in ("", *ours)}.values())
         rivals = [sent_of(other, provider, ledger) for other in _also_lost(job, ledger)]
         verdict = judge_list(sent, unowned, rivals)
         if verdict.found:

@@ -190,6 +190,11 @@ async def test_a_job_with_our_prompt_is_ours(lost, ledger, clock, known):
     assert found.remote_id == "found"
 
 
+async def test_a_job_that_is_shown_twice_is_one(lost, ledger, clock, known):
+    found = await look(Shelf([remote(), known, remote()]), lost, ledger, clock)
+    assert found.remote_id == "found"
+
+
 async def test_a_job_that_shows_up_late_is_found(lost, ledger, clock, known):
     found = await look(Shelf([known], [known], [remote(), known]), lost, ledger, clock)
     assert found.remote_id == "found"
