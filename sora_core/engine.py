@@ -60,6 +60,7 @@ class _Parts:
     loop: asyncio.AbstractEventLoop
     thread: threading.Thread
     connections: Connections
+    preparing: asyncio.Lock  # a graph can ask for hundreds at once: between two of them the loop does other things
 
 
 class Engine:
@@ -288,19 +289,14 @@ class Engine:
         *,
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
-        connection = await self._connections.get(profile)
-        try:
-            if isinstance(request, (VideoRequest, RemixRequest, PictureRequest)):
-                cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
-                request = replace(request, cast=cast)
-            prepared = connection.provider.prepared(request)
-            if isinstance(prepared, CharacterRequest):
-                length = self._length_of_source(prepared, profile)
-                check_part(prepared.start, prepared.end, connection.can, profile, length)
-            fingerprints = fingerprints_of(prepared, connection.provider)
-        except SoraError as error:
-            error.money = money_of(None)
-            raise
+        async with self._spun().preparing:
+            connection = await self._connections.get(profile)
+            try:
+                prepared = self._prepared(request, connection)
+                fingerprints = fingerprints_of(prepared, connection.provider)
+            except SoraError as error:
+                error.money = money_of(None)
+                raise
         self._joined().tell_unseen_failure(fingerprints)
         return await self._joined().join(
             fingerprints,
@@ -309,6 +305,18 @@ class Engine:
             watch,
             until_submitted=until_submitted,
         )
+
+    def _prepared(self, request: Request, connection: Connection) -> Request:
+        """The request as it is sent, checked. Raises InputError."""
+        profile = connection.profile.name
+        if isinstance(request, (VideoRequest, RemixRequest, PictureRequest)):
+            cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
+            request = replace(request, cast=cast)
+        prepared = connection.provider.prepared(request)
+        if isinstance(prepared, CharacterRequest):
+            length = self._length_of_source(prepared, profile)
+            check_part(prepared.start, prepared.end, connection.can, profile, length)
+        return prepared
 
     def _length_of_source(self, request: CharacterRequest, profile: str) -> float | None:
         """Seconds of the clip that a character is made from; None when it is not ours."""
@@ -382,7 +390,10 @@ class Engine:
                 thread = threading.Thread(target=loop.run_forever, name="sora-engine", daemon=True)
                 thread.start()
                 self._parts = _Parts(
-                    loop, thread, Connections(self.profiles, self.credentials, self._clock, lambda: self.ledger)
+                    loop,
+                    thread,
+                    Connections(self.profiles, self.credentials, self._clock, lambda: self.ledger),
+                    asyncio.Lock(),
                 )
             return self._parts
 

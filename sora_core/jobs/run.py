@@ -96,7 +96,8 @@ class JobRun:
         ``fingerprints``: the request's own, then those that earlier recipes gave it.
         """
         if request.operation.makes_file:
-            placing.check_destination(self._except_own_file(destination, fingerprints))
+            wanted = self._except_own_file(destination, fingerprints)
+            await self._ledger.aside(placing.check_destination, wanted)  # it tries the name; in the order of the calls
             self._place = lambda job: redirect(job, destination, self._ledger)  # the last run's word counts
         while True:
             job = await self._claim(request, fingerprints, destination)
@@ -159,7 +160,7 @@ class JobRun:
 
     async def _earlier_that_lives(self, fingerprints: Sequence[str], fresh: Job) -> Job | None:
         """An earlier job of the request that the server has after all: asked once, free, before anything is paid."""
-        for job in self._history(fingerprints):
+        for job in await self._ledger.aside(self._history, fingerprints):
             if not job.over or not job.remote_id or not self.is_here(job):
                 continue
             if job.state == FORGOTTEN and job.delivered_at:
@@ -287,10 +288,10 @@ class JobRun:
         Another protocol has another wire, and so another claim: it is not the user's wish to pay for both.
         """
         words = (request.operation.value, request.prompt.encode("utf-8", "replace").decode())
-        for other in self._ledger.unfinished():
-            same = (other.operation, other.prompt) == words and other.profile == self._connection.profile.name
+        for other in self._ledger.open_elsewhere(self._connection.profile.name, self._connection.place):
+            same = (other.operation, other.prompt) == words
             take = json.loads(other.request).get("seed", 0) == getattr(request, "seed", 0)
-            if request.prompt and same and take and other.sent_at and not self.is_here(other):
+            if request.prompt and same and take:
                 raise elsewhere(other, self._connection)
 
     def _attempt(self, job: Job, request: Request) -> Attempt:

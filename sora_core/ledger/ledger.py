@@ -552,6 +552,15 @@ class Ledger:
         marks = ", ".join(f"'{state}'" for state in UNFINISHED)
         return self._select(f"state IN ({marks}) ORDER BY rowid", ())
 
+    def open_elsewhere(self, profile: str, place: Place) -> list[Job]:
+        """The profile's jobs that were sent, are not over, and are known to have been made at another place."""
+        marks = ", ".join(f"'{state}'" for state in UNFINISHED)
+        return self._select(
+            f"profile = ? AND state IN ({marks}) AND sent_at IS NOT NULL AND origin != ''"
+            " AND (provider != ? OR origin != ? OR account != ?)",
+            (profile, place.provider, place.origin, place.account),
+        )
+
     def orphans(self, profile: str) -> list[Job]:
         """The profile's jobs that a server has and no living process is at."""
         marks = ", ".join(f"'{state}'" for state in FOLLOWED)

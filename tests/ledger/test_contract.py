@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -396,6 +397,14 @@ class TestARowKnowsWhereItWasMade:
         job = queued(ledger, "v2:b", place=Place("openai"))
         with pytest.raises(RemoteIdTaken):
             ledger.rehome(job.job_id, profile="p", place=SERVER)
+
+    def test_and_which_are_open_elsewhere(self, ledger):
+        here = queued(ledger)
+        gone = queued(ledger, "v2:b", "video_2", place=replace(SERVER, account="another"))
+        queued(ledger, "v2:c", "video_3", place=Place("openai"))  # nobody knows where
+        claim(ledger, "v2:d", place=replace(SERVER, origin="https://far.example:443"))  # never sent
+        assert [job.job_id for job in ledger.open_elsewhere("p", SERVER)] == [gone.job_id]
+        assert here.job_id not in {job.job_id for job in ledger.open_elsewhere("p", SERVER)}
 
     def test_by_an_account_that_is_told_apart_and_not_told(self, ledger, store):
         key = Secret("sk-very-secret-key")

@@ -72,6 +72,7 @@ QUESTIONS: dict[str, Question] = {
     "earlier": lambda led, job: led.earlier("v1:1"),
     "untold": lambda led, job: led.untold("v1:1"),
     "unfinished": lambda led, job: led.unfinished(),
+    "open_elsewhere": lambda led, job: led.open_elsewhere("p0", PLACE),
     "orphans": lambda led, job: led.orphans("p0"),
     "jobs": lambda led, job: led.jobs(),
     "the next page of jobs": lambda led, job: led.jobs(before=30),
