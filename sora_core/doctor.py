@@ -236,17 +236,19 @@ async def _misplaced(connection: Connection, pages: _Pages, nowhere: Reply) -> S
     if nowhere.status == 400:  # as TLS ports answer to plain http
         blocked = await asyncio.to_thread(obstacle, connection.http.base_url, connection.proxy.reveal())
         if blocked:
-            return NetworkError(blocked.message, fix=blocked.fix, fix_zh=blocked.fix_zh)
-    what = f"is no address of the {profile.provider} protocol: its pages are not there (HTTP {nowhere.status})"
-    if normalize.is_html(nowhere.body) or nowhere.ok:
-        what = "answers with a web page, not with an API"
+            return blocked
+    is_page = normalize.is_html(nowhere.body) or nowhere.ok
     found = await _elsewhere(profile, pages)
-    if found:
-        said = [f'{name} = "{value}"' for name, value in found.items()]
-        return ProfileError(
-            "doctor.said_2", base=base, what=what, said=", ".join(said), said2="，".join(said), advice=found
-        )
-    return ProfileError("doctor.said", base=base, what=what, providers=", ".join(sorted(PROVIDERS)))
+    return ProfileError(
+        "doctor.web_page" if is_page else "doctor.no_pages",
+        base=base,
+        protocol=profile.provider,
+        status=nowhere.status,
+        said=", ".join(f'{name} = "{value}"' for name, value in found.items()),
+        providers=", ".join(sorted(PROVIDERS)),
+        fix="doctor.another_fits" if found else "doctor.nothing_fits",
+        advice=found,
+    )
 
 
 async def _elsewhere(profile: Profile, pages: _Pages) -> dict[str, str]:
@@ -292,18 +294,16 @@ async def _explained(error: NetworkError, url: str, proxy: str) -> NetworkError:
     blocked = await asyncio.to_thread(obstacle, url, proxy)
     if blocked is None:
         return error
-    return NetworkError(f"{blocked.message} [{error.message}]", fix=blocked.fix, fix_zh=blocked.fix_zh)
+    explained = NetworkError("doctor.obstacle", obstacle=blocked.message, said=error.message)
+    explained.advise(blocked.advised_by, **blocked.values)
+    return explained
 
 
 async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> AuthError:
     """The error, with the way of sending the key that the server does take, if there is one."""
     profile, http = connection.profile, connection.http
     if profile.auth == "none":
-        return AuthError(
-            error.message,
-            fix='The server wants a key: set auth = "bearer" and give the profile one.',
-            advice={"auth": "bearer"},
-        )
+        return AuthError("said", said=error.message, fix="doctor.wants_a_key", advice={"auth": "bearer"})
     if not isinstance(http.keys, FixedKeys):
         return error  # the key itself is never sent there, only what was made of it
     page = next(_pages(connection.provider))
@@ -353,7 +353,7 @@ async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
         return [Finding("dialect", True, f"{seen}, and the server looks like it")]
     advice = f'the server looks like {seen}: say dialect = "{seen}" in the profile'
     if works_only_as_itself(seen):
-        error = ProfileError(f"The server looks like {seen}, which takes no other form of request.", fix=advice)
+        error = ProfileError("doctor.only_as_itself", dialect=seen)
         return [Finding("dialect", False, advice, error, {"dialect": seen})]
     if seen not in PROVEN:
         advice += " if the default does not serve it; that was read in its documents and not tried"

@@ -33,7 +33,6 @@ BASES = {
     "dynamo": "/openai~dynamo/v1",
     "openrouter": "/openai~openrouter",
 }
-SYNCHRONOUS = ("localai", "dynamo", "vllm-omni sync")
 
 
 def _shortest(name: str) -> int:
@@ -94,16 +93,6 @@ def test_a_server_error_in_place_of_the_video_leaves_it_open_what_became_of_it(n
         for _ in range(2):
             with pytest.raises(SubmissionUnknown):
                 make(desk, name, f"failing, {name}")
-
-
-@pytest.mark.parametrize("name", SYNCHRONOUS)
-@pytest.mark.parametrize("kind", ["html", "json", "bytes"])
-def test_garbage_in_place_of_the_video_is_no_reason_to_pay_again(name: str, kind: str, desk: Desk) -> None:
-    desk.gateway.fault({"on": "create", "do": "garbage", "kind": kind, "when": "after"})
-    with desk.charging(1):
-        for _ in range(2):
-            with pytest.raises(SubmissionUnknown):
-                make(desk, name, f"garbage {kind}, {name}")
 
 
 def test_the_result_of_a_proxy_keeps_its_long_id(desk: Desk) -> None:

@@ -365,6 +365,7 @@ class _tls_server:
 
 SIGNS = {
     "the host of a relay": ("https://openrouter.ai/api/v1", {}, "openrouter"),
+    "the host of another relay": ("https://api.aihubmix.com/v1", {}, "aihubmix"),
     "the host of a cloud": ("https://me.openai.azure.com/openai/v1", {}, "azure"),
     "a host that is only spelled alike": ("https://notopenrouter.ai/v1", {}, ""),
     "a header": ("https://x.example", {"/models": ({}, {"x-oneapi-request-id": "1"})}, "new-api"),

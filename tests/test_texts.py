@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from sora_core import texts
-from sora_core.errors import AuthError, ChallengePage, InvalidRequest
+from sora_core import errors, texts
+from sora_core.errors import AuthError, ChallengePage, InvalidRequest, SoraError
+
+ROOT = Path(__file__).resolve().parent.parent
+KINDS = {name for name, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, SoraError)}
+DATA = {"fix", "job_id", "remote_id", "provider", "code", "retry_after", "money", "advice"}  # not of the sentence
 
 HELLO = {"hello": {"text": "Hello {name}.", "fix": "Wave at {name}."}, "AuthError": {"fix": "Look at the key."}}
 HALLO_ZH = {"hello": {"text": "你好 {name}。"}}
@@ -62,4 +72,65 @@ def test_every_translation_has_an_english_original_with_the_same_parameters():
         for part, sentence in entry.items()
         if texts.parameters(sentence) != texts.parameters(english.get(key, {}).get(part, "{missing}"))
     ]
+    assert offenders == []
+
+
+def sources() -> Iterator[ast.AST]:
+    for folder in ("sora_core", "nodes"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield ast.parse(path.read_text("utf-8"), filename=path.relative_to(ROOT).as_posix())
+
+
+def written() -> tuple[set[str], list[re.Pattern[str]]]:
+    """The texts in the sources, and those with a part that is filled in."""
+    plain, filled = set(), []
+    for tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                plain.add(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = (re.escape(each.value) if isinstance(each, ast.Constant) else ".+" for each in node.values)
+                pattern = "".join(parts)
+                if re.match(r"[a-z_]+\\?\.", pattern):
+                    filled.append(re.compile(pattern))
+    return plain, filled
+
+
+def raised() -> Iterator[tuple[str, ast.Call, str]]:
+    """Class, call and id of every error that names its text."""
+    for tree in sources():
+        for node in ast.walk(tree):
+            named = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS
+            if named and node.args and isinstance(node.args[0], ast.Constant):
+                yield node.func.id, node, node.args[0].value
+
+
+def test_every_error_names_a_text_that_is_there():
+    assert [(kind, text) for kind, _, text in raised() if text not in texts.catalogue("en")] == []
+
+
+def test_every_text_is_named_somewhere():
+    plain, filled = written()
+    unused = [
+        key
+        for key in texts.catalogue("en")
+        if key not in plain and key not in KINDS and not any(each.fullmatch(key) for each in filled)
+    ]
+    assert unused == []
+
+
+def test_every_parameter_has_its_place_in_the_text():
+    offenders = []
+    for kind, call, text in raised():
+        entry = texts.catalogue("en").get(text, {})
+        given = {each.arg: each.value for each in call.keywords}
+        fix = given.get("fix")
+        advised = texts.catalogue("en").get(fix.value, {}) if isinstance(fix, ast.Constant) else None
+        if (fix is not None and advised is None) or None in given:
+            continue  # what fills it in is only known when it runs
+        places = {name for part in (*entry.values(), *(advised or {}).values()) for name in texts.parameters(part)}
+        unused = given.keys() - DATA - places
+        missing = places - given.keys() - DATA
+        if unused or missing:
+            offenders.append(f"{kind}({text!r}): {sorted(unused)} unused, {sorted(missing)} missing")
     assert offenders == []

@@ -129,7 +129,7 @@ def _doctor(engine: Engine, arguments: argparse.Namespace) -> int:
         show(f"{marks[finding.ok]} {finding.check}: {finding.detail}")
         if finding.error:
             code = code or finding.error.exit_code
-            show(f"     {finding.error.fix}\n     {finding.error.title_zh}。{finding.error.fix_zh}".rstrip())
+            show(f"     {finding.error.fix}".rstrip())
     return code
 
 

@@ -37,7 +37,7 @@ def _read_faults(path: Path | None) -> tuple[tuple[FaultRule, ...], int | None]:
     try:
         return parse_faults(path.read_bytes())
     except OSError as error:
-        raise InvalidRequest(f"The file of faults cannot be read: {error}.") from error
+        raise InvalidRequest("gateway.file_faults_cannot_read", error=error) from error
 
 
 def _on_signals(event: asyncio.Event) -> None:

@@ -177,18 +177,18 @@ def parse_faults(text: str | bytes) -> tuple[tuple[FaultRule, ...], int | None]:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise InvalidRequest(f"The faults are not JSON: {error}.") from error
+        raise InvalidRequest("gateway.faults_not_json", error=error) from error
     if not isinstance(value, dict) or not isinstance(value.get("faults"), list) or set(value) - {"seed", "faults"}:
-        raise InvalidRequest('The faults must be an object {"faults": [...]}, with "seed" if wanted.')
+        raise InvalidRequest("gateway.faults_must_object_seed_if")
     seed = value.get("seed")
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise InvalidRequest("The seed of the faults must be a whole number.")
+        raise InvalidRequest("gateway.seed_faults_must_whole_number")
     rules = []
     for number, entry in enumerate(value["faults"], 1):
         try:
             rules.append(FaultRule.parse(entry))
         except InvalidRequest as error:
-            raise InvalidRequest(f"Fault {number}: {error.message}") from None
+            raise InvalidRequest("gateway.fault", number=number, reason=error.message) from None
     return tuple(rules), seed
 
 
@@ -262,7 +262,7 @@ class FaultBox:
 
 
 def _invalid(message: str) -> InvalidRequest:
-    return InvalidRequest(f"{message}.")
+    return InvalidRequest("gateway.said", message=message)
 
 
 def _whole(name: str, value: object, low: int, high: int | None = None) -> None:

@@ -42,7 +42,7 @@ class Gateway:
         fault_seed: int | None = None,
     ) -> None:
         if not speed > 0:
-            raise InvalidRequest(f"The speed of the gateway must be more than 0, not {speed!r}.")
+            raise InvalidRequest("gateway.speed_gateway_must_more_than", speed=speed)
         self._key = key
         self._admin_key = admin_key
         self._speed = speed
@@ -91,7 +91,7 @@ class Gateway:
         try:
             self._server = await asyncio.get_running_loop().create_server(self._runner.server, host, port)
         except (OSError, OverflowError) as error:
-            raise InvalidRequest(f"The gateway cannot listen on {host}:{port}: {error}.") from error
+            raise InvalidRequest("gateway.gateway_cannot_listen_on", host=host, port=port, error=error) from error
         bound = self._server.sockets[0].getsockname()[1]
         self._url = f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
 
@@ -122,7 +122,7 @@ class Gateway:
                 return Path(self._temporary.name)
             self._workdir.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StorageError(f"The gateway has no folder to work in: {error}.") from error
+            raise StorageError("gateway.gateway_has_no_folder_work", error=error) from error
         return self._workdir
 
     def _admin(self, request: web.Request) -> Core:

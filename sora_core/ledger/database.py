@@ -112,21 +112,11 @@ class Database:
 
 
 def _unusable(path: Path, error: sqlite3.Error | OSError) -> StorageError:
-    message = f"The ledger {path} cannot be used: {error}. Without it nothing is submitted."
     if type(error) is sqlite3.DatabaseError:  # "malformed", "not a database"; the subclasses are other troubles
-        return StorageError(
-            message,
-            fix="The file is damaged. `sora-video jobs --set-aside` keeps it beside a new ledger, which knows of its "
-            "jobs what can still be read.",
-            fix_zh="账本文件已损坏。运行 sora-video jobs --set-aside 可将其保留在旁，并用仍可读取的任务建立新账本。",
-        )
+        return StorageError("ledger.unusable", path=path, reason=error, fix="ledger.damaged")
     if "locked" in str(error) and not _can_lock(path.parent):
         return StorageError("ledger.ledger_cannot_kept_there_file", path=path)
-    return StorageError(
-        message,
-        fix="Free disk space, make the folder writable, or close the program that locks it.",
-        fix_zh="请清理磁盘、修正目录权限，或关闭占用账本的程序。没有账本就不会提交任务。",
-    )
+    return StorageError("ledger.unusable", path=path, reason=error)
 
 
 def _can_lock(folder: Path) -> bool:

@@ -21,24 +21,24 @@ import secrets
 import sqlite3
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from ..clock import Clock
-from ..errors import InvalidRequest, JobChanged, JobNotFound, QuotaExceeded, RemoteIdTaken, StorageError
+from ..errors import JobChanged, QuotaExceeded, RemoteIdTaken, StorageError
 from ..models import Destination, Secret, Snapshot, State
 from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .database import Database
 from .leases import Leases, Owner
+from .lookups import JOB, Lookups, storable
 from .pages import JobPages
 from .row import (
     ANYONE,
     CANCELED,
-    COLUMNS,
     DELIVERED,
     FAILED,
     FOLLOWED,
@@ -62,9 +62,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DAY_SECONDS = 86_400.0
-PAGE = 1000  # rows
-_LAST = 2**63 - 1  # no row's number is higher
-_JOB = "rowid AS number, " + ", ".join(COLUMNS)  # in the order of Job's fields
 
 
 def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
@@ -72,7 +69,7 @@ def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
     return QuotaExceeded("ledger.profile_allows_submissions_hours_they", profile=profile, limit=limit)
 
 
-class Ledger:
+class Ledger(Lookups):
     """One state folder's `jobs.sqlite`. Thread safe; every change is on disk when its method returns."""
 
     def __init__(self, home: Path, clock: Clock) -> None:
@@ -97,11 +94,6 @@ class Ledger:
         with self._lock:
             self._owner = self._owner or Owner(self._leases)
             return self._owner
-
-    def is_alive(self, owner: str | None) -> bool:
-        """Whether a process still works on the owner's rows. None never does."""
-        with self._file.read() as db:
-            return self._leases.alive(db, owner)
 
     async def aside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What ``work`` (a method of this ledger) returns, done in the ledger's thread: no loop waits for a disk.
@@ -162,7 +154,7 @@ class Ledger:
                 "fingerprint": fingerprint,
                 "request": json.dumps(facts(request), ensure_ascii=True),
                 "operation": request.operation.value,
-                "prompt": _storable(request.prompt),
+                "prompt": storable(request.prompt),
                 "model": request.model,
                 "seconds": request.seconds,
                 "state": SUBMITTING,
@@ -177,8 +169,8 @@ class Ledger:
         """A row for a job that was submitted elsewhere, known by its remote id; the one there is, if any."""
         with self._file.change() as db:
             known = db.execute(
-                f"SELECT {_JOB} FROM jobs WHERE remote_id = ? AND profile = ? ORDER BY rowid DESC LIMIT 1",  # noqa: S608 (own)
-                (_storable(remote_id), profile),
+                f"SELECT {JOB} FROM jobs WHERE remote_id = ? AND profile = ? ORDER BY rowid DESC LIMIT 1",  # noqa: S608 (own)
+                (storable(remote_id), profile),
             ).fetchone()
             if known:
                 return Job(*known)
@@ -218,7 +210,7 @@ class Ledger:
 
     def _live(self, db: sqlite3.Connection, fingerprint: str) -> Job | None:
         row = db.execute(
-            f"SELECT {_JOB} FROM jobs WHERE fingerprint = ? AND state NOT IN ('failed', 'canceled', 'forgotten')",  # noqa: S608 (own)
+            f"SELECT {JOB} FROM jobs WHERE fingerprint = ? AND state NOT IN ('failed', 'canceled', 'forgotten')",  # noqa: S608 (own)
             (fingerprint,),
         ).fetchone()
         return Job(*row) if row else None
@@ -319,7 +311,7 @@ class Ledger:
         other = db.execute(
             "SELECT job_id FROM jobs WHERE remote_id = ? AND origin = ? AND job_id != ? AND origin != ''"
             " AND remote_id != '' AND idempotency_key != '' AND operation != 'clean_link'",
-            (_storable(remote_id), row.origin, row.job_id),
+            (storable(remote_id), row.origin, row.job_id),
         ).fetchone()
         if other and row.idempotency_key and row.operation != "clean_link":
             raise RemoteIdTaken("ledger.remote_id_job_already", value=remote_id, other=other[0], job_id=row.job_id)
@@ -486,7 +478,7 @@ class Ledger:
         sets = ", ".join(f"{name} = ?" for name in changes)
         marks = ", ".join("?" for _ in states)
         # servers write anything; half an emoji is no reason to lose a row
-        values = [_storable(value) if isinstance(value, str) else value for value in changes.values()]
+        values = [storable(value) if isinstance(value, str) else value for value in changes.values()]
         cursor = db.execute(
             f"UPDATE jobs SET {sets}, updated_at = ? WHERE job_id = ? AND state IN ({marks})"  # noqa: S608 (own names)
             f" AND ? IN ('{ANYONE}', owner) AND {also}",
@@ -502,141 +494,6 @@ class Ledger:
         with self._file.change() as db:
             db.execute("UPDATE jobs SET profile = ? WHERE profile = ?", (new_name, name))
             db.execute("UPDATE OR IGNORE characters SET profile = ? WHERE profile = ?", (new_name, name))
-
-    # Reading
-
-    def get(self, job_id: str) -> Job:
-        """Raises JobNotFound."""
-        with self._file.read() as db:
-            return self._get(db, job_id)
-
-    def _get(self, db: sqlite3.Connection, job_id: str) -> Job:
-        row = db.execute(f"SELECT {_JOB} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608 (own names)
-        if row is None:
-            raise JobNotFound("ledger.there_no_job_ledger", value=job_id)
-        return Job(*row)
-
-    def peek(self, job_id: str) -> Job | None:
-        """The row; None when it was dropped, as a claim that was never sent is."""
-        try:
-            return self.get(job_id)
-        except JobNotFound:
-            return None
-
-    def find(self, name: str, profile: str | None = None) -> Job:
-        """The job of that id, or of that remote id. Raises JobNotFound, InvalidRequest when two fit."""
-        jobs = self._select("job_id = ?", (_storable(name),)) or self._select(
-            # a server that answers at once names no id: nothing is no name of such a job
-            "remote_id = ? AND remote_id != '' ORDER BY rowid DESC",
-            (_storable(name),),
-        )
-        jobs = [job for job in jobs if profile in (None, job.profile)]
-        if not jobs:
-            raise JobNotFound("ledger.there_no_job_ledger", value=name)
-        if len({job.profile for job in jobs}) > 1:
-            raise InvalidRequest(
-                "ledger.job_several_profiles_name_profile", name=name, listed=", ".join(job.profile for job in jobs)
-            )
-        return jobs[0]
-
-    def history(self, fingerprint: str) -> list[Job]:
-        """Every row that the request ever had, newest first."""
-        return self._select("fingerprint = ? ORDER BY rowid DESC", (fingerprint,))
-
-    def earlier(self, fingerprint: str) -> list[Job]:
-        """Rows of the request that are over, but have a remote id: asked for once before it is paid anew."""
-        return [job for job in self.history(fingerprint) if job.over and job.remote_id]
-
-    def unfinished(self) -> list[Job]:
-        """Every row that a process may go on with, oldest first."""
-        marks = ", ".join(f"'{state}'" for state in UNFINISHED)
-        return self._select(f"state IN ({marks}) ORDER BY rowid", ())
-
-    def open_elsewhere(self, profile: str, place: Place) -> list[Job]:
-        """The profile's jobs that were sent, are not over, and are known to have been made at another place."""
-        marks = ", ".join(f"'{state}'" for state in UNFINISHED)
-        return self._select(
-            f"profile = ? AND state IN ({marks}) AND sent_at IS NOT NULL AND origin != ''"
-            " AND (provider != ? OR origin != ? OR account != ?)",
-            (profile, place.provider, place.origin, place.account),
-        )
-
-    def orphans(self, profile: str) -> list[Job]:
-        """The profile's jobs that a server has and no living process is at."""
-        marks = ", ".join(f"'{state}'" for state in FOLLOWED)
-        jobs = self._select(f"profile = ? AND state IN ({marks}) AND remote_id != ''", (profile,))
-        living = {owner: self.is_alive(owner) for owner in {job.owner for job in jobs}}
-        return sorted((job for job in jobs if not living[job.owner]), key=lambda job: job.number)
-
-    def jobs(
-        self, limit: int = PAGE, *, before: int | None = None, state: str | None = None, profile: str | None = None
-    ) -> list[Job]:
-        """A page of the rows, newest first; the next one is ``before`` the last one's number."""
-        wanted = {"rowid < ?": before or _LAST, "state = ?": state, "profile = ?": profile}
-        asked = {term: value for term, value in wanted.items() if value is not None}
-        return self._select(f"{' AND '.join(asked)} ORDER BY rowid DESC LIMIT ?", (*asked.values(), limit))
-
-    def all_jobs(self, *, state: str | None = None, profile: str | None = None) -> Iterator[Job]:
-        """Every row, newest first, read page by page."""
-        before: int | None = None
-        while page := self.jobs(before=before, state=state, profile=profile):
-            yield from page
-            before = page[-1].number
-
-    def collectable(self, limit: int) -> list[Job]:
-        """Videos that are there or may still come, newest first; quick, however long the ledger is."""
-        videos = "state = ? AND operation NOT IN ('create_character', 'enhance_prompt', 'image')"
-        found = (
-            job
-            for state in (*UNFINISHED, DELIVERED)
-            for job in self._select(f"{videos} ORDER BY rowid DESC LIMIT ?", (state, limit))
-        )
-        return sorted(found, key=lambda job: -job.number)[:limit]
-
-    def _select(self, terms: str, values: tuple[Any, ...]) -> list[Job]:
-        with self._file.read() as db:
-            rows = db.execute(f"SELECT {_JOB} FROM jobs WHERE {terms}", values).fetchall()  # noqa: S608 (own names)
-        return [Job(*row) for row in rows]
-
-    def known_ids(self, profile: str, origin: str, among: Iterable[str]) -> frozenset[str]:
-        """Which of these remote ids a submission of ours is known by, in the profile or at that server.
-
-        One that was only collected by hand may still be what a lost submission made.
-        """
-        found: set[str] = set()
-        with self._file.read() as db:
-            for remote_id in dict.fromkeys(filter(None, among)):
-                found.update(
-                    row[0]
-                    for row in db.execute(
-                        "SELECT remote_id FROM jobs WHERE remote_id = ? AND fingerprint NOT LIKE 'remote:%'"
-                        " AND (profile = ? OR (origin = ? AND origin != '')) LIMIT 1",
-                        (_storable(remote_id), profile, origin),
-                    )
-                )
-        return frozenset(found)
-
-    def has_submitted(self, profile: str) -> bool:
-        """Whether a job of the profile was ever taken by its server."""
-        with self._file.read() as db:
-            return bool(
-                db.execute(
-                    "SELECT 1 FROM jobs WHERE profile = ? AND coalesce(submitted_at, sent_at) > 0"
-                    " AND idempotency_key != '' AND remote_id IS NOT NULL LIMIT 1",
-                    (profile,),
-                ).fetchone()
-            )
-
-    def durations(self, profile: str, model: str, seconds: int, limit: int = 20) -> list[float]:
-        """How long the last jobs like this took from submission to success, in seconds."""
-        with self._file.read() as db:
-            rows = db.execute(
-                "SELECT finished_at - submitted_at FROM jobs WHERE profile = ? AND model = ? AND seconds = ?"
-                " AND finished_at > submitted_at AND state IN ('succeeded', 'delivered')"
-                " ORDER BY finished_at DESC LIMIT ?",
-                (profile, model, seconds, limit),
-            ).fetchall()
-        return [row[0] for row in rows]
 
 
 def _whereabouts(destination: Destination) -> dict[str, Any]:
@@ -664,7 +521,3 @@ def _changed(row: Job, what: str) -> JobChanged:
         remote_id=row.remote_id,
         provider=row.provider,
     )
-
-
-def _storable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()

@@ -59,7 +59,7 @@ def _check_video(path: Path) -> None:
     if _is_animation(path):
         _probe_animation(path)
     elif fault := find_fault(path):
-        raise MediaError(fault)
+        raise MediaError("said", said=fault)
 
 
 def _is_animation(path: Path) -> bool:

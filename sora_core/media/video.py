@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Interrupted, InvalidRequest, MediaError
 from .clip import Clip, Reader, VideoInfo, audio_stream, count_frames, scan, video_stream
@@ -265,25 +265,21 @@ def _refuse_if_too_big(clip: Clip, sources: Sequence[int], fps: Fraction, budget
     need = count * frame_bytes + _sound_bytes(clip, count / fps)
     if need <= budget:
         return
-    problem = (
-        f"{count} frames of {clip.info.width}x{clip.info.height} with their sound need {_amount(need)} of memory, "
-        f"{_amount(budget)} may be used."
-    )
-    kept = f"The video itself is safe in {clip.path}; nothing has to be paid again."
-    kept_zh = f"视频文件完好，保存在 {clip.path}，无需再次付费。"
+    facts: dict[str, Any] = {
+        "count": count,
+        "width": clip.info.width,
+        "height": clip.info.height,
+        "need": _amount(need),
+        "budget": _amount(budget),
+        "path": clip.path,
+    }
     fitting = budget // (frame_bytes + _sound_bytes(clip, 1 / fps))
     if not fitting:
-        raise MediaError("media.not_even_one_frame_fits", problem=problem, kept=kept, kept_zh=kept_zh)
-    ways, ways_zh = f"max_frames={fitting}", f"max_frames={fitting}"
+        raise MediaError("media.frames_exceed_memory", fix="media.not_even_one_frame", **facts)
     steps = range(2, clip.frames + 1)
     step = next((step for step in steps if _bytes_in_steps(clip, step, frame_bytes) <= budget), None)
-    if step:
-        ways, ways_zh = f"{ways} or frame_step={step}", f"{ways} 或 frame_step={step}"
-    raise MediaError(
-        problem,
-        fix=f"Set {ways}, or leave frames undecoded (frames=skip). {kept}",
-        fix_zh=f"请设 {ways_zh}，或将 frames 设为 skip。{kept_zh}",
-    )
+    ways = f"max_frames={fitting}" + (f", frame_step={step}" if step else "")
+    raise MediaError("media.frames_exceed_memory", ways=ways, **facts)
 
 
 def _bytes_in_steps(clip: Clip, step: int, frame_bytes: int) -> int:

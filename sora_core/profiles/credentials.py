@@ -58,8 +58,8 @@ class Credentials:
         sealed = self._read().get(profile.name)
         if sealed is not None:
             return Secret(self._stored(profile.name, sealed))
-        variable = f"set the environment variable {profile.key_env}, or " if profile.key_env else ""
-        raise ProfileError("profiles.profile_has_no_key", profile=profile.name, variable=variable)
+        fix = "profiles.or_variable" if profile.key_env else None
+        raise ProfileError("profiles.profile_has_no_key", profile=profile.name, variable=profile.key_env, fix=fix)
 
     def set(self, name: str, key: str) -> None:
         """Stores a key. Raises InvalidRequest for text that cannot be one."""

@@ -91,6 +91,5 @@ class ApiYi(Provider):
     def judge(self, reply: Reply) -> SoraError:
         error = super().judge(reply)
         if isinstance(error, AuthError) and reply.status == 403:
-            error.fix = "Check the key, and the balance of the account: this service answers 403 for both."
-            error.fix_zh = "请检查密钥与账户余额：该服务对两者都返回 403。"
+            error.advise("apiyi.key_or_balance")
         return error

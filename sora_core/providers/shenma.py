@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+from .. import texts
 from ..errors import BadResponse, JobNotFound, RequestRejected, SoraError, Unsupported
 from ..models import Capabilities, ClipForm, Effect, Failure, Field, ImageForm, Operation, Quota, Snapshot, State
 from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
@@ -42,21 +43,8 @@ CAN = Capabilities(
     has_quota=True,
 )
 
-# What a review refused, and so what to change.
-REVIEWS = {
-    "prompt_review_failed": (
-        "The prompt did not pass the review: change the prompt.",
-        "提示词未通过审核：请修改提示词。",
-    ),
-    "image_review_failed": (
-        "The image did not pass the review: use another image, without a real person in it.",
-        "图片未通过审核：请更换图片，且不要包含真人。",
-    ),
-    "result_review_failed": (
-        "The finished video did not pass the review: change what the prompt asks for.",
-        "生成结果未通过审核：请调整提示词所描述的内容。",
-    ),
-}
+# What was reviewed; what to change then is in `locales/`.
+REVIEWS = ("prompt_review_failed", "image_review_failed", "result_review_failed")
 _TAIL = re.compile(r"(?:/sora)?/v[12](?:/(?:videos|token|characters)(?:/.*)?)?$")
 
 
@@ -127,7 +115,7 @@ class Shenma(Provider):
         snapshot = relay.still_coming(super().decode(reply))
         review = _review(snapshot.failure)
         if snapshot.failure and review:
-            message = f"{snapshot.failure.message} ({' '.join(REVIEWS[review])})"
+            message = f"{snapshot.failure.message} ({texts.text(f'shenma.{review}', 'fix')})"
             snapshot = replace(snapshot, failure=Failure(message, snapshot.failure.code or review))
         return snapshot
 
@@ -135,7 +123,7 @@ class Shenma(Provider):
         error = super().judge(reply)
         review = _review(Failure(error.message, error.code))
         if review:
-            error.fix, error.fix_zh = REVIEWS[review]
+            error.advise(f"shenma.{review}")
         return error
 
     async def quota(self, http: Http) -> Quota:

@@ -188,6 +188,7 @@ def _command(arguments: tuple[str, ...], base: str, env: dict[str, str], pace: P
 
     if hasattr(os, "setsid"):
         os.setsid()  # the terminal's Ctrl-C is for the tests, not for the command
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell takes from what it runs in the background
     os.environ.clear()
     os.environ.update(env)
     os.chdir(ROOT)

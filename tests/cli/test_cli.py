@@ -111,7 +111,7 @@ REFUSED = {
     "length": (("generate", "x", "--profile", "own", "--seconds", "61"), "whole seconds from 1 to 60"),
     "no length": (("generate", "x", "--profile", "own", "--seconds", "0"), "whole seconds from 1"),
     "size": (("generate", "x", "--profile", "own", "--size", "wide"), "WIDTHxHEIGHT"),
-    "unknown profile": (("generate", "x", "--profile", "nobody"), "there are: preview, own"),
+    "unknown profile": (("generate", "x", "--profile", "nobody"), "available: preview, own"),
     "style that has no place": (("generate", "x", "--profile", "own", "--style", "noir"), "has no place for style"),
     "long prompt": (("generate", "x" * 32_001, "--profile", "own"), "up to 32000"),
     "shot": (("generate", "x", "--profile", "own", "--shot", "soon"), "is no shot"),
@@ -158,12 +158,20 @@ def test_a_corrupt_profiles_file_is_named_with_its_line_and_left_as_it_is(comman
 
 
 SERVER_SAYS = {
-    "wrong key": ({"status": 401}, 3, "密钥被拒绝"),
-    "quota": ({"status": 429, "body": {"error": {"code": "insufficient_quota", "message": "broke"}}}, 3, "额度不足"),
+    "wrong key": ({"status": 401}, 3, "Check the key"),
+    "quota": (
+        {"status": 429, "body": {"error": {"code": "insufficient_quota", "message": "broke"}}},
+        3,
+        "Top up the account",
+    ),
     "bad request": ({"status": 400, "body": {"error": {"message": "no such model"}}}, 4, "no such model"),
-    "moderation": ({"status": 400, "body": {"error": {"code": "moderation_blocked", "message": "no"}}}, 4, "审核"),
+    "moderation": (
+        {"status": 400, "body": {"error": {"code": "moderation_blocked", "message": "no"}}},
+        4,
+        "Change the prompt or the image",
+    ),
     "lost": ({"status": 500}, 5, "forget"),
-    "overloaded": ({"status": 503, "headers": {"retry-after": "500"}}, 6, "过载"),
+    "overloaded": ({"status": 503, "headers": {"retry-after": "500"}}, 6, "Try again later"),
 }
 
 

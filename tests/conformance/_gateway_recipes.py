@@ -55,9 +55,9 @@ RELAYS = {
         "newapi", "/newapi/v1", "generic", model="kling-v2", usual=SMALL, also="links garbage fails restart"
     ),
     "newapi-chat": Relay("newapi", "/newapi/v1/chat/completions", "chat", also="links garbage fails"),
-    # its failed jobs do not say why
+    # its failed jobs do not say why, and in the chat form a failure without a name leaves it open what became of it
     "skyriff": Relay("skyriff", "/skyriff/v1/", also="links garbage restart strange_words"),
-    "skyriff-chat": Relay("skyriff", "/skyriff/v1/chat/completions", "chat", also="garbage fails"),
+    "skyriff-chat": Relay("skyriff", "/skyriff/v1/chat/completions", "chat", also="garbage"),
     "sora-web": Relay(
         "sora_web", "/sora-web", key="SESSION_KEY", also="fails restart", without="told_refusals wrong_key remix"
     ),
@@ -94,7 +94,7 @@ VARIANTS = {
     "skyriff": {
         "no-url": Relay("skyriff", "/skyriff~no-url"),
         "at-100": Relay("skyriff", "/skyriff~at-100/v1/videos"),
-        "plain": Relay("skyriff", "/skyriff", "chat", settings={"stream": "false"}, also="garbage fails"),
+        "plain": Relay("skyriff", "/skyriff", "chat", settings={"stream": "false"}, also="garbage"),
         **{name: Relay("skyriff", f"/skyriff~{name}", "chat") for name in ("json", "markdown", "task")},
         "plain-task": Relay("skyriff", "/skyriff~task", "chat", settings={"stream": "false"}),
     },

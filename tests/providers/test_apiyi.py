@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from _requests import request_of
 
+from sora_core import texts
 from sora_core.errors import (
     AuthError,
     InvalidRequest,
@@ -173,7 +174,7 @@ class TestReading:
     def test_http_403_may_be_an_empty_account(self):
         error = provider().judge(answer(403, error={"code": "permission_error", "message": "no"}))
         assert "balance" in error.fix
-        assert "余额" in error.fix_zh
+        assert "余额" in texts.text("apiyi.key_or_balance", "fix", lang="zh")
 
     def test_an_answer_that_names_no_job_leaves_it_open(self):
         with pytest.raises(SubmissionUnknown):

@@ -173,7 +173,17 @@ class TestDialects:
         assert can.default_seconds is None or can.default_seconds in can.seconds
 
     def test_people_s_own_machines_cost_nothing_and_a_profile_may_say_otherwise(self):
-        hosted = {"preview", "vllm-omni", "sglang", "tensorrt-llm", "aquiles", "localai", "dynamo"}
+        hosted = {
+            "preview",
+            "vllm-omni",
+            "sglang",
+            "tensorrt-llm",
+            "aquiles",
+            "localai",
+            "dynamo",
+            "fastvideo",
+            "xinference",
+        }
         assert {name for name in DIALECTS if not provider(dialect=name).can.paid} == hosted
         assert all(provider(dialect=name, paid=True).can.paid for name in DIALECTS)
         assert not provider(paid=False).can.paid

@@ -181,7 +181,7 @@ def test_a_sum_with_a_fraction_is_named_in_full():
 def test_shots_and_a_length_must_agree():
     shots = (Shot("a", 4.0), Shot("b", 4.0))
     assert resolved(operation=Operation.STORYBOARD, shots=shots, seconds=8).seconds == 8
-    with pytest.raises(InvalidRequest, match="add up to 8 seconds, but 12 are asked for"):
+    with pytest.raises(InvalidRequest, match="add up to 8 seconds, but the request asks for 12"):
         resolved(operation=Operation.STORYBOARD, shots=shots, seconds=12)
 
 
@@ -293,9 +293,11 @@ class TestClips:
             self.make(clip=replace(self.CLIP, data=self.CLIP.data + b"0"))
 
     def test_are_refused_where_the_profile_takes_none(self):
-        with pytest.raises(Unsupported, match=r"no character from the clip itself \(video\); give its address"):
+        with pytest.raises(
+            Unsupported, match=r"cannot make a character from the clip itself \(video\); give its address"
+        ):
             self.make(replace(self.CAN, clip_forms=frozenset((ClipForm.URL,))), clip=self.CLIP)
-        with pytest.raises(Unsupported, match="no character from a finished job"):
+        with pytest.raises(Unsupported, match="cannot make a character from a finished job"):
             self.make(source_id="video_1")
 
     @pytest.mark.parametrize("address", ["file:///c.mp4", "c.mp4"])

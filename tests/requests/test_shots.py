@@ -171,13 +171,13 @@ BAD_JSON = {
     "no object": ('[{"text": "a", "seconds": 1}, "b"]', "Shot 2 is no shot"),
     "no text": ('[{"seconds": 1}]', "Shot 1 has no text"),
     "blank text": ('[{"text": " ", "seconds": 1}]', "Shot 1 has no text"),
-    "no seconds": ('[{"text": "a"}]', "Shot 1 needs its seconds"),
-    "seconds as text": ('[{"text": "a", "seconds": "5s"}]', "Shot 1 needs its seconds"),
-    "true": ('[{"text": "a", "seconds": true}]', "Shot 1 needs its seconds"),
-    "zero": ('[{"text": "a", "seconds": 0}]', "Shot 1 needs its seconds"),
-    "not a number": ('[{"text": "a", "seconds": NaN}]', "Shot 1 needs its seconds"),
-    "endless": ('[{"text": "a", "seconds": Infinity}]', "Shot 1 needs its seconds"),
-    "more": ('[{"text": "a", "seconds": 1, "camera": "wide"}]', "'camera', which no shot has"),
+    "no seconds": ('[{"text": "a"}]', "Shot 1 needs a value for seconds"),
+    "seconds as text": ('[{"text": "a", "seconds": "5s"}]', "Shot 1 needs a value for seconds"),
+    "true": ('[{"text": "a", "seconds": true}]', "Shot 1 needs a value for seconds"),
+    "zero": ('[{"text": "a", "seconds": 0}]', "Shot 1 needs a value for seconds"),
+    "not a number": ('[{"text": "a", "seconds": NaN}]', "Shot 1 needs a value for seconds"),
+    "endless": ('[{"text": "a", "seconds": Infinity}]', "Shot 1 needs a value for seconds"),
+    "more": ('[{"text": "a", "seconds": 1, "camera": "wide"}]', "'camera', which is not a field of a shot"),
 }
 
 
@@ -190,7 +190,7 @@ def test_json_that_is_no_storyboard_is_refused_naming_the_shot(case):
 
 
 def test_an_image_of_a_shot_is_refused_and_never_dropped():
-    with pytest.raises(Unsupported, match="Shot 3 has an image of its own"):
+    with pytest.raises(Unsupported, match="Shot 3 has its own image"):
         shot_of({"text": "a", "seconds": 1, "image": [1, 64, 64, 3]}, 3)
 
 
@@ -200,7 +200,7 @@ def test_the_shots_of_a_script_can_be_written_down_again():
 
 @pytest.mark.parametrize("text", ["a\n# b", "a\n\nb", "a\n[2s] b", "a\n[2] b", " a", "a\u2028b"])
 def test_a_shot_that_a_script_cannot_say_is_refused_naming_json(text):
-    with pytest.raises(InvalidRequest, match=r"lines of shot 1 would be read differently.*JSON"):
+    with pytest.raises(InvalidRequest, match=r"Shot 1 has lines that a script would read differently.*JSON"):
         format_script([Shot(text, 1.0)])
     if text == text.strip():
         assert script_from_json(script_to_json([Shot(text, 1.0)])) == (Shot(text, 1.0),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sora_core.errors import SoraError
+from sora_core.errors import JobFailed, SoraError
 from sora_core.models import Effect
 from sora_core.providers._answers import normalize
 from sora_core.providers.openai import OpenAI
@@ -135,3 +135,11 @@ def test_a_redirect_names_where_it_leads_to():
 
 def test_a_page_says_what_it_is_called():
     assert 'titled "Maintenance"' in judged(403, {}, PAGE)[1].message
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_servers_own_word_on_the_request_counts_more_than_its_status(status):
+    error = JobFailed("the model fell over")
+    assert kind_of(status, error, is_page=False) is not FailureKind.REFUSED
+    error.stated = True
+    assert kind_of(status, error, is_page=False) is FailureKind.REFUSED

@@ -212,16 +212,16 @@ class OpenAI(Provider):
         error = told(super().judge(reply), reply)
         if self._failed_at_once(reply):
             failure = normalize.failure_of(reply)
-            text = f"The job failed on the server: {failure.message}"
-            return stated(JobFailed(text, provider=self.name, code=failure.code))
+            said = failure.message
+            return stated(JobFailed("openai.job_failed_on_server", said=said, provider=self.name, code=failure.code))
         if not isinstance(error, RequestRejected):
             return error
         if "No connected db" in error.message:  # LiteLLM's word for any key but its own, where it has no database
-            return AuthError(error.message, provider=self.name, code=error.code)
+            return AuthError("said", said=error.message, provider=self.name, code=error.code)
         if "cloud storage" in error.message:
-            return NotReady(error.message, provider=self.name)  # the job itself names the address by now
+            return NotReady("said", said=error.message, provider=self.name)  # the job itself names the address by now
         if reply.status == 422 and "generation failed" in error.message:
-            return JobFailed(error.message, provider=self.name, code=error.code)
+            return JobFailed("said", said=error.message, provider=self.name, code=error.code)
         return error
 
     def _failed_at_once(self, reply: Reply) -> bool:
@@ -247,12 +247,9 @@ class OpenAI(Provider):
                 if end.snapshot.remote_id not in ("", remote_id):
                     raise BadResponse("openai.server_asked_job_answered_about", reason=end.message) from end
                 return replace(end.snapshot, remote_id=remote_id)
-        gone = "The server answered with the result itself; it has no job that could be asked for again."
         if not self.can.paid:
-            raise JobNotFound(gone, provider=self.name)
-        fix = "If the file is lost, `sora-video forget JOB` frees the request; running it again is paid anew."
-        fix_zh = "若文件已丢失，可用 sora-video forget JOB 释放该请求；再次运行将重新扣费。"
-        raise Unsupported(gone, fix=fix, fix_zh=fix_zh)
+            raise JobNotFound("openai.result_came_and_is_gone", provider=self.name)
+        raise Unsupported("openai.result_came_with_answer")
 
     def encode_fetch(self, remote_id: str) -> Call:
         if self.synchronous:

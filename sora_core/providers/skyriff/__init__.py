@@ -107,14 +107,9 @@ class SkyRiff(Provider):
         variable = self.profile.extra.get("drafts_token_env", "")
         token = os.environ.get(variable, "").strip() if variable else ""
         if not token:
-            raise ProfileError(
-                f"Profile '{self.profile.name}' has no account token for its drafts"
-                + (f": the environment variable {variable} is empty." if variable else "."),
-                fix="Name the variable that holds the accessToken of your session (`--extra drafts_token_env=VAR`); "
-                "the relay gets to see that token. Or give the address of a post.",
-                fix_zh="请用 --extra drafts_token_env=变量名 指定保存 accessToken 的环境变量（中转方会看到它），"
-                "或改用作品地址。",
-            )
+            said = "skyriff.drafts_token_empty" if variable else "skyriff.no_drafts_token"
+            fix = "skyriff.no_drafts_token"
+            raise ProfileError(said, profile=self.profile.name, variable=variable, fix=fix)
         if not re.fullmatch(r"[\w.~+/=-]+", token, re.ASCII):
             raise ProfileError("skyriff.environment_variable_holds_no_token", variable=variable)
         return Secret(token)

@@ -39,8 +39,7 @@ async def accept_invite(http: Http, code: str) -> dict[str, Any]:
     try:
         reply = await http.send(_post("/project_y/invite/accept", {"invite_code": code}, Effect.CHARGE))
     except SubmissionUnknown as error:
-        error.fix = "Whether the invitation was taken, the next try tells: one that was accepted already says so."
-        error.fix_zh = "再次执行即可得知邀请码是否已被接受。"
+        error.advise("sora_web.invitation_open")
         raise
     return _succeeded(_object(reply))
 

@@ -116,10 +116,7 @@ async def taken_back(http: Http, post_id: str, *, attempts: int = 5) -> None:
     except SoraError as error:
         error.text = f"The post {post_id} is still public, it could not be deleted: {error.message}"
         if isinstance(error, (AccountError, JobError)):
-            error.fix = (
-                f"Delete the post {post_id} on the server, then `sora-video resume JOB`; the deletion is tried again."
-            )
-            error.fix_zh = f"请在服务器上删除帖子 {post_id}，然后执行 sora-video resume JOB；届时会再次尝试删除。"
+            error.advise("sora_web.post_is_public", post=post_id)
         raise
 
 

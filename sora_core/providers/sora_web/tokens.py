@@ -243,24 +243,11 @@ def _bearer(token: str) -> dict[str, Secret]:
 
 
 def _refused(error: SoraError) -> AuthError:
-    return AuthError(
-        error.message,
-        code=error.code,
-        provider="sora_web",
-        fix="Sign in again and store the new token (`sora-video profiles key`). A refresh token only works with the "
-        "client that it was made for: `client_id` in the profile's extra.",
-        fix_zh="请重新登录并用 sora-video profiles key 保存新令牌；refresh token 须与其 client_id 匹配。",
-    )
+    return AuthError("said", said=error.message, code=error.code, provider="sora_web", fix="sora_web.token_refused")
 
 
 def _ended(error: SoraError, token: str) -> AuthError:
     end = normalize.number_of(claims_of(token).get("exp"))
     when = f" It says that it ends at {time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(end))} UTC." if end else ""
-    return AuthError(
-        error.message + when,
-        code=error.code,
-        provider="sora_web",
-        fix="An access token cannot be renewed: store a new one (`sora-video profiles key`), or a session token or a "
-        "refresh token, which can.",
-        fix_zh="access token 无法自动续期：请保存新的令牌，或改用 session/refresh token。",
-    )
+    said = error.message + when
+    return AuthError("said", said=said, code=error.code, provider="sora_web", fix="sora_web.token_ended")

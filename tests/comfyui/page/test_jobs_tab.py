@@ -198,12 +198,13 @@ def test_deletes_a_file_after_a_question_and_collects_it_again(tab: Tab, stage: 
 def test_ten_thousand_jobs_are_shown_a_page_at_a_time(tab: Tab, stage: Stage) -> None:
     pattern = made(stage, "one of very many")
     ledger = sqlite3.connect(stage.home / "jobs.sqlite")
-    columns = [row[1] for row in ledger.execute("PRAGMA table_info(jobs)") if row[1] not in ("job_id", "fingerprint")]
+    own = ("job_id", "fingerprint", "remote_id")
+    columns = [row[1] for row in ledger.execute("PRAGMA table_info(jobs)") if row[1] not in own]
     names = ", ".join(f'"{name}"' for name in columns)
     ledger.execute(
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)"
-        f" INSERT INTO jobs (job_id, fingerprint, {names})"
-        f" SELECT printf('job_%020x', i), 'many' || i, {names} FROM n, jobs WHERE job_id = ?",
+        f" INSERT INTO jobs ({', '.join(own)}, {names})"
+        f" SELECT printf('job_%020x', i), 'many' || i, 'many' || i, {names} FROM n, jobs WHERE job_id = ?",
         (pattern,),
     )
     ledger.commit()
