@@ -148,7 +148,7 @@ def test_a_lost_answer_is_never_paid_for_again(desk, number):
 @pytest.mark.parametrize(
     ("code", "kind", "words"),
     [
-        ("prompt_review_failed", ModerationRejected, "请修改提示词"),
+        ("prompt_review_failed", ModerationRejected, "change the prompt"),
         ("image_review_failed", ModerationRejected, "use another image"),
         ("result_review_failed", ModerationRejected, "change what the prompt asks for"),
         ("boom", JobFailed, "it fell over"),
@@ -221,6 +221,6 @@ def test_the_command_makes_a_character_and_uses_it(desk, tmp_path):
     desk.gateway.fault({"on": "create", "do": "fail", "code": "prompt_review_failed", "message": "no"})
     video = command("generate", "zoe waves", "--profile", "own", "--character", "zoe")
     assert video.code == 4
-    assert "请修改提示词" in video.err
+    assert "change the prompt" in video.err
     assert desk.last["prompt"] == f"@{made.json['username']} waves"
     assert command("generate", LIGHT, "--profile", "own", "--json").code == 0

@@ -12,7 +12,7 @@ from .leases import Leases
 from .row import COLUMNS, DELIVERED, FOLLOWED, UNFINISHED, Job, Place
 
 PAGE = 1000  # rows
-JOB = "rowid AS number, " + ", ".join(COLUMNS)  # in the order of Job's fields
+JOB = "rowid AS number, " + ", ".join(COLUMNS)  # in the order of the fields of Job
 _LAST = 2**63 - 1  # no row's number is higher
 
 
