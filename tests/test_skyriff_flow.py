@@ -238,7 +238,7 @@ def test_the_command_makes_a_video_and_cleans_a_post(desk, tmp_path):
         ({"seconds": 12}, "10, 15, 25 seconds"),
         ({"seconds": 25, "quality": "hd"}, "in hd quality there are 15 seconds"),
         ({"orientation": "square"}, "cannot make square video"),
-        ({"model": "sora2-portrait-15s", "seconds": 10}, "contradicts"),
+        ({"model": "sora2-portrait-15s", "seconds": 10}, "conflicts with"),
     ):
         error = desk.refused(LIGHT, **facts)
         assert error.exit_code == 2

@@ -237,7 +237,6 @@ def test_a_refusal_is_told_apart_and_charges_nothing(desk, status, code, kind):
         error = desk.refused(f"refused: {code}")
         assert type(error) is kind
         assert error.fix
-        assert error.fix_zh
 
 
 def test_a_full_server_is_waited_for_and_pays_once(desk):
@@ -452,7 +451,7 @@ class TestTheCommand:
             3,
             "ends at 2023-11-14 22:13:20 UTC",
         ),
-        "a wrong path": ("/nowhere", SESSION, 6, "/nowhere/api/auth/session, where tokens are exchanged, is not there"),
+        "a wrong path": ("/nowhere", SESSION, 6, "/nowhere/api/auth/session does not exist"),
         "no path at all": ("", SESSION, 6, "is the server's origin"),
     }
 
@@ -490,10 +489,8 @@ class TestTheCommand:
         assert (desk.asked("publish"), desk.asked("unpublish")) == (posts + 1, deleted)
         (job,) = [job for job in run.jobs() if job["operation"] == "clean_link"]
         ended = run("resume", job["job_id"])
-        assert ended.code == 4  # the link went with the process that knew it
-        assert "taken back" in ended.err
+        assert ended.code == 0, ended.err  # the link was on the disk before the process died
         assert (desk.asked("publish"), desk.asked("unpublish")) == (posts + 1, deleted + 1)
-        assert run(*words).json["path"]  # a new post, asked for by hand
 
 
 def test_every_page_of_the_document_was_asked_for(desk):

@@ -32,7 +32,7 @@ class Handle(Generic[T]):
 
     async def end(self) -> None:
         """Abandons, and is back when nothing is at work any more. In the loop."""
-        if self._task:
+        if self._task and not self._task.done():  # done in a loop that is closed by now, perhaps
             self._task.cancel()
             await asyncio.wait([self._task])
 
