@@ -236,7 +236,7 @@ def test_the_command_makes_a_video_and_cleans_a_post(desk, tmp_path):
     assert post.code == 0, post.err
     for facts, reason in (
         ({"seconds": 12}, "10, 15, 25 seconds"),
-        ({"seconds": 25, "quality": "hd"}, "in hd quality there are 15 seconds"),
+        ({"seconds": 25, "quality": "hd"}, "hd quality is available in 15 seconds"),
         ({"orientation": "square"}, "cannot make square video"),
         ({"model": "sora2-portrait-15s", "seconds": 10}, "conflicts with"),
     ):
