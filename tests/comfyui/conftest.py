@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -71,6 +72,16 @@ def _no_faults(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "stage" in request.fixturenames:
         request.getfixturevalue("stage").gateway.fault()
+
+
+@pytest.fixture(autouse=True)
+def _in_english(request: pytest.FixtureRequest) -> None:
+    """A page that a test opened in Chinese leaves its language with the ComfyUI that others use after it."""
+    if "stage" in request.fixturenames and "browser" not in request.fixturenames:
+        settings = request.getfixturevalue("stage").comfy.base / "user" / "default" / "comfy.settings.json"
+        if settings.is_file():
+            kept = json.loads(settings.read_text("utf-8"))
+            settings.write_text(json.dumps({**kept, "Comfy.Locale": "en"}), "utf-8")
 
 
 def pytest_configure() -> None:

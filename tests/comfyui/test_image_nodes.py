@@ -134,4 +134,4 @@ class TestCharacterOfAClip:
             "2": node("CreateVideo", images=["1", 0], fps=24.0),
             "3": character(name="No", video=["2", 0]),
         }
-        assert "takes no upload" in error_of(stage.comfy.run(graph))["exception_message"]
+        assert "from the clip itself" in error_of(stage.comfy.run(graph))["exception_message"]

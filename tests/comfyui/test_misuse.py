@@ -23,7 +23,7 @@ def shots(count: int) -> Prompt:
 # graph, node, words
 MISUSE: dict[str, tuple[Prompt, str, str]] = {
     "no image": ({"1": i2v("x")}, "1", "needs an image, or the address of one"),
-    "tiny image": ({"1": plain(15, 400), "2": i2v("x", image=["1", 0])}, "2", "15x400 pixels; each side must have at"),
+    "tiny image": ({"1": plain(15, 400), "2": i2v("x", image=["1", 0])}, "2", "15x400 pixels; each side must be at"),
     "long image": ({"1": plain(2000, 100), "2": i2v("x", image=["1", 0])}, "2", "at most 10 times the other"),
     "batch": ({"1": plain(64, 64, 3), "2": i2v("x", image=["1", 0])}, "2", "takes 1 reference image(s), not 3"),
     "image and address": (
@@ -51,7 +51,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
         "add up to 70.5 seconds; profile 'own' makes whole seconds from 1",
     ),
     "fraction": ({"1": board("[1.2s] a\n[1.2s] b")}, "1", "add up to 2.4 seconds"),
-    "sum and length": ({"1": board("[3s] a", seconds=4)}, "1", "add up to 3 seconds, but 4 are asked for"),
+    "sum and length": ({"1": board("[3s] a", seconds=4)}, "1", "add up to 3 seconds, but the request asks for 4"),
     "script and sockets": (
         {"1": shot("a", 1), "2": board("[1s] b", **{"shots.shot0": ["1", 0]})},
         "2",
@@ -61,7 +61,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
     "image of a shot": (
         {"0": plain(64, 64), "1": shot("a", 1, image=["0", 0]), "2": board(**{"shots.shot0": ["1", 0]})},
         "2",
-        "Shot 1 has an image of its own",
+        "Shot 1 has its own image",
     ),
     "remix of nothing": ({"1": remix("x", " ")}, "1", "needs the job it starts from"),
     "remix of an unknown job": ({"1": remix("x", "job_unknown")}, "1", "There is no job 'job_unknown'"),
@@ -80,7 +80,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
             "3": character(video=["2", 0]),
         },
         "3",
-        "makes no character from the clip itself (video); give its address (video_url)",
+        "cannot make a character from the clip itself (video); give its address (video_url)",
     ),
     "character too long": (
         {"1": character(video_url="https://a.example/c.mp4", start=1.0, end=4.5)},
@@ -107,7 +107,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
             "3": i2v("x", image=["2", 0]),
         },
         "3",
-        "16392x16 pixels; no side may have more than 16384",
+        "16392x16 pixels; no side may be longer than 16384",
     ),
     "remix of a foreign job": ({"1": remix("x", FOREIGN)}, "1", "belongs to profile 'preview', not to 'own'"),
     "remix of an id that the server does not know": ({"1": remix("x", "video_nowhere")}, "1", "video_nowhere"),

@@ -331,10 +331,10 @@ def test_what_is_too_large_even_as_jpeg_is_refused():
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ((1, 15, 400, 3), "400x15 pixels; each side must have at least 16"),
+        ((1, 15, 400, 3), "400x15 pixels; each side must be at least 16"),
         ((1, 100, 1001, 3), "1001x100 pixels; one side may be at most 10 times the other"),
         ((1, 1001, 100, 3), "at most 10 times"),
-        ((1, 16, 16_400, 1), "no side may have more than 16384"),
+        ((1, 16, 16_400, 1), "no side may be longer than 16384"),
         ((0, 64, 64, 3), r"\[0, 64, 64, 3\]"),
         ((1, 64, 64, 2), r"\[1, 64, 64, 2\]"),
         ((64, 64), r"\[64, 64\]"),
