@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Protocol
 from ..clock import Clock
 from ..errors import (
     AuthError,
+    BadResponse,
     JobNotFound,
     MediaError,
     NetworkError,
@@ -127,9 +128,9 @@ class Download:
                     await self._check_whole()
                     return self._digest.hexdigest()
                 error, refresh = NetworkError("media.download_ended_before_file_whole"), False
-            except AuthError as caught:
+            except (AuthError, BadResponse) as caught:
                 if refresh:
-                    raise  # a fresh link was refused too: the key is the trouble
+                    raise  # a fresh link was refused too: the key is the trouble, or what stands at the address
                 error, refresh = caught, True
             except _STALE_LINK as caught:
                 error, refresh = caught, True

@@ -12,7 +12,7 @@ import pytest
 from _clock import FakeClock
 from aiohttp import web
 
-from sora_core.errors import AuthError, JobNotFound, MediaError, ServiceError, StorageError
+from sora_core.errors import AuthError, BadResponse, MediaError, ServiceError, StorageError
 from sora_core.media.download import Download
 from sora_core.models import Effect
 from sora_core.providers._answers import normalize
@@ -284,7 +284,7 @@ class TestALinkThatHasExpired:
 
     async def test_for_good_is_raised(self, bench, shelf):
         shelf.before = [web.Response(status=404, text="gone") for _ in range(100)]
-        with pytest.raises(JobNotFound):
+        with pytest.raises(BadResponse):
             await bench.run()
         assert len(shelf.requests) < 20
 
