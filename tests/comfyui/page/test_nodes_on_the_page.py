@@ -218,6 +218,7 @@ def test_a_node_inside_a_subgraph_says_its_result_too(tab: Tab) -> None:
 
 
 def test_no_key_is_in_the_page_nor_in_what_the_page_is_given(tab: Tab, stage: Stage) -> None:
+    tab.load(example(stage))  # whatever the test before has left
     tab.set(profile="own", seed=next(TAKES), seconds=1, size="320x180")
     tab.press_run()
     tab.wait_for_player()
