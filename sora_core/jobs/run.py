@@ -287,11 +287,13 @@ class JobRun:
 
         Another protocol has another wire, and so another claim: it is not the user's wish to pay for both.
         """
+        if not request.prompt:
+            return
         words = (request.operation.value, request.prompt.encode("utf-8", "replace").decode())
         for other in self._ledger.open_elsewhere(self._connection.profile.name, self._connection.place):
             same = (other.operation, other.prompt) == words
             take = json.loads(other.request).get("seed", 0) == getattr(request, "seed", 0)
-            if request.prompt and same and take:
+            if same and take:
                 raise elsewhere(other, self._connection)
 
     def _attempt(self, job: Job, request: Request) -> Attempt:

@@ -162,7 +162,8 @@ class Http:
             with contextlib.closing(taken):
                 async for chunk in response.aiter_bytes():
                     taken.add(chunk)
-                    sent.body += chunk[: max(LONG_BODY_BYTES - len(sent.body), 0)]
+                    if call.effect is Effect.CHARGE:  # of a lost answer, what was read may still name the job
+                        sent.body += chunk[: max(LONG_BODY_BYTES - len(sent.body), 0)]
                     if on_chunk and response.is_success:
                         on_chunk(chunk)
                 body, file = await asyncio.to_thread(taken.finish) if spool else taken.finish()
