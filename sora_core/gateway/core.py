@@ -17,7 +17,7 @@ from aiohttp import web
 from ..clock import Clock
 from ..models import State
 from .animatic import MAX_SHOTS, Animatic, common_of_prompt, shots_of_prompt
-from .books import BookedJob, Books, Fate, Order
+from .books import BookedJob, Books, Fate, JobProgress, Order
 from .clips import DrawnClips
 from .faults import FaultBox, Taken
 from .files import FileAnswer
@@ -27,6 +27,7 @@ from .studio import Studio
 
 CACHE_VARIABLE = "SORA_PREVIEW_CACHE"  # a folder: clips are drawn once, also for gateways to come
 MAX_ACTIVE = 2000  # jobs that have not ended: nothing takes them out of the books
+_TICK_SECONDS = 0.02  # between two looks at a job that names no moment
 
 STILLS = {"thumbnail": ("webp", "image/webp"), "spritesheet": ("jpg", "image/jpeg")}
 
@@ -124,6 +125,14 @@ class Core:
     async def image_of(self, job: BookedJob) -> bytes | None:
         """The reference image that the job came with."""
         return None if job.image is None else await asyncio.to_thread(job.image.read_bytes)
+
+    async def end_of(self, job: BookedJob) -> JobProgress:
+        """Waits for the job: the way of servers that answer with what it made."""
+        while True:
+            progress = self.books.progress(job)
+            if progress.state.terminal:
+                return progress
+            await asyncio.sleep(progress.poll_after or _TICK_SECONDS)
 
     def remove(self, job: BookedJob) -> None:
         """Stops the job if it still runs; it stays in the statistics and stays charged."""

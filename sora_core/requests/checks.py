@@ -57,7 +57,7 @@ def with_defaults(request: Request, can: Capabilities, profile: str) -> Request:
             request, seconds=seconds, size=request.size or _size_for(request, can.size_for, "video", profile)
         )
     if isinstance(request, PictureRequest):
-        size_for = can.size_for if can.picture_size_for is None else can.picture_size_for
+        _, size_for = _of_pictures(can)
         return replace(request, size=request.size or _size_for(request, size_for, "pictures", profile))
     return request
 
@@ -171,8 +171,7 @@ def _picture(request: PictureRequest, can: Capabilities, profile: str, images_to
     _check_images(request.images, images, can, profile)
     _check_prompt(request.prompt, "picture", can, profile)
     _check_words(request, can, profile)
-    sizes = can.sizes if can.picture_sizes is None else can.picture_sizes
-    size_for = can.size_for if can.picture_size_for is None else can.picture_size_for
+    sizes, size_for = _of_pictures(can)
     if not request.size:
         _size_for(request, size_for, "pictures", profile)
     size = _size(request.size, sizes, size_for, profile)
@@ -311,6 +310,12 @@ def _size_for(
             allowed=_listing([" ".join(pair) for pair in size_for]),
         )
     return size_for[shape]
+
+
+def _of_pictures(can: Capabilities) -> tuple[Sequence[str] | SizeRange, Mapping[tuple[str, str], str]]:
+    """Sizes and shapes of pictures, which are those of videos where the profile says no other."""
+    sizes = can.sizes if can.picture_sizes is None else can.picture_sizes
+    return sizes, can.size_for if can.picture_size_for is None else can.picture_size_for
 
 
 def _model(named: str, can: Capabilities, profile: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 from typing import Any
@@ -10,14 +9,12 @@ from typing import Any
 from aiohttp import web
 
 from ...models import State
-from ..books import BookedJob, JobProgress
+from ..books import BookedJob
 from ..core import Core, Incoming, Route
 from ..forms import Fields
 from ..refusal import Refusal
 from ..wire._beside_videos import NAMES, BesideVideos
 from ..wire.openai import OpenAIWire
-
-_TICK_SECONDS = 0.02
 
 
 class Invalid(Refusal):
@@ -57,14 +54,6 @@ class Dialect(OpenAIWire):
             raise Refusal(404, "Not Found")
         paths: dict[str, object] = {f"/v1{route.path}": {} for route in self.routes()}
         return web.json_response({"openapi": "3.1.0", "info": {"title": self.title, "version": "1"}, "paths": paths})
-
-    async def end(self, job: BookedJob) -> JobProgress:
-        """Waits for the job; the way of servers that answer with the video."""
-        while True:
-            progress = self._core.books.progress(job)
-            if progress.state.terminal:
-                return progress
-            await asyncio.sleep(progress.poll_after or _TICK_SECONDS)
 
     def state(self, job: BookedJob) -> State:
         return self._core.books.progress(job).state

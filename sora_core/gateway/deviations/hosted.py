@@ -60,7 +60,7 @@ class VllmOmni(Dialect):
 
     async def sync(self, call: Incoming) -> web.StreamResponse:
         job = await self._enter(call)
-        progress = await self.end(job)
+        progress = await self._core.end_of(job)
         if progress.state is not State.SUCCEEDED:
             raise Refusal(500, f"Video generation failed: {progress.message}")
         return await self._core.send(call, job)
@@ -257,7 +257,7 @@ class LocalAI(Dialect):
 
     async def create(self, call: Incoming) -> web.StreamResponse:
         job = await self._enter(call)
-        progress = await self.end(job)
+        progress = await self._core.end_of(job)
         if progress.state is not State.SUCCEEDED:
             raise Refusal(500, progress.message)
         path = f"{self.mounts[0]}/generated-videos/{job.id}"
@@ -303,7 +303,7 @@ class Dynamo(Dialect):
 
     async def create(self, call: Incoming) -> web.StreamResponse:
         job = await self._enter(call)
-        progress = await self.end(job)
+        progress = await self._core.end_of(job)
         done = progress.state is State.SUCCEEDED and job.render is not None
         data = [{"output_format": "mp4", "b64_json": await _as_base64(job)}] if done else []
         return web.json_response(

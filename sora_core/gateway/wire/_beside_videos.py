@@ -24,7 +24,6 @@ _CLIP_SECONDS = (1.9, 4.1)  # 2 to 4, and a frame more or less
 _NAME_CHARS = 80
 _DEFAULT_PICTURE = (1024, 1024)
 _SIDE = 64  # of what is drawn for an order that makes no picture: its costs and its time are those of any job
-_TICK_SECONDS = 0.02
 _ADDITIONS = (
     "A wide shot sets the scene in soft morning light.",
     "The camera then moves in slowly until the subject fills the frame; the background falls out of focus.",
@@ -153,13 +152,10 @@ class BesideVideos:
 
     async def _ended(self, job: BookedJob) -> BookedJob:
         """Waits for the job. Raises Refusal for one that fails."""
-        while True:
-            progress = self._core.books.progress(job)
-            if progress.state is State.SUCCEEDED:
-                return job
-            if progress.state.terminal:
-                raise Refusal(400, progress.message or "The request was not finished.", code=progress.code or None)
-            await asyncio.sleep(progress.poll_after or _TICK_SECONDS)
+        progress = await self._core.end_of(job)
+        if progress.state is not State.SUCCEEDED:
+            raise Refusal(400, progress.message or "The request was not finished.", code=progress.code or None)
+        return job
 
 
 def _length(clip: bytes) -> float:

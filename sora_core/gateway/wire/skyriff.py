@@ -142,7 +142,7 @@ class SkyRiffWire(tasks.TaskWire):
 
     async def _answer(self, call: Incoming, job: BookedJob) -> web.Response:
         if self.waits:
-            end = await self._end_of(job)
+            end = await self._core.end_of(job)
             if end.state is State.FAILED:
                 return web.json_response(completions.error_of(Refusal(200, end.message, code=end.code)))
         return web.json_response(completions.completion(job.id[6:], job.order.model, self._result(call, job)))
@@ -192,7 +192,7 @@ class SkyRiffWire(tasks.TaskWire):
         subject = source.rpartition("/")[2] if model == POST_MODEL else "draft_preview"
         order = Order(PROTOCOL, f"clean rendition of {subject}", model, _CLEAN_SECONDS, 720, 1280)
         job = await self._core.accept(call, order)
-        end = await self._end_of(job)
+        end = await self._core.end_of(job)
         if end.state is State.FAILED:
             return web.json_response(completions.error_of(Refusal(200, end.message, code=end.code)))
         links = {
@@ -207,13 +207,6 @@ class SkyRiffWire(tasks.TaskWire):
         post = {"attachments_count": 1, "view_count": 0, "like_count": 0, "title": subject}
         more = {"links": links, "post_id": subject, "original_input": order.prompt, "post_info": post}
         return web.json_response(completions.completion(job.id[6:], model, "视频解析成功", **more))
-
-    async def _end_of(self, job: BookedJob) -> JobProgress:
-        while True:
-            progress = self._core.books.progress(job)
-            if progress.state.terminal:
-                return progress
-            await asyncio.sleep(progress.poll_after or _LATE_POLL_SECONDS)
 
 
 def _check_form(fields: Fields) -> None:

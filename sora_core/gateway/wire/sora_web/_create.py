@@ -184,7 +184,7 @@ class Create:
         if type(seconds) is not int or seconds not in LENGTHS:
             raise invalid("duration_s", f"duration_s must be one of {', '.join(map(str, LENGTHS))}")
         job = await self._site.core.accept(call, Order(PROMPTS, prompt, "", 1, _SIDE, _SIDE))
-        end = await self._site.end_of(job)
+        end = await self._site.core.end_of(job)
         if end.state is not State.SUCCEEDED:
             raise Refusal(400, end.message, code=end.code or "generation_failed")
         return web.json_response({"enhanced_prompt": enhanced(prompt, level, seconds)})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import datetime
 import hashlib
@@ -26,7 +25,6 @@ from ._dialect import PROTOCOL, Dialect
 from ._refusals import StorageRefusal
 
 _KEPT_FILES = 64
-_TICK_SECONDS = 0.02
 
 
 @dataclass
@@ -72,14 +70,6 @@ class Site:
 
     def progress(self, job: BookedJob) -> JobProgress:
         return self.core.books.progress(job)
-
-    async def end_of(self, job: BookedJob) -> JobProgress:
-        """Waits for it."""
-        while True:
-            progress = self.progress(job)
-            if progress.state.terminal:
-                return progress
-            await asyncio.sleep(progress.poll_after or _TICK_SECONDS)
 
     def task_id(self, job: BookedJob) -> str:
         """Another than that of the generation, except where the document takes them for one."""
