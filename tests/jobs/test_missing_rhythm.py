@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,13 +41,16 @@ async def seconds_until_missing(*answers: SoraError | Snapshot, seen_before: boo
     def nothing(*args: object, **more: object) -> None:
         pass
 
+    async def aside(work: Callable[..., Any], *args: object, **more: object) -> Any:
+        return work(*args, **more)
+
     row = SimpleNamespace(
         job_id="job_1", remote_id="video_1", profile="p", origin="", model="", seconds=4, state=RUNNING, over=False,
         owner="me", submitted_at=clock.now() - (3600 if seen_before else 0), created_at=clock.now(),
     )  # fmt: skip
     ledger: Any = SimpleNamespace(
         durations=lambda *args: [], get=lambda job_id: row, known_ids=lambda *args: [], record_snapshot=nothing,
-        record_missing=nothing,
+        record_missing=nothing, aside=aside,
     )  # fmt: skip
     connection: Any = SimpleNamespace(
         provider=SimpleNamespace(fetch=fetch), http=None, limits=SimpleNamespace(pace=pace),
