@@ -9,18 +9,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..sora_core import texts
 from ..sora_core.engine import Handle
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.ledger.row import DELIVERED, Job
 from ..sora_core.models import Delivery
 from ..sora_core.requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from . import _host as host
+from ._checking import Asked, Written, refusal
 from ._comfy import InputImpl, io
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
-from ._requests import check_profile, identity_of
+from ._requests import identity_of
 from ._results import final_results_key, gave_file, went_unfinished
-from ._waiting import SLICE_SECONDS, Reports, failure, in_thread, wait_for
+from ._waiting import SLICE_SECONDS, Reports, in_thread, wait_for
 
 _SKIPPED = (
     "frames is set to 'skip', so there are no frames and no audio here. Set it to 'auto' or 'decode' and run again; "
@@ -41,8 +43,13 @@ class VideoNode(io.ComfyNode):
     """Base of the nodes that end in a video."""
 
     @classmethod
+    def asked(cls, profile: str, written: Written) -> Asked | None:
+        """What is asked for, as far as it is known when it is queued. Raises SoraError."""
+        return None
+
+    @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return check_profile(profile)
+        return refusal(cls, profile, cls.asked)
 
     @classmethod
     def fingerprint_inputs(cls, profile: str | None = None, **_: Any) -> str:
@@ -101,7 +108,7 @@ def _shown(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def one_branch(execute: Execute) -> Execute:
-    """For the execute of a VideoNode: what goes wrong ends its progress, then ``on_error`` decides."""
+    """For the execute of a VideoNode: ``on_error`` decides what becomes of what goes wrong."""
 
     @functools.wraps(execute)
     async def decided(cls: type[VideoNode], *args: Any, **options: Any) -> io.NodeOutput:
@@ -115,7 +122,6 @@ def one_branch(execute: Execute) -> Execute:
 
 async def failed(cls: type[VideoNode], error: SoraError, options: dict[str, Any]) -> Result:
     """The blocked outputs where on_error says so; else raises the error."""
-    host.show_text(failure(error))
     if options.get("on_error", "raise") != "block":
         # a failure in the very first step would make ComfyUI drop the others of the list instead of waiting for them
         await asyncio.sleep(SLICE_SECONDS)
@@ -148,7 +154,6 @@ async def generate(
 def _submitted(job: Job, hidden: Any) -> Result:
     went_unfinished(hidden.unique_id)
     note = f"submitted · job {job.job_id}" + (f" · remote id {job.remote_id}" if job.remote_id else "")
-    host.show_text(note)
     nothing = host.blocked(_SUBMITTED.format(job=job.job_id))
     return Result((*[nothing] * 5, job.job_id), ("", job.job_id, note))
 
@@ -161,7 +166,6 @@ async def deliver(
     gave_file(hidden.unique_id, delivery.path)
     if not delivery.fps:
         raise InvalidRequest("node.job_made_picture_no_video", job=delivery.job_id, path=delivery.path)
-    host.show_text(f"{'found, nothing charged' if delivery.reused else 'done'} · job {delivery.job_id}")
     step = options.get("frame_step", 1)
     frames: Any = host.blocked(_SKIPPED)
     audio: Any = frames
@@ -172,6 +176,8 @@ async def deliver(
         frames, fps = decoded.frames, decoded.fps
         audio = {"waveform": decoded.waveform, "sample_rate": decoded.sample_rate}
         notes += decoded.notes
+    if delivery.reused:
+        notes.append(texts.text("node.found_nothing_charged") or "")
     path = str(delivery.path)
     return Result(
         (InputImpl.VideoFromFile(path), frames, audio, fps, path, delivery.job_id),

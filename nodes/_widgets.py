@@ -136,6 +136,7 @@ def delivery_inputs() -> list[io.Input]:
             default="auto",
             optional=True,
             tooltip="auto decodes frames and audio only when one of these outputs is connected.",
+            **advanced(),
         ),
         io.Int.Input(
             "max_frames",
@@ -160,6 +161,7 @@ def delivery_inputs() -> list[io.Input]:
             default="video/sora",
             optional=True,
             tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
+            **advanced(),
         ),
     ]
 

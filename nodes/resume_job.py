@@ -7,12 +7,12 @@ from typing import Any
 
 from ..sora_core.errors import SoraError
 from . import _widgets as widgets
+from ._checking import Written, refusal
 from ._comfy import io, known
 from ._engine import engine
 from ._outputs import Result, VideoNode, deliver, failed, list_output, video_hidden, video_outputs
 from ._paths import destination_of
 from ._picks import NO_PICK, job_names
-from ._requests import check_profile
 from ._waiting import Reports
 
 
@@ -48,7 +48,12 @@ class ResumeJob(VideoNode):
     @classmethod
     def validate_inputs(cls, profile: str | None = None, recent: str | None = None) -> bool | str:
         # naming recent keeps ComfyUI from comparing it with today's list: a saved choice stays valid
-        return check_profile(profile)
+        return refusal(cls, profile, cls.asked)
+
+    @classmethod
+    def asked(cls, profile: str, written: Written) -> None:
+        if not {"job_id", "recent"} & set(written.links):
+            job_names(written.text("job_id"), written.values.get("recent", NO_PICK))
 
     @classmethod
     async def execute(cls, job_id: str, profile: str, recent: str = NO_PICK, **options: Any) -> io.NodeOutput:
