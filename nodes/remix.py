@@ -20,7 +20,7 @@ class Remix(VideoNode):
             display_name="Sora Remix",
             category="Sora Video",
             description="Makes a new video from one that the same profile made before, changed as the prompt says. "
-            "Shape and size stay those of the source. The same request is paid once.",
+            "Its shape is that of the source, unless another one is asked for. The same request is paid once.",
             inputs=[
                 widgets.prompt_input(),
                 widgets.profile_input(),
@@ -34,6 +34,7 @@ class Remix(VideoNode):
                 *widgets.delivery_inputs(),
                 widgets.character_input(),
                 *widgets.submission_inputs(),
+                *widgets.remix_shape_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

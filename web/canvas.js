@@ -1,5 +1,6 @@
 /** What is put onto the canvas: a graph, or a node in the middle of what is seen. */
 import { app } from '../../scripts/app.js'
+import { forgetOffers } from './offers.js'
 
 export async function loadGraph({ workflow, prompt }, name) {
   if (workflow) await app.loadGraphData(workflow, true, true, name)
@@ -24,5 +25,6 @@ export function addNode(type, values) {
 
 /** Has the nodes' lists of choices read anew, as pressing R does. */
 export async function refreshChoices() {
+  forgetOffers()
   await app.refreshComboInNodes()
 }

@@ -1,0 +1,182 @@
+/**
+ * A row at the end of our nodes: model and length as lists of what the profile has, and what is rarely used behind a
+ * button. The inputs themselves stay what they are: what the row shows is read from them and written into them.
+ */
+import { ask } from './dialogs.js'
+import { el } from './dom.js'
+import { isOurs } from './graph.js'
+import { offers } from './offers.js'
+import { choice, say } from './words.js'
+
+const HEIGHT_PX = 34
+const LOOK_MS = 400
+const OTHER = '\u0000other' // no model is called this
+const USUAL_SECONDS = [2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 25, 30, 40, 60]
+const VIDEO = /sora|veo|wan|video|kling|hailuo|hunyuan|ltx|seedance|runway|vidu|luma|ray-?\d|pika|cogvid|i2v|t2v/i
+const RARE = new Map() // node type -> names of its inputs that are rarely used
+
+const bars = new Set()
+
+class Bar {
+  constructor(node) {
+    this.node = node
+    this.lists = {}
+    for (const name of ['model', 'seconds']) if (this.widget(name)) this.lists[name] = this.list(name)
+    this.more = el('button', { type: 'button', class: 'sora-button', onclick: () => this.toggle() })
+    const lists = Object.values(this.lists)
+    this.element = el('div', { class: 'sora-video sora-bar', role: 'group', 'aria-label': say('bar.title') }, lists, this.more)
+    // the canvas must not take what is pressed here for its own
+    for (const event of ['pointerdown', 'keydown']) this.element.addEventListener(event, (each) => each.stopPropagation())
+    const options = { serialize: false, hideOnZoom: false, getMinHeight: () => HEIGHT_PX, getMaxHeight: () => HEIGHT_PX }
+    node.addDOMWidget('sora_video_bar', 'sora_bar', this.element, options).serialize = false
+    const onRemoved = node.onRemoved
+    node.onRemoved = function (...args) {
+      bars.delete(node.soraBar)
+      return onRemoved?.apply(this, args)
+    }
+    node.soraBar = this
+    bars.add(this)
+    this.hide()
+    node.setSize([node.size[0], node.computeSize()[1]])
+  }
+
+  widget(name) {
+    return this.node.widgets?.find((each) => each.name === name)
+  }
+
+  /** Whether an input gets its value over a link. */
+  isLinked(name) {
+    return this.node.inputs?.find((each) => each.widget?.name === name)?.link != null
+  }
+
+  list(name) {
+    const label = say(`bar.${name}`)
+    return el('select', { class: 'sora-input', 'aria-label': label, title: label, onchange: ({ target }) => this.choose(name, target.value) })
+  }
+
+  /** Behind the button, in both renderers: what is rarely used, and what the row shows already. Never what is linked. */
+  hide() {
+    for (const name of [...(RARE.get(this.node.comfyClass) ?? []), ...Object.keys(this.lists)]) {
+      const widget = this.widget(name)
+      if (!widget) continue
+      const isHidden = !this.isLinked(name)
+      if (Boolean(widget.advanced) === isHidden) continue
+      widget.advanced = isHidden
+      widget.options.advanced = isHidden
+      this.node.setDirtyCanvas(true, true)
+    }
+  }
+
+  toggle() {
+    this.node.toggleAdvanced()
+    this.showMore()
+  }
+
+  showMore() {
+    const count = this.node.widgets.filter((each) => each.advanced).length
+    // the newer renderer has a button of its own
+    this.more.hidden = !count || Boolean(window.LiteGraph.vueNodesMode)
+    this.more.textContent = say(this.node.showAdvanced ? 'bar.less' : 'bar.more', { count })
+    this.more.ariaExpanded = String(Boolean(this.node.showAdvanced))
+  }
+
+  /** What was changed elsewhere: typed, loaded, linked, or another profile. */
+  async look() {
+    this.hide()
+    this.showMore()
+    const names = Object.keys(this.lists)
+    const seen = JSON.stringify([this.widget('profile').value, ...names.map((name) => [this.widget(name).value, this.isLinked(name)])])
+    if (seen === this.seen) return
+    this.seen = seen
+    const found = await offers(this.widget('profile').value).catch(() => ({ models: [] }))
+    if (seen === this.seen) for (const name of names) this.fill(name, found)
+  }
+
+  fill(name, found) {
+    const list = this.lists[name]
+    const value = String(this.widget(name).value ?? '')
+    const choices = name === 'model' ? modelChoices(found, value) : secondsChoices(found, value, this.node.comfyClass)
+    list.replaceChildren(...choices)
+    list.value = value
+    list.hidden = this.isLinked(name)
+  }
+
+  async choose(name, value) {
+    const widget = this.widget(name)
+    const wanted = value === OTHER ? await written(name, widget.value) : value
+    this.seen = undefined
+    if (wanted === undefined) return
+    widget.value = name === 'seconds' ? Number(wanted) : wanted
+    widget.callback?.(widget.value)
+    this.node.graph?.change?.()
+  }
+}
+
+function option(value, label = value) {
+  return el('option', { value }, label)
+}
+
+function modelChoices({ models, model }, value) {
+  const own = model ? say('bar.model_own', { model }) : say('bar.model_default')
+  const known = models.includes(value) || !value ? models : [value, ...models]
+  const likely = known.filter((each) => VIDEO.test(each))
+  const others = known.filter((each) => !VIDEO.test(each))
+  const groups = likely.length && others.length ? [...likely.map((each) => option(each)), el('optgroup', { label: say('bar.model_others') }, others.map((each) => option(each)))] : known.map((each) => option(each))
+  return [option('', own), ...groups, option(OTHER, say('bar.other'))]
+}
+
+function secondsChoices({ seconds }, value, type) {
+  const { among, least = 1, most = 600, default: usual } = seconds ?? {}
+  const made = among ?? USUAL_SECONDS.filter((each) => each >= least && each <= most)
+  const known = [...new Set([...made, Number(value)])].filter(Boolean).sort((one, other) => one - other)
+  const none = type === 'SoraVideo_Remix' ? say('bar.seconds_source') : usual ? say('bar.seconds_own', { seconds: usual }) : say('bar.seconds_default')
+  return [option('0', none), ...known.map((each) => option(String(each), say('jobs.seconds', { seconds: each }))), option(OTHER, say('bar.other'))]
+}
+
+/** What is on no list, as the user writes it; `undefined` when it is left. */
+async function written(name, value) {
+  const field = el('input', { class: 'sora-input', 'aria-label': say(`bar.${name}`), value: value || '', ...(name === 'seconds' ? { type: 'number', min: 1, max: 600 } : {}) })
+  const buttons = [{ label: say('no') }, { label: say('bar.take'), value: true, kind: 'sora-primary' }]
+  const taken = await ask(say(`bar.${name}`), field, buttons)
+  return taken && field.checkValidity() ? field.value.trim() : undefined
+}
+
+/** Combo values in the page's words; what is queued and saved stays as it is. */
+function labelChoices(node) {
+  for (const widget of node.widgets ?? []) {
+    if (widget.type === 'combo') widget.options.getOptionLabel = (value) => choice(node.comfyClass, widget.name, value)
+  }
+}
+
+/** The sockets of a storyboard count from one, as its messages do. */
+function labelShots(node) {
+  for (const input of node.inputs ?? []) {
+    const number = /^shots\.shot(\d+)$/.exec(input.name)?.[1]
+    if (number !== undefined) input.label = say('bar.shot', { number: Number(number) + 1 })
+  }
+}
+
+function look() {
+  for (const bar of bars) {
+    if (!bar.element.isConnected) continue
+    bar.look()
+    labelShots(bar.node)
+  }
+}
+
+export const nodeBar = {
+  name: 'SoraVideo.NodeBar',
+  setup() {
+    setInterval(look, LOOK_MS)
+  },
+  beforeRegisterNodeDef(nodeType, nodeData) {
+    const inputs = { ...nodeData.input?.required, ...nodeData.input?.optional }
+    RARE.set(nodeData.name, Object.keys(inputs).filter((name) => inputs[name][1]?.advanced))
+  },
+  nodeCreated(node) {
+    if (!isOurs(node)) return
+    labelChoices(node)
+    const isRare = node.widgets?.some((each) => RARE.get(node.comfyClass)?.includes(each.name))
+    if (isRare && node.widgets.some((each) => each.name === 'profile')) new Bar(node)
+  }
+}
