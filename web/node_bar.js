@@ -2,13 +2,14 @@
  * A row at the end of our nodes: model and length as lists of what the profile has, and what is rarely used behind a
  * button. The inputs themselves stay what they are: what the row shows is read from them and written into them.
  */
+import { costLine, graphCost, isPriced } from './costs.js'
 import { ask } from './dialogs.js'
 import { el } from './dom.js'
 import { isOurs } from './graph.js'
 import { offers } from './offers.js'
 import { choice, say } from './words.js'
 
-const HEIGHT_PX = 34
+const ROW_PX = 30
 const LOOK_MS = 400
 const OTHER = '\u0000other' // no model is called this
 const USUAL_SECONDS = [2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 25, 30, 40, 60]
@@ -23,11 +24,13 @@ class Bar {
     this.lists = {}
     for (const name of ['model', 'seconds']) if (this.widget(name)) this.lists[name] = this.list(name)
     this.more = el('button', { type: 'button', class: 'sora-button', onclick: () => this.toggle() })
-    const lists = Object.values(this.lists)
-    this.element = el('div', { class: 'sora-video sora-bar', role: 'group', 'aria-label': say('bar.title') }, lists, this.more)
+    this.cost = el('output', { class: 'sora-hint', hidden: !isPriced(node) })
+    const rows = [el('div', { class: 'sora-bar-row' }, Object.values(this.lists), this.more), this.cost]
+    this.element = el('div', { class: 'sora-video sora-bar', role: 'group', 'aria-label': say('bar.title') }, rows)
     // the canvas must not take what is pressed here for its own
     for (const event of ['pointerdown', 'keydown']) this.element.addEventListener(event, (each) => each.stopPropagation())
-    const options = { serialize: false, hideOnZoom: false, getMinHeight: () => HEIGHT_PX, getMaxHeight: () => HEIGHT_PX }
+    const height = isPriced(node) ? 2 * ROW_PX : ROW_PX
+    const options = { serialize: false, hideOnZoom: false, getMinHeight: () => height, getMaxHeight: () => height }
     node.addDOMWidget('sora_video_bar', 'sora_bar', this.element, options).serialize = false
     const onRemoved = node.onRemoved
     node.onRemoved = function (...args) {
@@ -81,9 +84,10 @@ class Bar {
   }
 
   /** What was changed elsewhere: typed, loaded, linked, or another profile. */
-  async look() {
+  async look(graph) {
     this.hide()
     this.showMore()
+    if (isPriced(this.node)) this.cost.textContent = await costLine(this.node, graph)
     const names = Object.keys(this.lists)
     const seen = JSON.stringify([this.widget('profile').value, ...names.map((name) => [this.widget(name).value, this.isLinked(name)])])
     if (seen === this.seen) return
@@ -157,9 +161,10 @@ function labelShots(node) {
 }
 
 function look() {
-  for (const bar of bars) {
-    if (!bar.element.isConnected) continue
-    bar.look()
+  const shown = [...bars].filter((bar) => bar.element.isConnected)
+  const graph = shown.length ? graphCost() : ''
+  for (const bar of shown) {
+    bar.look(graph)
     labelShots(bar.node)
   }
 }

@@ -5,10 +5,10 @@ import { ask } from './dialogs.js'
 import { notice, told } from './notices.js'
 import { say } from './words.js'
 
-const NUMBERS = ['max_jobs', 'requests_per_minute', 'poll_seconds', 'max_submissions_per_day', 'min_quota']
-const FRACTIONS = ['poll_seconds', 'min_quota']
+const NUMBERS = ['max_jobs', 'requests_per_minute', 'poll_seconds', 'max_submissions_per_day', 'min_quota', 'max_cost_per_day']
+const FRACTIONS = ['poll_seconds', 'min_quota', 'max_cost_per_day']
 const MAIN = ['name', 'provider', 'base_url', 'key', 'model']
-const MORE = ['auth', 'dialect', ...NUMBERS, 'proxy', 'allow_http', 'paid', 'key_env', 'proxy_env', 'extra']
+const MORE = ['currency', 'prices', 'auth', 'dialect', ...NUMBERS, 'proxy', 'allow_http', 'paid', 'key_env', 'proxy_env', 'extra']
 const SAVE = 'save'
 
 /** Asks until it is saved or given up; whether something was saved. `profile` without a name: a new one. */
@@ -73,6 +73,11 @@ class ProfileForm {
       area.value = Object.entries(value || {}).map((pair) => pair.join(' = ')).join('\n')
       return area
     }
+    if (name === 'prices') {
+      const area = el('textarea', { class: 'sora-input', rows: 3, spellcheck: 'false' })
+      area.value = (value || []).join('\n')
+      return area
+    }
     if (NUMBERS.includes(name)) return el('input', { type: 'number', min: 0, step: FRACTIONS.includes(name) ? 'any' : 1, class: 'sora-input', value: value || 0 })
     return el('input', { type: 'text', class: 'sora-input', value, spellcheck: 'false', required: ['name', 'base_url'].includes(name) })
   }
@@ -88,7 +93,7 @@ class ProfileForm {
     const found = {}
     for (const name of [...MAIN, ...MORE].filter((each) => !['name', 'key'].includes(each))) {
       const value = this.value(name)
-      const before = this.before[name] ?? (name === 'paid' ? null : NUMBERS.includes(name) ? 0 : name === 'allow_http' ? false : name === 'extra' ? {} : '')
+      const before = this.before[name] ?? (name === 'paid' ? null : NUMBERS.includes(name) ? 0 : name === 'allow_http' ? false : name === 'extra' ? {} : name === 'prices' ? [] : '')
       if (name === 'auth' && !value) continue
       if (name === 'provider' || name === 'base_url' || JSON.stringify(value) !== JSON.stringify(before)) found[name] = value
     }
@@ -100,6 +105,7 @@ class ProfileForm {
     if (name === 'allow_http') return control.checked
     if (name === 'paid') return { yes: true, no: false }[control.value] ?? null
     if (name === 'extra') return extra(control.value)
+    if (name === 'prices') return control.value.split('\n').map((line) => line.trim()).filter(Boolean)
     if (NUMBERS.includes(name)) return Number(control.value || 0)
     return control.value.trim()
   }
