@@ -8,7 +8,7 @@ from typing import Any
 from ..sora_core.media.picture import picture_tensor
 from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
-from ._comfy import io, known
+from ._comfy import found_by, io
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
 from ._references import with_images
@@ -53,7 +53,7 @@ class Image(io.ComfyNode):
             ],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,
-            **known(search_aliases=["t2i", "text to image", "generate image", "picture", "文生图"]),
+            **found_by("t2i", "text to image", "generate image", "picture", "文生图", "图片"),
         )
 
     @classmethod

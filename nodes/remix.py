@@ -6,7 +6,7 @@ from typing import Any
 
 from . import _widgets as widgets
 from ._checking import Asked, Written
-from ._comfy import io, known
+from ._comfy import found_by, io
 from ._engine import engine
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._requests import remix_request
@@ -39,7 +39,7 @@ class Remix(VideoNode):
             outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
-            **known(search_aliases=["edit video", "variation", "video to video", "v2v", "二次创作", "视频编辑"]),
+            **found_by("edit video", "variation", "video to video", "v2v", "二次创作", "视频编辑", "视频"),
         )
 
     @classmethod

@@ -12,7 +12,7 @@ from ..sora_core.models import Operation, Shot
 from ..sora_core.requests.shots import parse_script, shot_of
 from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
-from ._comfy import io, known
+from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._requests import video_request
 
@@ -66,7 +66,7 @@ class Storyboard(VideoNode):
             outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
-            **known(search_aliases=["shots", "scenes", "multi shot", "script to video", "分镜", "故事板"]),
+            **found_by("shots", "scenes", "multi shot", "script to video", "分镜", "故事板", "视频"),
         )
 
     @classmethod

@@ -7,6 +7,7 @@ const lists = new Map() // name -> a promise of the server's models
 /** `{ models, model, seconds }` of a profile: what is listed, its own model, and its seconds as the routes say them. */
 export async function offers(name) {
   profiles ??= get('/profiles').then((all) => new Map(all.map((each) => [each.name, each])))
+  profiles.catch(forgetOffers)
   const profile = (await profiles).get(name)
   if (!profile?.can) return { models: [], model: '', seconds: undefined }
   return { models: await modelsOf(profile), model: profile.model, seconds: profile.can.seconds }

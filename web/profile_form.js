@@ -3,6 +3,7 @@ import { get, post } from './api.js'
 import { el } from './dom.js'
 import { ask } from './dialogs.js'
 import { notice, told } from './notices.js'
+import { offers } from './offers.js'
 import { say } from './words.js'
 
 const NUMBERS = ['max_jobs', 'requests_per_minute', 'poll_seconds', 'max_submissions_per_day', 'min_quota', 'max_cost_per_day']
@@ -29,11 +30,14 @@ class ProfileForm {
     this.saved = false
     this.fields = {}
     this.says = el('p', { class: 'sora-hint', id: 'sora-provider-says' })
+    this.models = el('datalist', { id: 'sora-models' })
+    if (profile.name) told(async () => this.models.append(...(await offers(profile.name)).models.map((each) => el('option', { value: each }))))
     const make = (name) => this.row(name, this.control(name, profile, auth, providers))
     this.element = el(
       'form',
       { class: 'sora-form', autocomplete: 'off', onsubmit: (event) => event.preventDefault() },
       MAIN.map(make),
+      this.models,
       el('details', {}, el('summary', {}, say('form.more')), MORE.map(make))
     )
     const showProvider = () => {
@@ -68,6 +72,7 @@ class ProfileForm {
     if (name === 'allow_http') return el('input', { type: 'checkbox', checked: Boolean(value) })
     if (name === 'paid') return this.select(['', 'yes', 'no'], { true: 'yes', false: 'no' }[value] ?? '')
     if (name === 'key') return el('input', { type: 'password', class: 'sora-input', autocomplete: 'new-password', spellcheck: 'false' })
+    if (name === 'model') return el('input', { type: 'text', class: 'sora-input', value, spellcheck: 'false', list: 'sora-models' })
     if (name === 'extra') {
       const area = el('textarea', { class: 'sora-input', rows: 3, spellcheck: 'false' })
       area.value = Object.entries(value || {}).map((pair) => pair.join(' = ')).join('\n')

@@ -99,7 +99,7 @@ class Tab(comfyui_page.Tab):
 
     def is_marked(self) -> bool:
         """The node has its red frame."""
-        return self.js(f"Boolean({_OURS}.strokeStyles.executionError.call({_OURS}))")
+        return self.js(f"Boolean({_OURS}.has_errors || {_OURS}.strokeStyles.executionError.call({_OURS}))")
 
     def open_jobs(self) -> Locator:
         """The sidebar tab of all jobs."""
