@@ -55,7 +55,9 @@ class Image2Video(VideoNode):
             outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
-            **found_by("i2v", "image to video", "animate image", "reference image", "extend", "图生视频", "视频", "图片"),
+            **found_by(
+                "i2v", "image to video", "animate image", "reference image", "extend", "图生视频", "视频", "图片"
+            ),
         )
 
     @classmethod
