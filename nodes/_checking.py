@@ -98,9 +98,8 @@ def _written(node: Any) -> Written | None:
         return None
     links = {name: value for name, value in inputs.items() if isinstance(value, list)}
     values = {name: value for name, value in inputs.items() if name not in links}
-    types = {
-        each.id: type(each.default) for each in node.GET_SCHEMA().inputs if getattr(each, "default", None) is not None
-    }
+    # not GET_SCHEMA: ComfyUI asks a locked copy of the class
+    types = {each.id: type(each.default) for each in node.SCHEMA.inputs if getattr(each, "default", None) is not None}
     if any(not isinstance(value, types.get(name, object)) for name, value in values.items()):
         return None
     return Written(values, links, prompt)

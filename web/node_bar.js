@@ -9,7 +9,8 @@ import { isOurs } from './graph.js'
 import { offers } from './offers.js'
 import { choice, say } from './words.js'
 
-const ROW_PX = 30
+const ROW_PX = 28
+const MARGIN_PX = 20 // that the page leaves around an element
 const LOOK_MS = 400
 const OTHER = '\u0000other' // no model is called this
 const USUAL_SECONDS = [2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 25, 30, 40, 60]
@@ -29,7 +30,7 @@ class Bar {
     this.element = el('div', { class: 'sora-video sora-bar', role: 'group', 'aria-label': say('bar.title') }, rows)
     // the canvas must not take what is pressed here for its own
     for (const event of ['pointerdown', 'keydown']) this.element.addEventListener(event, (each) => each.stopPropagation())
-    const height = isPriced(node) ? 2 * ROW_PX : ROW_PX
+    const height = (isPriced(node) ? 2 : 1) * ROW_PX + MARGIN_PX
     const options = { serialize: false, hideOnZoom: false, getMinHeight: () => height, getMaxHeight: () => height }
     node.addDOMWidget('sora_video_bar', 'sora_bar', this.element, options).serialize = false
     const onRemoved = node.onRemoved
@@ -39,8 +40,19 @@ class Bar {
     }
     node.soraBar = this
     bars.add(this)
+    for (const name of this.rare) if (this.widget(name)) this.widget(name).options.advanced = true
     this.hide()
-    node.setSize([node.size[0], node.computeSize()[1]])
+    this.fit()
+  }
+
+  /** Behind the button: what is rarely used, and what the row shows already. */
+  get rare() {
+    return [...(RARE.get(this.node.comfyClass) ?? []), ...Object.keys(this.lists)]
+  }
+
+  fit() {
+    this.node.setSize([this.node.size[0], this.node.computeSize()[1]])
+    this.node.setDirtyCanvas(true, true)
   }
 
   widget(name) {
@@ -57,35 +69,35 @@ class Bar {
     return el('select', { class: 'sora-input', 'aria-label': label, title: label, onchange: ({ target }) => this.choose(name, target.value) })
   }
 
-  /** Behind the button, in both renderers: what is rarely used, and what the row shows already. Never what is linked. */
+  /**
+   * On the canvas, which leaves room for what is advanced as if it were shown. The newer renderer hides it itself, and
+   * has a button of its own for it. Never what is linked. Whether anything has changed.
+   */
   hide() {
-    for (const name of [...(RARE.get(this.node.comfyClass) ?? []), ...Object.keys(this.lists)]) {
-      const widget = this.widget(name)
-      if (!widget) continue
-      const isHidden = !this.isLinked(name)
-      if (Boolean(widget.advanced) === isHidden) continue
-      widget.advanced = isHidden
-      widget.options.advanced = isHidden
-      this.node.setDirtyCanvas(true, true)
-    }
+    const isCanvas = !window.LiteGraph.vueNodesMode
+    const widgets = this.rare.map((name) => this.widget(name)).filter(Boolean)
+    const changed = widgets.filter((each) => Boolean(each.hidden) !== (isCanvas && !this.node.showAdvanced && !this.isLinked(each.name)))
+    for (const widget of changed) widget.hidden = !widget.hidden
+    this.more.hidden = !isCanvas || !widgets.length
+    return changed.length > 0
   }
 
   toggle() {
-    this.node.toggleAdvanced()
+    this.node.showAdvanced = !this.node.showAdvanced
+    this.hide()
+    this.fit()
     this.showMore()
   }
 
   showMore() {
-    const count = this.node.widgets.filter((each) => each.advanced).length
-    // the newer renderer has a button of its own
-    this.more.hidden = !count || Boolean(window.LiteGraph.vueNodesMode)
+    const count = this.rare.filter((name) => this.widget(name)).length
     this.more.textContent = say(this.node.showAdvanced ? 'bar.less' : 'bar.more', { count })
     this.more.ariaExpanded = String(Boolean(this.node.showAdvanced))
   }
 
   /** What was changed elsewhere: typed, loaded, linked, or another profile. */
   async look(graph) {
-    this.hide()
+    if (this.hide()) this.node.setDirtyCanvas(true, true)
     this.showMore()
     if (isPriced(this.node)) this.cost.textContent = await costLine(this.node, graph)
     const names = Object.keys(this.lists)

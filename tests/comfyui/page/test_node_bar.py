@@ -56,7 +56,7 @@ def shown_widgets(tab: Tab) -> list[str]:
     """Those of the first node that have an input of the node's own and are not behind More."""
     return tab.js(
         "app.graph.nodes[0].widgets.filter((each) => !each.name.startsWith('sora_')"
-        " && !(each.advanced && !app.graph.nodes[0].showAdvanced)).map((each) => each.name)"
+        " && !each.hidden && (app.graph.nodes[0].showAdvanced || !each.options.advanced)).map((each) => each.name)"
     )
 
 
@@ -108,7 +108,7 @@ def test_a_linked_input_is_never_hidden(tab: Tab) -> None:
     bar(tab).wait_for()
     source = tab.add("PrimitiveString", value="cinematic")
     tab.connect(source, 0, made, "style")
-    tab.page.wait_for_function("() => !app.graph.nodes[0].widgets.find((each) => each.name === 'style').advanced")
+    tab.page.wait_for_function("() => !app.graph.nodes[0].widgets.find((each) => each.name === 'style').hidden")
 
 
 def test_the_price_is_said_before_anything_is_queued(tab: Tab, priced: str) -> None:
