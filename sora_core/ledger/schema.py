@@ -126,4 +126,9 @@ MIGRATIONS = (
     CREATE INDEX finished ON jobs (profile, model, seconds, finished_at) WHERE state IN ('succeeded', 'delivered');
     CREATE INDEX charged ON jobs (profile, coalesce(submitted_at, sent_at)) WHERE idempotency_key != ''
     """,
+    # 8: what the user's prices made of a request when it was claimed: millionths of the currency, NULL where unknown.
+    """
+    ALTER TABLE jobs ADD COLUMN cost INTEGER;
+    ALTER TABLE jobs ADD COLUMN currency TEXT NOT NULL DEFAULT ''
+    """,
 )
