@@ -33,10 +33,13 @@ def _request(asked: Asked) -> Request:
     seconds = asked.number("seconds", least=0, most=3600, default=0) or 0
     orientation = asked.choice("orientation", ("", *ORIENTATIONS), "")
     quality = asked.choice("quality", ("", *QUALITIES), "")
-    named = {"model": asked.text("model", most=200, default=""), "size": asked.text("size", most=20, default="")}
+    named: dict[str, Any] = {
+        "model": asked.text("model", most=200, default=""),
+        "size": asked.text("size", most=20, default=""),
+    }
     if operation is Operation.REMIX:
         return RemixRequest("", seconds=seconds, orientation=orientation, quality=quality, **named)
-    shape = {"orientation": orientation or ORIENTATIONS[0], "quality": quality or QUALITIES[0], **named}
+    shape: dict[str, Any] = {"orientation": orientation or ORIENTATIONS[0], "quality": quality or QUALITIES[0], **named}
     if operation is Operation.IMAGE:
         return PictureRequest("", **shape)
     return VideoRequest(operation, "", seconds=seconds, **shape)
