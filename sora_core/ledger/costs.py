@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from dataclasses import asdict, dataclass, fields
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..profiles.prices import amount_of
-from .database import Database
+from .database import Database, Session
+from .row import CANCELED, FAILED
 
 # rows that were charged, or may have been: those of other ledgers have no key
 CHARGED = "idempotency_key != '' AND (submitted_at IS NOT NULL OR state IN ('submitting', 'unknown'))"
@@ -32,18 +35,6 @@ class DayCost:
     failed_cost: int
 
 
-_BADLY = "state IN ('failed', 'canceled')"
-_COMPUTED = {
-    "day": f"date({WHEN}, 'unixepoch', 'localtime') AS day",
-    "jobs": "count(*) AS jobs",
-    "cost": "coalesce(sum(cost), 0) AS cost",
-    "unknown": "sum(cost IS NULL) AS unknown",
-    "failed": f"sum({_BADLY}) AS failed",
-    "failed_cost": f"coalesce(sum(CASE WHEN {_BADLY} THEN cost END), 0) AS failed_cost",
-}
-_COLUMNS = ", ".join(_COMPUTED.get(each.name, each.name) for each in fields(DayCost))
-
-
 def facts(day: DayCost) -> dict[str, Any]:
     """For JSON, with amounts as text: "0.60"."""
     return {**asdict(day), "cost": amount_of(day.cost), "failed_cost": amount_of(day.failed_cost)}
@@ -60,9 +51,9 @@ class Costs:
         terms, values = f"{CHARGED} AND {WHEN} >= ?", list[object]([since])  # which drops rows that were not sent
         if profile is not None:
             terms, values = f"{terms} AND profile = ?", [since, profile]
-        query = f"SELECT {_COLUMNS} FROM jobs WHERE {terms} GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3"  # noqa: S608 (own names)
         with self._file.read() as db:
-            return [DayCost(**row) for row in db.execute(query, values)]
+            rows = db.execute(f"SELECT {WHEN}, profile, currency, cost, state FROM jobs WHERE {terms}", values)  # noqa: S608 (own)
+            return _summed(rows)
 
     def spent(self, profile: str, currency: str, since: float) -> int:
         """Millionths of the currency that the profile spent, or may have spent, since then."""
@@ -70,7 +61,27 @@ class Costs:
             return spent(db, profile, currency, since)
 
 
-def spent(db: sqlite3.Connection, profile: str, currency: str, since: float) -> int:
+def _summed(rows: Iterable[Any]) -> list[DayCost]:
+    """Days are local ones, which no SQL that all databases share knows."""
+    found: dict[tuple[str, str, str], list[tuple[int | None, bool]]] = defaultdict(list)
+    for when, profile, currency, cost, state in rows:
+        day = time.strftime("%Y-%m-%d", time.localtime(when))
+        found[day, profile, currency].append((cost, state in (FAILED, CANCELED)))
+    days = [
+        DayCost(
+            *key,
+            jobs=len(costs),
+            cost=sum(cost or 0 for cost, _ in costs),
+            unknown=sum(cost is None for cost, _ in costs),
+            failed=sum(failed for _, failed in costs),
+            failed_cost=sum(cost or 0 for cost, failed in costs if failed),
+        )
+        for key, costs in sorted(found.items())
+    ]
+    return sorted(days, key=lambda day: day.day, reverse=True)
+
+
+def spent(db: Session, profile: str, currency: str, since: float) -> int:
     """As `Costs.spent`, inside of a transaction."""
     query = f"SELECT sum(cost) FROM jobs WHERE profile = ? AND currency = ? AND {WHEN} >= ? AND {CHARGED}"  # noqa: S608
     return int(db.execute(query, (profile, currency, since)).fetchone()[0] or 0)
