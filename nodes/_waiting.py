@@ -23,6 +23,7 @@ _waited_for: deque[str] = deque(maxlen=1000)  # ids of jobs whose end a node has
 _waiting: weakref.WeakSet[Reports] = weakref.WeakSet()
 
 PROGRESS_EVENT = "sora_video.progress"
+ENDED = "ended"  # the last stage of a job that somebody waited for, however it ended
 PICTURE_EVENT = "sora_video.picture"
 PICTURE_PX = 512  # longer side of a picture that is only to be looked at
 SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it
@@ -44,6 +45,11 @@ class Reports:
         """Of the job that is waited for; empty before it has one."""
         return self._latest.job_id if self._latest else ""
 
+    @property
+    def percent(self) -> float:
+        """How far the node's bar is."""
+        return (self._latest.percent if self._latest else None) or 0.0
+
     async def show(self) -> None:
         """Bar and text on the node; must run in the node's own context."""
         latest = self._latest
@@ -51,9 +57,13 @@ class Reports:
             return
         self._shown = latest
         # the class: 0.8 declares the attribute `execution` and never sets it
-        await ComfyAPI.Execution().set_progress(latest.percent or 0.0, 100.0)
+        await ComfyAPI.Execution().set_progress(self.percent, 100.0)
         # not ComfyUI's own progress text: older front ends (1.35) save that with the workflow
         host.tell_node(PROGRESS_EVENT, asdict(latest))
+
+    def end(self) -> None:
+        """Nothing is waited for any more; the page need not say how far it is."""
+        host.tell_node(PROGRESS_EVENT, {"stage": ENDED, "job_id": self.job_id})
 
 
 async def show_picture(picture: Any, text: str) -> None:
@@ -93,7 +103,7 @@ async def wait_for(handle: Handle[T], reports: Reports | None = None, *, to_the_
         elif to_the_end and reports and reports.job_id:
             _waited_for.append(reports.job_id)
         if reports:
-            host.tell_node(PROGRESS_EVENT, {"stage": "done", "job_id": reports.job_id})
+            reports.end()
     try:
         return handle.result()
     except Interrupted:

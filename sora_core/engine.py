@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from .clock import Clock, SystemClock
 from .connections import editing
 from .connections.connection import Connection, Connections
+from .connections.costs import estimate
 from .connections.listed import ListedModels
 from .errors import InvalidRequest, JobNotFound, SoraError
 from .files.home import state_dir
@@ -35,6 +36,7 @@ from .media.images import ImageNeeds
 from .media.placing import check_destination
 from .models import Capabilities, Character, Delivery, Destination, Operation, Quota
 from .profiles.credentials import Credentials
+from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
 from .requests.checks import check_part, picture_size
@@ -115,6 +117,13 @@ class Engine:
     def models(self, profile: str) -> Handle[tuple[str, ...]]:
         """What the server lists, empty where it has no list. A free read."""
         return self.ask(profile, self.listed.read)
+
+    def estimate(self, request: Request, profile: str) -> Cost:
+        """What a job of the request will cost, by the prices that the user has entered; no network.
+
+        A prompt and images may still be missing. Raises ProfileError, Unsupported, InvalidRequest.
+        """
+        return estimate(request, self.profiles.get(profile))
 
     def generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """A video or picture, paid once however often it is asked for. ``watch`` is called in the engine's thread."""

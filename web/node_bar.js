@@ -10,6 +10,7 @@ import { offers } from './offers.js'
 import { choice, say } from './words.js'
 
 const ROW_PX = 28
+const TEXT_ROOM_PX = 40 // beyond the least that a text gets
 const MARGIN_PX = 20 // that the page leaves around an element
 const LOOK_MS = 400
 const OTHER = '\u0000other' // no model is called this
@@ -51,7 +52,8 @@ class Bar {
   }
 
   fit() {
-    this.node.setSize([this.node.size[0], this.node.computeSize()[1]])
+    const texts = this.node.widgets.filter((each) => !each.hidden && each.element?.tagName === 'TEXTAREA')
+    this.node.setSize([this.node.size[0], this.node.computeSize()[1] + TEXT_ROOM_PX * texts.length])
     this.node.setDirtyCanvas(true, true)
   }
 

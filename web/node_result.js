@@ -14,6 +14,7 @@ const LINE_PX = 18
 const PICTURE_PX = 150
 const MOST_PX = 220
 const TICK_MS = 5000
+const SETTLING_MS = [200, 800, 2000]
 
 const boxes = new WeakMap() // node -> Box
 const waiting = new Map() // Box of a node that waits -> job id -> what was told of it last, and when
@@ -25,9 +26,11 @@ class Box {
     this.picture = el('img', { alt: '', hidden: true })
     this.text = el('div', { class: 'sora-result-text', role: 'status' })
     this.element = el('div', { class: 'sora-video sora-result' }, this.picture, this.text)
+    const [width, height] = node.size
     const options = { serialize: false, hideOnZoom: false, getMinHeight: () => this.height, getMaxHeight: () => this.height }
     this.widget = node.addDOMWidget(NAME, 'sora_result', this.element, options)
     this.widget.serialize = false
+    node.setSize([width, height + this.height])
   }
 
   get height() {
@@ -60,9 +63,24 @@ function boxOf(node) {
 
 /** How a run of this node ended. */
 function showEnd(node, shown) {
+  const texts = (node.widgets ?? []).filter((each) => each.computedHeight && each.element?.tagName === 'TEXTAREA')
+  const heights = new Map(texts.map((each) => [each, each.computedHeight]))
   const box = boxOf(node)
   waiting.delete(box)
   box.show({ picture: '', ...shown })
+  for (const wait of SETTLING_MS) setTimeout(() => makeRoom(node, heights), wait)
+}
+
+/**
+ * For the player, which the canvas puts below a while after the run: it takes its height from the texts, and draws the
+ * node as it was before.
+ */
+function makeRoom(node, heights) {
+  if (window.LiteGraph.vueNodesMode || !node.graph) return
+  const lost = [...heights].reduce((sum, [widget, height]) => sum + Math.max(0, height - widget.computedHeight), 0)
+  const [width, height] = node.size
+  node.setSize([width, Math.max(height + lost, node.computeSize()[1])])
+  node.setDirtyCanvas(true, true)
 }
 
 /** The lines of a node's `text` output. */
@@ -88,7 +106,7 @@ function showProgress({ detail }) {
   const jobs = waiting.get(box) ?? new Map()
   waiting.set(box, jobs)
   if (detail.job_id) jobs.delete('') // it has one now
-  if (detail.stage === 'done') jobs.delete(detail.job_id)
+  if (detail.stage === 'ended') jobs.delete(detail.job_id)
   else jobs.set(detail.job_id, { told: detail, at: Date.now() })
   showWaiting()
 }

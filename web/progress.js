@@ -3,12 +3,13 @@ import { say } from './words.js'
 
 const SOON_SECONDS = 5
 const SAY_IT_ALL = ['looking up', 'waiting for another process'] // stages whose note says it again
+const AFTER_ALL = ['downloading', 'saving'] // stages in which the percentage of the work says nothing any more
 const MOST_LINES = 4
 
 /** A line for each of the jobs that one node waits for; each is what was told of it and `passed`, seconds since then. */
 export function progressLines(jobs) {
   const lines = jobs.slice(0, MOST_LINES).map(({ told, passed }, at) => (jobs.length > 1 ? `${at + 1}: ` : '') + progressLine(told, passed))
-  return (jobs.length > MOST_LINES ? [...lines, `… ${jobs.length}`] : lines).join('\n')
+  return (jobs.length > MOST_LINES ? [...lines, say('progress.more', { count: jobs.length - MOST_LINES })] : lines).join('\n')
 }
 
 export function progressLine(told, passed = 0) {
@@ -16,7 +17,7 @@ export function progressLine(told, passed = 0) {
   const parts = [
     say(`progress.${stage}`),
     queue_position && say('progress.place', { place: queue_position }),
-    percent != null && `${Math.round(percent)} %`,
+    percent != null && !AFTER_ALL.includes(stage) && `${Math.round(percent)} %`,
     remaining != null && left(remaining - passed),
     !SAY_IT_ALL.includes(stage) && note
   ]

@@ -155,7 +155,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
 KNOWN_BEFORE = (
     "no image", "image and address", "no files", "image before size", "empty script", "script without a length",
     "odd length", "broken json", "sum", "fraction", "sum and length", "script and sockets", "blank shot",
-    "remix of nothing", "characters", "character without a protocol for it", "character of nothing",
+    "remix of nothing", "character without a protocol for it", "character of nothing",
     "character of two", "character of an upload", "character too long", "watermark unconfirmed",
     "watermark without a protocol for it", "two shots over the limit", "a blank prompt", "a length that is not made",
     "a size that is not made", "a path outside", "a path outside for an image", "a path outside for a job", "no job",
@@ -238,7 +238,7 @@ def test_what_can_be_known_before_is_refused_when_queued_on_its_node(stage: Stag
         "the words": {"1": node("SoraTest_Strings", lines="a door"), "2": t2v(["1", 0])},
         "the length": {"1": node("PrimitiveInt", value=2), "2": t2v("x", seconds=["1", 0])},
         "the script": {"1": node("SoraTest_Strings", lines="[2s] a door"), "2": board(["1", 0])},
-        "the profile": {"1": node("SoraTest_Strings", lines="own"), "2": t2v("over a link", profile=["1", 0])},
+        "the source": {"1": t2v("x"), "2": remix("y", ["1", 5])},
         "a shot's words": {
             "1": node("SoraTest_Strings", lines="a door"),
             "2": shot(["1", 0], 2),
@@ -261,4 +261,4 @@ def test_what_is_wrong_is_said_once(stage: Stage) -> None:
 def test_what_is_wrong_ends_the_progress_on_the_node(stage: Stage, prompt: Prompt) -> None:
     told = stage.comfy.run_watched(prompt)
     assert [each["type"] for each in told].count("execution_error") == 1
-    assert [step["stage"] for step in progress_of(told)][-1:] in ([], ["done"])
+    assert [step["stage"] for step in progress_of(told)][-1:] in ([], ["ended"])

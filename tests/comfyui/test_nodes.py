@@ -130,7 +130,7 @@ def test_progress_is_told_with_state_percent_and_ids(stage: Stage) -> None:
     steps = progress_of(told)
     assert any(step["stage"] == "running" and step["percent"] > 0 for step in steps[:-1])
     assert any(step["job_id"].startswith("job_") and step["remote_id"].startswith("video_") for step in steps[:-1])
-    assert steps[-1]["stage"] == "done"
+    assert steps[-1]["stage"] == "ended"
     assert {step["node"] for step in steps} == {"1"}
     states = [each["data"]["nodes"]["1"] for each in told if each["type"] == "progress_state"]
     bars = [state["value"] / state["max"] for state in states if state["max"] == 100]
