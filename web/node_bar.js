@@ -16,6 +16,8 @@ const LOOK_MS = 400
 const OTHER = '\u0000other' // no model is called this
 const USUAL_SECONDS = [2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 25, 30, 40, 60]
 const VIDEO = /sora|veo|wan|video|kling|hailuo|hunyuan|ltx|seedance|runway|vidu|luma|ray-?\d|pika|cogvid|i2v|t2v/i
+const LISTED = ['model', 'seconds']
+const OF_SHOTS = 'SoraVideo_Storyboard' // whose length is that of its shots
 const RARE = new Map() // node type -> names of its inputs that are rarely used
 
 const bars = new Set()
@@ -24,7 +26,7 @@ class Bar {
   constructor(node) {
     this.node = node
     this.lists = {}
-    for (const name of ['model', 'seconds']) if (this.widget(name)) this.lists[name] = this.list(name)
+    for (const name of LISTED) if (this.widget(name) && !(name === 'seconds' && node.comfyClass === OF_SHOTS)) this.lists[name] = this.list(name)
     this.more = el('button', { type: 'button', class: 'sora-button', onclick: () => this.toggle() })
     this.cost = el('output', { class: 'sora-hint', hidden: !isPriced(node) })
     const rows = [el('div', { class: 'sora-bar-row' }, Object.values(this.lists), this.more), this.cost]
@@ -48,7 +50,7 @@ class Bar {
 
   /** Behind the button: what is rarely used, and what the row shows already. */
   get rare() {
-    return [...(RARE.get(this.node.comfyClass) ?? []), ...Object.keys(this.lists)]
+    return [...(RARE.get(this.node.comfyClass) ?? []), ...LISTED]
   }
 
   fit() {
@@ -170,7 +172,10 @@ function labelChoices(node) {
 function labelShots(node) {
   for (const input of node.inputs ?? []) {
     const number = /^shots\.shot(\d+)$/.exec(input.name)?.[1]
-    if (number !== undefined) input.label = say('bar.shot', { number: Number(number) + 1 })
+    const label = number === undefined ? input.label : say('bar.shot', { number: Number(number) + 1 })
+    if (input.label === label) continue
+    input.label = label
+    node.graph?.trigger?.('node:slot-label:changed', { nodeId: node.id, slotType: window.LiteGraph.INPUT })
   }
 }
 
