@@ -30,6 +30,7 @@ from typing import Any, ParamSpec, TypeVar
 from ..clock import Clock
 from ..errors import JobChanged, QuotaExceeded, RemoteIdTaken, StorageError
 from ..models import Destination, Secret, Snapshot, State
+from ..redaction import redact
 from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .database import Database
@@ -438,6 +439,7 @@ class Ledger(Lookups):
                 "bytes": row.planned_bytes,
             }
             changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
+            changes["url"] = row.url if row.url and redact(row.url) == row.url else None  # a signed one is a key
             return self._write(db, job_id, owner, FOLLOWED, {**changes, **self._done(row)})
 
     def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:
