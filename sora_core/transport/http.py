@@ -383,5 +383,5 @@ async def _in_time(sending: Coroutine[Any, Any, httpx.Response], timeout: float)
 
     try:
         return await asyncio.wait_for(sending, 4 * timeout + _CONNECT_SECONDS)
-    except asyncio.TimeoutError as error:  # noqa: UP041 (another class before Python 3.11)
+    except asyncio.TimeoutError as error:  # before Python 3.11 another class than TimeoutError
         raise httpx.ReadTimeout("the head of the answer did not come to its end") from error
