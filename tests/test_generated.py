@@ -12,6 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+RUN_IT = """Run scripts/generate and commit what it writes (with --adopt when one of these files was edited by hand):"""
+
+
 def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
     """As scripts/generate does: in a process of its own, because it puts a stand-in in ComfyUI's place."""
     command = [sys.executable, "-m", "generating", *arguments]
@@ -22,7 +25,7 @@ def generate(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_everything_generated_is_up_to_date():
     done = generate("--check")
-    assert done.returncode == 0, f"run scripts/generate and commit what it writes:\n{done.stdout}{done.stderr}"
+    assert done.returncode == 0, f"{RUN_IT}\n{done.stdout}{done.stderr}"
 
 
 READ = """

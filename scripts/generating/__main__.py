@@ -11,7 +11,7 @@ from . import ROOT
 
 sys.path.insert(1, str(ROOT))
 
-from . import help_pages, nodes, parts, providers_page, servers_page, texts
+from . import adopt, help_pages, nodes, parts, providers_page, servers_page, texts
 
 ABOUT = """Writes what the sources say into the files that repeat it: the nodes' contract, their texts for ComfyUI in
 English and Chinese, the lists in their help pages, docs/providers.md, docs/servers.md, and the marked parts of README
@@ -46,6 +46,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/generate", description=ABOUT)
     parser.add_argument("--check", action="store_true", help="only tell which files are out of date")
     parser.add_argument("--untranslated", action="store_true", help="list what has no Chinese yet")
+    parser.add_argument(
+        "--adopt", action="store_true", help="first move what was written into them to where it belongs"
+    )
     arguments = parser.parse_args()
     if arguments.untranslated:
         print("\n".join(untranslated()) or "everything is translated")
@@ -55,6 +58,8 @@ def main() -> int:
         print("Names are contracts, and these were changed:", *broken, sep="\n  ")
         print(f"If that is really meant, take the node out of {nodes.CONTRACT} first, and say so in CHANGELOG.md.")
         return 1
+    if arguments.adopt:
+        adopt.adopt()
     found = list(stale())
     for name, text in found:
         if not arguments.check:
