@@ -6,6 +6,7 @@ SoraError
  │    ├── Unsupported               the profile cannot do this
  │    ├── ProfileError              profiles.toml, an unknown profile, a missing key
  │    └── StorageError              ledger, output folder, disk
+ │         └── LedgerAway           the database that holds the ledger does not answer
  ├── AccountError          exit 3
  │    ├── AuthError                 the key was refused
  │    └── QuotaExceeded             the account has nothing left
@@ -152,6 +153,10 @@ class ProfileError(InputError):
 
 class StorageError(InputError):
     """The ledger, the output folder or the disk does not allow the job."""
+
+
+class LedgerAway(StorageError):
+    """The database that holds a shared ledger does not answer. Whether the last change was made is not known."""
 
 
 class AccountError(SoraError):
