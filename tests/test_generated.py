@@ -44,8 +44,14 @@ def told(code: str) -> object:
     return json.loads(done.stdout)
 
 
-def test_no_translation_is_left_over():
-    assert told("print(json.dumps(texts.missing_and_unused()[1]))") == []
+def test_a_translation_is_looked_up_by_node_then_by_id_and_one_that_nobody_needs_is_dropped():
+    code = (
+        "known = dict(inputs={'a': 'A', 'N.a': 'B', 'old': 'O'}); chinese = texts.Chinese(known);"
+        "found = [chinese.of('inputs', 'a', 'M'), chinese.of('inputs', 'a', 'N'), chinese.of('inputs', 'b', 'N')];"
+        "print(json.dumps([found, chinese.missing, chinese.needed()]))"
+    )
+    missing = ["locales/zh/nodes.json: inputs: b"]
+    assert told(code) == [["A", "B", "b"], missing, {"inputs": {"a": "A", "N.a": "B"}}]
 
 
 @pytest.mark.parametrize(

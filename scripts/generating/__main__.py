@@ -39,7 +39,7 @@ def untranslated() -> list[str]:
         for part in english[key]
         if part not in chinese.get(key, {})
     ]
-    return errors + texts.missing_and_unused()[0]
+    return errors + texts.missing()
 
 
 def main() -> int:

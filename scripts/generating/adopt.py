@@ -12,7 +12,7 @@ from typing import Any
 
 from . import ROOT, help_pages
 from .nodes import schemas
-from .texts import TRANSLATIONS, all_texts, translations
+from .texts import TRANSLATIONS, all_texts, as_json, translations
 
 _CHINESE = re.compile("[\u4e00-\u9fff]")
 
@@ -24,13 +24,13 @@ def adopt() -> None:
         for kind, original, written in _pairs(english, shown.get(node, {})):
             if original not in translations()[kind] and _CHINESE.search(written):
                 translations()[kind][original] = written
-    _save(TRANSLATIONS, translations())
+    (ROOT / TRANSLATIONS).write_bytes(as_json(translations()).encode("utf-8"))
     all_texts.cache_clear()
     for language, headings in help_pages.HEADINGS.items():
         for node in schemas():
             for kind, heading in headings.items():
                 _adopt_lines(language, node, kind, heading)
-        _save(f"locales/{language}/help.json", help_pages.more(language))
+        (ROOT / f"locales/{language}/help.json").write_bytes(as_json(help_pages.more(language)).encode("utf-8"))
 
 
 def _pairs(english: Any, shown: Any) -> Iterator[tuple[str, str, str]]:
@@ -56,7 +56,3 @@ def _adopt_lines(language: str, node: str, kind: str, heading: str) -> None:
         name, text = re.findall(r"`(\w+)`[:：]\s*(.*)$", made)[0]
         if written.get(name, text) != text:
             help_pages.more(language)[kind][f"{node}.{name}"] = written[name]
-
-
-def _save(name: str, value: Any) -> None:
-    (ROOT / name).write_bytes((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode("utf-8"))

@@ -42,9 +42,12 @@ class Chinese:
         self.missing.append(f"{TRANSLATIONS}: {kind}: {english}")
         return english
 
-    def unused(self) -> list[str]:
-        have = {(kind, key) for kind, entries in self._known.items() for key in entries}
-        return [f"{TRANSLATIONS}: {kind}: {key}" for kind, key in sorted(have - self._used)]
+    def needed(self) -> dict[str, dict[str, str]]:
+        """What is known, without what no node says any more."""
+        return {
+            kind: {key: text for key, text in entries.items() if (kind, key) in self._used}
+            for kind, entries in self._known.items()
+        }
 
 
 def english_of(schema: Schema) -> dict[str, Any]:
@@ -88,13 +91,23 @@ def all_texts() -> dict[str, dict[str, Any]]:
     return {"en": english, "zh": {name: chinese_of(name, text, chinese) for name, text in english.items()}}
 
 
-def missing_and_unused() -> tuple[list[str], list[str]]:
+def missing() -> list[str]:
+    chinese = _looked_up()
+    return list(dict.fromkeys(chinese.missing))
+
+
+def _looked_up() -> Chinese:
     chinese = Chinese(translations())
     for name, text in all_texts()["en"].items():
         chinese_of(name, text, chinese)
-    return list(dict.fromkeys(chinese.missing)), chinese.unused()
+    return chinese
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def files() -> Iterator[tuple[str, str]]:
     for language, nodes in all_texts().items():
-        yield f"locales/{language}/nodeDefs.json", json.dumps(nodes, indent=2, ensure_ascii=False) + "\n"
+        yield f"locales/{language}/nodeDefs.json", as_json(nodes)
+    yield TRANSLATIONS, as_json(_looked_up().needed())
