@@ -6,11 +6,11 @@ import { costLine, graphCost, isPriced } from './costs.js'
 import { ask } from './dialogs.js'
 import { el } from './dom.js'
 import { isOurs } from './graph.js'
+import { Room } from './node_room.js'
 import { offers } from './offers.js'
 import { choice, say } from './words.js'
 
 const ROW_PX = 28
-const TEXT_ROOM_PX = 40 // beyond the least that a text gets
 const MARGIN_PX = 20 // that the page leaves around an element
 const LOOK_MS = 400
 const OTHER = '\u0000other' // no model is called this
@@ -18,7 +18,6 @@ const USUAL_SECONDS = [2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 25, 30, 40, 60]
 const VIDEO = /sora|veo|wan|video|kling|hailuo|hunyuan|ltx|seedance|runway|vidu|luma|ray-?\d|pika|cogvid|i2v|t2v/i
 const LISTED = ['model', 'seconds']
 const OF_SHOTS = 'SoraVideo_Storyboard' // whose length is that of its shots
-const SETTLE_LOOKS = 6 // after something was put below: until the canvas has drawn it
 const RARE = new Map() // node type -> names of its inputs that are rarely used
 
 const bars = new Set()
@@ -27,8 +26,7 @@ class Bar {
   constructor(node) {
     this.node = node
     this.lists = {}
-    this.heights = new Map() // name of a text -> its height before something was put below
-    this.settles = 0
+    this.room = new Room(node)
     for (const name of LISTED) if (this.widget(name) && !(name === 'seconds' && node.comfyClass === OF_SHOTS)) this.lists[name] = this.list(name)
     this.more = el('button', { type: 'button', class: 'sora-button', onclick: () => this.toggle() })
     this.cost = el('output', { class: 'sora-hint', hidden: !isPriced(node) })
@@ -48,18 +46,12 @@ class Bar {
     bars.add(this)
     for (const name of this.rare) if (this.widget(name)) this.widget(name).options.advanced = true
     this.hide()
-    this.fit()
-    this.shown = this.shownNames
+    this.room.fit()
   }
 
   /** Behind the button: what is rarely used, and what the row shows already. */
   get rare() {
     return [...(RARE.get(this.node.comfyClass) ?? []), ...LISTED]
-  }
-
-  fit() {
-    this.node.setSize([this.node.size[0], this.node.computeSize()[1] + TEXT_ROOM_PX * this.texts.length])
-    this.node.setDirtyCanvas(true, true)
   }
 
   widget(name) {
@@ -92,39 +84,8 @@ class Bar {
   toggle() {
     this.node.showAdvanced = !this.node.showAdvanced
     this.hide()
-    this.fit()
+    this.room.fit()
     this.showMore()
-    this.shown = this.shownNames
-  }
-
-  get texts() {
-    return this.node.widgets.filter((each) => !each.hidden && each.element?.tagName === 'TEXTAREA')
-  }
-
-  get shownNames() {
-    return this.node.widgets.filter((each) => !each.hidden).map((each) => each.name).join()
-  }
-
-  /**
-   * What the page puts below after a run, such as the player, takes its height from the texts, and is drawn beside the
-   * node until something else is drawn anew.
-   */
-  keepTexts() {
-    if (window.LiteGraph.vueNodesMode) return
-    const now = new Map(this.texts.map((each) => [each.name, each.computedHeight ?? 0]))
-    if (this.shownNames !== this.shown) this.settles = SETTLE_LOOKS
-    this.shown = this.shownNames
-    if (!this.settles) {
-      this.heights = now
-      return
-    }
-    this.settles -= 1
-    const lost = [...this.heights].reduce((sum, [name, height]) => sum + Math.max(0, height - (now.get(name) ?? height)), 0)
-    const isDrawn = lost !== this.lost // else the last growth is still to be seen
-    this.lost = lost
-    const [width, height] = this.node.size
-    this.node.setSize([width, Math.max(height + (isDrawn ? lost : 0), this.node.computeSize()[1])])
-    this.node.setDirtyCanvas(true, true)
   }
 
   showMore() {
@@ -218,7 +179,7 @@ function look() {
   const graph = shown.length ? graphCost() : ''
   for (const bar of shown) {
     bar.look(graph)
-    bar.keepTexts()
+    bar.room.look()
     labelShots(bar.node)
   }
 }
