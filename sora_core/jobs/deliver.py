@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from ..clock import Clock
 from ..connections.connection import Connection
@@ -171,7 +173,7 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
     done = replace(done, delivered_at=now, finished_at=job.finished_at or now)
     placing.discard(placing.part_path(Path(job.folder), job.job_id))
     try:
-        await asyncio.to_thread(placing.write_sidecar, path, _provenance(done))
+        await asyncio.to_thread(placing.write_sidecar, path, _provenance(done, ledger.said.get(done.job_id)))
     except StorageError as error:  # the file is safe, and that is what was paid for
         log.warning("%s", error.message)
     record, owner = ledger.record_delivered, job.owner or ""
@@ -202,7 +204,7 @@ def _destination(job: Job) -> Destination:
     )
 
 
-def _provenance(job: Job) -> dict[str, object]:
+def _provenance(job: Job, said: Mapping[str, Any] | None) -> dict[str, object]:
     request = json.loads(job.request)
     times = {
         name: datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="seconds")
@@ -226,4 +228,5 @@ def _provenance(job: Job) -> dict[str, object]:
         "fps": job.fps,
         "seconds": job.duration,
         **times,
+        **({"server": said} if said else {}),
     }

@@ -55,6 +55,7 @@ from .row import (
     Job,
     Place,
 )
+from .said import Said
 from .turns import Turns
 from .workflows import Workflows
 
@@ -82,6 +83,7 @@ class Ledger(Lookups):
         self.characters = CharacterLibrary(self._file, clock)
         self.turns = Turns(self._file, clock, self._leases)
         self.workflows = Workflows(self._file, clock)
+        self.said = Said(self._file)
         self.pages = JobPages(self._file)
 
     @property
@@ -300,6 +302,7 @@ class Ledger(Lookups):
                     "error": None,
                     "error_kind": None,
                 }
+            self.said.keep(db, job_id, snapshot.said)
             written = self._write(db, job_id, ANYONE, (row.state,), changes)
         if row.state not in UNFINISHED or owner not in (ANYONE, row.owner):
             raise _changed(written, "its remote id is kept")
@@ -355,6 +358,7 @@ class Ledger(Lookups):
             if snapshot.state is State.SUCCEEDED:
                 # collecting it once more is no news of how long it took
                 changes["finished_at"] = self._get(db, job_id).finished_at or self._clock.now()
+                self.said.keep(db, job_id, snapshot.said)
             return self._write(db, job_id, owner, FOLLOWED, changes)
 
     def record_missing(self, job_id: str, reason: str, *, owner: str) -> Job:

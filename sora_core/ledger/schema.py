@@ -126,4 +126,8 @@ MIGRATIONS = (
     CREATE INDEX finished ON jobs (profile, model, seconds, finished_at) WHERE state IN ('succeeded', 'delivered');
     CREATE INDEX charged ON jobs (profile, coalesce(submitted_at, sent_at)) WHERE idempotency_key != ''
     """,
+    # 8: what a server says of a result is on record beside it.
+    """
+    CREATE TABLE said (job_id TEXT PRIMARY KEY, facts TEXT NOT NULL)
+    """,
 )

@@ -47,6 +47,7 @@ class Answer:
     complete: bool = False
     is_html: bool = False
     began: bool = False
+    said: Mapping[str, Any] | None = None  # what stands beside the link of a result
     raw: str = field(default="", repr=False, compare=False)
 
 
@@ -87,6 +88,7 @@ class Reader:
         self._task_id: str | None = None
         self._failure: Failure | None = None
         self._subject = ""
+        self._said: Mapping[str, Any] | None = None
 
     def feed(self, chunk: bytes) -> None:
         self._raw += chunk
@@ -132,6 +134,7 @@ class Reader:
             complete=self._ended,
             is_html=not self._streamed and normalize.is_html(bytes(self._raw)),
             began=bool(self._content.strip() or self._prose.strip()),
+            said=self._said,
             raw=self._clean(bytes(self._raw[-_LONGEST_QUOTE:]).decode("utf-8", "replace")),
         )
 
@@ -202,6 +205,7 @@ class Reader:
         if isinstance(links, dict):
             self._link = self._own(normalize.url_of({"links": links}, self._base_url, None)) or self._link
             self._subject = normalize.text_of(value.get("post_id")) or normalize.text_of(links.get("id")) or ""
+            self._said = normalize.said_of(value, self._secrets)
         for key in ("task_id", "data.task_id", "video_id", "id", "data.id"):
             found = normalize.text_of(normalize.dig(value, key))
             if not found or self._task_id or found in self._sent:
@@ -278,7 +282,8 @@ def snapshot_of(answer: Answer) -> Snapshot:
         if media:
             return Snapshot(State.SUCCEEDED, remote_id=answer.task_id or "", progress=100.0, media=media)
     elif answer.link:
-        return Snapshot(State.SUCCEEDED, remote_id=answer.task_id or answer.subject, progress=100.0, url=answer.link)
+        remote_id = answer.task_id or answer.subject
+        return Snapshot(State.SUCCEEDED, remote_id, progress=100.0, url=answer.link, said=answer.said)
     if answer.failure and _is_refusal(answer.failure, began=answer.began):
         return Snapshot(State.FAILED, remote_id=answer.task_id or "", failure=answer.failure)
     if answer.task_id:

@@ -259,7 +259,9 @@ class TestWhatListsSay:
             ({"id": POST, "attachments": [attachment]}, "https://a/clean"),
             ({"id": POST}, ""),
         ):
-            assert posts.post_of(Reply(200, {}, json.dumps({"post": post}).encode(), BASE)) == (POST, link)
+            found = posts.post_of(Reply(200, {}, json.dumps({"post": post}).encode(), BASE))
+            assert found[:2] == (POST, link)
+            assert found[2]["id"] == POST
 
 
 class TestAddresses:

@@ -231,8 +231,8 @@ class SoraWeb(Provider):
         except SubmissionUnknown as error:
             error.text = f"{error.message} The clip may be public now: look at the account's posts on the server."
             raise
-        post_id, link = posts.post_of(reply)
-        self._clean_links.found(post_id, link)
+        post_id, link, said = posts.post_of(reply)
+        self._clean_links.found(post_id, link, said)
         attempt.on_early(self._clean_links.begun(post_id))
         found = await self._clean_links.finish(http, post_id, attempts=ATTEMPTS)
         if found.state is not State.RUNNING:
