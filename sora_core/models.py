@@ -192,6 +192,7 @@ class Capabilities:
     prompt_limit: int = 32_000  # characters
     fields: frozenset[Field] = frozenset()
     remix_fields: frozenset[Field] = frozenset()  # of model, seconds, orientation, quality and size
+    remix_said: frozenset[Field] = frozenset()  # of those, what the protocol does not take from the source by itself
     image_limit: int = 1  # reference images in one request
     image_forms: frozenset[ImageForm] = frozenset((ImageForm.FILE,))
     image_bytes_limit: int = 20 * 1024 * 1024
