@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from .database import Database
+from .database import Database, Session
+
+_KEEP = "INSERT INTO said (job_id, facts) VALUES (?, ?) ON CONFLICT (job_id) DO UPDATE SET facts = excluded.facts"
 
 
 class Said:
@@ -22,7 +23,7 @@ class Said:
         found: Mapping[str, Any] | None = json.loads(row[0]) if row else None
         return found
 
-    def keep(self, db: sqlite3.Connection, job_id: str, facts: Mapping[str, Any] | None) -> None:
+    def keep(self, db: Session, job_id: str, facts: Mapping[str, Any] | None) -> None:
         """In the transaction that writes the row; what was said before stays where there is nothing new."""
         if facts:
-            db.execute("INSERT OR REPLACE INTO said VALUES (?, ?)", (job_id, json.dumps(facts)))
+            db.execute(_KEEP, (job_id, json.dumps(facts)))
