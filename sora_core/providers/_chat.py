@@ -223,7 +223,7 @@ class Reader:
         if isinstance(links, dict):
             self._link = self._own(normalize.url_of({"links": links}, self._base_url, None)) or self._link
             self._subject = normalize.text_of(value.get("post_id")) or normalize.text_of(links.get("id")) or ""
-            self._facts = normalize.said_of(value, self._secrets)
+            self._facts = normalize.said_of(value)
         for key in ("task_id", "data.task_id", "video_id", "id", "data.id"):
             found = normalize.text_of(normalize.dig(value, key))
             if not found or self._task_id or found in self._sent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,10 +13,10 @@ _KNOWN = ("prompt", "choices", "messages")  # of the request, or of the talk aro
 _DEEPEST, _MOST_VALUES, _LONGEST_TEXT = 5, 200, 1000
 
 
-def said_of(value: Any, secrets: Collection[str] = ()) -> Mapping[str, Any] | None:
+def said_of(value: Any) -> Mapping[str, Any] | None:
     """A plain copy of an answer's facts: links without their query, which may sign them; long texts cut.
 
-    None where there are none. ``secrets`` do not get into it, nor does what looks like one.
+    None where there are none.
     """
     if not isinstance(value, Mapping):
         return None
@@ -28,10 +28,10 @@ def said_of(value: Any, secrets: Collection[str] = ()) -> Mapping[str, Any] | No
             return None
         if isinstance(value, Mapping):
             items = islice(value.items(), max(left[0], 0))
-            return _filled({redact(str(key), secrets): plain(each, depth + 1) for key, each in items})
+            return _filled({redact(str(key)): plain(each, depth + 1) for key, each in items})
         if isinstance(value, list):
             return [plain(each, depth + 1) for each in value[: max(left[0], 0)]]
-        return redact(_short(value), secrets) if isinstance(value, str) else value
+        return redact(_short(value)) if isinstance(value, str) else value
 
     return plain({key: each for key, each in value.items() if key not in _KNOWN}, 0) or None
 
