@@ -9,6 +9,7 @@ from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.models import Operation
 from ..sora_core.requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, VideoRequest
 from ._engine import engine
+from ._widgets import AS_SOURCE
 
 
 def video_request(operation: Operation, profile: str, prompt: str, seed: int, **options: Any) -> VideoRequest:
@@ -25,8 +26,11 @@ def video_request(operation: Operation, profile: str, prompt: str, seed: int, **
 
 
 def remix_request(profile: str, prompt: str, seed: int, source_id: str, **options: Any) -> RemixRequest:
-    """As video_request; what is left out is as in the source."""
-    return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, **_words(options, profile))
+    """As video_request; what is left out, or said to be as the source, is as in the source."""
+    shape = {name: options.get(name, AS_SOURCE).strip() for name in ("orientation", "quality", "size")}
+    asked = {name: "" if value == AS_SOURCE else value for name, value in shape.items()}
+    words = {**_words(options, profile), **asked}
+    return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, **words)
 
 
 def picture_request(profile: str, prompt: str, seed: int, **options: Any) -> PictureRequest:
@@ -68,12 +72,12 @@ def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def clean_link_request(name: str, profile: str) -> CleanLinkRequest:
+def clean_link_request(name: str, profile: str, seed: int) -> CleanLinkRequest:
     """From an address, our job id or the server's. Raises InvalidRequest."""
     source = name.strip()
     if source.startswith(("http://", "https://")):
-        return CleanLinkRequest(source_url=source)
-    return CleanLinkRequest(source_id=engine().source_id(source, profile))
+        return CleanLinkRequest(source_url=source, seed=seed)
+    return CleanLinkRequest(source_id=engine().source_id(source, profile), seed=seed)
 
 
 def identity_of(profile: str | None) -> str:

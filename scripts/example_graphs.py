@@ -161,7 +161,7 @@ def remix() -> Example:
     note = """## Remix a video
 
 **Sora Remix** changes a video that the same profile has made: connect its **job_id** to **source_job**, or write the \
-id of an older job there. Shape and size stay those of the source.
+id of an older job there. Its shape is that of the source, unless you ask for another one.
 
 Run it again with another prompt on the remix: the first video is not paid again.
 

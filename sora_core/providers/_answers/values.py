@@ -13,6 +13,7 @@ from ...transport.call import is_html as is_html
 
 _ECHOES = ("input", "request", "messages", "metadata", "prompt")
 _DEEPEST = 4
+MOST_VALUES = 1_000_000  # in one answer; the longest list of jobs has some thousands
 _ABSENT = frozenset(("", "null", "<nil>", "none"))
 
 
@@ -29,6 +30,9 @@ def parse(body: bytes) -> Any:
 
 
 def loads(text: str) -> Any:
+    """None for what is no JSON, or so much of it that its values would take many times its size in memory."""
+    if sum(map(text.count, ",[{")) > MOST_VALUES:
+        return None
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
