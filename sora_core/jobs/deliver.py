@@ -18,8 +18,8 @@ from ..media import placing
 from ..media.download import Download
 from ..media.kind import PICTURE, VIDEO, Kind
 from ..models import Destination, Operation, Snapshot, State
+from ..redaction import is_text
 from ..transport import Call, Reply
-from ..transport.redact import is_text
 from .progress import ProgressReporter
 
 log = logging.getLogger(__name__)

@@ -31,8 +31,8 @@ from ..ledger.row import DELIVERED, FAILED, FORGOTTEN, MISSING, SUBMITTING, SUCC
 from ..media import placing
 from ..models import Destination, Operation, Snapshot, State
 from ..providers import Attempt
+from ..redaction import excerpt
 from ..requests.kinds import Request
-from ..transport.redact import excerpt
 from .deliver import (
     WHOLE,
     deliver,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MediaError
-from ..transport.redact import excerpt
+from ..redaction import excerpt
 from .container import HEAD_BYTES, embed_metadata, has_content_credentials, sniff
 from .picture import embed_text, has_picture_credentials, picture_size, sniff_picture
 

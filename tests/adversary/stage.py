@@ -233,9 +233,7 @@ def spoken_of(run: Run, charges: list[Charge], jobs: list[dict[str, Any]]) -> li
     meanwhile for a job of its own, which this run does not name."""
     names = {job["remote_id"]: job["job_id"] for job in jobs if job.get("remote_id")}
     return [
-        row
-        for row in charges
-        if row.real < run.began or (row.real <= run.ended and names.get(row.id, "") in run.text)
+        row for row in charges if row.real < run.began or (row.real <= run.ended and names.get(row.id, "") in run.text)
     ]
 
 

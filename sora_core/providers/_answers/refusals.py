@@ -22,8 +22,8 @@ from ...errors import (
     SoraError,
 )
 from ...models import Failure
+from ...redaction import excerpt, redact
 from ...transport import Reply
-from ...transport.redact import excerpt, redact
 from .values import dig, is_absent, is_html, loads, number_of, parse, text_of
 
 REDIRECT_TARGET = "x-redirect-target"  # where the transport keeps the address that it did not follow
