@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ...models import Snapshot, State, parse_size
 from ...transport import Reply
+from .links import only_link
 from .refusals import (
     SUCCESS_CODES,
     error_of,
@@ -142,7 +143,7 @@ def url_of(value: Any, base_url: str, state: State | None) -> str | None:
                 absolute = _joined(base_url, link)
                 if absolute:
                     return absolute
-    return None
+    return only_link(value) if state is State.SUCCEEDED else None
 
 
 def _path_of(link: str) -> str:
