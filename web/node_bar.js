@@ -4,7 +4,7 @@
  */
 import { costLine, graphCost, isPriced } from './costs.js'
 import { ask } from './dialogs.js'
-import { el } from './dom.js'
+import { el, write } from './dom.js'
 import { isOurs } from './graph.js'
 import { Room } from './node_room.js'
 import { offers } from './offers.js'
@@ -90,7 +90,7 @@ class Bar {
 
   showMore() {
     const count = this.rare.filter((name) => this.widget(name)).length
-    this.more.textContent = say(this.node.showAdvanced ? 'bar.less' : 'bar.more', { count })
+    write(this.more, say(this.node.showAdvanced ? 'bar.less' : 'bar.more', { count }))
     this.more.ariaExpanded = String(Boolean(this.node.showAdvanced))
   }
 
@@ -98,7 +98,7 @@ class Bar {
   async look(graph) {
     if (this.hide()) this.node.setDirtyCanvas(true, true)
     this.showMore()
-    if (isPriced(this.node)) this.cost.textContent = await costLine(this.node, graph)
+    if (isPriced(this.node)) write(this.cost, await costLine(this.node, graph))
     const names = Object.keys(this.lists)
     const seen = JSON.stringify([this.widget('profile').value, ...names.map((name) => [this.widget(name).value, this.isLinked(name)])])
     if (seen === this.seen) return
