@@ -15,6 +15,7 @@ from .remix import Remix
 from .remove_watermark import RemoveWatermark
 from .resume_job import ResumeJob
 from .routes import add_routes
+from .settings import Settings
 from .shot import Shot
 from .storyboard import Storyboard
 from .text2video import Text2Video
@@ -31,6 +32,7 @@ NODES: list[type[io.ComfyNode]] = [
     Image,
     ResumeJob,
     Quota,
+    Settings,
 ]
 
 

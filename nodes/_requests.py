@@ -8,6 +8,7 @@ from typing import Any
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.models import Operation
 from ..sora_core.requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, VideoRequest
+from ..sora_core.requests.settings import settings_of
 from ._engine import engine
 
 
@@ -20,13 +21,16 @@ def video_request(operation: Operation, profile: str, prompt: str, seed: int, **
         quality=options.get("quality", "standard"),
         seconds=options.get("seconds", 0),
         seed=seed,
+        settings=settings_of(options.get("settings") or {}),
         **_words(options, profile),
     )
 
 
 def remix_request(profile: str, prompt: str, seed: int, source_id: str, **options: Any) -> RemixRequest:
     """As video_request; what is left out is as in the source."""
-    return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, **_words(options, profile))
+    settings = settings_of(options.get("settings") or {})
+    words = _words(options, profile)
+    return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, settings=settings, **words)
 
 
 def picture_request(profile: str, prompt: str, seed: int, **options: Any) -> PictureRequest:

@@ -33,6 +33,7 @@ class Remix(VideoNode):
                 *widgets.delivery_inputs(),
                 widgets.character_input(),
                 *widgets.submission_inputs(),
+                widgets.settings_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
