@@ -8,8 +8,9 @@ from typing import Any
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.models import Operation
 from ..sora_core.requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, VideoRequest
-from ..sora_core.requests.settings import settings_of
+from ..sora_core.requests.settings import Settings, settings_of
 from ._engine import engine
+from ._widgets import AS_SOURCE
 
 
 def video_request(operation: Operation, profile: str, prompt: str, seed: int, **options: Any) -> VideoRequest:
@@ -21,16 +22,17 @@ def video_request(operation: Operation, profile: str, prompt: str, seed: int, **
         quality=options.get("quality", "standard"),
         seconds=options.get("seconds", 0),
         seed=seed,
-        settings=settings_of(options.get("settings") or {}),
+        settings=_settings(options),
         **_words(options, profile),
     )
 
 
 def remix_request(profile: str, prompt: str, seed: int, source_id: str, **options: Any) -> RemixRequest:
-    """As video_request; what is left out is as in the source."""
-    settings = settings_of(options.get("settings") or {})
-    words = _words(options, profile)
-    return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, settings=settings, **words)
+    """As video_request; what is left out, or said to be as the source, is as in the source."""
+    shape = {name: options.get(name, AS_SOURCE).strip() for name in ("orientation", "quality", "size")}
+    asked = {name: "" if value == AS_SOURCE else value for name, value in shape.items()}
+    words = {**_words(options, profile), **asked, "settings": _settings(options)}
+    return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, **words)
 
 
 def picture_request(profile: str, prompt: str, seed: int, **options: Any) -> PictureRequest:
@@ -54,6 +56,12 @@ def _words(options: Mapping[str, Any], profile: str) -> dict[str, Any]:
     }
 
 
+def _settings(options: Mapping[str, Any]) -> Settings:
+    """Raises InvalidRequest for what no Sora Settings gives."""
+    given = options.get("settings")
+    return Settings() if given is None else settings_of(given)
+
+
 def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
     """Names without repetition. Raises InvalidRequest for a connected character of another profile."""
     written = (name.strip().removeprefix("@").strip() for name in names.split(","))
@@ -72,12 +80,12 @@ def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def clean_link_request(name: str, profile: str) -> CleanLinkRequest:
+def clean_link_request(name: str, profile: str, seed: int) -> CleanLinkRequest:
     """From an address, our job id or the server's. Raises InvalidRequest."""
     source = name.strip()
     if source.startswith(("http://", "https://")):
-        return CleanLinkRequest(source_url=source)
-    return CleanLinkRequest(source_id=engine().source_id(source, profile))
+        return CleanLinkRequest(source_url=source, seed=seed)
+    return CleanLinkRequest(source_id=engine().source_id(source, profile), seed=seed)
 
 
 def identity_of(profile: str | None) -> str:

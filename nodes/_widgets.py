@@ -14,6 +14,7 @@ SETTINGS = io.Custom("SORAVIDEO_SETTINGS")
 FRAMES = ("auto", "decode", "skip")
 ON_ERROR = ("raise", "block")
 MAX_SEED = 2**53 - 1  # the largest whole number that survives the browser's JSON
+AS_SOURCE = "as the source"
 
 
 def prompt_input() -> io.Input:
@@ -32,12 +33,13 @@ def profile_input(*, optional: bool = False) -> io.Input:
     )
 
 
-def seed_input() -> io.Input:
+def seed_input(*, optional: bool = False) -> io.Input:
     return io.Int.Input(
         "seed",
         default=0,
         min=0,
         max=MAX_SEED,
+        optional=optional,
         # without it the page would pick a new number after every run, and every run would be paid
         control_after_generate=False,
         tooltip="Another seed is a new take, and is paid again; the same one gives the video that exists. "
@@ -47,9 +49,11 @@ def seed_input() -> io.Input:
 
 def generation_inputs() -> list[io.Input]:
     """Optional settings of what is asked for; left out or at their defaults, the profile decides."""
-    model, seconds, *rest = remix_inputs()
     orientation, quality, size = _shape_inputs()
-    return [model, orientation, seconds, quality, size, *rest]
+    seconds = io.Int.Input(
+        "seconds", default=0, min=0, max=600, optional=True, tooltip="Length in seconds. 0: the profile's default."
+    )
+    return [_model_input(), orientation, seconds, quality, size, *_word_inputs()]
 
 
 def picture_inputs() -> list[io.Input]:
@@ -87,12 +91,53 @@ def _shape_inputs() -> list[io.Input]:
 
 
 def remix_inputs() -> list[io.Input]:
-    """Those of them that are left to choose when the shape of the picture is that of another video."""
+    """The same for a remix, but for its shape, which came later."""
+    seconds = io.Int.Input(
+        "seconds",
+        default=0,
+        min=0,
+        max=600,
+        optional=True,
+        tooltip="Length in seconds. 0: as the source, where the protocol can keep it; else the profile's default.",
+    )
+    return [_model_input(), seconds, *_word_inputs()]
+
+
+def remix_shape_inputs() -> list[io.Input]:
+    """The shape of a remix, which is that of its source unless another one is asked for."""
     return [
-        io.String.Input("model", default="", optional=True, tooltip="Empty: the profile's own default."),
-        io.Int.Input(
-            "seconds", default=0, min=0, max=600, optional=True, tooltip="Length in seconds. 0: the profile's default."
+        io.Combo.Input(
+            "orientation",
+            options=[AS_SOURCE, *ORIENTATIONS],
+            default=AS_SOURCE,
+            optional=True,
+            tooltip="Shape of the picture. Another one than that of the source is refused where the profile "
+            "cannot change it.",
         ),
+        io.Combo.Input(
+            "quality",
+            options=[AS_SOURCE, *QUALITIES],
+            default=AS_SOURCE,
+            optional=True,
+            tooltip="hd asks for a larger picture. Another one than that of the source is refused where the profile "
+            "cannot change it.",
+        ),
+        io.String.Input(
+            "size",
+            default="",
+            optional=True,
+            tooltip="WIDTHxHEIGHT in pixels, such as 1280x720. Empty: as the source.",
+            **advanced(),
+        ),
+    ]
+
+
+def _model_input() -> io.Input:
+    return io.String.Input("model", default="", optional=True, tooltip="Empty: the profile's own default.")
+
+
+def _word_inputs() -> list[io.Input]:
+    return [
         io.String.Input(
             "negative_prompt",
             default="",

@@ -19,7 +19,7 @@ class Remix(VideoNode):
             display_name="Sora Remix",
             category="Sora Video",
             description="Makes a new video from one that the same profile made before, changed as the prompt says. "
-            "Shape and size stay those of the source. The same request is paid once.",
+            "Its shape is that of the source, unless another one is asked for. The same request is paid once.",
             inputs=[
                 widgets.prompt_input(),
                 widgets.profile_input(),
@@ -33,6 +33,7 @@ class Remix(VideoNode):
                 *widgets.delivery_inputs(),
                 widgets.character_input(),
                 *widgets.submission_inputs(),
+                *widgets.remix_shape_inputs(),
                 widgets.settings_input(),
             ],
             outputs=video_outputs(),

@@ -34,6 +34,7 @@ class RemoveWatermark(VideoNode):
                 ),
                 *widgets.delivery_inputs(),
                 *widgets.submission_inputs(),
+                widgets.seed_input(optional=True),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -43,7 +44,9 @@ class RemoveWatermark(VideoNode):
 
     @classmethod
     @one_branch
-    async def execute(cls, source: str, profile: str, confirm_rights: bool, **options: Any) -> io.NodeOutput:
+    async def execute(
+        cls, source: str, profile: str, confirm_rights: bool, seed: int = 0, **options: Any
+    ) -> io.NodeOutput:
         if not confirm_rights:
             raise InvalidRequest("node.nothing_done_before_you_confirm")
-        return await generate(clean_link_request(source, profile), profile, options, cls.hidden)
+        return await generate(clean_link_request(source, profile, seed), profile, options, cls.hidden)

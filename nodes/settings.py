@@ -121,7 +121,9 @@ class Settings(io.ComfyNode):
                 ),
             ],
             outputs=[SETTINGS.Output("settings", tooltip="For the settings of a node that makes a video.")],
-            **known(search_aliases=["steps", "guidance", "cfg", "lora", "fps", "num_frames", "sampler", "采样", "步数"]),
+            **known(
+                search_aliases=["steps", "guidance", "cfg", "lora", "fps", "num_frames", "sampler", "采样", "步数"]
+            ),
         )
 
     @classmethod
@@ -150,5 +152,5 @@ class Settings(io.ComfyNode):
             "sound": sound_seconds or True if sound == "on" else _FLAGS.get(sound),
         }
         own = settings_of({name: value for name, value in written.items() if value is not None})
-        found = combined(combined(settings_of(settings or {}), own), settings_of_lines(more))
+        found = combined(combined(settings_of({} if settings is None else settings), own), settings_of_lines(more))
         return io.NodeOutput(found.plain())

@@ -183,7 +183,9 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")
     parser.add_argument("--remix-of", metavar="JOB")
     parser.add_argument("--character", action="append", default=[], metavar="NAME")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps"
+    )
     parser.add_argument("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")
     parser.add_argument("--style", default="")
     parser.add_argument("--negative-prompt", default="")

@@ -180,7 +180,7 @@ class NewApi(Provider):
         images = relay.images(request)
         # The channels behind new-api read one or the other.
         length = {"duration": request.seconds, "seconds": str(request.seconds)} if request.seconds else {}
-        body = {"model": request.model, "prompt": relay.prompt_text(request), "size": request.size}
+        body: dict[str, Any] = {"model": request.model, "prompt": relay.prompt_text(request), "size": request.size}
         body |= {**length, **({"images": images} if images else {})}
         settings = fields_of(request, self.capabilities(), self.profile.name)
         check_own(settings, body)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from ..models import Character, Operation, Shot, Upload
-from .settings import Settings
+from .settings import AS_THE_SERVER_DECIDES, Settings
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class VideoRequest:
     images: tuple[Upload, ...] = ()
     image_urls: tuple[str, ...] = ()
     shots: tuple[Shot, ...] = ()
-    settings: Settings = Settings()
+    settings: Settings = AS_THE_SERVER_DECIDES
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class RemixRequest:
     style: str = ""
     characters: tuple[str, ...] = ()
     cast: tuple[Character, ...] = ()
-    settings: Settings = Settings()
+    settings: Settings = AS_THE_SERVER_DECIDES
 
     operation: ClassVar[Operation] = Operation.REMIX
 

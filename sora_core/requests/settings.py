@@ -27,6 +27,14 @@ LEAST_STEPS = LEAST_FRAMES = 1
 _OURS = {spelling: name for name, spelling in COMMON.items()}
 _NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*)*", re.ASCII)
 _LORA = re.compile(r"(?P<name>.*?)(?::(?P<scale>-?\d+(?:\.\d+)?))?", re.DOTALL)
+_TYPES: dict[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "string": (str,),
+    "object": (dict,),
+    "list": (list,),
+}
 _FLAGS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -57,7 +65,7 @@ class Settings:
     more: tuple[tuple[str, Any], ...] = ()
 
     def __bool__(self) -> bool:
-        return self != Settings()
+        return self != AS_THE_SERVER_DECIDES
 
     def plain(self) -> dict[str, Any]:
         """JSON-able, without what is not set; `settings_of` reads it."""
@@ -65,6 +73,14 @@ class Settings:
         found["lora"] = [{"name": lora.name, "scale": lora.scale} for lora in self.lora]
         found["more"] = dict(self.more)
         return {name: value for name, value in found.items() if value is not None and value not in ([], {})}
+
+    def named(self) -> dict[str, Any]:
+        """By name, also those of the server's own; without what is not set."""
+        own = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "more"}
+        return {name: value for name, value in {**own, **dict(self.more)}.items() if value not in (None, ())}
+
+
+AS_THE_SERVER_DECIDES = Settings()
 
 
 def settings_of(value: Any) -> Settings:
@@ -79,7 +95,7 @@ def settings_of(value: Any) -> Settings:
         raise InvalidRequest("settings.more_no_table")
     found: dict[str, Any] = {}
     for name, each in [*((name, each) for name, each in value.items() if name != "more"), *more.items()]:
-        ours = _OURS.get(name, name)
+        ours = _OURS.get(name) or str(name)
         if ours in found:
             raise InvalidRequest("settings.twice", name=ours, other=name)
         found[ours] = each
@@ -137,20 +153,15 @@ def on_the_wire(settings: Settings, can: Capabilities, profile: str) -> dict[str
     LoRA and sound stay as they are, under these names. Raises Unsupported for a name that the server does not have,
     InvalidRequest for a value that it does not take; both name what it does.
     """
-    said = settings.plain()
-    said.pop("lora", None)
-    said |= {"lora": settings.lora} if settings.lora else {}
     found: dict[str, Any] = {}
-    for name, value in {**said, **said.pop("more", {})}.items():
+    for name, value in settings.named().items():
         _put(found, *_settled(name, value, can, profile))
     return found
 
 
 def unknown_to(settings: Settings, can: Capabilities) -> list[str]:
     """Names that go out unchecked, as nobody here knows whether the server has them."""
-    said = settings.plain()
-    names = [*(name for name in said if name != "more"), *said.get("more", {})]
-    return [name for name in names if _known(name, can) is None]
+    return [name for name in settings.named() if _known(name, can) is None]
 
 
 def _settled(name: str, value: Any, can: Capabilities, profile: str) -> tuple[str, Any]:
@@ -224,8 +235,7 @@ def _fitting(name: str, value: Any, setting: Setting | None, profile: str) -> An
 
 
 def _is_of(kind: str, value: Any) -> bool:
-    types = {"integer": int, "number": (int, float), "boolean": bool, "string": str, "object": dict, "list": list}
-    return isinstance(value, types[kind]) and (kind == "boolean" or not isinstance(value, bool))
+    return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 
 def _range(low: float | None, high: float | None) -> str:

@@ -37,8 +37,8 @@ from .._answers.results import media_of
 from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
 from . import extras as more
-from .dialects import DIALECTS, JSON, Dialect, Fields, as_form, data_uri
-from .settings import check_own, fields_of, over
+from .dialects import DIALECTS, JSON, Dialect, as_form, data_uri
+from .settings import Fields, check_own, fields_of, over
 from .statements import StatedEnd, stated, stated_end, told
 
 ENDED_ON = date(2026, 9, 24)

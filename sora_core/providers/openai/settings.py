@@ -117,7 +117,7 @@ PREVIEW: Table = {
     "steps": Setting("integer", 1, field="num_inference_steps"),
     "guidance": Setting("number", 0, field="guidance_scale"),
     "guidance_2": Setting("number", 0, field="guidance_scale_2"),
-    "fps": Setting("number", 1, 120),
+    "fps": Setting("integer", 1, 120),
     "num_frames": Setting("integer", 1),
     "flow_shift": _NUMBER,
     "lora": Setting("lora"),
