@@ -6,6 +6,7 @@ SoraError
  │    ├── Unsupported               the profile cannot do this
  │    ├── ProfileError              profiles.toml, an unknown profile, a missing key
  │    └── StorageError              ledger, output folder, disk
+ │         └── LedgerAway           the database that holds the ledger does not answer
  ├── AccountError          exit 3
  │    ├── AuthError                 the key was refused
  │    └── QuotaExceeded             the account has nothing left
@@ -80,6 +81,7 @@ class SoraError(Exception):
         self.provider = provider
         self.code = code
         self.retry_after = retry_after
+        self._added: list[tuple[str, dict[str, Any]]] = []
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = SoraError.__module__
@@ -110,11 +112,16 @@ class SoraError(Exception):
         self._fix = key
         self.values = {**self.values, **values}
 
+    def add(self, key: str, **values: Any) -> None:
+        """One more sentence at the end, such as on what this failure does not concern."""
+        self._added.append((key, values))
+
     def __str__(self) -> str:
         """What happened, with the job's ids; what is known of the money; what to do next."""
         ids = [f"job {self.job_id}" if self.job_id else "", f"remote id {self.remote_id}" if self.remote_id else ""]
         where = ", ".join(part for part in ids if part)
-        lines = [self.message + (f" ({where})" if where else ""), self.money_text, self.fix]
+        added = [texts.text(key, **values) or "" for key, values in self._added]
+        lines = [self.message + (f" ({where})" if where else ""), self.money_text, self.fix, *added]
         return "\n".join(line for line in lines if line)
 
     @property
@@ -152,6 +159,10 @@ class ProfileError(InputError):
 
 class StorageError(InputError):
     """The ledger, the output folder or the disk does not allow the job."""
+
+
+class LedgerAway(StorageError):
+    """The database that holds a shared ledger does not answer. Whether the last change was made is not known."""
 
 
 class AccountError(SoraError):

@@ -36,7 +36,10 @@ def test_the_two_lists_of_needs_are_one():
     assert _requirements("requirements.txt") == PROJECT["project"]["dependencies"]
 
 
-@pytest.mark.parametrize("need", PROJECT["project"]["dependencies"])
+EXTRAS = [need for needs in PROJECT["project"]["optional-dependencies"].values() for need in needs]
+
+
+@pytest.mark.parametrize("need", [*PROJECT["project"]["dependencies"], *EXTRAS])
 def test_a_need_has_a_lower_bound_and_no_upper_one(need):
     bounds = need.split(";")[0]
     assert ">=" in bounds
@@ -45,7 +48,8 @@ def test_a_need_has_a_lower_bound_and_no_upper_one(need):
 
 def test_every_third_party_import_is_a_need():
     names = {"pillow": "PIL", "pycryptodome": "Crypto"}
-    needs = {re.split(r"[\[<>=!~; ]", need)[0].lower() for need in PROJECT["project"]["dependencies"]}
+    wanted = [*PROJECT["project"]["dependencies"], *EXTRAS]
+    needs = {re.split(r"[\[<>=!~; ]", need)[0].lower() for need in wanted}
     allowed = {names.get(need, need) for need in needs}
     allowed |= {"comfy", "comfy_api", "comfy_execution", "folder_paths", "server"}
     used: set[str] = set()

@@ -46,8 +46,8 @@ def is_gone(process: str) -> bool:
 
 
 def _namespace() -> str:
-    """Two containers count their processes apart."""
-    return str((_PROC / "self/ns/pid").readlink())
+    """Where processes are counted: two hosts and two containers do it apart."""
+    return f"{boot_id()}/{(_PROC / 'self/ns/pid').readlink()}"
 
 
 def _stat(pid: int) -> tuple[str, str]:

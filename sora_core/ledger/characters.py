@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
-from ..clock import Clock
 from ..errors import InvalidRequest
 from ..models import Character
 from .database import Database
 
 _FIELDS = tuple(each.name for each in fields(Character))
+_COLUMNS = ", ".join(f'"{name}"' for name in _FIELDS)
+_SAVE = (
+    f"INSERT INTO characters ({_COLUMNS}, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (profile, name)"  # noqa: S608 (own)
+    " DO UPDATE SET " + ", ".join(f'"{name}" = excluded."{name}"' for name in (*_FIELDS, "created_at"))
+)
 
 
 class CharacterLibrary:
     """Characters, each tied to the profile that made it. Thread safe."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._file = database
-        self._clock = clock
 
     def all(self) -> list[Character]:
         """By profile and name."""
         with self._file.read() as db:
-            rows = db.execute("SELECT * FROM characters ORDER BY profile, name").fetchall()
-        return [Character(**{name: row[name] for name in _FIELDS}) for row in rows]
+            rows = db.execute(f"SELECT {_COLUMNS} FROM characters ORDER BY profile, name").fetchall()  # noqa: S608 (own)
+        return [Character(**dict(zip(_FIELDS, row, strict=True))) for row in rows]
 
     def pick(self, profile: str, name: str) -> Character:
         """The one of that name, also as "@name". Raises InvalidRequest, naming its owner or the ones there are."""
@@ -63,9 +66,8 @@ class CharacterLibrary:
             db.execute("DELETE FROM characters WHERE profile = ? AND name = ?", (character.profile, character.name))
 
     def _save(self, character: Character) -> None:
-        row = (*(getattr(character, name) for name in _FIELDS), self._clock.now())
         with self._file.change() as db:
-            db.execute("INSERT OR REPLACE INTO characters VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            db.execute(_SAVE, (*(getattr(character, name) for name in _FIELDS), db.now()))
 
 
 def check_name(name: str) -> None:

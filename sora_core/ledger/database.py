@@ -1,130 +1,61 @@
-"""The file below the ledger: SQLite opened so that a commit survives a power cut, safe with several processes."""
+"""What the ledger asks of the database below it. Everything above is written once, for all of them.
+
+SQL is the part that all databases share, with `?` for values; rows are tuples, in the order of their columns. Every
+table of rows that are counted has a number, `rowid`, that grows in the order in which they came.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import threading
-import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
 from ..errors import StorageError
-from ..files.home import make_private_dir
-from ..files.locks import can_lock
-from .schema import MIGRATIONS
-
-_PATIENCE_SECONDS = 10.0
 
 
-def newer_ledger(path: Path) -> StorageError:
-    """The refusal of a file whose tables this version does not know."""
-    return StorageError("ledger.ledger_written_by_newer_version", path=path)
+class Rows(Protocol):
+    """What a statement found, or how many rows it touched."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchone(self) -> Any: ...
+    def fetchall(self) -> list[Any]: ...
+    def __iter__(self) -> Iterator[Any]: ...
 
 
-class Database:
-    """One open `jobs.sqlite`, its tables as this version knows them. Thread safe."""
+class Session(Protocol):
+    """Between two points in time at which the database is consistent."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.RLock()
-        self._read_lock = threading.RLock()
-        with self._translated():
-            make_private_dir(path.parent)
-            # made for its owner before SQLite opens it: the files beside it take the same rights
-            self.path.touch(mode=0o600, exist_ok=True)
-            if self.path.stat().st_size == 0 and _size(Path(f"{self.path}-wal")):
-                raise sqlite3.DatabaseError("it is empty, but its log is not")  # SQLite would drop the log
-            self._connection = sqlite3.connect(
-                self.path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._connection.row_factory = sqlite3.Row
-                self._use_wal()
-                # FULL: a commit survives a power cut, which WAL alone does not promise
-                self._connection.execute("PRAGMA synchronous=FULL")
-                self._migrate()
-                # a second one, so that who only looks does not wait for who writes, or waits to write
-                self._reader = sqlite3.connect(
-                    self.path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
-                )
-                self._reader.row_factory = sqlite3.Row
-                self._reader.execute("PRAGMA query_only=ON")
-            except BaseException:
-                self._connection.close()  # an open file could not be moved away on Windows
-                raise
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows: ...
 
-    def _use_wal(self) -> None:
-        """SQLite does not wait for another process that is just changing the mode, so we do."""
-        until = time.monotonic() + _PATIENCE_SECONDS
-        while True:
-            try:
-                if self._connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                    self._connection.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:
-                if time.monotonic() > until or "locked" not in str(error):
-                    raise
-                time.sleep(0.05)
+    def executemany(self, sql: str, values: Iterable[Sequence[Any]], /) -> object: ...
 
-    def close(self) -> None:
-        with self._lock, self._read_lock:
-            self._reader.close()
-            self._connection.close()
+    def now(self) -> float:
+        """Seconds since the epoch, by the ledger's clock."""
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise _unusable(self.path, error) from error
+    def lease_time(self) -> tuple[str, float, float]:
+        """The clock that leases are counted by: its name, its seconds, and since when beats could be written.
 
-    @contextlib.contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
-        """Sees what is on disk, and cannot change it. Raises StorageError."""
-        with self._read_lock, self._translated():
-            yield self._reader
-
-    @contextlib.contextmanager
-    def change(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing; on disk at the end. Raises StorageError."""
-        with self._lock, self._translated():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    def _migrate(self) -> None:
-        version = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(MIGRATIONS):
-            raise newer_ledger(self.path)
-        if version == len(MIGRATIONS):
-            return
-        with self.change() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]  # another process may have been first
-            for number, script in enumerate(MIGRATIONS[version:], version + 1):
-                for statement in script.split(";"):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {number}")
+        Times of two clocks of the same name can be compared.
+        """
 
 
-def _unusable(path: Path, error: sqlite3.Error | OSError) -> StorageError:
-    if type(error) is sqlite3.DatabaseError:  # "malformed", "not a database"; the subclasses are other troubles
-        return StorageError("ledger.unusable", path=path, reason=error, fix="ledger.damaged")
-    if "locked" in str(error) and not _can_lock(path.parent):
-        return StorageError("ledger.ledger_cannot_kept_there_file", path=path)
-    return StorageError("ledger.unusable", path=path, reason=error)
+class Database(Protocol):
+    """One open ledger, its tables as this version knows them. Thread safe."""
+
+    @property
+    def name(self) -> str:
+        """What users know it by. Holds no secret."""
+
+    def read(self) -> AbstractContextManager[Session]:
+        """Sees what was committed, and cannot change it. Raises StorageError."""
+
+    def change(self) -> AbstractContextManager[Session]:
+        """All of it or nothing; on disk at the end. No other change happens meanwhile. Raises StorageError."""
+
+    def close(self) -> None: ...
 
 
-def _can_lock(folder: Path) -> bool:
-    try:
-        return can_lock(folder)
-    except OSError:
-        return True  # the folder has another trouble, which the message names
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+def newer_ledger(name: object) -> StorageError:
+    """The refusal of tables that this version does not know."""
+    return StorageError("ledger.ledger_written_by_newer_version", path=name)

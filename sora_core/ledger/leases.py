@@ -1,22 +1,20 @@
 """Who is alive. An owner of rows holds a lease in the ledger and renews it for as long as it works on any.
 
-No wall clock is asked, as it can be set. On one boot of one machine all processes see the same monotonic
-clock, and the moment of the last beat is compared with it. Elsewhere (another host, another system) an owner
-is dead when its count of beats has stood still for the length of a lease while we looked. Who is taken for
-dead by mistake, as a machine that slept, is stopped by the conditional writes.
+The moment of the last beat is compared with the clock that it was written by: the database's own, or that of the
+machine's boot, which all of its processes see. Where that is another's clock (a file that two hosts share), an owner
+is dead when its count of beats has stood still for the length of a lease while we looked. No clock is asked that can
+be set on a worker. Who is taken for dead by mistake, as a machine that slept, is stopped by the conditional writes.
 """
 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import uuid
 
-from ..clock import Clock
 from ..errors import StorageError
-from ..files.processes import boot_id, is_gone, this_process
-from .database import Database
+from ..files.processes import is_gone, this_process
+from .database import Database, Session
 
 LEASE_SECONDS = 15.0
 BEAT_SECONDS = 3.0
@@ -25,18 +23,17 @@ log = logging.getLogger(__name__)
 
 _RENEW = (
     "INSERT INTO owners (owner, beat, boot, beat_at, process) SELECT ?, 1, ?, ?, ? WHERE {}"
-    " ON CONFLICT (owner) DO UPDATE SET beat = beat + 1, boot = excluded.boot, beat_at = excluded.beat_at"
+    " ON CONFLICT (owner) DO UPDATE SET beat = owners.beat + 1, boot = excluded.boot, beat_at = excluded.beat_at"
 )
 _HAS_WORK = "EXISTS (SELECT 1 FROM jobs WHERE owner = ?) OR EXISTS (SELECT 1 FROM tickets WHERE owner = ?)"
 
 
 class Leases:
-    """The leases of all owners, in the ledger's file. Thread safe."""
+    """The leases of all owners, in the ledger. Thread safe."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._file = database
-        self._clock = clock
-        self._boot, self._process = boot_id(), this_process()
+        self._process = this_process()
         self._own: set[str] = set()  # who lives in this process, and knows it
         self._seen: dict[str, tuple[int, float]] = {}  # owner: its count of beats, and since when we see that count
 
@@ -44,15 +41,16 @@ class Leases:
         """An owner in this process; until ``end`` it is alive to itself, however late its beats."""
         self._own.add(owner)
 
-    def renew(self, db: sqlite3.Connection, owner: str) -> None:
+    def renew(self, db: Session, owner: str) -> None:
         """In the transaction that gives the owner something to do."""
-        db.execute(_RENEW.format("1"), (owner, self._boot, self._clock.monotonic(), self._process))
+        clock, now, _ = db.lease_time()
+        db.execute(_RENEW.format("1 = 1"), (owner, clock, now, self._process))
 
     def beat(self, owner: str) -> None:
         """Renews the lease of an owner that has something to do; without that, nothing is written."""
         with self._file.change() as db:
-            facts = (owner, self._boot, self._clock.monotonic(), self._process)
-            db.execute(_RENEW.format(_HAS_WORK), (*facts, owner, owner))
+            clock, now, _ = db.lease_time()
+            db.execute(_RENEW.format(_HAS_WORK), (owner, clock, now, self._process, owner, owner))
 
     def end(self, owner: str) -> None:
         """Nobody has to wait for this owner any more."""
@@ -69,7 +67,7 @@ class Leases:
                 " AND NOT EXISTS (SELECT 1 FROM tickets WHERE tickets.owner = owners.owner)"
             )
 
-    def alive(self, db: sqlite3.Connection, owner: str | None) -> bool:
+    def alive(self, db: Session, owner: str | None) -> bool:
         """Whether the process that calls itself ``owner`` still works on its rows. None never does."""
         if owner is None:
             return False
@@ -78,14 +76,15 @@ class Leases:
         row = db.execute("SELECT beat, boot, beat_at, process FROM owners WHERE owner = ?", (owner,)).fetchone()
         if row is None:
             return False
-        now = self._clock.monotonic()
-        if row["boot"] and row["boot"] == self._boot:
-            return now - row["beat_at"] < LEASE_SECONDS and not is_gone(row["process"])
-        beat, since = self._seen.get(owner, (-1, now))
-        if beat != row["beat"]:
+        beat, clock, beat_at, process = row
+        ours, now, writable_since = db.lease_time()
+        if ours and clock == ours:
+            return now - max(beat_at, writable_since) < LEASE_SECONDS and not is_gone(process)
+        known, since = self._seen.get(owner, (-1, now))
+        if beat != known:
             since = now
-        self._seen[owner] = (row["beat"], since)
-        return bool(now - since < LEASE_SECONDS)
+        self._seen[owner] = (beat, since)
+        return now - since < LEASE_SECONDS
 
 
 class Owner:

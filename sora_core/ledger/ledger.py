@@ -1,4 +1,4 @@
-"""The ledger: every paid job on disk, before it is paid. SQLite, safe with several processes.
+"""The ledger: every paid job on disk, before it is paid. Safe with several processes.
 
 A row's life: submitting -> queued/running -> succeeded -> delivered, or failed, canceled; `unknown`
 when the submission's answer was lost, `missing` while the server does not know the job; `forgotten`
@@ -18,7 +18,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import sqlite3
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +29,12 @@ from typing import Any, ParamSpec, TypeVar
 from ..clock import Clock
 from ..errors import JobChanged, QuotaExceeded, RemoteIdTaken, StorageError
 from ..models import Destination, Secret, Snapshot, State
+from ..profiles.prices import UNKNOWN as NO_PRICE
+from ..profiles.prices import Cost, amount_of
 from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
-from .database import Database
+from .costs import CHARGED, WHEN, Costs, spent
+from .database import Database, Session
 from .leases import Leases, Owner
 from .lookups import JOB, Lookups, storable
 from .pages import JobPages
@@ -55,13 +57,19 @@ from .row import (
     Job,
     Place,
 )
+from .sqlite import Sqlite
 from .turns import Turns
 from .workflows import Workflows
 
+FILE = "jobs.sqlite"
 P = ParamSpec("P")
 T = TypeVar("T")
 
 DAY_SECONDS = 86_400.0
+_RENAME_CHARACTERS = (
+    "UPDATE characters SET profile = ? WHERE profile = ?"
+    " AND name NOT IN (SELECT name FROM characters WHERE profile = ?)"
+)
 
 
 def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
@@ -69,24 +77,43 @@ def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
     return QuotaExceeded("ledger.profile_allows_submissions_hours_they", profile=profile, limit=limit)
 
 
-class Ledger(Lookups):
-    """One state folder's `jobs.sqlite`. Thread safe; every change is on disk when its method returns."""
+def refuse_too_dear(job: Job, spent: int, limit: int) -> None:
+    """Raises QuotaExceeded when what was spent and this job cost more than the profile's own limit; in millionths."""
+    if job.cost is None:
+        raise QuotaExceeded("spending.no_price", profile=job.profile, limit=amount_of(limit), currency=job.currency)
+    if spent + job.cost > limit:
+        raise QuotaExceeded(
+            "spending.too_dear",
+            profile=job.profile,
+            limit=amount_of(limit),
+            currency=job.currency,
+            spent=amount_of(spent),
+            cost=amount_of(job.cost),
+        )
 
-    def __init__(self, home: Path, clock: Clock) -> None:
-        self._clock = clock
-        self._file = Database(home / "jobs.sqlite")
-        self._leases = Leases(self._file, clock)
+
+class Ledger(Lookups):
+    """Thread safe; every change is on disk when its method returns.
+
+    In `jobs.sqlite` of the state folder ``home``, or in the ``database`` that is given in its place.
+    """
+
+    def __init__(self, home: Path, clock: Clock, database: Database | None = None) -> None:
+        self._file: Database = database or Sqlite(home / FILE, clock)
+        self._leases = Leases(self._file)
         self._thread = ThreadPoolExecutor(1, "sora-ledger")
         self._lock = threading.Lock()
         self._owner: Owner | None = None
-        self.characters = CharacterLibrary(self._file, clock)
-        self.turns = Turns(self._file, clock, self._leases)
-        self.workflows = Workflows(self._file, clock)
+        self.characters = CharacterLibrary(self._file)
+        self.turns = Turns(self._file, self._leases)
+        self.workflows = Workflows(self._file)
         self.pages = JobPages(self._file)
+        self.costs = Costs(self._file)
 
     @property
-    def path(self) -> Path:
-        return self._file.path
+    def name(self) -> str:
+        """What users know it by: a path, or an address without its password."""
+        return self._file.name
 
     @property
     def owner(self) -> Owner:
@@ -120,7 +147,7 @@ class Ledger(Lookups):
         if not secret:
             return ""
         with self._file.change() as db:
-            db.execute("INSERT OR IGNORE INTO meta VALUES ('account_key', ?)", (secrets.token_hex(32),))
+            db.execute("INSERT INTO meta VALUES ('account_key', ?) ON CONFLICT DO NOTHING", (secrets.token_hex(32),))
             key: str = db.execute("SELECT value FROM meta WHERE name = 'account_key'").fetchone()[0]
         return hmac.new(bytes.fromhex(key), secret.reveal().encode("utf-8", "replace"), hashlib.sha256).hexdigest()
 
@@ -137,6 +164,7 @@ class Ledger(Lookups):
         destination: Destination,
         also: Sequence[str] = (),
         idempotency_key: str = "",
+        cost: Cost = NO_PRICE,
     ) -> Job:
         """The live row of this request; made just now, for ``owner``, when there was none.
 
@@ -149,7 +177,7 @@ class Ledger(Lookups):
                 live = self._live(db, known_as)
                 if live:
                     return self._write(db, live.job_id, ANYONE, (live.state,), {"fingerprint": fingerprint})
-            row = self._new_row(profile, place, destination)
+            row = _new_row(profile, place, destination, db.now())
             row |= {
                 "fingerprint": fingerprint,
                 "request": json.dumps(facts(request), ensure_ascii=True),
@@ -160,6 +188,8 @@ class Ledger(Lookups):
                 "state": SUBMITTING,
                 "owner": owner,
                 "idempotency_key": idempotency_key or str(uuid.uuid4()),
+                "cost": cost.millionths,
+                "currency": cost.currency,
             }
             self._leases.renew(db, owner)
             self.workflows.keep(db, row["job_id"], destination.metadata)
@@ -174,7 +204,7 @@ class Ledger(Lookups):
             ).fetchone()
             if known:
                 return Job(*known)
-            row = self._new_row(profile, place, destination)
+            row = _new_row(profile, place, destination, db.now())
             row |= {
                 "fingerprint": f"remote:{profile}:{remote_id}",
                 "request": "{}",
@@ -189,26 +219,13 @@ class Ledger(Lookups):
             self.workflows.keep(db, row["job_id"], destination.metadata)
             return self._insert(db, row)
 
-    def _new_row(self, profile: str, place: Place, destination: Destination) -> dict[str, Any]:
-        now = self._clock.now()
-        return {
-            "job_id": JOB_ID_PREFIX + uuid.uuid4().hex[:20],
-            "profile": profile,
-            "provider": place.provider,
-            "origin": place.origin,
-            "account": place.account,
-            **_whereabouts(destination),
-            "created_at": now,
-            "updated_at": now,
-        }
-
-    def _insert(self, db: sqlite3.Connection, row: Mapping[str, Any]) -> Job:
+    def _insert(self, db: Session, row: Mapping[str, Any]) -> Job:
         names = ", ".join(row)
         marks = ", ".join("?" for _ in row)
         db.execute(f"INSERT INTO jobs ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608 (own names)
         return self._get(db, row["job_id"])
 
-    def _live(self, db: sqlite3.Connection, fingerprint: str) -> Job | None:
+    def _live(self, db: Session, fingerprint: str) -> Job | None:
         row = db.execute(
             f"SELECT {JOB} FROM jobs WHERE fingerprint = ? AND state NOT IN ('failed', 'canceled', 'forgotten')",  # noqa: S608 (own)
             (fingerprint,),
@@ -227,8 +244,8 @@ class Ledger(Lookups):
                 return False
             self._leases.renew(db, owner)
             cursor = db.execute(
-                "UPDATE jobs SET owner = ?, updated_at = ? WHERE job_id = ? AND owner IS ? AND state = ?",
-                (owner, self._clock.now(), job.job_id, job.owner, job.state),
+                "UPDATE jobs SET owner = ?, updated_at = ? WHERE job_id = ? AND coalesce(owner, '') = ? AND state = ?",
+                (owner, db.now(), job.job_id, job.owner or "", job.state),
             )
             return cursor.rowcount == 1
 
@@ -254,25 +271,27 @@ class Ledger(Lookups):
         with self._file.read() as db:
             return self._submissions(db, profile, moment)
 
-    def _submissions(self, db: sqlite3.Connection, profile: str, moment: float) -> int:
+    def _submissions(self, db: Session, profile: str, moment: float) -> int:
         row = db.execute(
-            "SELECT count(*) FROM jobs WHERE profile = ? AND coalesce(submitted_at, sent_at) >= ?"
-            " AND idempotency_key != '' AND (submitted_at IS NOT NULL OR state IN ('submitting', 'unknown'))",
+            f"SELECT count(*) FROM jobs WHERE profile = ? AND {WHEN} >= ? AND {CHARGED}",  # noqa: S608 (own names)
             (profile, moment),
         ).fetchone()
         return int(row[0])
 
-    def mark_sent(self, job_id: str, *, owner: str, daily_limit: int = 0) -> Job:
+    def mark_sent(self, job_id: str, *, owner: str, daily_limit: int = 0, daily_cost: int = 0) -> Job:
         """On disk before the first byte of the charge leaves.
 
         Raises JobChanged when the claim is not the owner's any more, or was sent already, and QuotaExceeded when
-        ``daily_limit`` jobs of the profile may have been charged in 24 hours.
+        ``daily_limit`` jobs of the profile may have been charged in 24 hours, or with this one they would have cost
+        more than ``daily_cost`` millionths.
         """
-        now = self._clock.now()
         with self._file.change() as db:
-            profile = self._get(db, job_id).profile
-            if daily_limit and self._submissions(db, profile, now - DAY_SECONDS) >= daily_limit:
-                raise too_many_submissions(profile, daily_limit)
+            now = db.now()
+            row = self._get(db, job_id)
+            if daily_limit and self._submissions(db, row.profile, now - DAY_SECONDS) >= daily_limit:
+                raise too_many_submissions(row.profile, daily_limit)
+            if daily_cost:
+                refuse_too_dear(row, spent(db, row.profile, row.currency, now - DAY_SECONDS), daily_cost)
             return self._write(db, job_id, owner, (SUBMITTING,), {"sent_at": now}, also="sent_at IS NULL")
 
     def mark_refused(self, job_id: str, *, owner: str) -> Job:
@@ -290,7 +309,7 @@ class Ledger(Lookups):
             self._check_remote_id(db, row, snapshot.remote_id)
             changes: dict[str, Any] = {"remote_id": snapshot.remote_id}
             if row.submitted_at is None:
-                changes["submitted_at"] = self._clock.now()
+                changes["submitted_at"] = db.now()
             if row.state in UNFINISHED:
                 changes |= {
                     "state": _live_state(snapshot),
@@ -305,7 +324,7 @@ class Ledger(Lookups):
             raise _changed(written, "its remote id is kept")
         return written
 
-    def _check_remote_id(self, db: sqlite3.Connection, row: Job, remote_id: str) -> None:
+    def _check_remote_id(self, db: Session, row: Job, remote_id: str) -> None:
         if row.remote_id and row.remote_id != remote_id:
             raise _changed(row, f"'{remote_id}' was not recorded")
         other = db.execute(
@@ -325,7 +344,7 @@ class Ledger(Lookups):
             row = self._get(db, job_id)
             self._check_remote_id(db, replace(row, remote_id=None), remote_id)
             changes: dict[str, Any] = {"remote_id": remote_id, "progress": None, "url": None}
-            changes |= {"submitted_at": row.submitted_at or self._clock.now(), **self._live_again(db, row)}
+            changes |= {"submitted_at": row.submitted_at or db.now(), **self._live_again(db, row)}
             return self._write(db, job_id, ANYONE, (UNKNOWN, *FOLLOWED, *OVER), changes)
 
     def rehome(self, job_id: str, *, profile: str, place: Place) -> Job:
@@ -354,7 +373,7 @@ class Ledger(Lookups):
                 changes["url"] = snapshot.url
             if snapshot.state is State.SUCCEEDED:
                 # collecting it once more is no news of how long it took
-                changes["finished_at"] = self._get(db, job_id).finished_at or self._clock.now()
+                changes["finished_at"] = self._get(db, job_id).finished_at or db.now()
             return self._write(db, job_id, owner, FOLLOWED, changes)
 
     def record_missing(self, job_id: str, reason: str, *, owner: str) -> Job:
@@ -367,10 +386,9 @@ class Ledger(Lookups):
         What a run learns of a job that was sent is `untold` until `mark_told`.
         """
         assert state in (FAILED, CANCELED)
-        now = self._clock.now()
         with self._file.change() as db:
-            untold = owner != ANYONE and self._get(db, job_id).sent_at is not None
-            changes = {"state": state, "error": reason, "error_kind": kind, "finished_at": now, "untold": untold}
+            untold = int(owner != ANYONE and self._get(db, job_id).sent_at is not None)
+            changes = {"state": state, "error": reason, "error_kind": kind, "finished_at": db.now(), "untold": untold}
             return self._write(db, job_id, owner, UNFINISHED, {**changes, "owner": None})
 
     def untold(self, fingerprint: str) -> Job | None:
@@ -404,7 +422,7 @@ class Ledger(Lookups):
             changes = self._live_again(db, self._get(db, job_id))
             return self._write(db, job_id, ANYONE, OVER, changes, also="remote_id != ''")
 
-    def _live_again(self, db: sqlite3.Connection, row: Job) -> dict[str, Any]:
+    def _live_again(self, db: Session, row: Job) -> dict[str, Any]:
         changes: dict[str, Any] = {"state": QUEUED, "error": None, "error_kind": None, "finished_at": None, "untold": 0}
         live = self._live(db, row.fingerprint)
         return changes if live is None or live.job_id == row.job_id else {**changes, "fingerprint": f"job:{row.job_id}"}
@@ -438,21 +456,13 @@ class Ledger(Lookups):
                 "bytes": row.planned_bytes,
             }
             changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
-            return self._write(db, job_id, owner, FOLLOWED, {**changes, **self._done(row)})
+            return self._write(db, job_id, owner, FOLLOWED, {**changes, **_done(row, db.now())})
 
     def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:
         """Ends a job that makes no video: what it made is on record."""
         with self._file.change() as db:
-            done = self._done(self._get(db, job_id))
+            done = _done(self._get(db, job_id), db.now())
             return self._write(db, job_id, owner, FOLLOWED, {"result": json.dumps(result), **done})
-
-    def _done(self, row: Job) -> dict[str, Any]:
-        now = self._clock.now()
-        finished_at = row.finished_at or now
-        return {
-            "state": DELIVERED, "owner": None, "progress": 100.0, "delivered_at": now, "finished_at": finished_at,
-            "error": None, "error_kind": None,
-        }  # fmt: skip
 
     def undeliver(self, job_id: str) -> Job:
         """The file is away or changed: the paid job is to be collected again. Where it was, and what, stays known."""
@@ -466,13 +476,13 @@ class Ledger(Lookups):
 
     def _write(
         self,
-        db: sqlite3.Connection,
+        db: Session,
         job_id: str,
         owner: str,
         states: Sequence[str],
         changes: Mapping[str, Any],
         *,
-        also: str = "1",
+        also: str = "1 = 1",
     ) -> Job:
         """The one row, if it is in one of the states and the owner's. Raises JobChanged."""
         sets = ", ".join(f"{name} = ?" for name in changes)
@@ -482,7 +492,7 @@ class Ledger(Lookups):
         cursor = db.execute(
             f"UPDATE jobs SET {sets}, updated_at = ? WHERE job_id = ? AND state IN ({marks})"  # noqa: S608 (own names)
             f" AND ? IN ('{ANYONE}', owner) AND {also}",
-            (*values, self._clock.now(), job_id, *states, owner),
+            (*values, db.now(), job_id, *states, owner),
         )
         row = self._get(db, job_id)
         if cursor.rowcount != 1:
@@ -493,7 +503,20 @@ class Ledger(Lookups):
         """The jobs and characters of the profile follow its name; not those that the new name had before."""
         with self._file.change() as db:
             db.execute("UPDATE jobs SET profile = ? WHERE profile = ?", (new_name, name))
-            db.execute("UPDATE OR IGNORE characters SET profile = ? WHERE profile = ?", (new_name, name))
+            db.execute(_RENAME_CHARACTERS, (new_name, name, new_name))
+
+
+def _new_row(profile: str, place: Place, destination: Destination, now: float) -> dict[str, Any]:
+    return {
+        "job_id": JOB_ID_PREFIX + uuid.uuid4().hex[:20],
+        "profile": profile,
+        "provider": place.provider,
+        "origin": place.origin,
+        "account": place.account,
+        **_whereabouts(destination),
+        "created_at": now,
+        "updated_at": now,
+    }
 
 
 def _whereabouts(destination: Destination) -> dict[str, Any]:
@@ -502,6 +525,13 @@ def _whereabouts(destination: Destination) -> dict[str, Any]:
         "stem": destination.stem,
         "exact_path": str(destination.exact) if destination.exact else None,
     }
+
+
+def _done(row: Job, now: float) -> dict[str, Any]:
+    return {
+        "state": DELIVERED, "owner": None, "progress": 100.0, "delivered_at": now,
+        "finished_at": row.finished_at or now, "error": None, "error_kind": None,
+    }  # fmt: skip
 
 
 def _live_state(snapshot: Snapshot) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import InvalidRequest, JobNotFound
-from .database import Database
+from .database import Database, Session
 from .leases import Leases
 from .row import COLUMNS, DELIVERED, FOLLOWED, UNFINISHED, Job, Place
 
@@ -17,7 +16,7 @@ _LAST = 2**63 - 1  # no row's number is higher
 
 
 class Lookups:
-    """Reads of one `jobs.sqlite`; the ledger adds what writes."""
+    """Reads of one ledger; `Ledger` adds what writes."""
 
     _file: Database
     _leases: Leases
@@ -32,7 +31,7 @@ class Lookups:
         with self._file.read() as db:
             return self._get(db, job_id)
 
-    def _get(self, db: sqlite3.Connection, job_id: str) -> Job:
+    def _get(self, db: Session, job_id: str) -> Job:
         row = db.execute(f"SELECT {JOB} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608 (own names)
         if row is None:
             raise JobNotFound("ledger.there_no_job_ledger", value=job_id)
@@ -162,4 +161,5 @@ class Lookups:
 
 
 def storable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode()
+    """Without what not every database keeps: half an emoji, and the character number 0."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from .database import Database
 
@@ -15,6 +16,7 @@ STATES: Mapping[str, Sequence[str]] = {
     "delivered": ("delivered",),
     "failed": ("failed", "canceled", "forgotten"),
 }
+_ESCAPED = re.compile(r"[!%_]")
 MOST = 200  # rows of one page
 
 
@@ -44,6 +46,8 @@ class JobSummary:
     finished_at: float | None
     delivered_at: float | None
     updated_at: float
+    cost: int | None
+    currency: str
     has_graph: bool
 
 
@@ -70,7 +74,7 @@ class JobPages:
         search: str = "",
     ) -> list[JobSummary]:
         """Newest first; the next page is ``before`` the last row's number. ``search``: in prompt, ids and model."""
-        terms: list[str] = ["1"]
+        terms: list[str] = ["1 = 1"]
         values: list[object] = []
         if before is not None:
             terms, values = [*terms, "rowid < ?"], [*values, before]
@@ -80,8 +84,8 @@ class JobPages:
             terms, values = [*terms, "profile = ?"], [*values, profile]
         for word in search.split():
             columns = ("prompt", "job_id", "coalesce(remote_id, '')", "model")
-            terms.append("(" + " OR ".join(f"instr(lower({column}), ?)" for column in columns) + ")")
-            values += [word.lower()] * len(columns)
+            terms.append("(" + " OR ".join(f"lower({column}) LIKE ? ESCAPE '!'" for column in columns) + ")")
+            values += ["%" + _ESCAPED.sub(r"!\g<0>", word.lower()) + "%"] * len(columns)
         return self._select(f"{' AND '.join(terms)} ORDER BY rowid DESC LIMIT ?", (*values, limit))
 
     def one(self, job_id: str) -> JobSummary | None:
@@ -104,4 +108,4 @@ class JobPages:
     def _select(self, terms: str, values: Sequence[object]) -> list[JobSummary]:
         with self._file.read() as db:
             rows = db.execute(f"SELECT {_COLUMNS} FROM jobs WHERE {terms}", values).fetchall()  # noqa: S608 (own names)
-        return [JobSummary(**{**row, "has_graph": bool(row["has_graph"])}) for row in rows]
+        return [replace(JobSummary(*row), has_graph=bool(row[-1])) for row in rows]  # databases differ in what truth is

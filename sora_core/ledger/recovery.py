@@ -20,7 +20,7 @@ from ..clock import Clock
 from ..errors import InvalidRequest, StorageError
 from ..models import Character
 from .database import newer_ledger
-from .ledger import Ledger
+from .ledger import FILE, Ledger
 from .row import COLUMNS, SUBMITTING, UNKNOWN
 from .schema import MIGRATIONS
 
@@ -46,7 +46,7 @@ class SetAside:
 
 def set_aside(home: Path, clock: Clock) -> SetAside:
     """Raises InvalidRequest when the ledger is not damaged, StorageError when it is in use or newer."""
-    ledger = home / "jobs.sqlite"
+    ledger = home / FILE
     if not ledger.is_file():
         raise InvalidRequest("ledger.there_no_ledger", home=home)
     try:
@@ -107,7 +107,7 @@ def _rebuild(copy: Path, home: Path, clock: Clock) -> tuple[int, int]:
     """A new ledger in ``home`` with every row of the copy that can be read; how many jobs and characters."""
     Ledger(home, clock).close()
     counts: dict[str, int] = {}
-    with contextlib.closing(sqlite3.connect(home / "jobs.sqlite")) as new:
+    with contextlib.closing(sqlite3.connect(home / FILE)) as new:
         with contextlib.closing(sqlite3.connect(copy)) as old:
             old.row_factory = sqlite3.Row
             old.text_factory = lambda data: data.decode("utf-8", "replace")

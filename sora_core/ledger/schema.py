@@ -126,4 +126,103 @@ MIGRATIONS = (
     CREATE INDEX finished ON jobs (profile, model, seconds, finished_at) WHERE state IN ('succeeded', 'delivered');
     CREATE INDEX charged ON jobs (profile, coalesce(submitted_at, sent_at)) WHERE idempotency_key != ''
     """,
+    # 8: what the user's prices made of a request when it was claimed: millionths of the currency, NULL where unknown.
+    """
+    ALTER TABLE jobs ADD COLUMN cost INTEGER;
+    ALTER TABLE jobs ADD COLUMN currency TEXT NOT NULL DEFAULT ''
+    """,
 )
+
+# A shared ledger begins here: what SQLite came to be in FIRST_SHARED steps. Later steps are taken by both, in SQL that
+# both understand; only the names of types differ.
+FIRST_SHARED = 7
+SHARED = """
+    CREATE TABLE jobs (
+        rowid INTEGER PRIMARY KEY AUTOINCREMENT,
+        job_id TEXT NOT NULL UNIQUE,
+        fingerprint TEXT NOT NULL,
+        profile TEXT NOT NULL,
+        provider TEXT NOT NULL,
+        request TEXT NOT NULL,
+        prompt TEXT NOT NULL,
+        model TEXT NOT NULL,
+        seconds INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        owner TEXT,
+        idempotency_key TEXT NOT NULL,
+        remote_id TEXT,
+        progress REAL,
+        url TEXT,
+        error TEXT,
+        error_kind TEXT,
+        folder TEXT NOT NULL,
+        stem TEXT NOT NULL,
+        exact_path TEXT,
+        part_validator TEXT,
+        planned_path TEXT,
+        path TEXT,
+        sha256 TEXT,
+        bytes INTEGER,
+        width INTEGER,
+        height INTEGER,
+        fps REAL,
+        duration REAL,
+        created_at REAL NOT NULL,
+        sent_at REAL,
+        submitted_at REAL,
+        finished_at REAL,
+        delivered_at REAL,
+        updated_at REAL NOT NULL,
+        operation TEXT NOT NULL DEFAULT 'text_to_video',
+        result TEXT,
+        slot INTEGER NOT NULL DEFAULT 0,
+        origin TEXT NOT NULL DEFAULT '',
+        account TEXT NOT NULL DEFAULT '',
+        answer TEXT,
+        untold INTEGER NOT NULL DEFAULT 0,
+        planned_sha256 TEXT,
+        planned_bytes INTEGER
+    );
+    CREATE UNIQUE INDEX claim ON jobs (fingerprint) WHERE state NOT IN ('failed', 'canceled', 'forgotten');
+    CREATE UNIQUE INDEX paid_once ON jobs (origin, remote_id)
+        WHERE origin != '' AND remote_id != '' AND idempotency_key != '' AND operation != 'clean_link';
+    CREATE INDEX by_fingerprint ON jobs (fingerprint);
+    CREATE INDEX by_remote_id ON jobs (remote_id);
+    CREATE INDEX by_owner ON jobs (owner) WHERE owner IS NOT NULL;
+    CREATE INDEX by_state ON jobs (state);
+    CREATE INDEX by_change ON jobs (updated_at);
+    CREATE INDEX by_profile ON jobs (profile);
+    CREATE INDEX by_profile_and_state ON jobs (profile, state);
+    CREATE INDEX finished ON jobs (profile, model, seconds, finished_at) WHERE state IN ('succeeded', 'delivered');
+    CREATE INDEX charged ON jobs (profile, coalesce(submitted_at, sent_at)) WHERE idempotency_key != '';
+    CREATE TABLE characters (
+        profile TEXT NOT NULL,
+        name TEXT NOT NULL,
+        character_id TEXT NOT NULL,
+        username TEXT NOT NULL,
+        source_url TEXT NOT NULL,
+        start REAL NOT NULL,
+        "end" REAL NOT NULL,
+        created_at REAL NOT NULL,
+        PRIMARY KEY (profile, name)
+    );
+    CREATE TABLE pace (profile TEXT PRIMARY KEY, next_free REAL NOT NULL, written_at REAL NOT NULL);
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+    CREATE TABLE owners (
+        owner TEXT PRIMARY KEY,
+        beat INTEGER NOT NULL,
+        boot TEXT NOT NULL,
+        beat_at REAL NOT NULL,
+        process TEXT NOT NULL
+    );
+    CREATE TABLE tickets (
+        ticket INTEGER PRIMARY KEY AUTOINCREMENT,
+        profile TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        ahead INTEGER NOT NULL
+    );
+    CREATE INDEX in_line ON tickets (profile, ahead DESC, ticket);
+    CREATE INDEX ticket_of ON tickets (owner);
+    CREATE TABLE workflows (job_id TEXT PRIMARY KEY, metadata BLOB NOT NULL, written_at REAL NOT NULL);
+    CREATE INDEX by_time ON workflows (written_at)
+"""

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
-
-from ..clock import Clock
-from .database import Database
+from .database import Database, Session
 from .leases import Leases
 
 # a job that no process is at is no reason to wait for ever; less so one that may not exist
@@ -13,23 +10,27 @@ _HELD_SECONDS, _DOUBTFUL_HELD_SECONDS = 3600.0, 600.0
 _BUSY = (
     "SELECT owner, state IN ('queued', 'running') AND updated_at > ?"
     " OR state IN ('unknown', 'missing') AND updated_at > ? FROM jobs WHERE profile = ?"
-    " AND state IN ('queued', 'running', 'unknown', 'missing', 'submitting') AND (state != 'submitting' OR slot)"
+    " AND state IN ('queued', 'running', 'unknown', 'missing', 'submitting') AND (state != 'submitting' OR slot = 1)"
 )
 _WAITING = (
-    "SELECT job_id, owner FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 0 AND sent_at IS NULL"
+    "SELECT owner, job_id FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 0 AND sent_at IS NULL"
     " ORDER BY rowid"  # the clock may be set back at any time; rows are numbered in the order in which they came
 )
 _CALLED = (
     "SELECT job_id FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 1 AND sent_at IS NULL AND owner = ?"
+)
+_IN_LINE = "SELECT ticket, owner FROM tickets WHERE profile = ? ORDER BY ahead DESC, ticket"
+_PACE = (
+    "INSERT INTO pace (profile, next_free, written_at) VALUES (?, ?, ?)"
+    " ON CONFLICT (profile) DO UPDATE SET next_free = excluded.next_free, written_at = excluded.written_at"
 )
 
 
 class Turns:
     """Slots and pace of every profile, in the ledger's file. Thread safe."""
 
-    def __init__(self, database: Database, clock: Clock, leases: Leases) -> None:
+    def __init__(self, database: Database, leases: Leases) -> None:
         self._file = database
-        self._clock = clock
         self._leases = leases
 
     def hand_out_slots(self, profile: str, limit: int, owner: str) -> list[str]:
@@ -45,28 +46,27 @@ class Turns:
                 db.execute("UPDATE jobs SET slot = 1 WHERE job_id = ?", (job_id,))
             return self._called(db, profile, owner)
 
-    def _next(self, db: sqlite3.Connection, profile: str, limit: int, owner: str) -> list[str]:
+    def _next(self, db: Session, profile: str, limit: int, owner: str) -> list[str]:
         waiting = db.execute(_WAITING, (profile,)).fetchall()
-        if not any(row["owner"] == owner for row in waiting):
+        if not any(each == owner for each, _ in waiting):
             return []
-        now = self._clock.now()
+        now = db.now()
         held = db.execute(_BUSY, (now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS, profile)).fetchall()
-        living = {each: self._leases.alive(db, each) for each in {row["owner"] for row in (*held, *waiting)}}
+        living = {each: self._leases.alive(db, each) for each in {row[0] for row in (*held, *waiting)}}
         busy = sum(1 for each, is_fresh in held if is_fresh or living[each])
-        in_line = [row for row in waiting if living[row["owner"]]]
-        return [row["job_id"] for row in in_line[: max(0, limit - busy)] if row["owner"] == owner]
+        in_line = [(each, job_id) for each, job_id in waiting if living[each]]
+        return [job_id for each, job_id in in_line[: max(0, limit - busy)] if each == owner]
 
-    def _called(self, db: sqlite3.Connection, profile: str, owner: str) -> list[str]:
+    def _called(self, db: Session, profile: str, owner: str) -> list[str]:
         return [row[0] for row in db.execute(_CALLED, (profile, owner))]
 
     def draw_ticket(self, profile: str, owner: str, *, ahead: bool) -> int:
         """A place in the line for one request of the profile; those ``ahead`` (submissions) go before all others."""
         with self._file.change() as db:
             self._leases.renew(db, owner)
-            cursor = db.execute(
-                "INSERT INTO tickets (profile, owner, ahead) VALUES (?, ?, ?)", (profile, owner, int(ahead))
-            )
-            return cursor.lastrowid or 0
+            db.execute("INSERT INTO tickets (profile, owner, ahead) VALUES (?, ?, ?)", (profile, owner, int(ahead)))
+            drawn: int = db.execute("SELECT max(ticket) FROM tickets WHERE owner = ?", (owner,)).fetchone()[0]
+            return drawn
 
     def drop_ticket(self, ticket: int) -> None:
         """Who drew it does not want to send any more."""
@@ -84,34 +84,32 @@ class Turns:
             ticket, void = self._first(db, profile)
             if ticket is None or wait > 0:
                 return None, wait
-            if ticket["owner"] != owner:
+            if ticket[1] != owner:
                 return None, 0.0  # its own process is just about to take it
         with self._file.change() as db:
             ticket, void = self._first(db, profile)
             wait = self._until_free(db, profile)
-            if ticket is None or ticket["owner"] != owner or wait > 0:
+            if ticket is None or ticket[1] != owner or wait > 0:
                 return None, wait
-            now = self._clock.now()
-            db.executemany("DELETE FROM tickets WHERE ticket = ?", [(each,) for each in (*void, ticket["ticket"])])
-            db.execute("INSERT OR REPLACE INTO pace VALUES (?, ?, ?)", (profile, now + spacing, now))
-            return ticket["ticket"], spacing
+            now = db.now()
+            db.executemany("DELETE FROM tickets WHERE ticket = ?", [(each,) for each in (*void, ticket[0])])
+            db.execute(_PACE, (profile, now + spacing, now))
+            return ticket[0], spacing
 
-    def _first(self, db: sqlite3.Connection, profile: str) -> tuple[sqlite3.Row | None, list[int]]:
+    def _first(self, db: Session, profile: str) -> tuple[tuple[int, str] | None, list[int]]:
         """The first ticket of the living, and those of the dead before it."""
         void: list[int] = []
         living: dict[str, bool] = {}
-        for row in db.execute(
-            "SELECT ticket, owner FROM tickets WHERE profile = ? ORDER BY ahead DESC, ticket", (profile,)
-        ):
-            if row["owner"] not in living:
-                living[row["owner"]] = self._leases.alive(db, row["owner"])
-            if living[row["owner"]]:
-                return row, void
-            void.append(row["ticket"])
+        for ticket, owner in db.execute(_IN_LINE, (profile,)):
+            if owner not in living:
+                living[owner] = self._leases.alive(db, owner)
+            if living[owner]:
+                return (ticket, owner), void
+            void.append(ticket)
         return None, void
 
-    def _until_free(self, db: sqlite3.Connection, profile: str) -> float:
-        now = self._clock.now()
+    def _until_free(self, db: Session, profile: str) -> float:
+        now = db.now()
         row = db.execute("SELECT next_free, written_at FROM pace WHERE profile = ?", (profile,)).fetchone()
         # written in the future: the clock was set back since
-        return max(0.0, row["next_free"] - now) if row and row["written_at"] <= now else 0.0
+        return max(0.0, row[0] - now) if row and row[1] <= now else 0.0

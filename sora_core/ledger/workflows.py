@@ -6,23 +6,24 @@ They weigh more than all else in a ledger, so they lie packed beside the rows, a
 from __future__ import annotations
 
 import json
-import sqlite3
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from ..clock import Clock
-from .database import Database
+from .database import Database, Session
 
 KEPT_DAYS = 30
+_KEEP = (
+    "INSERT INTO workflows (job_id, metadata, written_at) VALUES (?, ?, ?)"
+    " ON CONFLICT (job_id) DO UPDATE SET metadata = excluded.metadata, written_at = excluded.written_at"
+)
 
 
 class Workflows:
     """Thread safe."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database) -> None:
         self._file = database
-        self._clock = clock
 
     def get(self, job_id: str) -> Mapping[str, Any] | None:
         """`workflow` and `prompt` of the graph; None when there was none, or it is older than KEPT_DAYS."""
@@ -34,14 +35,14 @@ class Workflows:
         found: Mapping[str, Any] = json.loads(zlib.decompress(row[0]) if isinstance(row[0], bytes) else row[0])
         return found
 
-    def keep(self, db: sqlite3.Connection, job_id: str, metadata: Mapping[str, Any] | None) -> None:
+    def keep(self, db: Session, job_id: str, metadata: Mapping[str, Any] | None) -> None:
         """In the transaction that writes the row; what was kept before stays where there is nothing new."""
         if metadata:
             packed = zlib.compress(json.dumps(metadata).encode())
-            db.execute("INSERT OR REPLACE INTO workflows VALUES (?, ?, ?)", (job_id, packed, self._clock.now()))
+            db.execute(_KEEP, (job_id, packed, db.now()))
 
     def age_out(self) -> int:
         """Drops what is older than KEPT_DAYS; how many those were. Files keep what is embedded in them."""
         with self._file.change() as db:
-            before = self._clock.now() - KEPT_DAYS * 86_400
+            before = db.now() - KEPT_DAYS * 86_400
             return db.execute("DELETE FROM workflows WHERE written_at < ?", (before,)).rowcount

@@ -307,7 +307,7 @@ class TestAClaimThatIsGone:
         others.owner  # noqa: B018 (begins its lease)
 
         async def submit(http: object, request: object, attempt: object) -> Snapshot:
-            with sqlite3.connect(heart.ledger.path) as db:
+            with sqlite3.connect(heart.ledger.name) as db:
                 db.execute("UPDATE jobs SET owner = ?", (others.owner.id,))
             return await sent(http, request, attempt)
 

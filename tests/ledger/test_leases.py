@@ -21,7 +21,8 @@ from _gateway import GatewayProcess
 from sora_core.clock import SystemClock
 from sora_core.errors import StorageError
 from sora_core.files import processes
-from sora_core.ledger import database, leases
+from sora_core.ledger import leases, sqlite
+from sora_core.ledger.database import Session
 from sora_core.ledger.leases import LEASE_SECONDS, Leases
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import Job, Place
@@ -50,12 +51,18 @@ class Elsewhere(Leases):
     """As another host sees the same file: no boot in common, and a monotonic clock of its own."""
 
     def __init__(self, ledger: Ledger, clock: FakeClock) -> None:
-        super().__init__(ledger._file, clock)
-        self._boot, self._process = "another boot", "another process"
+        super().__init__(ledger._file)
+        self._clock = clock
 
     def sees(self, owner: str) -> bool:
         with self._file.read() as db:
-            return self.alive(db, owner)
+            return self.alive(_FarSession(db, self._clock), owner)
+
+
+class _FarSession:
+    def __init__(self, db: Session, clock: FakeClock) -> None:
+        self.execute = db.execute
+        self.lease_time = lambda: ("another boot", clock.monotonic(), float("-inf"))
 
 
 @pytest.fixture
@@ -203,7 +210,7 @@ def test_a_process_that_was_killed_is_dead_within_a_lease_where_the_system_tells
     tmp_path, neighbour, monkeypatch
 ):
     owner = neighbour.stdout.readline().strip()
-    monkeypatch.setattr(leases, "boot_id", lambda: "")
+    monkeypatch.setattr(sqlite, "boot_id", lambda: "")
     ledger = Ledger(tmp_path, SystemClock())
     neighbour.kill()
     neighbour.wait()
@@ -274,7 +281,7 @@ def test_a_killed_process_s_job_is_collected_where_files_cannot_be_locked(tmp_pa
 @posix
 def test_a_ledger_that_cannot_be_locked_is_refused_and_says_why(tmp_path, monkeypatch):
     """SQLite takes "no locks" for "locked by another"."""
-    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite, "_PATIENCE_SECONDS", 0.1)
     other = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
 

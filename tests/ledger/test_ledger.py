@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 from _clock import FakeClock
+from _ledgers import STORES
 
 from sora_core.errors import InvalidRequest, JobChanged, JobNotFound, StorageError
-from sora_core.ledger.database import Database
 from sora_core.ledger.leases import LEASE_SECONDS
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import (
@@ -34,6 +34,7 @@ from sora_core.ledger.row import (
     Place,
 )
 from sora_core.ledger.schema import MIGRATIONS
+from sora_core.ledger.sqlite import Sqlite
 from sora_core.ledger.workflows import KEPT_DAYS
 from sora_core.models import Destination, Operation, Snapshot, State
 from sora_core.requests.kinds import VideoRequest
@@ -50,11 +51,16 @@ def clock():
     return FakeClock()
 
 
+@pytest.fixture(params=STORES)
+def store(request, tmp_path, clock):
+    made = STORES[request.param](tmp_path, clock)
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def ledger(tmp_path, clock):
-    opened = Ledger(tmp_path / "home", clock)
-    yield opened
-    opened.close()
+def ledger(store):
+    return store.open()
 
 
 def claim(ledger: Ledger, fingerprint: str = "v1:a", *, owner: str = "me", profile: str = "p", origin: str = "") -> Job:
@@ -125,8 +131,8 @@ class TestAClaim:
         with ThreadPoolExecutor(16) as pool:
             assert len(set(pool.map(race, range(16)))) == 1
 
-    def test_has_one_winner_among_ledgers_on_one_file(self, tmp_path, clock):
-        ledgers = [Ledger(tmp_path, clock) for _ in range(8)]
+    def test_has_one_winner_among_processes(self, store):
+        ledgers = [store.open() for _ in range(8)]
         start = threading.Barrier(8, timeout=30)
 
         def race(ledger: Ledger) -> str:
@@ -136,15 +142,13 @@ class TestAClaim:
         with ThreadPoolExecutor(8) as pool:
             owners = list(pool.map(race, ledgers))
         assert len(set(owners)) == 1
-        for each in ledgers:
-            each.close()
 
     def test_takes_any_prompt(self, ledger):
         request = VideoRequest(Operation.TEXT_TO_VIDEO, "猫 🐈 half \ud83d \0", model="", seconds=0)
         job = ledger.claim(
             request, fingerprint="v1:x", profile="p", place=Place("openai"), owner="me", destination=Destination(Path())
         )
-        assert ledger.get(job.job_id).prompt == "猫 🐈 half ? \0"
+        assert ledger.get(job.job_id).prompt == "猫 🐈 half ? ?"
 
 
 RACE = """
@@ -291,8 +295,8 @@ class TestARow:
 
 
 class TestTakingOver:
-    def test_has_exactly_one_winner(self, tmp_path, clock):
-        ledgers = [Ledger(tmp_path, clock) for _ in range(8)]
+    def test_has_exactly_one_winner(self, store, clock):
+        ledgers = [store.open() for _ in range(8)]
         job = claim(ledgers[0], owner="dead")
         clock.advance(LEASE_SECONDS)
         start = threading.Barrier(8, timeout=30)
@@ -305,8 +309,6 @@ class TestTakingOver:
             won = list(pool.map(race, range(8)))
         assert sum(won) == 1
         assert ledgers[0].get(job.job_id).owner == f"heir{won.index(True)}"
-        for each in ledgers:
-            each.close()
 
     def test_is_refused_while_the_owner_lives(self, ledger):
         assert not ledger.take_over(claim(ledger, owner="you"), owner="me")
@@ -503,7 +505,7 @@ class TestTheFile:
         frame = caught.value.__traceback__
         opened = []
         while frame:
-            opened += [value for value in frame.tb_frame.f_locals.values() if isinstance(value, Database)]
+            opened += [value for value in frame.tb_frame.f_locals.values() if isinstance(value, Sqlite)]
             frame = frame.tb_next
         for each in opened:
             with pytest.raises(sqlite3.ProgrammingError):
@@ -555,7 +557,8 @@ class TestTheFile:
         Ledger(tmp_path / "new", clock).close()
         assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
 
-    def test_that_is_full_raises_and_is_used_again_when_there_is_room(self, ledger):
+    def test_that_is_full_raises_and_is_used_again_when_there_is_room(self, tmp_path, clock):
+        ledger = Ledger(tmp_path, clock)
         job = submitted(ledger)
         pages = ledger._file._connection.execute("PRAGMA page_count").fetchone()[0]
         ledger._file._connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -566,9 +569,10 @@ class TestTheFile:
         ledger.record_missing(job.job_id, "x" * 100_000, owner="me")
         assert ledger.get(job.job_id).state == MISSING
 
-    def test_that_another_process_holds_is_a_storage_error_and_works_afterwards(self, tmp_path, clock, ledger):
+    def test_that_another_process_holds_is_a_storage_error_and_works_afterwards(self, tmp_path, clock):
+        ledger = Ledger(tmp_path, clock)
         ledger._file._connection.execute("PRAGMA busy_timeout = 50")
-        other = sqlite3.connect(ledger.path, isolation_level=None)
+        other = sqlite3.connect(ledger.name, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(StorageError, match="locked"):
             claim(ledger)

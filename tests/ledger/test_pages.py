@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from _clock import FakeClock
+from _ledgers import STORES
 
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.pages import STATES
@@ -17,11 +20,11 @@ def clock():
     return FakeClock()
 
 
-@pytest.fixture
-def ledger(tmp_path, clock):
-    opened = Ledger(tmp_path / "home", clock)
-    yield opened
-    opened.close()
+@pytest.fixture(params=STORES)
+def ledger(request, tmp_path, clock):
+    store = STORES[request.param](tmp_path, clock)
+    yield store.open()
+    store.close()
 
 
 def claimed(ledger: Ledger, prompt: str, *, profile: str = "p", metadata: dict | None = None) -> str:
@@ -32,7 +35,7 @@ def claimed(ledger: Ledger, prompt: str, *, profile: str = "p", metadata: dict |
         profile=profile,
         place=Place("openai"),
         owner="me",
-        destination=Destination(ledger.path.parent, "x", metadata=metadata),
+        destination=Destination(Path("out"), "x", metadata=metadata),
     )
     return job.job_id
 

@@ -112,7 +112,7 @@ def asked(ledger: Ledger, question: Question) -> list[str]:
 def test_is_answered_by_an_index(ledger, name):
     statements = asked(ledger, QUESTIONS[name])
     assert statements
-    with sqlite3.connect(ledger.path) as db:
+    with sqlite3.connect(ledger.name) as db:
         plans = {each: [row[3] for row in db.execute("EXPLAIN QUERY PLAN " + each)] for each in statements}
     db.close()
     scans = {
@@ -142,7 +142,7 @@ def test_is_answered_by_an_index(ledger, name):
     ],
 )
 def test_is_answered_by_the_index_that_was_made_for_it(ledger, name, index):
-    with sqlite3.connect(ledger.path) as db:
+    with sqlite3.connect(ledger.name) as db:
         plans = [row[3] for each in asked(ledger, QUESTIONS[name]) for row in db.execute("EXPLAIN QUERY PLAN " + each)]
     db.close()
     assert any(re.search(rf"INDEX {index}\b", step) for step in plans), plans
@@ -151,7 +151,7 @@ def test_is_answered_by_the_index_that_was_made_for_it(ledger, name, index):
 
 def test_no_index_is_there_for_nothing(ledger):
     """Each costs every write something."""
-    with sqlite3.connect(ledger.path) as db:
+    with sqlite3.connect(ledger.name) as db:
         made = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL")}
         plans = [
             row[3]
