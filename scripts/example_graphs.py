@@ -369,7 +369,8 @@ On **preview** the graph runs as it is: the animatic has the same frames and nam
 在自己的显卡服务器上运行 Wan：先启动服务器，再添加配置并在节点上选择它；服务器没有的设置会在发送前被拒绝。\
 用 preview 可以先行预览。
 """
-    return Example("Wan on Your Own Server", "own_server", note, [[how], [clip]], [[how, clip]])
+    few = [(clip, "prompt"), (how, "steps"), (how, "num_frames")]
+    return Example("Wan on Your Own Server", "own_server", note, [[how], [clip]], few, [[how, clip]])
 
 
 def everything() -> Example:
