@@ -96,6 +96,16 @@ class Ledger(Lookups):
         """What users know it by: a path, or an address without its password."""
         return self._file.name
 
+    def stamp(self) -> object:
+        """Differs when something was written, by whomever. Raises StorageError."""
+        return self._file.stamp()
+
+    def moved_to(self) -> str:
+        """The ledger that goes on in the place of this one; empty for one that is in use."""
+        with self._file.read() as db:
+            row = db.execute("SELECT value FROM meta WHERE name = 'moved_to'").fetchone()
+        return row[0] if row else ""
+
     @property
     def owner(self) -> Owner:
         """This opening of the ledger as the owner of rows; it lives until ``close``, or until its process dies."""
