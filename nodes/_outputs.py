@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,13 @@ from ..sora_core.engine import Handle
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.ledger.row import DELIVERED, Job
 from ..sora_core.models import Delivery
-from ..sora_core.requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from . import _host as host
 from ._comfy import InputImpl, io
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
 from ._requests import check_profile, identity_of
 from ._results import final_results_key, gave_file, went_unfinished
+from ._takes import Takeable, reports_of, takes_of
 from ._waiting import SLICE_SECONDS, Reports, failure, in_thread, wait_for
 
 _SKIPPED = (
@@ -49,22 +50,22 @@ class VideoNode(io.ComfyNode):
         return f"{final_results_key(cls.hidden.unique_id)} {identity_of(profile)}"
 
 
-def video_outputs(*, lists: bool = False) -> list[io.Output]:
-    """With ``lists`` each output hands on one value for each job."""
+def video_outputs() -> list[io.Output]:
+    """Each hands on a list with one value for each job; a list of one is to ComfyUI what a single value is."""
     return [
-        io.Video.Output("video", tooltip="The file that was delivered, as a video.", is_output_list=lists),
+        io.Video.Output("video", tooltip="The file that was delivered, as a video.", is_output_list=True),
         io.Image.Output(
             "frames",
             tooltip="Decoded frames [N,H,W,3], 0..1. Decoded only when connected (frames = auto).",
-            is_output_list=lists,
+            is_output_list=True,
         ),
         io.Audio.Output(
-            "audio", tooltip="The sound track; silence of the clip's length when it has none.", is_output_list=lists
+            "audio", tooltip="The sound track; silence of the clip's length when it has none.", is_output_list=True
         ),
-        io.Float.Output("fps", tooltip="Frames per second of the frames output.", is_output_list=lists),
-        io.String.Output("video_path", tooltip="Absolute path of the file.", is_output_list=lists),
+        io.Float.Output("fps", tooltip="Frames per second of the frames output.", is_output_list=True),
+        io.String.Output("video_path", tooltip="Absolute path of the file.", is_output_list=True),
         io.String.Output(
-            "job_id", tooltip="Our id of the job; Resume Job and the command take it.", is_output_list=lists
+            "job_id", tooltip="Our id of the job; Resume Job and the command take it.", is_output_list=True
         ),
     ]
 
@@ -82,10 +83,6 @@ class Result:
     images: Sequence[dict[str, str]] = ()
 
 
-def one_output(result: Result) -> io.NodeOutput:
-    return io.NodeOutput(*result.outputs, ui=_shown([result]))
-
-
 def list_output(results: Sequence[Result]) -> io.NodeOutput:
     columns = zip(*(result.outputs for result in results), strict=True)
     return io.NodeOutput(*(list(column) for column in columns), ui=_shown(results))
@@ -101,54 +98,105 @@ def _shown(results: Sequence[Result]) -> dict[str, Any]:
 
 
 def one_branch(execute: Execute) -> Execute:
-    """For the execute of a VideoNode: what goes wrong ends its progress, then ``on_error`` decides."""
+    """For the execute of a VideoNode: what goes wrong before its jobs begin ends it, as ``on_error`` says."""
 
     @functools.wraps(execute)
     async def decided(cls: type[VideoNode], *args: Any, **options: Any) -> io.NodeOutput:
         try:
             return await execute(cls, *args, **options)
         except SoraError as error:
-            return one_output(await failed(cls, error, options))
+            return await _refused(cls.hidden, error, options)
 
     return decided
 
 
-async def failed(cls: type[VideoNode], error: SoraError, options: dict[str, Any]) -> Result:
-    """The blocked outputs where on_error says so; else raises the error."""
+async def _refused(hidden: Any, error: SoraError, options: Mapping[str, Any]) -> io.NodeOutput:
     host.show_text(failure(error))
-    if options.get("on_error", "raise") != "block":
+    return await side_by_side([_raising(error)], hidden, options)
+
+
+async def _raising(error: SoraError) -> Result:
+    raise error
+
+
+async def side_by_side(
+    works: Sequence[Awaitable[Result]], hidden: Any, options: Mapping[str, Any], seeds: Sequence[int] = ()
+) -> io.NodeOutput:
+    """The results in their order. All are waited for; then what failed is raised, or blocked, as ``on_error`` says.
+
+    ``seeds`` are those of the works, where they are takes.
+    """
+    ended = await asyncio.gather(*works, return_exceptions=True)
+    failures = {number: each for number, each in enumerate(ended) if isinstance(each, BaseException)}
+    for each in failures.values():
+        if not isinstance(each, SoraError):  # an interrupt before a failure
+            raise each
+    if failures and options.get("on_error", "raise") != "block":
         # a failure in the very first step would make ComfyUI drop the others of the list instead of waiting for them
         await asyncio.sleep(SLICE_SECONDS)
-        raise error
-    went_unfinished(cls.hidden.unique_id)
+        raise _with_others(failures, seeds)
+    return list_output([each if isinstance(each, Result) else _blocked(each, hidden) for each in ended])
+
+
+def _with_others(failures: Mapping[int, Any], seeds: Sequence[int]) -> SoraError:
+    """The first failure; of takes, with a word on the others."""
+    first: SoraError = next(iter(failures.values()))
+    if len(seeds) > 1:
+        failed = ", ".join(str(seeds[number]) for number in failures)
+        said = "takes.all_failed" if len(failures) == len(seeds) else "takes.some_failed"
+        first.add(said, count=len(seeds), failed=len(failures), seeds=failed)
+    return first
+
+
+def _blocked(error: Any, hidden: Any) -> Result:
+    went_unfinished(hidden.unique_id)
     return Result((host.blocked(str(error)),) * 6, ("", error.job_id or "", str(error)))
 
 
 async def generate(
-    request: VideoRequest | RemixRequest | CleanLinkRequest,
-    profile: str,
-    options: dict[str, Any],
-    hidden: Any,
-    *,
-    note: str = "",
+    request: Takeable, profile: str, options: dict[str, Any], hidden: Any, *, note: str = ""
 ) -> io.NodeOutput:
-    """One video, or with ``wait`` off its job. ``note`` is shown with it: what became of an image on its way."""
-    destination = destination_of(options.get("filename_prefix", "video/sora"), hidden)
-    reports = Reports()
-    if options.get("wait", True):
-        handle = engine().generate(request, profile, destination, reports)
-    else:
-        job = await wait_for(engine().submit(request, profile, destination, reports), reports, to_the_end=False)
-        if job.state != DELIVERED:
-            return one_output(_submitted(job, hidden))
-        handle = engine().resume(job.job_id, profile, destination, reports)
-    return one_output(await deliver(handle, reports, options, hidden, note=note))
+    """A video of every take, side by side, or with ``wait`` off their jobs.
+
+    ``note`` is shown with them: what became of an image on its way.
+    """
+    takes = takes_of(request, options.get("takes", 1))
+    shown = reports_of(len(takes))
+    works = [
+        _generate(take, profile, options, hidden, reports, note) for take, reports in zip(takes, shown, strict=True)
+    ]
+    return await side_by_side(works, hidden, options, [take.seed for take in takes])
 
 
-def _submitted(job: Job, hidden: Any) -> Result:
+async def _generate(
+    request: Takeable, profile: str, options: dict[str, Any], hidden: Any, reports: Reports, note: str
+) -> Result:
+    with failing(reports):
+        destination = destination_of(options.get("filename_prefix", "video/sora"), hidden)
+        if options.get("wait", True):
+            handle = engine().generate(request, profile, destination, reports)
+        else:
+            job = await wait_for(engine().submit(request, profile, destination, reports), reports, to_the_end=False)
+            if job.state != DELIVERED:
+                return _submitted(job, hidden, reports)
+            handle = engine().resume(job.job_id, profile, destination, reports)
+        return await deliver(handle, reports, options, hidden, note=note)
+
+
+@contextmanager
+def failing(reports: Reports) -> Iterator[None]:
+    """A failure is the last word on the job; its own words are said by the page."""
+    try:
+        yield
+    except SoraError as error:
+        reports.end("failed", error.job_id)
+        raise
+
+
+def _submitted(job: Job, hidden: Any, reports: Reports) -> Result:
     went_unfinished(hidden.unique_id)
     note = f"submitted · job {job.job_id}" + (f" · remote id {job.remote_id}" if job.remote_id else "")
-    host.show_text(note)
+    reports.end("submitted", job.job_id, job.remote_id)
     nothing = host.blocked(_SUBMITTED.format(job=job.job_id))
     return Result((*[nothing] * 5, job.job_id), ("", job.job_id, note))
 
@@ -161,7 +209,7 @@ async def deliver(
     gave_file(hidden.unique_id, delivery.path)
     if not delivery.fps:
         raise InvalidRequest("node.job_made_picture_no_video", job=delivery.job_id, path=delivery.path)
-    host.show_text(f"{'found, nothing charged' if delivery.reused else 'done'} · job {delivery.job_id}")
+    reports.end("found, nothing charged" if delivery.reused else "done", delivery.job_id)
     step = options.get("frame_step", 1)
     frames: Any = host.blocked(_SKIPPED)
     audio: Any = frames

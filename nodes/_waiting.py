@@ -43,15 +43,29 @@ class Reports:
         """Of the job that is waited for; empty before it has one."""
         return self._latest.job_id if self._latest else ""
 
+    @property
+    def latest(self) -> Progress | None:
+        return self._latest
+
     async def show(self) -> None:
         """Bar and text on the node; must run in the node's own context."""
         latest = self._latest
         if latest is None or latest == self._shown:
             return
         self._shown = latest
-        # the class: 0.8 declares the attribute `execution` and never sets it
-        await ComfyAPI.Execution().set_progress(latest.percent or 0.0, 100.0)
-        show_text(str(latest))
+        await show_progress(latest.percent or 0.0, str(latest))
+
+    def end(self, how: str, job_id: str | None, remote_id: str | None = None) -> None:
+        """The last word on the job: done, found, submitted, failed."""
+        ids = [f"job {job_id}" if job_id else "", f"remote id {remote_id}" if remote_id else ""]
+        show_text(" · ".join(part for part in (how, *ids) if part))
+
+
+async def show_progress(percent: float, text: str) -> None:
+    """Bar and text on the node; must run in the node's own context."""
+    # the class: 0.8 declares the attribute `execution` and never sets it
+    await ComfyAPI.Execution().set_progress(percent, 100.0)
+    show_text(text)
 
 
 async def show_picture(picture: Any, text: str) -> None:

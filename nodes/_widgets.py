@@ -12,6 +12,7 @@ SHOT = io.Custom("SORAVIDEO_SHOT")
 CHARACTER = io.Custom("SORAVIDEO_CHARACTER")
 FRAMES = ("auto", "decode", "skip")
 ON_ERROR = ("raise", "block")
+MAX_TAKES = 8
 MAX_SEED = 2**53 - 1  # the largest whole number that survives the browser's JSON
 AS_SOURCE = "as the source"
 
@@ -244,4 +245,16 @@ def recent_input() -> io.Input:
         default=NO_PICK,
         optional=True,
         tooltip="A job from the ledger instead of job_id, newest first. Press R in the browser to read them anew.",
+    )
+
+
+def takes_input() -> io.Input:
+    return io.Int.Input(
+        "takes",
+        default=1,
+        min=1,
+        max=MAX_TAKES,
+        optional=True,
+        tooltip="How many videos: of the seeds seed, seed+1, … Each is a job of its own and paid for itself; they run "
+        "side by side and come out as lists. A take that exists is free.",
     )

@@ -50,6 +50,7 @@ class Image2Video(VideoNode):
                 *widgets.delivery_inputs(),
                 widgets.character_input(),
                 *widgets.submission_inputs(),
+                widgets.takes_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

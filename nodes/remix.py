@@ -34,6 +34,7 @@ class Remix(VideoNode):
                 widgets.character_input(),
                 *widgets.submission_inputs(),
                 *widgets.remix_shape_inputs(),
+                widgets.takes_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

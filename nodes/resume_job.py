@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
-from ..sora_core.errors import SoraError
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._engine import engine
-from ._outputs import Result, VideoNode, deliver, failed, list_output, video_hidden, video_outputs
+from ._outputs import (
+    Result,
+    VideoNode,
+    deliver,
+    failing,
+    one_branch,
+    side_by_side,
+    video_hidden,
+    video_outputs,
+)
 from ._paths import destination_of
 from ._picks import NO_PICK, job_names
 from ._requests import check_profile
@@ -39,7 +46,7 @@ class ResumeJob(VideoNode):
                 widgets.recent_input(),
                 widgets.on_error_input(),
             ],
-            outputs=video_outputs(lists=True),
+            outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
             **known(search_aliases=["collect video", "resume", "job id", "remote id", "恢复任务"]),
@@ -51,24 +58,15 @@ class ResumeJob(VideoNode):
         return check_profile(profile)
 
     @classmethod
+    @one_branch
     async def execute(cls, job_id: str, profile: str, recent: str = NO_PICK, **options: Any) -> io.NodeOutput:
-        try:
-            names = job_names(job_id, recent)
-        except SoraError as error:
-            return list_output([await failed(cls, error, options)])
-        # all are waited for before the first failure is raised
-        ended = await asyncio.gather(*(cls._collect(name, profile, options) for name in names), return_exceptions=True)
-        errors = [each for each in ended if isinstance(each, BaseException)]
-        if errors:  # an interrupt before a failure
-            raise min(errors, key=lambda each: isinstance(each, SoraError))
-        return list_output([each for each in ended if isinstance(each, Result)])
+        names = job_names(job_id, recent)
+        return await side_by_side([cls._collect(name, profile, options) for name in names], cls.hidden, options)
 
     @classmethod
     async def _collect(cls, name: str, profile: str, options: dict[str, Any]) -> Result:
-        try:
+        reports = Reports()
+        with failing(reports):
             destination = destination_of(options.get("filename_prefix", "video/sora"), cls.hidden)
-            reports = Reports()
             handle = engine().resume(name, profile, destination, reports)
             return await deliver(handle, reports, options, cls.hidden)
-        except SoraError as error:
-            return await failed(cls, error, options)

@@ -61,6 +61,7 @@ class Storyboard(VideoNode):
                 *widgets.delivery_inputs(),
                 widgets.character_input(),
                 *widgets.submission_inputs(),
+                widgets.takes_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

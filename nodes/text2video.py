@@ -28,6 +28,7 @@ class Text2Video(VideoNode):
                 *widgets.delivery_inputs(),
                 widgets.character_input(),
                 *widgets.submission_inputs(),
+                widgets.takes_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

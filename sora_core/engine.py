@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from .clock import Clock, SystemClock
 from .connections import editing
 from .connections.connection import Connection, Connections
+from .connections.costs import estimate
 from .errors import InvalidRequest, JobNotFound, SoraError
 from .files.home import state_dir
 from .jobs import by_hand
@@ -35,6 +36,7 @@ from .media.images import ImageNeeds
 from .media.placing import check_destination
 from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Secret
 from .profiles.credentials import Credentials
+from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
 from .requests.checks import check_part, picture_size
@@ -104,6 +106,13 @@ class Engine:
         prepared = provider.prepared(request, images_to_come=images)
         assert isinstance(prepared, (VideoRequest, PictureRequest))
         return ImageNeeds(*picture_size(prepared), provider.capabilities().image_bytes_limit)
+
+    def estimate(self, request: Request, profile: str) -> Cost:
+        """What a job of the request will cost, by the prices that the user has entered; no network.
+
+        A prompt and images may still be missing. Raises ProfileError, Unsupported, InvalidRequest.
+        """
+        return estimate(request, self.profiles.get(profile))
 
     def generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """A video or picture, paid once however often it is asked for. ``watch`` is called in the engine's thread."""

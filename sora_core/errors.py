@@ -41,6 +41,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import texts
+from .redaction import redact
 
 
 class SoraError(Exception):
@@ -81,9 +82,13 @@ class SoraError(Exception):
         self.provider = provider
         self.code = code
         self.retry_after = retry_after
+        self._added: list[tuple[str, dict[str, Any]]] = []
 
     def __init_subclass__(cls) -> None:
         cls.__module__ = SoraError.__module__
+
+    def __repr__(self) -> str:
+        return f"{self.kind}({self.message!r})"
 
     @property
     def kind(self) -> str:
@@ -93,7 +98,7 @@ class SoraError(Exception):
     @property
     def message(self) -> str:
         """What happened, and no more."""
-        return self._said(self.text) or self.text
+        return redact(self._said(self.text) or self.text)
 
     @property
     def fix(self) -> str:
@@ -111,11 +116,16 @@ class SoraError(Exception):
         self._fix = key
         self.values = {**self.values, **values}
 
+    def add(self, key: str, **values: Any) -> None:
+        """One more sentence at the end, such as on what this failure does not concern."""
+        self._added.append((key, values))
+
     def __str__(self) -> str:
         """What happened, with the job's ids; what is known of the money; what to do next."""
         ids = [f"job {self.job_id}" if self.job_id else "", f"remote id {self.remote_id}" if self.remote_id else ""]
         where = ", ".join(part for part in ids if part)
-        lines = [self.message + (f" ({where})" if where else ""), self.money_text, self.fix]
+        added = [texts.text(key, **values) or "" for key, values in self._added]
+        lines = [self.message + (f" ({where})" if where else ""), self.money_text, self.fix, *added]
         return "\n".join(line for line in lines if line)
 
     @property

@@ -14,7 +14,7 @@ from aiohttp import web
 from ...sora_core.errors import InvalidRequest, JobNotFound, SoraError
 from .. import _host as host
 from .._language import of_request
-from . import jobs, profiles, storyboard
+from . import costs, jobs, profiles, storyboard
 from ._answers import File, Jpeg, Lines
 from ._asked import MOST_BYTES, Asked, body_of
 from ._guard import HEADER, refusal
@@ -65,6 +65,8 @@ ROUTES = (
     Route("POST", "/sora_video/jobs/last_frame", jobs.last_frame),
     Route("DELETE", "/sora_video/jobs/file", jobs.delete_file),
     Route("POST", "/sora_video/storyboard/check", storyboard.check),
+    Route("GET", "/sora_video/estimate", costs.estimate),
+    Route("GET", "/sora_video/costs", costs.by_day),
 )
 
 

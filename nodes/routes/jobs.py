@@ -11,6 +11,7 @@ from ...sora_core.connections.connection import Connection
 from ...sora_core.errors import InvalidRequest, JobNotFound
 from ...sora_core.ledger.pages import LIVE, MOST, NEEDS_USER, STATES, JobSummary
 from ...sora_core.models import Destination, Snapshot
+from ...sora_core.profiles.prices import amount_of
 from .. import _host as host
 from .._engine import engine, has_ledger
 from ._answers import File, Jpeg
@@ -159,6 +160,7 @@ def facts(job: JobSummary) -> dict[str, Any]:
     shown = asdict(job)
     shown["prompt"] = job.prompt[:PROMPT_SHOWN]
     kind = _MEDIA.get(Path(job.path).suffix.lower(), "") if job.path else ""
+    shown["cost"] = None if job.cost is None else amount_of(job.cost)
     shown["media"] = kind if job.path and Path(job.path).is_file() else ""
     return shown
 

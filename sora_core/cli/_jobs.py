@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from ..clock import SystemClock
 from ..engine import Engine
+from ..errors import InvalidRequest
+from ..ledger.costs import DayCost
+from ..ledger.costs import facts as costs_facts
+from ..ledger.pages import LIVE, NEEDS_USER
 from ..ledger.recovery import set_aside
-from ..ledger.row import DELIVERED, MISSING, SUBMITTING, UNKNOWN, Job
+from ..ledger.row import DELIVERED, MISSING, OVER, SUBMITTING, UNFINISHED, UNKNOWN, Job
+from ..profiles.prices import amount_of
 from ._terminal import say, show, show_json, wait
+
+GROUPS = {"live": LIVE, "needs_user": NEEDS_USER}  # of states
 
 
 def add(commands: Any, command: Any) -> None:
     """Adds the commands to the parser."""
     jobs = command(commands, "jobs", _jobs, "the jobs in the ledger, newest first")
     jobs.add_argument("--json", action="store_true")
+    jobs.add_argument("--state", choices=(*UNFINISHED, DELIVERED, *OVER, *GROUPS), help="only those of this state")
+    jobs.add_argument("--profile", help="only those of this profile")
+    jobs.add_argument("--cost", action="store_true", help="what they cost by day, as far as prices were known")
     jobs.add_argument("--set-aside", action="store_true", help="keep a damaged ledger beside a new one")
     cancel = command(commands, "cancel", _cancel, "cancel a job at the provider")
     cancel.add_argument("job", metavar="JOB")
@@ -28,18 +39,59 @@ def add(commands: Any, command: Any) -> None:
 def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
     if arguments.set_aside:
         return _set_aside(engine)
-    jobs = engine.ledger.all_jobs()
+    if arguments.cost:
+        return _costs(engine, arguments)
+    jobs = _asked_for(engine, arguments)
     if arguments.json:
         show_json([_job_facts(job) for job in jobs])
         return 0
+    none = True
     for job in jobs:
+        none = False
         when = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.created_at))
         prompt = " ".join(job.prompt.split())[:40]
         show(f"{job.job_id}  {when}  {job.profile:12} {job.state:10} {job.remote_id or '-'}  {job.path or prompt}")
         hint = _hint(job)
         if hint:
             show(f"    {hint}")
+    if none:
+        say("There are no such jobs." if arguments.state or arguments.profile else "There are no jobs yet.")
     return 0
+
+
+def _asked_for(engine: Engine, arguments: argparse.Namespace) -> Iterator[Job]:
+    states = GROUPS.get(arguments.state)
+    jobs = engine.ledger.all_jobs(state=None if states else arguments.state, profile=arguments.profile)
+    return (job for job in jobs if not states or job.state in states)
+
+
+def _costs(engine: Engine, arguments: argparse.Namespace) -> int:
+    if arguments.state:
+        raise InvalidRequest("cli.cost_takes_no_state")
+    days = engine.ledger.costs.by_day(0, arguments.profile)
+    if arguments.json:
+        show_json([costs_facts(day) for day in days])
+        return 0
+    for day in days:
+        show(f"{day.day}  {day.profile:16} {day.jobs:5} jobs  {_sum(day):>16}{_remarks(day)}")
+    for currency in sorted({day.currency for day in days if day.cost}):
+        total = sum(day.cost for day in days if day.currency == currency)
+        show(f"total{'':>36}{amount_of(total)} {currency}".rstrip())
+    if not days:
+        say("Nothing was submitted yet.")
+    return 0
+
+
+def _sum(day: DayCost) -> str:
+    if day.unknown == day.jobs:
+        return "unknown"
+    return f"{amount_of(day.cost)} {day.currency}".rstrip()
+
+
+def _remarks(day: DayCost) -> str:
+    said = [f"{day.unknown} without a price"] if day.unknown else []
+    said += [f"{day.failed} failed: {amount_of(day.failed_cost)} of it, unless given back"] if day.failed else []
+    return f"  ({', '.join(said)})" if said else ""
 
 
 def _set_aside(engine: Engine) -> int:
@@ -54,7 +106,9 @@ def _set_aside(engine: Engine) -> int:
 def _job_facts(job: Job) -> dict[str, Any]:
     hidden = {"number", "fingerprint", "account", "request", "owner", "url", "part_validator"}
     hidden |= {"planned_path", "planned_sha256", "planned_bytes", "idempotency_key"}
-    return {name: value for name, value in asdict(job).items() if name not in hidden} | {"hint": _hint(job)}
+    told = {name: value for name, value in asdict(job).items() if name not in hidden}
+    cost = None if job.cost is None else amount_of(job.cost)
+    return told | {"cost": cost, "hint": _hint(job)}
 
 
 def _hint(job: Job) -> str:

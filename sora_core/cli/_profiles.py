@@ -69,6 +69,9 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
         allow_http=arguments.allow_http,
         max_submissions_per_day=arguments.max_submissions_per_day,
         min_quota=arguments.min_quota,
+        prices=tuple(filter(None, arguments.prices)),
+        currency=arguments.currency,
+        max_cost_per_day=arguments.max_cost_per_day,
         extra=_extra(arguments.extra),
     )
     editing.add(engine.profiles, profile)
@@ -81,6 +84,8 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
 def _profiles_edit(engine: Engine, arguments: argparse.Namespace) -> int:
     asked = {name: getattr(arguments, name, None) for name in _SETTINGS}
     given = {name: value for name, value in asked.items() if value is not None}
+    if arguments.prices is not None:
+        given["prices"] = list(filter(None, arguments.prices))
     if arguments.extra is not None:
         old = engine.profiles.get_as_written(arguments.name).extra
         given["extra"] = {name: value for name, value in {**old, **_extra(arguments.extra)}.items() if value}
@@ -196,3 +201,8 @@ def _add_settings(parser: argparse.ArgumentParser, *, default: Any, number: Any,
     given("--max-per-day", dest="max_submissions_per_day", type=int, default=number, metavar="N",
           help="at most N submissions in 24 hours")  # fmt: skip
     given("--min-quota", type=float, default=number, metavar="AMOUNT", help="stop when less quota is left")
+    given("--price", dest="prices", action="append", default=many, metavar='"[MODEL] [hd] AMOUNT/UNIT"',
+          help="of a second, clip or image; those given replace all there were, an empty one ends that")  # fmt: skip
+    given("--currency", default=default, help="of the prices, in any words")
+    given("--max-cost-per-day", type=float, default=number, metavar="AMOUNT",
+          help="submissions stop before 24 hours cost more")  # fmt: skip

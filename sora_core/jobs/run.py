@@ -16,6 +16,7 @@ from pathlib import Path
 
 from ..clock import Clock
 from ..connections.connection import Connection
+from ..connections.costs import cost_of_settled
 from ..errors import (
     JobChanged,
     JobNotFound,
@@ -135,6 +136,7 @@ class JobRun:
                 destination=destination,
                 also=also,
                 idempotency_key=_key_of(earlier[0]) if earlier else "",
+                cost=cost_of_settled(request, self._connection.provider),
             )
             claimed.append(job)
             return job
@@ -257,7 +259,7 @@ class JobRun:
         limits = self._connection.limits
         self._refuse_if_open_elsewhere(request)
         await self._slot(job)
-        await check_spending(self._connection, self._ledger, self._clock)
+        await check_spending(job, self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
         self.worked = True
         self._report.say("submitting", job)
@@ -297,10 +299,15 @@ class JobRun:
                 raise elsewhere(other, self._connection)
 
     def _attempt(self, job: Job, request: Request) -> Attempt:
-        limit = self._connection.profile.max_submissions_per_day
+        profile = self._connection.profile
 
         def on_sent() -> None:
-            self._ledger.mark_sent(job.job_id, owner=self._owner.id, daily_limit=limit)
+            self._ledger.mark_sent(
+                job.job_id,
+                owner=self._owner.id,
+                daily_limit=profile.max_submissions_per_day,
+                daily_cost=profile.max_cost_millionths,
+            )
             self.committed = self.posting = True
 
         def on_refused() -> None:

@@ -29,8 +29,12 @@ from typing import Any, ParamSpec, TypeVar
 from ..clock import Clock
 from ..errors import JobChanged, QuotaExceeded, RemoteIdTaken, StorageError
 from ..models import Destination, Secret, Snapshot, State
+from ..profiles.prices import UNKNOWN as NO_PRICE
+from ..profiles.prices import Cost, amount_of
+from ..redaction import redact
 from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
+from .costs import CHARGED, WHEN, Costs, spent
 from .database import Database, Session
 from .leases import Leases, Owner
 from .lookups import JOB, Lookups, storable
@@ -74,6 +78,21 @@ def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
     return QuotaExceeded("ledger.profile_allows_submissions_hours_they", profile=profile, limit=limit)
 
 
+def refuse_too_dear(job: Job, spent: int, limit: int) -> None:
+    """Raises QuotaExceeded when what was spent and this job cost more than the profile's own limit; in millionths."""
+    if job.cost is None:
+        raise QuotaExceeded("spending.no_price", profile=job.profile, limit=amount_of(limit), currency=job.currency)
+    if spent + job.cost > limit:
+        raise QuotaExceeded(
+            "spending.too_dear",
+            profile=job.profile,
+            limit=amount_of(limit),
+            currency=job.currency,
+            spent=amount_of(spent),
+            cost=amount_of(job.cost),
+        )
+
+
 class Ledger(Lookups):
     """Thread safe; every change is on disk when its method returns.
 
@@ -90,6 +109,7 @@ class Ledger(Lookups):
         self.turns = Turns(self._file, self._leases)
         self.workflows = Workflows(self._file)
         self.pages = JobPages(self._file)
+        self.costs = Costs(self._file)
 
     @property
     def name(self) -> str:
@@ -155,6 +175,7 @@ class Ledger(Lookups):
         destination: Destination,
         also: Sequence[str] = (),
         idempotency_key: str = "",
+        cost: Cost = NO_PRICE,
     ) -> Job:
         """The live row of this request; made just now, for ``owner``, when there was none.
 
@@ -178,6 +199,8 @@ class Ledger(Lookups):
                 "state": SUBMITTING,
                 "owner": owner,
                 "idempotency_key": idempotency_key or str(uuid.uuid4()),
+                "cost": cost.millionths,
+                "currency": cost.currency,
             }
             self._leases.renew(db, owner)
             self.workflows.keep(db, row["job_id"], destination.metadata)
@@ -261,23 +284,25 @@ class Ledger(Lookups):
 
     def _submissions(self, db: Session, profile: str, moment: float) -> int:
         row = db.execute(
-            "SELECT count(*) FROM jobs WHERE profile = ? AND coalesce(submitted_at, sent_at) >= ?"
-            " AND idempotency_key != '' AND (submitted_at IS NOT NULL OR state IN ('submitting', 'unknown'))",
+            f"SELECT count(*) FROM jobs WHERE profile = ? AND {WHEN} >= ? AND {CHARGED}",  # noqa: S608 (own names)
             (profile, moment),
         ).fetchone()
         return int(row[0])
 
-    def mark_sent(self, job_id: str, *, owner: str, daily_limit: int = 0) -> Job:
+    def mark_sent(self, job_id: str, *, owner: str, daily_limit: int = 0, daily_cost: int = 0) -> Job:
         """On disk before the first byte of the charge leaves.
 
         Raises JobChanged when the claim is not the owner's any more, or was sent already, and QuotaExceeded when
-        ``daily_limit`` jobs of the profile may have been charged in 24 hours.
+        ``daily_limit`` jobs of the profile may have been charged in 24 hours, or with this one they would have cost
+        more than ``daily_cost`` millionths.
         """
         with self._file.change() as db:
             now = db.now()
-            profile = self._get(db, job_id).profile
-            if daily_limit and self._submissions(db, profile, now - DAY_SECONDS) >= daily_limit:
-                raise too_many_submissions(profile, daily_limit)
+            row = self._get(db, job_id)
+            if daily_limit and self._submissions(db, row.profile, now - DAY_SECONDS) >= daily_limit:
+                raise too_many_submissions(row.profile, daily_limit)
+            if daily_cost:
+                refuse_too_dear(row, spent(db, row.profile, row.currency, now - DAY_SECONDS), daily_cost)
             return self._write(db, job_id, owner, (SUBMITTING,), {"sent_at": now}, also="sent_at IS NULL")
 
     def mark_refused(self, job_id: str, *, owner: str) -> Job:
@@ -442,6 +467,7 @@ class Ledger(Lookups):
                 "bytes": row.planned_bytes,
             }
             changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
+            changes["url"] = row.url if row.url and redact(row.url) == row.url else None  # a signed one is a key
             return self._write(db, job_id, owner, FOLLOWED, {**changes, **_done(row, db.now())})
 
     def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:

@@ -36,6 +36,7 @@ class Job:
     ``number`` counts rows in the order in which they came. ``path``, ``sha256`` and ``bytes`` are of the file that
     was delivered last, also while it is away; the ``planned`` ones are of the name that is being taken. ``answer``
     is what a server said, redacted, when it was not clear; ``untold`` is set while nobody was told how the job ended.
+    ``cost`` is what the user's prices made of the request, in millionths of the currency; None: they said nothing.
     """
 
     number: int
@@ -82,6 +83,8 @@ class Job:
     finished_at: float | None
     delivered_at: float | None
     updated_at: float
+    cost: int | None
+    currency: str
 
     @property
     def over(self) -> bool:

@@ -126,6 +126,11 @@ MIGRATIONS = (
     CREATE INDEX finished ON jobs (profile, model, seconds, finished_at) WHERE state IN ('succeeded', 'delivered');
     CREATE INDEX charged ON jobs (profile, coalesce(submitted_at, sent_at)) WHERE idempotency_key != ''
     """,
+    # 8: what the user's prices made of a request when it was claimed: millionths of the currency, NULL where unknown.
+    """
+    ALTER TABLE jobs ADD COLUMN cost INTEGER;
+    ALTER TABLE jobs ADD COLUMN currency TEXT NOT NULL DEFAULT ''
+    """,
 )
 
 # A shared ledger begins here: what SQLite came to be in FIRST_SHARED steps. Later steps are taken by both, in SQL that

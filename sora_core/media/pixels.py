@@ -79,7 +79,7 @@ class Painter:
             values = np.frombuffer(memoryview(plane), planar.dtype).reshape(rgb.height, -1)[:, : rgb.width]
             np.multiply(values, np.float32(1 / planar.white), out=place[..., channel], dtype=np.float32)
         if planar.can_be_whiter:
-            np.minimum(place, 1, out=place)
+            np.clip(place, 0, 1, out=place)  # three times as fast as np.minimum
 
     def _graph(self, frame: VideoFrame, planar: _Planar, height: int, width: int) -> Graph:
         """This thread's filter for frames like this one."""

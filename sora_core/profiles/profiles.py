@@ -25,7 +25,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequest, ProfileError, StorageError
 from ..files.home import make_private_dir, write_private
-from ..transport.urls import bare_url, is_local
+from ..transport.urls import is_local, shown_url
+from .prices import MILLION, parse_prices
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,6 +37,9 @@ _PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 AUTH_SCHEMES = ("bearer", "raw", "api-key", "none")
 PREVIEW = "preview"
 ENV = "env"
+_NUMBERS = (
+    "requests_per_minute", "max_jobs", "poll_seconds", "max_submissions_per_day", "min_quota", "max_cost_per_day",
+)  # fmt: skip
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 
 
@@ -59,14 +63,24 @@ class Profile:
     paid: bool | None = None  # whether its jobs cost something; None: as the dialect says
     max_submissions_per_day: int = 0  # 0: no limit
     min_quota: float = 0.0  # submissions stop when less is left, in the unit of the provider's quota
+    prices: tuple[str, ...] = ()  # lines as `prices` reads them
+    currency: str = ""
+    max_cost_per_day: float = 0.0  # in the currency, of 24 hours; 0: no limit
     extra: Mapping[str, str] = field(default_factory=dict)
     known_as: str = ""  # the name under which its requests are paid, since it was renamed
-    embedded: bool = field(default=False, repr=False)  # the preview gateway: no URL of its own
+    embedded: bool = False  # the preview gateway: no URL of its own
+
+    def __repr__(self) -> str:
+        return f"Profile({self.name!r}, {self.provider}, {shown_url(self.base_url)})"
 
     @property
     def identity(self) -> str:
         """What requests are known by: it stays when the profile is renamed, so that nothing is paid again."""
         return self.known_as or self.name
+
+    @property
+    def max_cost_millionths(self) -> int:
+        return round(self.max_cost_per_day * MILLION)
 
     def check(self) -> None:
         """Raises ProfileError for a value that cannot work, naming what is allowed."""
@@ -77,7 +91,8 @@ class Profile:
             raise ProfileError(
                 "profiles.auth_not_known_allowed", where=where, auth=self.auth, auth_schemes=", ".join(AUTH_SCHEMES)
             )
-        for name in ("requests_per_minute", "max_jobs", "poll_seconds", "max_submissions_per_day", "min_quota"):
+        parse_prices(self.prices, where)
+        for name in _NUMBERS:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ProfileError("profiles.must_number_from_on", where=where, name=name)
         parts, proxy = _split(self.base_url), _split(self.proxy)
@@ -85,7 +100,7 @@ class Profile:
             raise ProfileError(
                 "profiles.base_url_not_address_server",
                 where=where,
-                note=bare_url(self.base_url) if parts else self.base_url,
+                note=shown_url(self.base_url),
             )
         if self.proxy and not is_proxy(self.proxy):
             raise ProfileError("profiles.proxy_not_address_one_looks", where=where)
@@ -105,6 +120,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "poll_seconds": (int, float),
     "max_submissions_per_day": (int,),
     "min_quota": (int, float),
+    "prices": (list, tuple),
+    "max_cost_per_day": (int, float),
     "allow_http": (bool,),
     "paid": (bool,),
     "extra": (dict,),
@@ -308,8 +325,12 @@ class Profiles:
         for key, value in table.get("extra", {}).items():
             if not isinstance(value, (str, int, float, list, dict)):
                 raise ProfileError("profiles.extra_must_text_number_true", where=where, key=key)
+        for line in table.get("prices", ()):
+            if not isinstance(line, str):
+                raise ProfileError("profiles.must_type", where=where, key="prices", name__="list of texts")
         extra = {key: _plain(value) for key, value in table.get("extra", {}).items()}
-        return Profile(name=name, **{**table, "extra": extra})
+        prices = tuple(table.get("prices", ()))
+        return Profile(name=name, **{**table, "prices": prices, "extra": extra})
 
 
 def profile_of(name: str, values: Mapping[str, Any]) -> Profile:

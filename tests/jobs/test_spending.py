@@ -97,3 +97,90 @@ def test_a_quota_that_cannot_be_read_sends_nothing(command: Command, gateway: Ga
     gateway.fault({"on": "quota", "do": "status", "status": 401, "times": None})
     assert command(*arguments("who knows")).code == 3
     assert gateway.requests("create") == creates
+
+
+PRICED = {"paid": True, "prices": ("0.10/second",), "currency": "credits"}
+
+
+class TestAnAmount:
+    def test_is_kept_in_the_row_and_sums_to_what_the_gateway_booked(
+        self, command: Command, gateway: GatewayProcess
+    ) -> None:
+        command.add_profile("own", gateway.openai, **PRICED)
+        known = {job["id"] for job in gateway.stats()["jobs"]}
+        for number in range(3):
+            seconds = ("--seconds", str(4 + number))
+            assert command("generate", f"sum {number}", "--profile", "own", *seconds, "--size", "64x64").code == 0
+        assert command("generate", "sum 0", "--profile", "own", "--seconds", "4", "--size", "64x64").code == 0  # free
+        booked = [job for job in gateway.stats()["jobs"] if job["id"] not in known]
+        (day,) = command("jobs", "--cost", "--json").json
+        assert len(booked) == day["jobs"] == 3
+        assert float(day["cost"]) == pytest.approx(sum(float(job["seconds"]) for job in booked) * 0.1)
+        assert (day["profile"], day["currency"], day["unknown"], day["failed"]) == ("own", "credits", 0, 0)
+        shown = command("jobs", "--cost").out
+        assert "3 jobs" in shown
+        assert "1.50 credits" in shown
+        assert [job["cost"] for job in command("jobs", "--json").json] == ["0.60", "0.50", "0.40"]
+
+    def test_without_a_price_is_unknown_and_a_failed_job_is_told_apart(
+        self, command: Command, gateway: GatewayProcess
+    ) -> None:
+        command.add_profile("own", gateway.openai, paid=True)
+        assert command(*arguments("nobody knows")).code == 0
+        command.add_profile("own", gateway.openai, **PRICED)
+        gateway.fault({"on": "create", "do": "fail"})
+        assert command(*arguments("will fail")).code == 4
+        gateway.fault({"on": "create", "do": "status", "status": 400})
+        assert command(*arguments("is refused")).code == 4  # and not charged
+        days = {day["currency"]: day for day in command("jobs", "--cost", "--json").json}
+        assert (days[""]["jobs"], days[""]["unknown"], days[""]["cost"]) == (1, 1, "0.00")
+        assert (days["credits"]["jobs"], days["credits"]["failed"], days["credits"]["failed_cost"]) == (1, 1, "0.20")
+        assert "unknown" in command("jobs", "--cost").out
+
+    def test_is_a_limit_for_24_hours_that_nothing_passes(self, command: Command, gateway: GatewayProcess) -> None:
+        command.add_profile("own", gateway.openai, **PRICED, max_cost_per_day=0.5)
+        charges = gateway.charges
+        assert [command(*arguments(f"dear {number}")).code for number in range(2)] == [0, 0]
+        refused = command(*arguments("dear 2"))
+        assert refused.code == 3
+        assert "may cost 0.50 credits in 24 hours; 0.40 are spent, and this request costs about 0.20" in refused.err
+        assert gateway.charges == charges + 2
+        assert command(*arguments("dear 1")).json["reused"] is True
+
+    def test_refuses_what_nobody_knows_the_price_of(self, command: Command, gateway: GatewayProcess) -> None:
+        command.add_profile("own", gateway.openai, paid=True, prices=("other 1/clip",), max_cost_per_day=5)
+        charges = gateway.charges
+        refused = command(*arguments("no price"))
+        assert refused.code == 3
+        assert "no price fits it" in refused.err
+        assert gateway.charges == charges
+
+    @pytest.mark.usefixtures("no_settings")
+    def test_holds_when_many_ask_at_once(self, command: Command, gateway: GatewayProcess) -> None:
+        command.add_profile("own", gateway.openai, **PRICED, max_cost_per_day=0.5)
+        charges = gateway.charges
+        with contextlib.closing(Engine(command.home)) as engine:
+            handles = [
+                engine.generate(
+                    VideoRequest(Operation.TEXT_TO_VIDEO, f"rush {number}", seconds=2, size="64x64"),
+                    "own",
+                    Destination(command.output),
+                    lambda progress: None,
+                )
+                for number in range(6)
+            ]
+            ends = [handle.future.exception(30) for handle in handles]
+        assert sum(each is None for each in ends) == 2
+        assert gateway.charges == charges + 2
+
+    def test_is_set_by_the_command(self, command: Command, gateway: GatewayProcess) -> None:
+        add = ("profiles", "add", "mine", "--provider", "openai", "--base-url", gateway.openai)
+        assert command(*add, "--price", "0.1/second", "--price", "hd 0.2/s", "--currency", "EUR").code == 0
+        assert command("profiles", "edit", "mine", "--max-cost-per-day", "3", "--price", "0.3/s").code == 0
+        mine = command("profiles", "list", "--json").json[1]
+        assert (mine["prices"], mine["currency"], mine["max_cost_per_day"]) == (["0.3/s"], "EUR", 3)
+        assert command("profiles", "edit", "mine", "--price", "").code == 0
+        assert command("profiles", "list", "--json").json[1]["prices"] == []
+        refused = command("profiles", "edit", "mine", "--price", "cheap")
+        assert refused.code == 2
+        assert "is no price" in refused.err
