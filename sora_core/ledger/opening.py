@@ -13,6 +13,7 @@ from ..errors import ProfileError, StorageError
 from ..models import Secret
 from .database import Database
 from .ledger import FILE, Ledger
+from .shared import SharedLedger
 from .sqlite import Sqlite
 
 log = logging.getLogger(__name__)
@@ -45,7 +46,8 @@ def is_address(text: str) -> bool:
 
 def open_ledger(home: Path, clock: Clock, url: Secret) -> Ledger:
     """The ledger of everybody who says the same ``url``, or of the state folder. Raises StorageError."""
-    ledger = Ledger(home, clock, database_at(home, clock, url))
+    database = database_at(home, clock, url)
+    ledger = SharedLedger(home, clock, database) if url else Ledger(home, clock, database)
     moved_to = ledger.moved_to()
     if moved_to:
         ledger.close()

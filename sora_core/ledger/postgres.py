@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 OLDEST = 13  # PostgreSQL's version
 SCHEMA = "sora_video"
 PATIENCE_SECONDS = 10
-LONGEST_SECONDS = 2 * PATIENCE_SECONDS + 1  # that a statement takes
+LONGEST_SECONDS = PATIENCE_SECONDS + 1.0  # that a statement takes
 RETRY_SECONDS = 1.0  # between two tries to reach a server that is away
 _LOCK = 0x736F7261  # "sora": whoever changes the schema takes number 0 of these locks, whoever changes rows number 1
 _TYPES = {
@@ -49,7 +49,7 @@ _SETTINGS = f"""
     SET synchronous_commit = on;
     SET idle_in_transaction_session_timeout = '{PATIENCE_SECONDS}s';
     SET lock_timeout = '{PATIENCE_SECONDS}s';
-    SET statement_timeout = '{2 * PATIENCE_SECONDS}s';
+    SET statement_timeout = '{PATIENCE_SECONDS}s';
     SELECT extract(epoch FROM pg_postmaster_start_time())::float8
 """.encode()  # noqa: S608 (own)
 _CONNECT: dict[str, Any] = {
@@ -137,12 +137,13 @@ class Postgres:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        driver = _driver()
+        driver, began = _driver(), time.monotonic()
         try:
             yield
         except driver.OperationalError as error:
             away = LedgerAway("ledger.away", ledger=self.name, reason=self._said(error))
-            self._away = (time.monotonic() + RETRY_SECONDS, away)
+            waited = time.monotonic() - began
+            self._away = (time.monotonic() + max(RETRY_SECONDS, 2 * waited), away)
             raise away from None  # the driver's own words may hold the address with its password
         except driver.Error as error:
             raise StorageError("ledger.unusable", path=self.name, reason=self._said(error)) from None
