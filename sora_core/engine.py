@@ -373,22 +373,24 @@ class Engine:
                 raise
             connection = await self._connections.get(profile)
             check_destination(destination)
-            await by_hand.look(connection, name)  # a mistyped id leaves no row
-            return self.ledger.adopt_remote(
-                profile=profile, place=connection.place, remote_id=name, destination=destination
-            )
+            place = await by_hand.found(connection, name)  # a mistyped id leaves no row
+            return self.ledger.adopt_remote(profile=profile, place=place, remote_id=name, destination=destination)
         if destination.exact and str(destination.exact) not in (job.planned_path, job.path):
             check_destination(destination)
-        connection = await self._connections.get(profile or job.profile)
+        connection = await self._connection_of(job, profile)
         return await by_hand.taken_up(job, connection, self.ledger, moved=profile is not None)
 
     async def _name_remote(self, name: str, remote_id: str) -> Job:
         job = self.ledger.find(name)
-        return await by_hand.named(job, remote_id, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.named(job, remote_id, await self._connection_of(job), self.ledger)
 
     async def _cancel(self, name: str) -> Job:
         job = self.ledger.find(name)
-        return await by_hand.canceled(job, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.canceled(job, await self._connection_of(job), self.ledger)
+
+    async def _connection_of(self, job: Job, profile: str | None = None) -> Connection:
+        """The way to where the job was made, over its own profile or the one that the user says."""
+        return (await self._connections.get(profile or job.profile)).at(job.place)
 
     def _joined(self) -> RunningJobs:
         with self._lock:

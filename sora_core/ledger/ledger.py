@@ -67,6 +67,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DAY_SECONDS = 86_400.0
+_BUSY_AT = (
+    "SELECT origin, count(*) FROM jobs WHERE profile = ? AND state IN ('submitting', 'queued', 'running')"
+    " AND job_id != ? AND origin != '' GROUP BY origin"
+)
 _RENAME_CHARACTERS = (
     "UPDATE characters SET profile = ? WHERE profile = ?"
     " AND name NOT IN (SELECT name FROM characters WHERE profile = ?)"
@@ -291,6 +295,19 @@ class Ledger(Lookups):
             (profile, moment),
         ).fetchone()
         return int(row[0])
+
+    def place_claim(self, job_id: str, places: Sequence[Place], *, owner: str) -> Job:
+        """The claim, which is to be made at the least busy of the places: the first of equals. Raises JobChanged."""
+        with self._file.change() as db:
+            busy = dict(db.execute(_BUSY_AT, (self._get(db, job_id).profile, job_id)).fetchall())
+            place = min(places, key=lambda each: busy.get(each.origin, 0))
+            changes = {"provider": place.provider, "origin": place.origin, "account": place.account}
+            return self._write(db, job_id, owner, (SUBMITTING,), changes, also="sent_at IS NULL")
+
+    def busy_at(self, profile: str) -> dict[str, int]:
+        """How many of the profile's jobs are at work at each origin."""
+        with self._file.read() as db:
+            return dict(db.execute(_BUSY_AT, (profile, "")).fetchall())
 
     def mark_sent(self, job_id: str, *, owner: str, daily_limit: int = 0, daily_cost: int = 0) -> Job:
         """On disk before the first byte of the charge leaves.
