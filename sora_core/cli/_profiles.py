@@ -193,7 +193,7 @@ def _add_settings(parser: argparse.ArgumentParser, *, default: Any, number: Any,
     """What can be set of a connection, with the value of what is not given."""
     given: Any = parser.add_argument
     given("--server", dest="servers", action="append", default=many, metavar="URL",
-          help="instead of a base URL: one of several that do the same; those given replace all there were")  # fmt: skip
+          help="instead of a base URL: one of several that do the same; those given replace all others")  # fmt: skip
     given("--auth", choices=AUTH_SCHEMES)
     given("--key-env", default=default, metavar="VAR")
     proxy = parser.add_mutually_exclusive_group()

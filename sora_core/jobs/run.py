@@ -371,6 +371,7 @@ class JobRun:
 
     async def _record_over(self, job: Job, reason: str, kind: str) -> None:
         await self._ledger.aside(self._ledger.record_over, job.job_id, FAILED, reason, kind, owner=self._owner.id)
+        log.info("job %s was not taken: %s", job.job_id, reason)
 
     async def _slot(self, job: Job) -> None:
         """Waits for a slot. Raises JobChanged when the claim was given up meanwhile: nobody will call it."""
@@ -411,6 +412,7 @@ class JobRun:
         for wait in (0.2, 1.0, 3.0, None):
             try:
                 await self._ledger.aside(record)
+                log.info("job %s was taken by its server, as %s", job.job_id, snapshot.remote_id)
                 self._snapshot = snapshot
                 return
             except StorageError as error:

@@ -28,6 +28,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from ..clock import Clock
 from ..errors import JobChanged, QuotaExceeded, RemoteIdTaken, StorageError
+from ..files.processes import this_host
 from ..models import Destination, Secret, Snapshot, State
 from ..profiles.prices import UNKNOWN as NO_PRICE
 from ..profiles.prices import Cost, amount_of
@@ -38,6 +39,7 @@ from .costs import CHARGED, WHEN, Costs, spent
 from .database import Database, Session
 from .leases import Leases, Owner
 from .lookups import JOB, Lookups, storable
+from .metrics import lines_of
 from .pages import JobPages
 from .row import (
     ANYONE,
@@ -121,6 +123,10 @@ class Ledger(Lookups):
     def name(self) -> str:
         """What users know it by: a path, or an address without its password."""
         return self._file.name
+
+    def metrics(self) -> list[str]:
+        """Its figures, as lines in Prometheus' text form. Raises StorageError."""
+        return lines_of(self._file)
 
     def stamp(self) -> object:
         """Differs when something was written, by whomever. Raises StorageError."""
@@ -479,6 +485,7 @@ class Ledger(Lookups):
     def record_plan(self, job_id: str, path: Path, sha256: str, size: int, *, owner: str) -> Job:
         """The name that is about to be taken, and what will stand there."""
         changes = {"planned_path": str(path), "planned_sha256": sha256, "planned_bytes": size}
+        changes["host"] = this_host()  # another one may have begun it
         return self._change(job_id, owner, FOLLOWED, changes)
 
     def record_delivered(self, job_id: str, *, width: int, height: int, fps: float, duration: float, owner: str) -> Job:
@@ -560,6 +567,7 @@ def _whereabouts(destination: Destination) -> dict[str, Any]:
         "folder": str(destination.folder),
         "stem": destination.stem,
         "exact_path": str(destination.exact) if destination.exact else None,
+        "host": this_host(),
     }
 
 
