@@ -174,9 +174,11 @@ class Conformance:
                 facts[name] = each if name == "last_frame" else (*facts[name], each)
             with case.charging(1):
                 case.make(f"after {words}", Operation.IMAGE_TO_VIDEO, **facts)
-            seen = case.asked["media"]
-            assert len(seen) == len(given), words
-            for (_, upload), arrived in zip(given, seen, strict=True):
+        journal = case.peer.journal()[-len(case.recipe.references) :]
+        for words, asked in zip(case.recipe.references, journal, strict=True):
+            uploads = [kept[word][1] for word in words.split()]
+            assert len(asked["media"]) == len(uploads), words
+            for upload, arrived in zip(uploads, asked["media"], strict=True):
                 assert arrived in (digest(upload.data), *pixels_of(upload)), words
 
     @needs("seed")
