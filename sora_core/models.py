@@ -216,6 +216,11 @@ class Capabilities:
     image_limit: int = 1  # reference images in one request
     image_forms: frozenset[ImageForm] = frozenset((ImageForm.FILE,))
     image_bytes_limit: int = 20 * 1024 * 1024
+    text_bytes_limit: int | None = None  # of all references together that travel as text, as base64; None: no limit
+    last_frame: bool = False  # a picture that the video ends with, beside the one that it begins with
+    clip_limit: int = 0  # reference clips in one request, and so for sounds
+    sound_limit: int = 0
+    reference_bytes_limit: int = 50 * 1024 * 1024  # of one of those
     clip_forms: frozenset[ClipForm] = frozenset()  # of the clip that shows a character
     clip_bytes_limit: int = 0  # of an uploaded one
     clip_seconds: tuple[float, float] = (1.0, 3.0)  # shortest and longest part that shows a character

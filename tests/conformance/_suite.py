@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from _clock import HastyClock, LeapingClock
 from _desk import LOST
+from _media import digest, media_of, pixels_of
 from _peers import Peer
 from _recipes import KEY, WRONG_KEY, Recipe
 from _requests import request_of
@@ -162,6 +163,23 @@ class Conformance:
         with case.charging(1):
             case.make("from one to the other", Operation.IMAGE_TO_VIDEO, images=(picture, picture))
         assert case.asked["images"] == 2
+
+    @needs("references")
+    def test_each_reference_arrives_as_it_is_and_in_its_place(self, case: Case, picture: Upload, clip: bytes) -> None:
+        kept = media_of(picture, clip)
+        for words in case.recipe.references:
+            given = [kept[word] for word in words.split()]
+            facts: dict[str, Any] = {"images": (), "clips": (), "sounds": (), "last_frame": None}
+            for name, each in given:
+                facts[name] = each if name == "last_frame" else (*facts[name], each)
+            with case.charging(1):
+                case.make(f"after {words}", Operation.IMAGE_TO_VIDEO, **facts)
+        journal = case.peer.journal()[-len(case.recipe.references) :]
+        for words, asked in zip(case.recipe.references, journal, strict=True):
+            uploads = [kept[word][1] for word in words.split()]
+            assert len(asked["media"]) == len(uploads), words
+            for upload, arrived in zip(uploads, asked["media"], strict=True):
+                assert arrived in (digest(upload.data), *pixels_of(upload)), words
 
     @needs("seed")
     def test_a_seed_arrives(self, case: Case) -> None:

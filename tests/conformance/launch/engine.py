@@ -35,6 +35,15 @@ def digest(image: bytes) -> str:
     return hashlib.sha256(image).hexdigest()[:16]
 
 
+def of_file(path: str | os.PathLike[str]) -> str:
+    return digest(Path(path).read_bytes())
+
+
+def pixels(image: Any) -> str:
+    """Of a picture that the server has decoded."""
+    return digest(image.convert("RGB").tobytes())
+
+
 def note(prompt: str, **facts: Any) -> None:
     with Path(os.environ["CONFORMANCE_JOURNAL"]).open("a", encoding="utf-8") as journal:
         journal.write(json.dumps({"prompt": prompt, **facts}, ensure_ascii=False, default=str) + "\n")
