@@ -208,6 +208,8 @@ async def deliver(
         frames, fps = decoded.frames, decoded.fps
         audio = {"waveform": decoded.waveform, "sample_rate": decoded.sample_rate}
         notes += decoded.notes
+    worked = engine().work_told(delivery.job_id)
+    notes += [worked] if worked else []
     if delivery.reused:
         notes.append(texts.text("node.found_nothing_charged") or "")
     path = str(delivery.path)

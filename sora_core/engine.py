@@ -28,6 +28,7 @@ from .jobs.fingerprint import fingerprints_of
 from .jobs.handle import Handle
 from .jobs.money import money_of
 from .jobs.running import RunningJobs, Watch
+from .jobs.work import work_told
 from .ledger.characters import check_name
 from .ledger.ledger import FILE, Ledger
 from .ledger.opening import address, open_ledger
@@ -101,6 +102,10 @@ class Engine:
     def capabilities(self, profile: str) -> Capabilities:
         """What the profile can do; no network. Raises ProfileError."""
         return provider_for(self.profiles.get(profile)).capabilities()
+
+    def work_told(self, job_id: str) -> str:
+        """What the server said of its work on the job, in one line; "" where it said nothing."""
+        return work_told(self.ledger.said.get(job_id))
 
     def image_needs(
         self, request: VideoRequest | PictureRequest, profile: str, images: int, *, and_last: bool = False

@@ -227,6 +227,7 @@ class Capabilities:
     picture_sizes: Sequence[str] | SizeRange | None = None  # None: as of videos, and so for the next
     picture_size_for: Mapping[tuple[str, str], str] | None = None
     picture_references: int = 0  # reference images in one request for a picture
+    fps: float | None = None  # frames per second when a request names none; None: up to the model
     settings: Mapping[str, Setting] = field(default_factory=dict)  # of the server's own, by the name they have here
     any_setting: bool = False  # also those that are not named above: nobody here knows all that the server takes
     poll_seconds: float = 5.0

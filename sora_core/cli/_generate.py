@@ -136,6 +136,9 @@ def deliver(engine: Engine, handle: Handle[Delivery], progress: ProgressLine, ar
         progress.end()
     if delivery.reused:
         say(f"Found finished job {delivery.job_id}; nothing was charged.")
+    worked = engine.work_told(delivery.job_id)
+    if worked:
+        say(worked)
     path = _copy_out(delivery.path, arguments.out)
     if arguments.json:
         show_json({**asdict(delivery), "path": str(path)})

@@ -17,6 +17,7 @@ from .kinds import (
     Request,
     VideoRequest,
 )
+from .lengths import check_length
 from .settings import on_the_wire
 from .shots import as_prompt
 
@@ -54,6 +55,7 @@ def resolve(request: Request, can: Capabilities, profile: str, *, images_to_come
 def with_defaults(request: Request, can: Capabilities, profile: str) -> Request:
     """The checked request with what nobody named, once the provider has said what the named values imply."""
     if isinstance(request, VideoRequest):
+        check_length(request, can)
         seconds = request.seconds or (0 if request.settings.num_frames else can.default_seconds) or 0
         return replace(
             request, seconds=seconds, size=request.size or _size_for(request, can.size_for, "video", profile)

@@ -33,7 +33,7 @@ class ServerKind:
         return f"{self.package} {self.release}"
 
 
-_OF_A_DIALECT = frozenset("seed images references no_remix settings known_settings".split())
+_OF_A_DIALECT = frozenset("seed images references no_remix settings known_settings work".split())
 
 
 def _by_default(recipe: Recipe) -> Recipe:
@@ -70,7 +70,7 @@ _VLLM_OMNI = Recipe(
     model="wan",
     references=("first", "first last", "first second", "clip", "first sound", "first second clip sound"),
     can=words(
-        "made image images references seed extra settings known_settings fails refused unknown_model wrong_key "
+        "made work image images references seed extra settings known_settings fails refused unknown_model wrong_key "
         "lost_listed restart forgets cancel doctor"
     ),
     usual={"seconds": 4, "size": "832x480"},
@@ -87,8 +87,8 @@ _SGLANG = Recipe(
     model="wan",
     references=("first", "clip", "first clip"),
     can=words(
-        "made image references seed extra settings known_settings fails refused lost_unlisted restart forgets cancel "
-        "doctor dead_worker"
+        "made work image references seed extra settings known_settings fails refused lost_unlisted restart forgets "
+        "cancel doctor dead_worker"
     ),  # no prompts in lists
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},

@@ -6,6 +6,7 @@ A subclass names recipes and a way to play the server; a test runs for each reci
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,16 @@ class Conformance:
             assert isinstance(error, InputError), error
             assert f"'{name}'" in error.message
         assert case.wire.posts == 0
+
+    @needs("work")
+    def test_what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file(self, case: Case) -> None:
+        made = case.make("measured")
+        told = case.engine.work_told(made.job_id)
+        assert "2.0 GiB" in told
+        kept = json.loads(made.path.with_suffix(".json").read_text("utf-8"))["server"]
+        assert kept["peak_memory_mb"] == 2048
+        if kept.get("stage_durations"):
+            assert "denoising 1.5 s, text_encoding 0.2 s" in told
 
     @needs("fails")
     def test_a_failed_job_says_why_and_its_row_is_closed(self, case: Case) -> None:

@@ -281,6 +281,7 @@ DIALECTS: dict[str, Dialect] = {
             image_limit=8,
             clip_limit=4,
             sound_limit=4,
+            fps=24,
             settings=settings.PREVIEW,
             any_setting=True,
         ),
@@ -312,7 +313,11 @@ DIALECTS: dict[str, Dialect] = {
     "sglang": Dialect(
         "JSON with whole seconds; deleting a job does not stop its work; results may lie at a cloud address.",
         replace(
-            _HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), clip_limit=1, settings=settings.SGLANG
+            _HOSTED,
+            image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
+            clip_limit=1,
+            fps=24,
+            settings=settings.SGLANG,
         ),
         hosted=True,
         attach=_beside,
@@ -360,7 +365,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "fastvideo": Dialect(
         "A form whose own seed is always the same, so one is sent; its list does not say whether there is more.",
-        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), settings=settings.FASTVIDEO),
+        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), fps=24, settings=settings.FASTVIDEO),
         hosted=True,
         json_alone=settings.FASTVIDEO_JSON_ALONE,
         place=_as("reference_url"),
@@ -372,7 +377,14 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "xinference": Dialect(
         "`POST /v1/video/generations` answers with the video; two images are its first and its last frame.",
-        replace(_ANSWERS_WITH_VIDEO, last_frame=True, image_limit=2, settings=settings.XINFERENCE, any_setting=True),
+        replace(
+            _ANSWERS_WITH_VIDEO,
+            last_frame=True,
+            image_limit=2,
+            fps=XINFERENCE_FPS,
+            settings=settings.XINFERENCE,
+            any_setting=True,
+        ),
         create="/video/generations",
         hosted=True,
         body=JSON,
@@ -406,6 +418,7 @@ DIALECTS: dict[str, Dialect] = {
                 _ANSWERS_WITH_VIDEO,
                 image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
                 last_frame=True,
+                fps=LOCALAI_FPS,
                 settings=settings.LOCALAI,
             )
         ),
@@ -428,6 +441,7 @@ DIALECTS: dict[str, Dialect] = {
         replace(
             _ANSWERS_WITH_VIDEO,
             image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
+            fps=24,
             settings=settings.DYNAMO,
         ),
         hosted=True,

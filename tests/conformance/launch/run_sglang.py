@@ -106,7 +106,7 @@ def application(model: str) -> Any:
             client.failure_reason = "Scheduler worker exited; restart the server."
             raise RuntimeError(client.failure_reason)
         await asyncio.to_thread(engine.generate, asked.prompt, asked.output_file_path(), **facts)
-        return [asked.output_file_path()], engine.Result(peak_memory_mb=0.0)
+        return [asked.output_file_path()], engine.Result(peak_memory_mb=engine.PEAK_MB)
 
     async def as_asked(request: Any, prompt: str, **rest: Any) -> str:
         return prompt

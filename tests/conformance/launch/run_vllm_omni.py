@@ -69,7 +69,7 @@ def application(model: str, key: str) -> Any:
             facts |= {"has_image": bool(images), "images": len(images)}
             facts["media"] = [*map(engine.pixels, images), *map(engine.of_file, (*clips, *sounds))]
             made = await asyncio.to_thread(engine.generate, prompt, None, **facts)
-            return made, {}, 0.0, None, {}
+            return made, engine.STAGES, engine.PEAK_MB, None, {}
 
     class Engine:
         async def abort(self, request_id: str, timeout: float) -> None:
