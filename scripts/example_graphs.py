@@ -468,7 +468,7 @@ def own_fastvideo() -> Example:
 A distilled model needs few steps, so three takes cost little time. FastVideo's own seed is always the same; the node \
 sends one for each take.
 
-`pip install fastvideo`, then `fastvideo serve --model-path MODEL --port 8000`. Add a profile with its address and \
+`pip install fastvideo`, then `fastvideo serve --config serve.yaml`. Add a profile with its address and \
 `dialect = "fastvideo"`.
 
 FastVideo：步数少的蒸馏模型，一次生成三个版本，各用不同的种子。预览（preview）可直接运行。
