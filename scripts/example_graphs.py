@@ -477,6 +477,35 @@ FastVideo：步数少的蒸馏模型，一次生成三个版本，各用不同�
     return Example("FastVideo Few Steps", "own_fastvideo", note, [[how], [clip]], few)
 
 
+def edit_and_extend() -> Example:
+    first = sora(1, "Text2Video", prompt="A sailing boat crosses a calm bay at noon", seed=1, seconds=4)
+    edited = sora(
+        2, "Edit", prompt="The same bay at sunset, everything else stays", source_job=first["job_id"], seed=1, room=0
+    )
+    longer = sora(
+        3,
+        "Edit",
+        prompt="The boat turns towards the camera and comes closer",
+        operation="extend",
+        source_job=edited["job_id"],
+        seconds=4,
+        seed=1,
+        room=0,
+    )
+    note = """## Edit a video, and go on from its end
+
+**Sora Edit** changes a video as the prompt says and keeps the rest of it (*edit*), or goes on where it ends \
+(*extend*). Connect **job_id** to **source_job**, or a video to **video**.
+
+A server without such a page, as vLLM-Omni and SGLang, gets the clip as a reference of a new video; what a profile \
+cannot do is refused before anything is sent.
+
+编辑视频（edit），或从结尾继续（extend）；可连接 job_id，也可连接视频文件。配置不支持时会在发送前被拒绝。
+"""
+    few = [(first, "prompt"), (edited, "prompt"), (longer, "prompt")]
+    return Example("Edit and Extend a Video", "edit", note, [[first], [edited], [longer]], few, [[edited, first]])
+
+
 def everything() -> Example:
     first = sora(1, "Text2Video", prompt="Portrait of a sailor in a yellow coat, who turns her head", seed=1, seconds=4)
     sailor = sora(2, "CreateCharacter", name="Sailor", video=first["video"], start=0.5, end=3, width=340)
@@ -528,5 +557,6 @@ EXAMPLES = [
     own_vllm_omni(),
     own_sglang(),
     own_fastvideo(),
+    edit_and_extend(),
     everything(),
 ]
