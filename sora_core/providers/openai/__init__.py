@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ...errors import (
@@ -30,13 +32,14 @@ from ...errors import (
 from ...media.container import sniff
 from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State
 from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
-from ...requests.settings import typed
+from ...requests.settings import Lora, typed
 from ...transport import Call, Http, Reply
 from .._answers import normalize
 from .._answers.results import media_of
 from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
 from . import extras as more
+from . import loras
 from .dialects import DIALECTS, JSON, Dialect, Files, as_form, as_reference, data_uri
 from .settings import Fields, check_own, fields_of, over
 from .statements import StatedEnd, stated, stated_end, told
@@ -347,6 +350,18 @@ class OpenAI(Provider):
     @property
     def lists_all_models(self) -> bool:
         return self.dialect.lists_all_models
+
+    async def loras(self, http: Http) -> list[dict[str, Any]]:
+        self._check_loras()
+        return loras.decode_list(await http.send(loras.encode_list()))
+
+    async def use_loras(self, http: Http, wanted: Sequence[Lora]) -> None:
+        known = [each["name"] for each in await self.loras(http)]
+        await http.send(loras.encode_use(wanted, known))
+
+    def _check_loras(self) -> None:
+        if not self.dialect.loras:
+            raise Unsupported("openai.no_routes_for_loras", profile=self.profile.name)
 
     async def models(self, http: Http) -> list[str]:
         listing = normalize.parse((await http.send(_read(self.dialect.models))).body)

@@ -80,6 +80,7 @@ class Dialect:
     # the picture that the video ends with, beside what stands in the body for the first one; None: it comes after that
     ends_with: Callable[[Upload, Fields], Fields] | None = None
     attach: Callable[[VideoRequest], tuple[Fields, Files]] | None = None  # where there are clips or sounds
+    loras: bool = False  # has routes that list and load them, for everybody
     edits_by_reference: bool = False  # has no page for edits: a clip to be edited is a reference of a new video
     # by the number of image files: where the request goes, and the names of the parts
     files: Mapping[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -357,6 +358,7 @@ DIALECTS: dict[str, Dialect] = {
         ),
         hosted=True,
         attach=_beside,
+        loras=True,
         edits_by_reference=True,
         body=JSON,
         whole_seconds=True,
