@@ -313,8 +313,8 @@ class Engine:
         if aged:
             log.info("%d workflows older than %d days were dropped from the ledger", aged, KEPT_DAYS)
         jobs = self.ledger.unfinished()
-        living = {owner: self.ledger.is_alive(owner) for owner in {job.owner for job in jobs}}
-        return [job for job in jobs if not living[job.owner]]
+        living = self.ledger.living(job.owner for job in jobs)
+        return [job for job in jobs if job.owner not in living]
 
     async def _take_up_gently(self, jobs: list[Job]) -> None:
         """One after the other: what is asked for now goes before what was left."""
