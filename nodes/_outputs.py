@@ -199,13 +199,12 @@ async def deliver(
         host.tell_node(FOUND_EVENT, {"job_id": delivery.job_id})
     if not delivery.fps:
         raise InvalidRequest("node.job_made_picture_no_video", job=delivery.job_id, path=delivery.path)
-    step = options.get("frame_step", 1)
     frames: Any = host.blocked(_SKIPPED)
     audio: Any = frames
-    fps = delivery.fps / step
+    fps = (options.get("force_rate", 0.0) or delivery.fps) / options.get("frame_step", 1)
     notes = [note] if note else []
     if options.get("frames", "auto") != "skip":
-        decoded = await in_thread(functools.partial(_decode, delivery, options.get("max_frames", 0), step))
+        decoded = await in_thread(functools.partial(_decode, delivery, options))
         frames, fps = decoded.frames, decoded.fps
         audio = {"waveform": decoded.waveform, "sample_rate": decoded.sample_rate}
         notes += decoded.notes
@@ -219,8 +218,14 @@ async def deliver(
     )
 
 
-def _decode(delivery: Delivery, max_frames: int, frame_step: int) -> Any:
+def _decode(delivery: Delivery, options: Mapping[str, Any]) -> Any:
     from ..sora_core.media.video import decode
 
     with _DECODING:
-        return decode(delivery.path, max_frames=max_frames, frame_step=frame_step, interrupted=host.interrupted)
+        return decode(
+            delivery.path,
+            max_frames=options.get("max_frames", 0),
+            frame_step=options.get("frame_step", 1),
+            force_rate=options.get("force_rate", 0.0),
+            interrupted=host.interrupted,
+        )

@@ -304,3 +304,18 @@ def takes_input() -> io.Input:
         "side by side and come out as lists. A take that exists is free.",
         **advanced(),
     )
+
+
+def rate_input() -> io.Input:
+    return io.Float.Input(
+        "force_rate",
+        default=0.0,
+        min=0.0,
+        max=1000.0,
+        step=0.01,
+        round=False,
+        optional=True,
+        tooltip="Frames per second of the decoded frames: pictures are repeated or left out, so that each is what the "
+        "clip shows at its time. For clips whose rate varies. 0: all pictures as they are.",
+        **advanced(),
+    )

@@ -54,6 +54,7 @@ class Image2Video(VideoNode):
                 widgets.takes_input(),
                 widgets.settings_input(),
                 *widgets.reference_inputs(),
+                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

@@ -37,6 +37,7 @@ class Remix(VideoNode):
                 *widgets.remix_shape_inputs(),
                 widgets.takes_input(),
                 widgets.settings_input(),
+                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

@@ -41,6 +41,7 @@ class RemoveWatermark(VideoNode):
                 *widgets.delivery_inputs(),
                 *widgets.submission_inputs(),
                 widgets.seed_input(optional=True),
+                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

@@ -44,6 +44,7 @@ class ResumeJob(VideoNode):
                 *widgets.delivery_inputs(),
                 widgets.recent_input(),
                 widgets.on_error_input(),
+                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

@@ -66,6 +66,7 @@ class Storyboard(VideoNode):
                 widgets.takes_input(),
                 widgets.settings_input(),
                 *widgets.reference_inputs(),
+                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

@@ -33,6 +33,7 @@ class Text2Video(VideoNode):
                 widgets.takes_input(),
                 widgets.settings_input(),
                 *widgets.reference_inputs(),
+                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

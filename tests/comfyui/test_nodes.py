@@ -163,6 +163,18 @@ def test_max_frames_and_frame_step_thin_out_the_frames(stage: Stage) -> None:
     assert got["fps"] == pytest.approx(8.0)
 
 
+def test_a_forced_rate_repeats_and_leaves_out_frames_and_says_so(stage: Stage) -> None:
+    prompt = {
+        "1": t2v("steady", seed=4, seconds=2, force_rate=10, frames="decode"),
+        "9": inspect(frames=["1", 1], fps=["1", 3]),
+    }
+    outputs = outputs_of(stage.comfy.run(prompt))
+    got = seen(outputs)
+    assert got["frames"]["shape"][0] == 20
+    assert got["fps"] == pytest.approx(10.0)
+    assert any(line.startswith("force_rate=10: 48 pictures of 24 fps make 20 frames") for line in outputs["1"]["text"])
+
+
 def test_eight_nodes_in_a_graph_run_side_by_side(stage: Stage) -> None:
     texts = [f"shot {number}" for number in range(8)]
     prompt_id = stage.comfy.queue({str(n): t2v(text, seconds=60, size="64x64") for n, text in enumerate(texts)})
