@@ -130,6 +130,7 @@ class SharedLedger(Ledger):
         if not self._journal.has(job_id):
             try:
                 super().release(job_id, owner)
+                self._known.pop(job_id, None)
                 return
             except LedgerAway as away:
                 self._keep(job_id, away)

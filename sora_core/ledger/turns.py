@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .database import Database, Session
 from .leases import Leases
 
@@ -85,10 +87,15 @@ class Turns:
             drawn: int = db.execute("SELECT max(ticket) FROM tickets WHERE owner = ?", (owner,)).fetchone()[0]
             return drawn
 
-    def drop_ticket(self, ticket: int) -> None:
-        """Who drew it does not want to send any more."""
+    def drop_tickets(self, profile: str, owner: str, kept: Collection[int]) -> None:
+        """Who drew the owner's others does not want to send any more."""
+        marks = ", ".join("?" * len(kept))
+        others = f"AND ticket NOT IN ({marks})" if kept else ""
         with self._file.change() as db:
-            db.execute("DELETE FROM tickets WHERE ticket = ?", (ticket,))
+            db.execute(
+                f"DELETE FROM tickets WHERE owner = ? AND profile = ? {others}",  # noqa: S608 (own)
+                (owner, profile, *kept),
+            )
 
     def call_next(self, profile: str, spacing: float, owner: str) -> tuple[int | None, float]:
         """The owner's ticket whose turn has come, and seconds until it is worth to look again.
