@@ -42,11 +42,18 @@ class Books:
 
 
 def run(
-    folder: Path, *, jobs: int, max_jobs: int, requests_per_minute: int, away_seconds: float, patience: float
+    folder: Path,
+    *,
+    jobs: int,
+    max_jobs: int,
+    requests_per_minute: int,
+    away_seconds: float,
+    patience: float,
+    speed: float,
 ) -> Books:
     """All jobs seen through by six processes, which are started at once."""
     books, database = Books(), PostgresServer("")
-    gateway = GatewayProcess(speed=4, key=KEY)
+    gateway = GatewayProcess(speed=speed, key=KEY)
 
     def note(data: bytes) -> bytes:
         line = data.partition(b"\r\n")[0]
@@ -109,7 +116,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory(prefix="limits-", ignore_cleanup_errors=True) as folder:
         began = time.monotonic()
-        books = run(Path(folder), jobs=12, max_jobs=5, requests_per_minute=10, away_seconds=30, patience=1500)
+        books = run(Path(folder), jobs=12, max_jobs=5, requests_per_minute=10, away_seconds=30, patience=480, speed=0.2)
     minutes, most = (time.monotonic() - began) / 60, books.most_in(60)
     print(
         f"{books.delivered} of 12 jobs, {books.charges} charges, {len(books.asked_at)} requests in {minutes:.1f} "
