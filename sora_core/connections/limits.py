@@ -129,15 +129,22 @@ class Limits:
         """
         if not self._spacing:
             return
-        try:
-            await self._in_line(ahead)
-        except LedgerAway:
-            if ahead:
-                raise
-            await self._alone()
+        mine: float | None = None
+        while True:
+            try:
+                await self._in_line(ahead)
+                return
+            except LedgerAway:
+                if ahead:
+                    raise
+            mine = self._reserved() if mine is None else mine
+            left = mine - self._clock.monotonic()
+            if left <= 0:
+                return
+            await self._clock.sleep(min(left, AWAY_SECONDS))  # it may be back before
 
-    async def _alone(self) -> None:
-        """So that all who shared the profile when it was last counted send no more than they may together."""
+    def _reserved(self) -> float:
+        """When to send, so that all who shared the profile when it was last counted keep to its requests a minute."""
         count, rank = self._sharers
         share = int(60 / self._spacing) // count  # requests a minute; where there are more of us, we take turns
         turn = 1.1 * self._spacing  # they do not notice at one moment that it has gone
@@ -146,7 +153,7 @@ class Limits:
         if now - self._alone_from > spacing:  # it has just gone: what all had sent before counts too
             self._alone_from = now + (0 if share else turn * rank)
         self._alone_from += spacing
-        await self._clock.sleep(self._alone_from - now)
+        return self._alone_from
 
     async def _in_line(self, ahead: bool) -> None:
         draw = self._ledger.turns.draw_ticket

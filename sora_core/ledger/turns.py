@@ -15,8 +15,8 @@ _BUSY = (
     " AND state IN ('queued', 'running', 'unknown', 'missing', 'submitting') AND (state != 'submitting' OR slot = 1)"
 )
 _FRESH = (
-    "SELECT count(*) FROM jobs WHERE profile = ? AND"
-    " (state IN ('queued', 'running') AND updated_at > ? OR state IN ('unknown', 'missing') AND updated_at > ?)"
+    "SELECT 1 FROM jobs WHERE profile = ? AND state IN ('queued', 'running', 'unknown', 'missing')"
+    " AND updated_at > CASE WHEN state IN ('queued', 'running') THEN ? ELSE ? END LIMIT ?"
 )
 _WAITING = (
     "SELECT owner, job_id FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 0 AND sent_at IS NULL"
@@ -58,8 +58,8 @@ class Turns:
 
     def _next(self, db: Session, profile: str, limit: int, owner: str) -> list[str]:
         now = db.now()
-        fresh = (profile, now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS)
-        if db.execute(_FRESH, fresh).fetchone()[0] >= limit:
+        fresh = (profile, now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS, limit)
+        if len(db.execute(_FRESH, fresh).fetchall()) >= limit:
             return []  # however many wait: most looks end here
         waiting = db.execute(_WAITING, (profile,)).fetchall()
         if not any(each == owner for each, _ in waiting):

@@ -60,14 +60,31 @@ def test_a_submission_does_not_go_on():
         asyncio.run(limits.pace(ahead=True))
 
 
+def test_a_poll_goes_back_into_the_line_when_the_ledger_is_back(tmp_path):
+    clock = FakeClock()
+    ledger = Ledger(tmp_path, clock)
+    flaky = Flaky(ledger, ends_at=clock.monotonic() + 5)
+    limits = Limits("p", flaky, clock, None, 10)
+    limits._sharers, limits._counted_at = (6, 0), clock.monotonic() + 100
+    began = clock.monotonic()
+    asyncio.run(limits.pace())
+    assert 5 <= clock.monotonic() - began < 10  # not after the minute that it would have waited alone
+    with ledger._file.read() as db:
+        assert db.execute("SELECT count(*) FROM pace").fetchone() == (1,)
+    ledger.close()
+
+
 class Flaky:
     """A ledger whose database goes right after the next ticket was drawn: nobody hears of it."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, ends_at: float | None = None) -> None:
         self._ledger, self.turns, self.owner = ledger, ledger.turns, ledger.owner
+        self._ends_at = ends_at
         self.is_away = False
 
     async def aside(self, work: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        if self._ends_at is not None and self._ledger._file._clock.monotonic() >= self._ends_at:
+            return await self._ledger.aside(work, *arguments, **options)
         if self.is_away:
             raise LedgerAway("ledger.away", ledger="l", reason="it is off")
         done = await self._ledger.aside(work, *arguments, **options)
