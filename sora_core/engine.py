@@ -21,25 +21,27 @@ from .connections import editing
 from .connections.connection import Connection, Connections
 from .connections.costs import estimate
 from .connections.listed import ListedModels
-from .errors import InvalidRequest, JobNotFound, SoraError
+from .errors import InvalidRequest, JobNotFound, SoraError, StorageError
 from .files.home import state_dir
-from .jobs import by_hand
+from .jobs import by_hand, sources
 from .jobs.fingerprint import fingerprints_of
 from .jobs.handle import Handle
 from .jobs.money import money_of
 from .jobs.running import RunningJobs, Watch
+from .jobs.work import work_told
 from .ledger.characters import check_name
-from .ledger.ledger import Ledger
+from .ledger.ledger import FILE, Ledger
+from .ledger.opening import address, open_ledger
 from .ledger.row import JOB_ID_PREFIX, Job
 from .ledger.workflows import KEPT_DAYS
 from .media.images import ImageNeeds
 from .media.placing import check_destination
-from .models import Capabilities, Character, Delivery, Destination, Operation, Quota
+from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Secret
 from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
-from .requests.checks import check_part, picture_size
+from .requests.checks import check_part, image_bytes_limit, picture_size
 from .requests.kinds import (
     CharacterRequest,
     PictureRequest,
@@ -79,6 +81,7 @@ class Engine:
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
         self._running_jobs: RunningJobs | None = None
+        self._is_draining = False
         self._background: set[asyncio.Task[None]] = set()
         self._handles: weakref.WeakSet[Handle[Any]] = weakref.WeakSet()
 
@@ -87,19 +90,36 @@ class Engine:
         """Opened when first used. Raises StorageError."""
         with self._lock:
             if self._ledger is None:
-                self._ledger = Ledger(self.home, self._clock)
+                self._ledger = open_ledger(self.home, self._clock, self._ledger_address())
             return self._ledger
+
+    def has_ledger(self) -> bool:
+        """Whether there was ever a job: looking must not make a ledger. Raises ProfileError."""
+        return bool(self._ledger_address()) or (self.home / FILE).is_file()
+
+    def _ledger_address(self) -> Secret:
+        return address(self.profiles.ledger_env())
 
     def capabilities(self, profile: str) -> Capabilities:
         """What the profile can do; no network. Raises ProfileError."""
         return provider_for(self.profiles.get(profile)).capabilities()
 
-    def image_needs(self, request: VideoRequest | PictureRequest, profile: str, images: int) -> ImageNeeds:
-        """How that many reference images of the request are to be encoded; no network. Raises as generate does."""
+    def work_told(self, job_id: str) -> str:
+        """What the server said of its work on the job, in one line; "" where it said nothing."""
+        return work_told(self.ledger.said.get(job_id))
+
+    def image_needs(
+        self, request: VideoRequest | PictureRequest, profile: str, images: int, *, and_last: bool = False
+    ) -> ImageNeeds:
+        """How that many reference images of the request are to be encoded; no network. Raises as generate does.
+
+        ``and_last``: a last frame is encoded too.
+        """
         provider = provider_for(self.profiles.get(profile))
         prepared = provider.prepared(request, images_to_come=images)
         assert isinstance(prepared, (VideoRequest, PictureRequest))
-        return ImageNeeds(*picture_size(prepared), provider.capabilities().image_bytes_limit)
+        limit = image_bytes_limit(request, provider.capabilities(), images + and_last)
+        return ImageNeeds(*picture_size(prepared), limit)
 
     def check(self, request: Request, profile: str, *, images_to_come: int = 0) -> None:
         """Raises as generate does for what can be told at once: no network, no ledger, nothing that waits.
@@ -153,7 +173,7 @@ class Engine:
         """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
         with self._lock:
             profile = editing.edit(self.profiles, self.credentials, name, changes, new_name=new_name)
-            if profile.name != name and (self.home / "jobs.sqlite").is_file():
+            if profile.name != name and self.has_ledger():
                 self.ledger.rename_profile(name, profile.name)
         return profile
 
@@ -207,6 +227,16 @@ class Engine:
             return await self._running_jobs.finish_submissions() if self._running_jobs else []
 
         return self._wait(finish())
+
+    def drain(self) -> Handle[list[Job]]:
+        """As finish_submissions, for good: whatever is asked for from here on is refused."""
+        self._is_draining = True
+        return self.finish_submissions()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it takes nothing new, as its process is about to end."""
+        return self._is_draining
 
     @property
     def is_working(self) -> bool:
@@ -283,8 +313,8 @@ class Engine:
         if aged:
             log.info("%d workflows older than %d days were dropped from the ledger", aged, KEPT_DAYS)
         jobs = self.ledger.unfinished()
-        living = {owner: self.ledger.is_alive(owner) for owner in {job.owner for job in jobs}}
-        return [job for job in jobs if not living[job.owner]]
+        living = self.ledger.living(job.owner for job in jobs)
+        return [job for job in jobs if job.owner not in living]
 
     async def _take_up_gently(self, jobs: list[Job]) -> None:
         """One after the other: what is asked for now goes before what was left."""
@@ -317,11 +347,16 @@ class Engine:
         *,
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
+        if self._is_draining:
+            raise StorageError("engine.draining")
         async with self._spun().preparing:
             connection = await self._connections.get(profile)
             try:
-                prepared = self._prepared(request, connection)
+                known = sources.as_source(request, connection, self.ledger)
+                prepared = self._prepared(known, connection)
                 fingerprints = fingerprints_of(prepared, connection.provider)
+                if known != request:  # it may have been asked for before that was known
+                    fingerprints += fingerprints_of(self._prepared(request, connection), connection.provider)
             except SoraError as error:
                 error.money = money_of(None)
                 raise
@@ -342,18 +377,9 @@ class Engine:
             request = replace(request, cast=cast)
         prepared = connection.provider.prepared(request)
         if isinstance(prepared, CharacterRequest):
-            length = self._length_of_source(prepared, profile)
+            length = sources.length_of(prepared.source_id, profile, self.ledger)
             check_part(prepared.start, prepared.end, connection.can, profile, length)
         return prepared
-
-    def _length_of_source(self, request: CharacterRequest, profile: str) -> float | None:
-        """Seconds of the clip that a character is made from; None when it is not ours."""
-        if not request.source_id:
-            return None
-        try:
-            return self.ledger.find(request.source_id, profile).duration
-        except JobNotFound:
-            return None
 
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
         job = await self._find(name, profile, destination)
@@ -384,22 +410,24 @@ class Engine:
                 raise
             connection = await self._connections.get(profile)
             check_destination(destination)
-            await by_hand.look(connection, name)  # a mistyped id leaves no row
-            return self.ledger.adopt_remote(
-                profile=profile, place=connection.place, remote_id=name, destination=destination
-            )
+            place = await by_hand.found(connection, name)  # a mistyped id leaves no row
+            return self.ledger.adopt_remote(profile=profile, place=place, remote_id=name, destination=destination)
         if destination.exact and str(destination.exact) not in (job.planned_path, job.path):
             check_destination(destination)
-        connection = await self._connections.get(profile or job.profile)
+        connection = await self._connection_of(job, profile)
         return await by_hand.taken_up(job, connection, self.ledger, moved=profile is not None)
 
     async def _name_remote(self, name: str, remote_id: str) -> Job:
         job = self.ledger.find(name)
-        return await by_hand.named(job, remote_id, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.named(job, remote_id, await self._connection_of(job), self.ledger)
 
     async def _cancel(self, name: str) -> Job:
         job = self.ledger.find(name)
-        return await by_hand.canceled(job, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.canceled(job, await self._connection_of(job), self.ledger)
+
+    async def _connection_of(self, job: Job, profile: str | None = None) -> Connection:
+        """The way to where the job was made, over its own profile or the one that the user says."""
+        return (await self._connections.get(profile or job.profile)).at(job.place)
 
     def _joined(self) -> RunningJobs:
         with self._lock:

@@ -30,6 +30,7 @@ MAKING = ("SoraVideo_Text2Video", "SoraVideo_Image2Video", "SoraVideo_Storyboard
 # what a node that makes no new picture has no use for
 WITHOUT = {
     **dict.fromkeys(MAKING, ()),
+    "SoraVideo_Remix": ("first_frame", "last_frame", "references"),  # it begins with its source
     "SoraVideo_RemoveWatermark": tuple(name for name in (*ASKED, *NEXT) if name != "seed"),
     "SoraVideo_ResumeJob": (*ASKED, *NEXT),
 }
@@ -61,7 +62,7 @@ def test_every_node_that_ends_in_a_video_of_a_job_is_in_the_table():
 
 @pytest.mark.parametrize("node", WITHOUT)
 def test_only_what_a_node_cannot_do_without_is_required(node):
-    needed = {"prompt", "profile", "seed", "script", "source", "source_job", "confirm_rights", "job_id"}
+    needed = {"prompt", "profile", "seed", "script", "source", "source_job", "confirm_rights", "job_id", "operation"}
     assert set(NODES[node]["inputs"]["required"]) <= needed
 
 

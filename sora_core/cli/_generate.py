@@ -11,12 +11,14 @@ from ..engine import Engine, Handle
 from ..errors import InvalidRequest
 from ..files.home import output_dir
 from ..media.placing import copy_to, named_by_hand
-from ..models import Delivery, Destination, Operation, Upload
+from ..models import Delivery, Destination, Operation
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
+from ._references import clip_from, references
 from ._script import shots_in
+from ._settings import settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 
@@ -66,35 +68,44 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | RemixRequest:
     # an empty value is one that a script meant to fill: never a reason to pay for another kind of video
-    script, remix_of, urls = arguments.script, arguments.remix_of, tuple(arguments.image_url)
+    script, urls = arguments.script, tuple(arguments.image_url)
     if script is not None and arguments.shot:
         raise InvalidRequest("cli.script_shot_both_give_shots")
-    if remix_of is not None:
-        return _remix(engine, arguments)
+    changed = {name: getattr(arguments, name) for name in ("remix_of", "edit", "extend")}
+    named = [name for name, source in changed.items() if source is not None]
+    if len(named) > 1:
+        raise InvalidRequest("cli.one_of_remix_edit_extend")
+    if named:
+        return _of_another(engine, arguments, named[0])
     shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
-    references = images(engine, arguments)
+    given = references(engine, arguments)
     operation = Operation.TEXT_TO_VIDEO
     if shots:
         operation = Operation.STORYBOARD
-    elif references or urls:
+    elif given["images"] or given["last_frame"] or given["clips"] or urls:
         operation = Operation.IMAGE_TO_VIDEO
     return VideoRequest(
         operation=operation,
         orientation=arguments.orientation or "landscape",
         quality=arguments.quality or "standard",
-        images=references,
         image_urls=urls,
         shots=shots,
+        **given,
         **_common(arguments),
     )
 
 
-def _remix(engine: Engine, arguments: argparse.Namespace) -> RemixRequest:
-    for option in ("image", "image_url", "shot", "script"):
+def _of_another(engine: Engine, arguments: argparse.Namespace, by: str) -> RemixRequest:
+    """``by`` is the option that names the source: a job, or of an edit and an extension a file too."""
+    for option in ("image", "image_url", "last_frame", "reference", "shot", "script"):
         if getattr(arguments, option):
             raise InvalidRequest("cli.remix_takes_no_only_source", option=option.replace("_", "-"))
+    source = getattr(arguments, by)
+    clip = None if by == "remix_of" else clip_from(source)
     return RemixRequest(
-        source_id=engine.source_id(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
+        operation={"remix_of": Operation.REMIX, "edit": Operation.EDIT, "extend": Operation.EXTEND}[by],
+        source_id=engine.source_id(source, arguments.profile) if source and not clip else "",
+        clip=clip,
         orientation=arguments.orientation,
         quality=arguments.quality,
         **_common(arguments),
@@ -111,6 +122,7 @@ def _common(arguments: argparse.Namespace) -> dict[str, Any]:
         "style": arguments.style,
         "negative_prompt": arguments.negative_prompt,
         "characters": tuple(arguments.character),
+        "settings": settings_given(arguments.settings, arguments.set),
     }
 
 
@@ -118,22 +130,6 @@ def _seconds(value: int | None) -> int:
     if value is not None and value < 1:
         raise InvalidRequest("cli.seconds_no_length_give_whole", value=value)
     return value or 0
-
-
-def images(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload, ...]:
-    """The files of `--image`; one that is larger than the profile takes is encoded anew, and that is said."""
-    if not arguments.image:
-        return ()
-    from ..media.images import upload_from_file, within_limit
-
-    limit = engine.capabilities(arguments.profile).image_bytes_limit
-    uploads = []
-    for path in arguments.image:
-        upload, note = within_limit(upload_from_file(Path(path)), limit)
-        if note:
-            say(f"{path} is larger than profile '{arguments.profile}' takes; it is sent as {note}.")
-        uploads.append(upload)
-    return tuple(uploads)
 
 
 def destination(out: str | None) -> Destination:
@@ -149,6 +145,9 @@ def deliver(engine: Engine, handle: Handle[Delivery], progress: ProgressLine, ar
         progress.end()
     if delivery.reused:
         say(f"Found finished job {delivery.job_id}; nothing was charged.")
+    worked = engine.work_told(delivery.job_id)
+    if worked:
+        say(worked)
     path = _copy_out(delivery.path, arguments.out)
     if arguments.json:
         show_json({**asdict(delivery), "path": str(path)})
@@ -176,11 +175,21 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", default="", metavar="WxH")
     parser.add_argument("--quality", default="", choices=QUALITIES)
     parser.add_argument("--image-url", action="append", default=[], metavar="URL")
+    parser.add_argument("--last-frame", metavar="FILE", help="the picture that the video ends with; --image begins it")
+    parser.add_argument(
+        "--reference", action="append", default=[], metavar="FILE", help="a picture, clip or sound that it follows"
+    )
     parser.add_argument("--image", action="append", default=[], metavar="FILE")
     parser.add_argument("--shot", action="append", default=[], metavar='"5s: text"')
     parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")
     parser.add_argument("--remix-of", metavar="JOB")
+    parser.add_argument("--edit", metavar="SOURCE", help="a job, or a video file, that is changed as the prompt says")
+    parser.add_argument("--extend", metavar="SOURCE", help="a job, or a video file, that the new one goes on from")
     parser.add_argument("--character", action="append", default=[], metavar="NAME")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps"
+    )
+    parser.add_argument("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")
     parser.add_argument("--style", default="")
     parser.add_argument("--negative-prompt", default="")
     parser.add_argument("--seed", type=int, default=0, help="another seed is another take, and another payment")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from ..clock import Clock
 from ..connections.connection import Connection
@@ -199,11 +201,12 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
     for left_over in (placing.part_path(Path(job.folder), job.job_id), _kept_answer(job)):
         placing.discard(left_over)
     try:
-        await asyncio.to_thread(placing.write_sidecar, path, _provenance(done))
+        await asyncio.to_thread(placing.write_sidecar, path, _provenance(done, ledger.said.get(done.job_id)))
     except StorageError as error:  # the file is safe, and that is what was paid for
         log.warning("%s", error.message)
     record, owner = ledger.record_delivered, job.owner or ""
     await ledger.aside(record, job.job_id, width=width, height=height, fps=fps, duration=duration, owner=owner)
+    log.info("job %s is delivered: %s", job.job_id, path)
 
 
 def delivered_is_intact(job: Job) -> bool:
@@ -230,7 +233,7 @@ def _destination(job: Job) -> Destination:
     )
 
 
-def _provenance(job: Job) -> dict[str, object]:
+def _provenance(job: Job, said: Mapping[str, Any] | None) -> dict[str, object]:
     request = json.loads(job.request)
     times = {
         name: datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="seconds")
@@ -254,4 +257,5 @@ def _provenance(job: Job) -> dict[str, object]:
         "fps": job.fps,
         "seconds": job.duration,
         **times,
+        **({"server": said} if said else {}),
     }

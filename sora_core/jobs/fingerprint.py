@@ -14,7 +14,15 @@ from typing import Any
 
 from ..models import Upload
 from ..providers import Provider
-from ..requests.kinds import CharacterRequest, CleanLinkRequest, PictureRequest, Request, VideoRequest, facts
+from ..requests.kinds import (
+    CharacterRequest,
+    CleanLinkRequest,
+    PictureRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
+    facts,
+)
 from ..transport import Call
 
 # what the first recipe wrote for what a request did not name
@@ -57,9 +65,11 @@ def _digest(recipe: str, named: dict[str, Any]) -> str:
 
 
 def _media(request: Request) -> tuple[Upload, ...]:
-    if isinstance(request, (VideoRequest, PictureRequest)):
+    if isinstance(request, VideoRequest):
+        return request.media
+    if isinstance(request, PictureRequest):
         return request.images
-    return (request.clip,) if isinstance(request, CharacterRequest) and request.clip else ()
+    return (request.clip,) if isinstance(request, (CharacterRequest, RemixRequest)) and request.clip else ()
 
 
 def _wire(request: Request, provider: Provider) -> dict[str, Any]:
@@ -69,7 +79,11 @@ def _wire(request: Request, provider: Provider) -> dict[str, Any]:
         made_of = [request.name, request.source_id, request.start, request.end]
         standing_in = replace(request, clip=_named_by_content(request.clip) if request.clip else None)
         return {"character": made_of, **_sent(provider.encode_submit(standing_in))}
-    if isinstance(request, (VideoRequest, PictureRequest)):
+    if isinstance(request, RemixRequest) and request.clip:
+        request = replace(request, clip=_named_by_content(request.clip))
+    if isinstance(request, VideoRequest):
+        request = request.with_media(_named_by_content)
+    if isinstance(request, PictureRequest):
         request = replace(request, images=tuple(map(_named_by_content, request.images)))
     return _sent(provider.encode_submit(request))
 

@@ -28,6 +28,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from ..clock import Clock
 from ..errors import JobChanged, QuotaExceeded, RemoteIdTaken, StorageError
+from ..files.processes import this_host
 from ..models import Destination, Secret, Snapshot, State
 from ..profiles.prices import UNKNOWN as NO_PRICE
 from ..profiles.prices import Cost, amount_of
@@ -38,6 +39,7 @@ from .costs import CHARGED, WHEN, Costs, spent
 from .database import Database, Session
 from .leases import Leases, Owner
 from .lookups import JOB, Lookups, storable
+from .metrics import lines_of
 from .pages import JobPages
 from .row import (
     ANYONE,
@@ -58,6 +60,7 @@ from .row import (
     Job,
     Place,
 )
+from .said import Said
 from .sqlite import Sqlite
 from .turns import Turns
 from .workflows import Workflows
@@ -67,6 +70,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DAY_SECONDS = 86_400.0
+_BUSY_AT = (
+    "SELECT origin, count(*) FROM jobs WHERE profile = ? AND state IN ('submitting', 'queued', 'running')"
+    " AND job_id != ? AND origin != '' GROUP BY origin"
+)
 _RENAME_CHARACTERS = (
     "UPDATE characters SET profile = ? WHERE profile = ?"
     " AND name NOT IN (SELECT name FROM characters WHERE profile = ?)"
@@ -108,6 +115,7 @@ class Ledger(Lookups):
         self.characters = CharacterLibrary(self._file)
         self.turns = Turns(self._file, self._leases)
         self.workflows = Workflows(self._file)
+        self.said = Said(self._file)
         self.pages = JobPages(self._file)
         self.costs = Costs(self._file)
 
@@ -115,6 +123,20 @@ class Ledger(Lookups):
     def name(self) -> str:
         """What users know it by: a path, or an address without its password."""
         return self._file.name
+
+    def metrics(self) -> list[str]:
+        """Its figures, as lines in Prometheus' text form. Raises StorageError."""
+        return lines_of(self._file)
+
+    def stamp(self) -> object:
+        """Differs when something was written, by whomever. Raises StorageError."""
+        return self._file.stamp()
+
+    def moved_to(self) -> str:
+        """The ledger that goes on in the place of this one; empty for one that is in use."""
+        with self._file.read() as db:
+            row = db.execute("SELECT value FROM meta WHERE name = 'moved_to'").fetchone()
+        return row[0] if row else ""
 
     @property
     def owner(self) -> Owner:
@@ -260,10 +282,13 @@ class Ledger(Lookups):
 
     def _release(self, rows: str, values: tuple[str, ...]) -> None:
         with self._file.change() as db:
-            unsent = f"{rows} AND state = 'submitting' AND sent_at IS NULL"
-            db.execute(f"DELETE FROM workflows WHERE job_id IN (SELECT job_id FROM jobs WHERE {unsent})", values)  # noqa: S608 (own)
-            db.execute(f"DELETE FROM jobs WHERE {unsent}", values)  # noqa: S608 (own)
-            db.execute(f"UPDATE jobs SET owner = NULL WHERE {rows}", values)  # noqa: S608 (own)
+            self._let_go(db, rows, values)
+
+    def _let_go(self, db: Session, rows: str, values: tuple[str, ...]) -> None:
+        unsent = f"{rows} AND state = 'submitting' AND sent_at IS NULL"
+        db.execute(f"DELETE FROM workflows WHERE job_id IN (SELECT job_id FROM jobs WHERE {unsent})", values)  # noqa: S608 (own)
+        db.execute(f"DELETE FROM jobs WHERE {unsent}", values)  # noqa: S608 (own)
+        db.execute(f"UPDATE jobs SET owner = NULL WHERE {rows}", values)  # noqa: S608 (own)
 
     # The submission
 
@@ -278,6 +303,19 @@ class Ledger(Lookups):
             (profile, moment),
         ).fetchone()
         return int(row[0])
+
+    def place_claim(self, job_id: str, places: Sequence[Place], *, owner: str) -> Job:
+        """The claim, which is to be made at the least busy of the places: the first of equals. Raises JobChanged."""
+        with self._file.change() as db:
+            busy = dict(db.execute(_BUSY_AT, (self._get(db, job_id).profile, job_id)).fetchall())
+            place = min(places, key=lambda each: busy.get(each.origin, 0))
+            changes = {"provider": place.provider, "origin": place.origin, "account": place.account}
+            return self._write(db, job_id, owner, (SUBMITTING,), changes, also="sent_at IS NULL")
+
+    def busy_at(self, profile: str) -> dict[str, int]:
+        """How many of the profile's jobs are at work at each origin."""
+        with self._file.read() as db:
+            return dict(db.execute(_BUSY_AT, (profile, "")).fetchall())
 
     def mark_sent(self, job_id: str, *, owner: str, daily_limit: int = 0, daily_cost: int = 0) -> Job:
         """On disk before the first byte of the charge leaves.
@@ -320,6 +358,7 @@ class Ledger(Lookups):
                     "error": None,
                     "error_kind": None,
                 }
+            self.said.keep(db, job_id, snapshot.said)
             written = self._write(db, job_id, ANYONE, (row.state,), changes)
         if row.state not in UNFINISHED or owner not in (ANYONE, row.owner):
             raise _changed(written, "its remote id is kept")
@@ -375,6 +414,7 @@ class Ledger(Lookups):
             if snapshot.state is State.SUCCEEDED:
                 # collecting it once more is no news of how long it took
                 changes["finished_at"] = self._get(db, job_id).finished_at or db.now()
+                self.said.keep(db, job_id, snapshot.said)
             return self._write(db, job_id, owner, FOLLOWED, changes)
 
     def record_missing(self, job_id: str, reason: str, *, owner: str) -> Job:
@@ -438,13 +478,14 @@ class Ledger(Lookups):
             self.workflows.keep(db, job_id, destination.metadata)
             return row
 
-    def record_part(self, job_id: str, validator: str | None, *, owner: str) -> None:
+    def record_part(self, job_id: str, validator: str | None, *, owner: str) -> Job:
         """The ETag or date that the partial file belongs to, for If-Range."""
-        self._change(job_id, owner, UNFINISHED, {"part_validator": validator})
+        return self._change(job_id, owner, UNFINISHED, {"part_validator": validator})
 
     def record_plan(self, job_id: str, path: Path, sha256: str, size: int, *, owner: str) -> Job:
         """The name that is about to be taken, and what will stand there."""
         changes = {"planned_path": str(path), "planned_sha256": sha256, "planned_bytes": size}
+        changes["host"] = this_host()  # another one may have begun it
         return self._change(job_id, owner, FOLLOWED, changes)
 
     def record_delivered(self, job_id: str, *, width: int, height: int, fps: float, duration: float, owner: str) -> Job:
@@ -526,6 +567,7 @@ def _whereabouts(destination: Destination) -> dict[str, Any]:
         "folder": str(destination.folder),
         "stem": destination.stem,
         "exact_path": str(destination.exact) if destination.exact else None,
+        "host": this_host(),
     }
 
 

@@ -85,10 +85,17 @@ class Job:
     updated_at: float
     cost: int | None
     currency: str
+    host: str  # of `folder` and `path`; empty on rows of versions that did not write it down
 
     @property
     def over(self) -> bool:
         return self.state in OVER
+
+    @property
+    def orientation(self) -> str:
+        """Of the delivered file; "" before that, and for a square."""
+        width, height = self.width or 0, self.height or 0
+        return "landscape" if width > height else "portrait" if height > width else ""
 
     @property
     def place(self) -> Place:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .database import Database, Session
 from .leases import Leases
 
@@ -12,12 +14,20 @@ _BUSY = (
     " OR state IN ('unknown', 'missing') AND updated_at > ? FROM jobs WHERE profile = ?"
     " AND state IN ('queued', 'running', 'unknown', 'missing', 'submitting') AND (state != 'submitting' OR slot = 1)"
 )
+_FRESH = (
+    "SELECT 1 FROM jobs WHERE profile = ? AND state IN ('queued', 'running', 'unknown', 'missing')"
+    " AND updated_at > CASE WHEN state IN ('queued', 'running') THEN ? ELSE ? END LIMIT ?"
+)
 _WAITING = (
     "SELECT owner, job_id FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 0 AND sent_at IS NULL"
     " ORDER BY rowid"  # the clock may be set back at any time; rows are numbered in the order in which they came
 )
 _CALLED = (
     "SELECT job_id FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 1 AND sent_at IS NULL AND owner = ?"
+)
+_SHARERS = (
+    "SELECT count(DISTINCT owner), count(DISTINCT CASE WHEN owner < ? THEN owner END)"
+    " FROM jobs WHERE profile = ? AND owner IS NOT NULL"
 )
 _IN_LINE = "SELECT ticket, owner FROM tickets WHERE profile = ? ORDER BY ahead DESC, ticket"
 _PACE = (
@@ -47,18 +57,27 @@ class Turns:
             return self._called(db, profile, owner)
 
     def _next(self, db: Session, profile: str, limit: int, owner: str) -> list[str]:
+        now = db.now()
+        fresh = (profile, now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS, limit)
+        if len(db.execute(_FRESH, fresh).fetchall()) >= limit:
+            return []  # however many wait: most looks end here
         waiting = db.execute(_WAITING, (profile,)).fetchall()
         if not any(each == owner for each, _ in waiting):
             return []
-        now = db.now()
         held = db.execute(_BUSY, (now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS, profile)).fetchall()
-        living = {each: self._leases.alive(db, each) for each in {row[0] for row in (*held, *waiting)}}
-        busy = sum(1 for each, is_fresh in held if is_fresh or living[each])
-        in_line = [(each, job_id) for each, job_id in waiting if living[each]]
+        living = self._leases.living(db, {row[0] for row in (*held, *waiting)})
+        busy = sum(1 for each, is_fresh in held if is_fresh or each in living)
+        in_line = [(each, job_id) for each, job_id in waiting if each in living]
         return [job_id for each, job_id in in_line[: max(0, limit - busy)] if each == owner]
 
     def _called(self, db: Session, profile: str, owner: str) -> list[str]:
         return [row[0] for row in db.execute(_CALLED, (profile, owner))]
+
+    def sharers(self, profile: str, owner: str) -> tuple[int, int]:
+        """How many processes are at jobs of the profile, at least 1; and how many of them come before this one."""
+        with self._file.read() as db:
+            count, before = db.execute(_SHARERS, (owner, profile)).fetchone()
+        return max(1, count), before
 
     def draw_ticket(self, profile: str, owner: str, *, ahead: bool) -> int:
         """A place in the line for one request of the profile; those ``ahead`` (submissions) go before all others."""
@@ -68,10 +87,15 @@ class Turns:
             drawn: int = db.execute("SELECT max(ticket) FROM tickets WHERE owner = ?", (owner,)).fetchone()[0]
             return drawn
 
-    def drop_ticket(self, ticket: int) -> None:
-        """Who drew it does not want to send any more."""
+    def drop_tickets(self, profile: str, owner: str, kept: Collection[int]) -> None:
+        """Who drew the owner's others does not want to send any more."""
+        marks = ", ".join("?" * len(kept))
+        others = f"AND ticket NOT IN ({marks})" if kept else ""
         with self._file.change() as db:
-            db.execute("DELETE FROM tickets WHERE ticket = ?", (ticket,))
+            db.execute(
+                f"DELETE FROM tickets WHERE owner = ? AND profile = ? {others}",  # noqa: S608 (own)
+                (owner, profile, *kept),
+            )
 
     def call_next(self, profile: str, spacing: float, owner: str) -> tuple[int | None, float]:
         """The owner's ticket whose turn has come, and seconds until it is worth to look again.

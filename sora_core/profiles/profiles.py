@@ -5,7 +5,8 @@
     base_url = "http://127.0.0.1:8000/v1"
     auth = "none"
 
-The file holds no secret. `preview` always exists; SORA_BASE_URL makes one named `env`.
+The file holds no secret. Above the profiles, `ledger_env` may name the environment variable with the address of a
+ledger that several hosts share. `preview` always exists; SORA_BASE_URL makes one named `env`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequest, ProfileError, StorageError
 from ..files.home import make_private_dir, write_private
-from ..transport.urls import is_local, shown_url
+from ..transport.urls import is_local, origin, shown_url
 from .prices import MILLION, parse_prices
 
 if sys.version_info >= (3, 11):
@@ -65,6 +66,7 @@ class Profile:
     prices: tuple[str, ...] = ()  # lines as `prices` reads them
     currency: str = ""
     max_cost_per_day: float = 0.0  # in the currency, of 24 hours; 0: no limit
+    servers: tuple[str, ...] = ()  # base URLs of several that do the same; base_url is the first of them
     extra: Mapping[str, str] = field(default_factory=dict)
     known_as: str = ""  # the name under which its requests are paid, since it was renamed
     embedded: bool = False  # the preview gateway: no URL of its own
@@ -81,6 +83,15 @@ class Profile:
     def max_cost_millionths(self) -> int:
         return round(self.max_cost_per_day * MILLION)
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it leads."""
+        return self.servers or (self.base_url,)
+
+    def at_each_server(self) -> tuple[Profile, ...]:
+        """The profile as it leads to each of its servers, the first first; itself where there is one."""
+        return tuple(replace(self, base_url=url, servers=()) for url in self.servers) or (self,)
+
     def check(self) -> None:
         """Raises ProfileError for a value that cannot work, naming what is allowed."""
         if self.embedded:
@@ -94,6 +105,8 @@ class Profile:
         for name in _NUMBERS:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ProfileError("profiles.must_number_from_on", where=where, name=name)
+        if self.servers:
+            self._check_servers(where)
         parts, proxy = _split(self.base_url), _split(self.proxy)
         if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
             raise ProfileError(
@@ -108,10 +121,21 @@ class Profile:
         if parts.scheme == "http" and not is_local(self.base_url) and not self.allow_http:
             raise ProfileError("profiles.plain_http_would_send_key", where=where, hostname=parts.hostname)
 
+    def _check_servers(self, where: str) -> None:
+        if self.base_url != self.servers[0]:
+            raise ProfileError("profiles.servers_and_base_url", where=where)
+        for each in self.at_each_server():
+            each.check()
+        origins = [origin(url) for url in self.servers]
+        if len(set(origins)) < len(origins):
+            raise ProfileError("profiles.server_twice", where=where)
+
 
 PREVIEW_PROFILE = Profile(name=PREVIEW, provider="openai", auth="bearer", dialect="preview", embedded=True)
 _FIELDS = {each.name: each for each in fields(Profile) if each.name not in ("name", "embedded")}
 EDITABLE = tuple(name for name in _FIELDS if name != "known_as")  # what a user sets, beside the name
+_LISTS = ("prices", "servers")
+_TOP: dict[str, type] = {"profiles": dict, "ledger_env": str}
 _TYPES: dict[str, tuple[type, ...]] = {
     "requests_per_minute": (int,),
     "max_jobs": (int,),
@@ -119,6 +143,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "max_submissions_per_day": (int,),
     "min_quota": (int, float),
     "prices": (list, tuple),
+    "servers": (list, tuple),
     "max_cost_per_day": (int, float),
     "allow_http": (bool,),
     "paid": (bool,),
@@ -148,6 +173,7 @@ class Profiles:
         self.path = home / "profiles.toml"
         self._environ = os.environ if environ is None else environ
         self._lock = threading.Lock()
+        self._ledger_env = ""
         self._cached: tuple[tuple[int, int] | None, dict[str, Profile]] = (None, {})
 
     def all(self) -> dict[str, Profile]:
@@ -177,6 +203,11 @@ class Profiles:
             raise ProfileError("profiles.there_no_profile_there", name=name, known=", ".join(known))
         known[name].check()
         return known[name]
+
+    def ledger_env(self) -> str:
+        """The variable that holds the address of a shared ledger; empty when none is named. Raises ProfileError."""
+        self._from_file()
+        return self._ledger_env
 
     def written(self) -> dict[str, Profile]:
         """Those of the file, by name. Raises ProfileError naming file, line and key."""
@@ -241,12 +272,15 @@ class Profiles:
             try:
                 stat = self.path.stat()
             except FileNotFoundError:
+                self._ledger_env = ""
                 return {}
             except OSError as error:
                 raise StorageError("profiles.cannot_read", path=self.path, reason=error.strerror) from error
             stamp = (stat.st_mtime_ns, stat.st_size)
             if self._cached[0] != stamp:
-                self._cached = (stamp, self._parse(self._text()))
+                text = self._text()
+                self._cached = (stamp, self._parse(text))
+                self._ledger_env = self._document(text).get("ledger_env", "")
             return self._cached[1]
 
     def _from_environ(self) -> Profile | None:
@@ -278,15 +312,20 @@ class Profiles:
         except OSError as error:
             raise StorageError("profiles.cannot_written", parent=self.path, reason=error.strerror) from error
 
-    def _parse(self, text: str) -> dict[str, Profile]:
+    def _document(self, text: str) -> dict[str, Any]:
         try:
-            document = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+            document: dict[str, Any] = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
         except tomllib.TOMLDecodeError as error:
             raise ProfileError("profiles.not_valid_toml", path=self.path, error=error) from error
-        tables = document.get("profiles", {})
-        if not isinstance(tables, dict) or set(document) - {"profiles"}:
-            extra = ", ".join(sorted(set(document) - {"profiles"})) or "profiles"
-            raise ProfileError("profiles.expected_only_tables_profiles_name", path=self.path, extra=extra)
+        wrong = set(document) - set(_TOP)
+        wrong |= {name for name, kind in _TOP.items() if not isinstance(document.get(name, kind()), kind)}
+        if wrong:
+            listed = ", ".join(sorted(wrong))
+            raise ProfileError("profiles.expected_only_tables_profiles_name", path=self.path, extra=listed)
+        return document
+
+    def _parse(self, text: str) -> dict[str, Profile]:
+        tables = self._document(text).get("profiles", {})
         found = {name: self._profile(name, table) for name, table in tables.items()}
         identities = [each.identity for each in found.values()]
         twice = next((each for each in identities if identities.count(each) > 1), None)
@@ -309,12 +348,14 @@ class Profiles:
         for key, value in table.get("extra", {}).items():
             if not isinstance(value, (str, int, float, list, dict)):
                 raise ProfileError("profiles.extra_must_text_number_true", where=where, key=key)
-        for line in table.get("prices", ()):
-            if not isinstance(line, str):
-                raise ProfileError("profiles.must_type", where=where, key="prices", name__="list of texts")
+        lists = {key: tuple(table.get(key, ())) for key in _LISTS}
+        for key, lines in lists.items():
+            if not all(isinstance(line, str) for line in lines):
+                raise ProfileError("profiles.must_type", where=where, key=key, name__="list of texts")
+        if lists["servers"]:
+            table = {"base_url": lists["servers"][0], **table}
         extra = {key: _plain(value) for key, value in table.get("extra", {}).items()}
-        prices = tuple(table.get("prices", ()))
-        return Profile(name=name, **{**table, "prices": prices, "extra": extra})
+        return Profile(name=name, **{**table, **lists, "extra": extra})
 
 
 def profile_of(name: str, values: Mapping[str, Any]) -> Profile:

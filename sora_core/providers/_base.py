@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..errors import BadResponse, SoraError, SubmissionUnknown, Unsupported
 from ..media.container import sniff
@@ -22,6 +22,8 @@ from ..profiles.profiles import Profile
 from ..profiles.tokens import TokenStore
 from ..requests.checks import resolve, with_defaults
 from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
+from ..requests.lengths import length_told
+from ..requests.settings import Lora, unknown_to
 from ..requests.shots import as_prompt
 from ..transport import Call, Http, Reply
 from ._answers import ids, normalize
@@ -118,6 +120,14 @@ class Provider(ABC):
         if isinstance(request, CharacterRequest):
             return request
         return replace(request, model=request.model or self.profile.model)
+
+    def remark(self, request: Request) -> str:
+        """What whoever waits for it should know of a prepared request when it is sent; usually nothing. Pure."""
+        settings = request.settings if isinstance(request, (VideoRequest, RemixRequest)) else None
+        unknown = unknown_to(settings, self.capabilities()) if settings else []
+        told = [f"nobody here knows whether this server has {', '.join(unknown)}: sent as written"] if unknown else []
+        told += [length_told(request, self.capabilities())] if isinstance(request, VideoRequest) else []
+        return "; ".join(filter(None, told))
 
     def sent_prompt(self, request: VideoRequest | RemixRequest) -> str:
         """The prompt as the server gets it, and as its list of jobs shows it: with the shots where it has no field.
@@ -243,6 +253,14 @@ class Provider(ABC):
 
     async def quota(self, http: Http) -> Quota:
         raise Unsupported("protocol.no_quota", protocol=self.name)
+
+    async def loras(self, http: Http) -> list[dict[str, Any]]:
+        """The adapters that the server has loaded: name, path, and strength, 0 where it is not in use."""
+        raise Unsupported("protocol.no_loras", protocol=self.name)
+
+    async def use_loras(self, http: Http, loras: Sequence[Lora]) -> None:
+        """From now on the server uses these and no others, for everybody. Raises Unsupported."""
+        raise Unsupported("protocol.no_loras", protocol=self.name)
 
     async def models(self, http: Http) -> list[str]:
         """Model names that the server offers; for `doctor`."""

@@ -6,15 +6,21 @@ In all of them ``model`` and ``size`` "" and ``seconds`` 0 mean the profile's de
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from ..models import Character, Operation, Shot, Upload
+from .settings import AS_THE_SERVER_DECIDES, Settings
 
 
 @dataclass(frozen=True)
 class VideoRequest:
-    """A video from text, from reference images (files, addresses or both), or from the shots of a storyboard."""
+    """A video from text, from references, or from the shots of a storyboard.
+
+    ``images`` and ``image_urls`` are what the video begins with or follows, ``last_frame`` is what it ends with;
+    ``clips`` and ``sounds`` are references too. Their order is that in which the server is given them.
+    """
 
     operation: Operation
     prompt: str
@@ -31,12 +37,32 @@ class VideoRequest:
     images: tuple[Upload, ...] = ()
     image_urls: tuple[str, ...] = ()
     shots: tuple[Shot, ...] = ()
+    settings: Settings = AS_THE_SERVER_DECIDES
+    last_frame: Upload | None = None
+    clips: tuple[Upload, ...] = ()
+    sounds: tuple[Upload, ...] = ()
+
+    @property
+    def media(self) -> tuple[Upload, ...]:
+        """All that is uploaded, in order."""
+        return (*self.images, *((self.last_frame,) if self.last_frame else ()), *self.clips, *self.sounds)
+
+    def with_media(self, change: Callable[[Upload], Upload]) -> VideoRequest:
+        """The same request with each of them changed."""
+        return replace(
+            self,
+            images=tuple(map(change, self.images)),
+            last_frame=change(self.last_frame) if self.last_frame else None,
+            clips=tuple(map(change, self.clips)),
+            sounds=tuple(map(change, self.sounds)),
+        )
 
 
 @dataclass(frozen=True)
 class RemixRequest:
-    """A video made of another one, ``source_id`` (the remote id of its job), changed as the prompt says.
+    """A video made of another one, changed as the prompt says; an edit keeps the rest of it, an extension goes on.
 
+    The other one is a job's (``source_id``, remote), or of an edit and an extension a file (``clip``).
     ``orientation``, ``quality``, ``size`` "" and ``seconds`` 0 mean: as the source.
     """
 
@@ -52,8 +78,9 @@ class RemixRequest:
     style: str = ""
     characters: tuple[str, ...] = ()
     cast: tuple[Character, ...] = ()
-
-    operation: ClassVar[Operation] = Operation.REMIX
+    settings: Settings = AS_THE_SERVER_DECIDES
+    operation: Operation = Operation.REMIX
+    clip: Upload | None = None
 
 
 @dataclass(frozen=True)
@@ -148,4 +175,6 @@ def _plain(value: Any) -> Any:
         return value.character_id
     if isinstance(value, Shot):
         return [value.text, float(value.seconds)]
+    if isinstance(value, Settings):
+        return value.plain()
     return value

@@ -33,9 +33,12 @@ class ServerKind:
         return f"{self.package} {self.release}"
 
 
+_OF_A_DIALECT = frozenset("seed images references no_remix settings known_settings work loras".split())
+
+
 def _by_default(recipe: Recipe) -> Recipe:
     """With the default dialect, which has no place for a seed and sends one image."""
-    return replace(recipe, dialect="", can=recipe.can - {"seed", "images", "no_remix"})
+    return replace(recipe, dialect="", can=recipe.can - _OF_A_DIALECT)
 
 
 _AQUILES = Recipe(
@@ -53,7 +56,8 @@ _DYNAMO = Recipe(
     name="dynamo",
     dialect="dynamo",
     model="wan2.2",
-    can=words("made image seed extra fails lost_unlisted doctor unknown_model"),
+    references=("first",),
+    can=words("made image references seed extra settings known_settings fails lost_unlisted doctor unknown_model"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480},
     extra={"num_inference_steps": "7"},
@@ -64,8 +68,10 @@ _VLLM_OMNI = Recipe(
     name="vllm-omni",
     dialect="vllm-omni",
     model="wan",
+    references=("first", "first last", "first second", "clip", "first sound", "first second clip sound"),
     can=words(
-        "made image images seed extra fails refused unknown_model wrong_key lost_listed restart forgets cancel doctor"
+        "made work image images references seed extra settings known_settings fails refused unknown_model wrong_key "
+        "lost_listed restart forgets cancel doctor"
     ),
     usual={"seconds": 4, "size": "832x480"},
     saw={"seconds": "4", "size": "832x480"},
@@ -79,14 +85,18 @@ _SGLANG = Recipe(
     name="sglang",
     dialect="sglang",
     model="wan",
+    references=("first", "clip", "first clip"),
     can=words(
-        "made image seed extra fails refused lost_unlisted restart forgets cancel doctor dead_worker"
+        "made work loras image references seed extra settings known_settings fails refused lost_unlisted restart "
+        "forgets "
+        "cancel doctor dead_worker"
     ),  # no prompts in lists
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
     extra={"guidance_scale": "3.5"},
     extra_seen={"guidance_scale": 3.5},
     refused_extra={"num_inference_steps": "many"},
+    told_as={"extra_params": None, "inner": 7},  # its insides become fields
     advice="sglang",
 )
 
@@ -94,7 +104,10 @@ _FASTVIDEO = Recipe(
     name="fastvideo",
     dialect="fastvideo",
     model="wan",
-    can=words("made image seed fails refused lost_unlisted restart forgets cancel doctor"),
+    references=("first",),
+    can=words(
+        "made image references seed settings known_settings fails refused lost_unlisted restart forgets cancel doctor"
+    ),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
     refused_extra={"num_inference_steps": "many"},
@@ -105,7 +118,8 @@ _XINFERENCE = Recipe(
     name="xinference",
     dialect="xinference",
     model="wan",
-    can=words("made image images extra fails lost_unlisted unknown_model doctor"),
+    references=("first", "first last"),
+    can=words("made image images references extra settings fails lost_unlisted unknown_model doctor"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480},
     extra={"num_inference_steps": "7"},

@@ -6,6 +6,7 @@ A subclass names recipes and a way to play the server; a test runs for each reci
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,20 @@ from typing import Any
 import pytest
 from _clock import HastyClock, LeapingClock
 from _desk import LOST
+from _media import digest, media_of, pixels_of
 from _peers import Peer
 from _recipes import KEY, WRONG_KEY, Recipe
 from _requests import request_of
+from _told import beyond, said, seen
 from _wire import FELL_OVER, Wire
 
 from sora_core import doctor
 from sora_core.clock import Clock, SystemClock
+from sora_core.connections.connection import Connection
 from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
+    InputError,
     JobFailed,
     JobNotFound,
     ModerationRejected,
@@ -36,6 +41,7 @@ from sora_core.ledger.row import Job
 from sora_core.models import Delivery, Destination, Operation, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.requests.kinds import Request
+from sora_core.requests.settings import Lora, settings_of
 
 needs = pytest.mark.needs
 REFUSALS: dict[str, type[SoraError]] = {
@@ -160,6 +166,23 @@ class Conformance:
             case.make("from one to the other", Operation.IMAGE_TO_VIDEO, images=(picture, picture))
         assert case.asked["images"] == 2
 
+    @needs("references")
+    def test_each_reference_arrives_as_it_is_and_in_its_place(self, case: Case, picture: Upload, clip: bytes) -> None:
+        kept = media_of(picture, clip)
+        for words in case.recipe.references:
+            given = [kept[word] for word in words.split()]
+            facts: dict[str, Any] = {"images": (), "clips": (), "sounds": (), "last_frame": None}
+            for name, each in given:
+                facts[name] = each if name == "last_frame" else (*facts[name], each)
+            with case.charging(1):
+                case.make(f"after {words}", Operation.IMAGE_TO_VIDEO, **facts)
+        journal = case.peer.journal()[-len(case.recipe.references) :]
+        for words, asked in zip(case.recipe.references, journal, strict=True):
+            uploads = [kept[word][1] for word in words.split()]
+            assert len(asked["media"]) == len(uploads), words
+            for upload, arrived in zip(uploads, asked["media"], strict=True):
+                assert arrived in (digest(upload.data), *pixels_of(upload)), words
+
     @needs("seed")
     def test_a_seed_arrives(self, case: Case) -> None:
         case.make("a seeded one", seed=4711)
@@ -171,6 +194,53 @@ class Conformance:
         case.make("with a field of its own", profile="extra")
         asked = case.asked
         assert {name: asked.get(name) for name in case.recipe.extra_seen} == dict(case.recipe.extra_seen)
+
+    @needs("settings")
+    def test_every_setting_of_the_table_arrives_as_what_it_is(self, case: Case) -> None:
+        table = case.engine.capabilities(PROFILE).settings
+        wanted = {name: value for name, value in {**seen(table), **case.recipe.told_as}.items() if value is not None}
+        with case.charging(1):
+            case.make("in every way", settings=settings_of(said(table)), seconds=0)
+        told = case.asked.get("told", case.asked)
+        assert {name: told.get(name) for name in wanted} == wanted
+        assert {name: type(told[name]) for name in wanted} == {name: type(value) for name, value in wanted.items()}
+
+    @needs("known_settings")
+    def test_a_setting_that_the_server_does_not_take_is_refused_before_anything_is_sent(self, case: Case) -> None:
+        table = case.engine.capabilities(PROFILE).settings
+        wrong = {"stepps": 3, "steps": "many", "fps": 0, **beyond(table)}
+        for name, value in wrong.items():
+            error = case.refused(lambda said={name: value}: case.make("in no way", settings=settings_of(said)))
+            assert isinstance(error, InputError), error
+            assert f"'{name}'" in error.message
+        assert case.wire.posts == 0
+
+    @needs("work")
+    def test_what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file(self, case: Case) -> None:
+        made = case.make("measured")
+        told = case.engine.work_told(made.job_id)
+        assert "2.0 GiB" in told
+        kept = json.loads(made.path.with_suffix(".json").read_text("utf-8"))["server"]
+        assert kept["peak_memory_mb"] == 2048
+        if kept.get("stage_durations"):
+            assert "denoising 1.5 s, text_encoding 0.2 s" in told
+
+    @needs("loras")
+    def test_loras_are_listed_and_used_for_everybody_on_a_persons_word_alone(self, case: Case) -> None:
+        def asked(*wanted: Lora, change: bool = True) -> dict[str, float]:
+            async def run(connection: Connection) -> Any:
+                if change:
+                    await connection.provider.use_loras(connection.http, wanted)
+                return await connection.provider.loras(connection.http)
+
+            return {each["name"]: each["strength"] for each in case.engine.ask(PROFILE, run).result(30)}
+
+        made = len(case.peer.journal())
+        assert asked(change=False) == {"default": 0}
+        assert asked(Lora("loras/night.safetensors", 0.5), Lora("default")) == {"default": 1, "night": 0.5}
+        assert asked(Lora("night", 0.25)) == {"default": 0, "night": 0.25}
+        assert asked() == {"default": 0, "night": 0}
+        assert len(case.peer.journal()) == made
 
     @needs("fails")
     def test_a_failed_job_says_why_and_its_row_is_closed(self, case: Case) -> None:

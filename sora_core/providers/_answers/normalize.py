@@ -25,6 +25,7 @@ from .refusals import (
     poll_after_of,
     retry_after_of,
 )
+from .said import said_of
 from .values import dig, is_html, loads, number_of, parse, text_of, time_of
 
 STATES: Mapping[str, State] = {
@@ -201,6 +202,7 @@ def snapshot_of(reply: Reply, *, base_url: str, prefer_id: str | None = None) ->
         model=text_of(value.get("model")),
         size=_size_of(value),
         seconds=number_of(value.get("seconds")) or number_of(value.get("duration")) or 0.0,
+        said=said_of(value) if state is State.SUCCEEDED else None,
     )
 
 
@@ -238,6 +240,7 @@ __all__ = [
     "poll_after_of",
     "progress_of",
     "retry_after_of",
+    "said_of",
     "snapshot_of",
     "state_of",
     "text_of",

@@ -9,19 +9,22 @@ new-api `relay/channel/task/sora`, Aquiles-Image `main.py`, LocalAI `endpoints/l
 from __future__ import annotations
 
 import json
-import math
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
+from ...requests.kinds import RemixRequest, VideoRequest
+from . import settings
+from .settings import Fields
 
-Fields = dict[str, Any]
+Files = tuple[tuple[str, Upload], ...]  # name of the part, what is in it
 
 FORM, JSON = "form", "json"
 LOCALAI_FPS = XINFERENCE_FPS = 16
 CLIP_BYTES = 32 * 2**20
+VLLM_OMNI_TEXT_BYTES = 2**20 - 2**12  # of a field of a form, as Starlette has it
 
 _REMIXING = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX))
 _MAKING = _REMIXING - {Operation.REMIX}
@@ -70,9 +73,15 @@ class Dialect:
     sync_create: str = ""  # where the server answers with the video, when the profile wants that
     needs_model: bool = False
     known: frozenset[str] = frozenset()  # the only fields that a profile may add; empty: any
+    json_alone: frozenset[str] = frozenset()  # fields that a form has no place for
     inline: Callable[[Upload], str] | None = None  # an image as text; None: it is sent as a file
     place: Callable[[str], Fields] | None = None
     several: Callable[[Sequence[str]], Fields] | None = None  # as `place`, for more than one: addresses, data URIs
+    # the picture that the video ends with, beside what stands in the body for the first one; None: it comes after that
+    ends_with: Callable[[Upload, Fields], Fields] | None = None
+    attach: Callable[[VideoRequest], tuple[Fields, Files]] | None = None  # where there are clips or sounds
+    loras: bool = False  # has routes that list and load them, for everybody
+    edits_by_reference: bool = False  # has no page for edits: a clip to be edited is a reference of a new video
     # by the number of image files: where the request goes, and the names of the parts
     files: Mapping[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     finish: Callable[[Fields], Fields] = lambda fields: fields
@@ -83,15 +92,6 @@ class Dialect:
     )
     text_model: str = ""  # writes better prompts when the profile names none
     parse_path: str = ""  # of the server's own parse service, from its origin; a job is shared as /p/ID
-
-
-def typed(text: str) -> Any:
-    """The value that a setting's text stands for in JSON: 24, 0.5, true, an object; else the text itself."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return text if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_form(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -114,6 +114,27 @@ def _frame_image(reference: str) -> Fields:
     return {
         "frame_images": [{"type": "image_url", "image_url": {"url": reference}, "frame_type": "first_frame"}],
     }
+
+
+def as_reference(request: RemixRequest) -> VideoRequest:
+    """The edit of a clip as the request for a video that follows it."""
+    assert request.clip, "the only form of a clip that is taken here"
+    return VideoRequest(
+        Operation.IMAGE_TO_VIDEO,
+        request.prompt,
+        model=request.model,
+        seconds=request.seconds,
+        size=request.size,
+        seed=request.seed,
+        negative_prompt=request.negative_prompt,
+        settings=request.settings,
+        clips=(request.clip,),
+    )
+
+
+def _framed_last(image: Upload, placed: Fields) -> Fields:
+    last = {"type": "image_url", "image_url": {"url": data_uri(image)}, "frame_type": "last_frame"}
+    return {"frame_images": [*placed.get("frame_images", ()), last]}
 
 
 _NVEXT = frozenset(("fps", "num_frames", "negative_prompt", "num_inference_steps", "guidance_scale", "seed"))
@@ -146,6 +167,29 @@ def _both_prompts(fields: Fields) -> Fields:
 
 def _image_references(references: Sequence[str]) -> Fields:
     return {"image_reference": json.dumps([{"image_url": reference} for reference in references])}
+
+
+def _mixed(request: VideoRequest) -> tuple[Fields, Files]:
+    """vLLM-Omni: all as files where there is a clip, for what stands in a form's field may not be larger than 1 MiB."""
+    if request.clips:
+        return {}, tuple(("input_references", each) for each in request.media)
+    sounds = [{"audio_url": data_uri(sound)} for sound in request.sounds]
+    fields = {"audio_reference": json.dumps(sounds[0] if len(sounds) == 1 else sounds)}
+    images = [*map(data_uri, request.images), *request.image_urls]
+    if len(images) > 1 or request.image_urls:
+        return {**fields, **_image_references(images)}, ()
+    return fields, tuple(("input_reference", image) for image in request.images)
+
+
+def _beside(request: VideoRequest) -> tuple[Fields, Files]:
+    """Each kind as files of its own name."""
+    last = (("last_frame", request.last_frame),) if request.last_frame else ()
+    parts = (
+        ("input_reference", request.images),
+        ("video_reference", request.clips),
+        ("audio_reference", request.sounds),
+    )
+    return {}, (*((name, each) for name, uploads in parts for each in uploads), *last)
 
 
 _XINFERENCE = ("model", "prompt", "negative_prompt")
@@ -219,6 +263,13 @@ _TENSORRT_FIELDS = frozenset(
     "max_sequence_length user extra_params".split()
 )
 
+_EDITING = frozenset((Operation.EDIT, Operation.EXTEND))
+_BOTH_FORMS = frozenset((ClipForm.FILE, ClipForm.JOB))
+_OF_A_REFERENCE: dict[str, Any] = {
+    "edit_forms": frozenset((ClipForm.FILE,)),
+    "edit_fields": frozenset((Field.MODEL, Field.SECONDS, Field.SIZE)),
+}
+
 _FROM_A_CLIP: dict[str, Any] = {
     "clip_forms": frozenset((ClipForm.FILE,)),
     "clip_bytes_limit": CLIP_BYTES,
@@ -227,13 +278,20 @@ _FROM_A_CLIP: dict[str, Any] = {
 
 DIALECTS: dict[str, Dialect] = {
     "": Dialect(
-        "The default: takes what most servers take and leaves finer limits to the server.", _with_pictures(_OPEN)
+        "The default: takes what most servers take and leaves finer limits to the server.",
+        replace(
+            _with_pictures(_OPEN),
+            operations=_with_pictures(_OPEN).operations | _EDITING,
+            edit_forms=_BOTH_FORMS,
+            any_setting=True,
+        ),
     ),
     "openai": Dialect(
         "Holds to the limits that OpenAI documented; the address of an image goes out as JSON.",
         replace(
             _OPENAI,
-            operations=_REMIXING | {Operation.CREATE_CHARACTER},
+            operations=_REMIXING | _EDITING | {Operation.CREATE_CHARACTER},
+            edit_forms=_BOTH_FORMS,
             image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
             fields=frozenset((Field.CHARACTERS,)),
             **_FROM_A_CLIP,
@@ -244,36 +302,77 @@ DIALECTS: dict[str, Dialect] = {
         "The built-in gateway: free, and takes shots, style and seed.",
         replace(
             _OPEN,
-            operations=_REMIXING | {Operation.CREATE_CHARACTER, Operation.IMAGE},
+            operations=_REMIXING | _EDITING | {Operation.CREATE_CHARACTER, Operation.IMAGE},
+            edit_forms=_BOTH_FORMS,
             sizes=SizeRange(64, 2048),
             fields=frozenset((Field.CHARACTERS, Field.NEGATIVE_PROMPT, Field.SEED, Field.SHOTS, Field.STYLE)),
             **_FROM_A_CLIP,
             poll_seconds=0.5,
             paid=False,
+            last_frame=True,
+            image_limit=8,
+            clip_limit=4,
+            sound_limit=4,
+            fps=24,
+            settings=settings.PREVIEW,
+            any_setting=True,
         ),
+        attach=_beside,
         text_model="preview",
         parse_path="/sora-web",
     ),
     "vllm-omni": Dialect(
         'Multipart only; `sync = "true"` waits for the video in the create call; a failed job answers with HTTP 500.',
-        _with_pictures(replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), image_limit=8)),
+        _with_pictures(
+            replace(
+                _HOSTED,
+                operations=_MAKING | {Operation.EDIT},
+                **_OF_A_REFERENCE,
+                image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
+                image_limit=8,
+                text_bytes_limit=VLLM_OMNI_TEXT_BYTES,
+                last_frame=True,
+                clip_limit=4,
+                sound_limit=4,
+                settings=settings.VLLM_OMNI,
+            )
+        ),
         hosted=True,
         sync_create="/videos/sync",
         states_failure=r"^Video generation failed: ",
         several=_image_references,
+        attach=_mixed,
+        edits_by_reference=True,
         place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
     ),
     "sglang": Dialect(
         "JSON with whole seconds; deleting a job does not stop its work; results may lie at a cloud address.",
-        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL))),
+        replace(
+            _HOSTED,
+            operations=_MAKING | {Operation.EDIT},
+            **_OF_A_REFERENCE,
+            image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
+            clip_limit=1,
+            fps=24,
+            settings=settings.SGLANG,
+        ),
         hosted=True,
+        attach=_beside,
+        loras=True,
+        edits_by_reference=True,
         body=JSON,
         whole_seconds=True,
         place=_as("reference_url"),
     ),
     "tensorrt-llm": Dialect(
         "Strict JSON: a field that the server does not know is never sent; answers 202.",
-        replace(_HOSTED, seconds=range(1, 17), image_forms=frozenset((ImageForm.DATA,)), can_list=False),
+        replace(
+            _HOSTED,
+            seconds=range(1, 17),
+            image_forms=frozenset((ImageForm.DATA,)),
+            can_list=False,
+            settings=settings.TENSORRT,
+        ),
         hosted=True,
         body=JSON,
         whole_seconds=True,
@@ -284,21 +383,30 @@ DIALECTS: dict[str, Dialect] = {
     "litellm": Dialect(
         # A remix's id names no model, so the proxy cannot find its server again: paid for and out of reach.
         "A proxy: ids are opaque, most fields may be null, its list and the ids of its remixes are not relied on.",
-        _with_pictures(replace(_OPEN, operations=_MAKING, can_list=False, can_cancel=False, has_quota=False)),
+        _with_pictures(
+            replace(_OPEN, operations=_MAKING, can_list=False, can_cancel=False, has_quota=False, any_setting=True)
+        ),
         needs_model=True,
     ),
     "new-api": Dialect(
         "A relay: a new job may be `unknown`, the link is in the metadata, an unknown job is HTTP 400.",
         _with_pictures(
-            replace(_OPEN, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), can_list=False, can_cancel=False)
+            replace(
+                _OPEN,
+                image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
+                can_list=False,
+                can_cancel=False,
+                any_setting=True,
+            )
         ),
         needs_model=True,
         place=_as("input_reference"),
     ),
     "fastvideo": Dialect(
         "A form whose own seed is always the same, so one is sent; its list does not say whether there is more.",
-        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL))),
+        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), fps=24, settings=settings.FASTVIDEO),
         hosted=True,
+        json_alone=settings.FASTVIDEO_JSON_ALONE,
         place=_as("reference_url"),
     ),
     "aquiles": Dialect(
@@ -308,7 +416,14 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "xinference": Dialect(
         "`POST /v1/video/generations` answers with the video; two images are its first and its last frame.",
-        replace(_ANSWERS_WITH_VIDEO, image_limit=2),
+        replace(
+            _ANSWERS_WITH_VIDEO,
+            last_frame=True,
+            image_limit=2,
+            fps=XINFERENCE_FPS,
+            settings=settings.XINFERENCE,
+            any_setting=True,
+        ),
         create="/video/generations",
         hosted=True,
         body=JSON,
@@ -324,7 +439,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "aihubmix": Dialect(
         "A relay: JSON; which seconds and sizes there are, is up to the model; no list.",
-        replace(_OPEN, operations=_MAKING, can_list=False, has_quota=False),
+        replace(_OPEN, operations=_MAKING, can_list=False, has_quota=False, any_setting=True),
         body=JSON,
         needs_model=True,
     ),
@@ -337,7 +452,15 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "localai": Dialect(
         "`POST /video` answers with the video's address; sides and frames instead of size and seconds.",
-        _with_pictures(replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL)))),
+        _with_pictures(
+            replace(
+                _ANSWERS_WITH_VIDEO,
+                image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
+                last_frame=True,
+                fps=LOCALAI_FPS,
+                settings=settings.LOCALAI,
+            )
+        ),
         root="",
         hosted=True,
         create="/video",
@@ -348,12 +471,18 @@ DIALECTS: dict[str, Dialect] = {
         needs_model=True,
         inline=_base64,
         place=_as("start_image"),
+        ends_with=lambda image, placed: {"end_image": _base64(image)},
         finish=_frames,
         picture=_both_prompts,
     ),
     "dynamo": Dialect(
         "The create call answers with the video; seed and negative prompt go into its `nvext` block.",
-        replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL))),
+        replace(
+            _ANSWERS_WITH_VIDEO,
+            image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
+            fps=24,
+            settings=settings.DYNAMO,
+        ),
         hosted=True,
         body=JSON,
         whole_seconds=True,
@@ -371,10 +500,12 @@ DIALECTS: dict[str, Dialect] = {
             paid=True,
             fields=frozenset((Field.SEED,)),
             image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
+            last_frame=True,
             poll_seconds=10.0,
             can_list=False,
             can_cancel=False,
             has_quota=True,
+            any_setting=True,
         ),
         root="/api/v1",
         lists_all_models=False,  # those of videos have a list of their own
@@ -383,6 +514,7 @@ DIALECTS: dict[str, Dialect] = {
         needs_model=True,
         inline=data_uri,
         place=_frame_image,
+        ends_with=_framed_last,
         finish=_duration,
     ),
 }

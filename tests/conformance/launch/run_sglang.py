@@ -35,6 +35,9 @@ stand_in(
 )  # fmt: skip
 
 
+ELSEWHERE = {"input_reference", "output_path", "video_path"}  # in the journal
+
+
 class Sampling(SimpleNamespace):
     prompt_optional = False
 
@@ -56,6 +59,30 @@ class Sampling(SimpleNamespace):
 
     def validate_video_final_outputs(self, paths: list[str], batch: Any) -> dict[str, Any]:
         return {}
+
+
+class Loras:
+    """What the scheduler's side keeps of them: `LoRAPipeline.get_lora_status` says it in this shape."""
+
+    def __init__(self) -> None:
+        self._paths = {"default": "loras/default.safetensors"}
+        self._used: list[tuple[str, float]] = []
+
+    async def forward(self, asked: Any) -> Any:
+        if asked.name == "SetLoraReq":
+            for name, path in zip(asked.lora_nickname, asked.lora_path, strict=True):
+                if path is None and name not in self._paths:
+                    return SimpleNamespace(error=f"adapter {name} is not loaded", output=None)
+                self._paths.setdefault(name, path)
+            self._used = list(zip(asked.lora_nickname, asked.strength, strict=True))
+        if asked.name == "UnmergeLoraWeightsReq":
+            self._used = []
+        names, strengths = ([each[at] for each in self._used] for at in (0, 1))
+        status = {
+            "loaded_adapters": [{"nickname": name, "path": path} for name, path in self._paths.items()],
+            "active": {"transformer": [{"nicknames": names, "strengths": strengths}]} if names else {},
+        }
+        return SimpleNamespace(error=None, output=status)
 
 
 def application(model: str) -> Any:
@@ -89,18 +116,21 @@ def application(model: str) -> Any:
             request_id=request_id, prompt=asked.prompt, width=width, height=height, fps=fps, num_frames=frames,
             seed=asked.seed, image_path=asked.input_reference, output_path=asked.output_path,
             guidance_scale=asked.guidance_scale, negative_prompt=asked.negative_prompt,
+            media=[engine.of_file(path) for path in (asked.input_reference, asked.video_path) if path],
+            told=asked.model_dump(mode="json", exclude_none=True, exclude=ELSEWHERE),
         )  # fmt: skip
 
     async def generate(scheduler: Any, batch: Any, **rest: Any) -> Any:
         asked = batch.sampling_params
         facts = {"width": asked.width, "height": asked.height, "seed": asked.seed, "num_frames": asked.num_frames}
-        facts |= {"guidance_scale": asked.guidance_scale, "has_image": bool(asked.image_path)}
+        facts |= {"guidance_scale": asked.guidance_scale, "has_image": bool(asked.image_path), "told": asked.told}
+        facts["media"] = asked.media
         await video_api.VIDEO_STORE.update_fields(asked.request_id, {"status": "in_progress", "progress": 10})
         if "[dies]" in asked.prompt:  # as the scheduler's client says it
             client.failure_reason = "Scheduler worker exited; restart the server."
             raise RuntimeError(client.failure_reason)
         await asyncio.to_thread(engine.generate, asked.prompt, asked.output_file_path(), **facts)
-        return [asked.output_file_path()], engine.Result(peak_memory_mb=0.0)
+        return [asked.output_file_path()], engine.Result(peak_memory_mb=engine.PEAK_MB)
 
     async def as_asked(request: Any, prompt: str, **rest: Any) -> str:
         return prompt
@@ -111,6 +141,10 @@ def application(model: str) -> Any:
     def prepared(server_args: Any, sampling_params: Any, **rest: Any) -> Any:
         return SimpleNamespace(sampling_params=sampling_params, extra={}, num_outputs_per_prompt=1)
 
+    common_api.async_scheduler_client = SimpleNamespace(forward=Loras().forward)
+    common_api.format_lora_message = lambda *words: ("", "", "")
+    for name in ("SetLoraReq", "ListLorasReq", "UnmergeLoraWeightsReq"):
+        setattr(common_api, name, lambda name=name, **asked: SimpleNamespace(name=name, **asked))
     video_api.get_global_server_args = common_api.get_global_server_args = lambda: server
     video_api._build_video_sampling_params = sampled
     common_api.get_served_pipeline_class = lambda server_args: None
