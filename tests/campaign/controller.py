@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 from _gateway import ROOT, GatewayProcess
+from _trust import trust_all
 
 from campaign.plan import Order, Settings, base_path, draw_faults, draw_orders, kind_of, profile_of
 from campaign.proxy import Proxy
@@ -114,6 +115,7 @@ class _Round:
         profiles = Profiles(self._home)
         for provider in providers:
             profiles.add(profile_of(provider, f"http://127.0.0.1:{self._proxy.port}"))
+        trust_all(self._home)
         orders = draw_orders(providers, count, self._chance)
         self._outcome.jobs.update(order.profile for order in orders)
         self._hand_out(orders)
