@@ -197,6 +197,7 @@ class Capabilities:
     prompt_limit: int = 32_000  # characters
     fields: frozenset[Field] = frozenset()
     remix_fields: frozenset[Field] = frozenset()  # of model, seconds, orientation, quality and size
+    remix_said: frozenset[Field] = frozenset()  # of those, what the protocol does not take from the source by itself
     image_limit: int = 1  # reference images in one request
     image_forms: frozenset[ImageForm] = frozenset((ImageForm.FILE,))
     image_bytes_limit: int = 20 * 1024 * 1024
@@ -244,17 +245,22 @@ class Snapshot:
     model: str | None = None
     size: str = ""  # "WxH" in pixels; "" where the server does not say, and so for the next
     seconds: float = 0.0
+    said: Mapping[str, Any] | None = field(default=None, repr=False)  # of the result, for the record (`said_of`)
 
 
 @dataclass(frozen=True)
 class Quota:
-    """What the account has left. None: the server does not say. ``resets_in`` in seconds."""
+    """What the account has left. None: the server does not say. ``resets_in`` in seconds.
+
+    ``limit_reached``: nothing is taken before the reset, whatever is left.
+    """
 
     remaining: float | None
     used: float | None = None
     total: float | None = None
     unit: str = ""
     resets_in: float | None = None
+    limit_reached: bool | None = None
 
 
 @dataclass(frozen=True)
