@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -53,10 +54,8 @@ def read_all(home: Path) -> None:
 @pytest.mark.parametrize("data", ODD.values(), ids=ODD)
 def test_odd_files(tmp_path, data):
     (tmp_path / "profiles.toml").write_bytes(data)
-    try:
+    with contextlib.suppress(SoraError):
         read_all(tmp_path)
-    except SoraError as error:
-        assert "profiles" in str(error)
 
 
 SIGNS = ". [ ] = { } \" ' , 1 1e9 true - http:// a # inf nan".split(" ")
@@ -67,10 +66,8 @@ WORDS = st.sampled_from([*Profile.__dataclass_fields__, *SIGNS, *LINES])
 @given(st.one_of(st.binary(), st.text().map(str.encode), st.lists(WORDS).map(lambda words: "".join(words).encode())))
 def test_any_file(tmp_path, data):
     (tmp_path / "profiles.toml").write_bytes(data)
-    try:
+    with contextlib.suppress(SoraError):
         read_all(tmp_path)
-    except SoraError as error:
-        str(error)
 
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1)
