@@ -10,7 +10,7 @@ from ..errors import InvalidRequest, ProfileError
 from ..profiles.credentials import Credentials
 from ..profiles.profiles import EDITABLE, Profile, Profiles, profile_of, toml_of, without_passwords
 from ..profiles.tokens import TokenStore
-from ..profiles.trust import scope_of, variables_of
+from ..profiles.trust import origins_of, variables_of
 from ..providers import PROVIDERS, provider_for
 
 
@@ -39,8 +39,12 @@ def edit(
     if unknown:
         raise InvalidRequest("profile_no_such_field", field=unknown[0], allowed=", ".join(EDITABLE))
     values = {**facts(old), **changes}
+    if changes.get("servers"):
+        values["base_url"] = changes.get("base_url", changes["servers"][0])
+    elif "base_url" in changes and changes["base_url"] != old.base_url:
+        values["servers"] = ()  # one server in their place
     new = profile_of(new_name or name, {key: value for key, value in values.items() if value is not None})
-    same_server = scope_of(new) == scope_of(old)
+    same_server = origins_of(new) <= origins_of(old)
     if not same_server and "key_env" not in changes:  # nor is another server given the key of the environment
         new = replace(new, key_env="")
     if new.name != old.name:

@@ -25,7 +25,7 @@ from ..models import Secret
 from ..transport.urls import is_local
 from .master import PROTECTIONS, MasterKeys, seal, unseal
 from .profiles import Profile, is_proxy
-from .trust import Trust, scope_of
+from .trust import Trust, origins_of, scope_of
 
 EVERYONES_PROXY = "SORA_PROXY"  # for every profile that names none of its own
 _QUOTES = (('"', '"'), ("'", "'"), ("`", "`"), ("\u201c", "\u201d"), ("\u2018", "\u2019"))
@@ -50,7 +50,7 @@ class Credentials:
         if self._environ.get(profile.key_env or "", "").strip():
             return "missing" if profile.key_env in self.trust.missing(profile) else "environment"
         sealed = self._read().get(profile.name)
-        return "store" if sealed is not None and _scope_in(sealed) in ("", scope_of(profile)) else "missing"
+        return "store" if sealed is not None and _is_for(sealed, profile) else "missing"
 
     def get(self, profile: Profile) -> Secret:
         """The profile's key; empty for `auth = "none"`.
@@ -168,7 +168,7 @@ class Credentials:
         """A renamed profile's key, if one is stored, gets its new label. What was made of the key is forgotten."""
         with self._changing() as (file, keys):
             sealed = keys.get(old.name)
-            if sealed is not None and _scope_in(sealed) in ("", scope_of(new)):
+            if sealed is not None and _is_for(sealed, new):
                 keys[new.name] = self._sealed(new, self._opened(old.name, sealed))
                 del keys[old.name]
                 _write(file, keys)
@@ -176,7 +176,7 @@ class Credentials:
 
     def _stored(self, profile: Profile, sealed: Any) -> str:
         scope = _scope_in(sealed)
-        if scope and scope != scope_of(profile):
+        if not _is_for(sealed, profile):
             raise ProfileError(
                 "profiles.key_of_another_server", profile=profile.name, origin=scope, now=scope_of(profile)
             )
@@ -241,6 +241,11 @@ def _entry(sealed: str, scope: str) -> Any:
 
 def _scope_in(entry: Any) -> str:
     return entry["origin"] if isinstance(entry, dict) else ""
+
+
+def _is_for(entry: Any, profile: Profile) -> bool:
+    """Whether the profile leads nowhere else; so does one of several servers. Version 1 did not write it down."""
+    return not _scope_in(entry) or origins_of(profile) <= set(_scope_in(entry).split())
 
 
 def _checked(entry: Any) -> Any:

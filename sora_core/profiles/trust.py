@@ -22,10 +22,15 @@ TRUSTED_KEYS = "SORA_TRUSTED_KEYS"  # VARIABLE@https://host, as many as there ar
 _NO_KEY_GOES_TO = ("parse_url", "sentinel_url", "redirect_uri")
 
 
-def scope_of(profile: Profile) -> str:
-    """The origins that get the profile's key: the server's, and those of the addresses that its extra names."""
+def origins_of(profile: Profile) -> set[str]:
+    """What gets the profile's key: its servers, and the addresses that its extra names."""
     more = (url for name, url in profile.extra.items() if name.endswith("_url") and name not in _NO_KEY_GOES_TO)
-    return " ".join(sorted({*filter(None, map(_origin, (profile.base_url, *more)))}))
+    return {*filter(None, map(_origin, (profile.base_url, *profile.servers, *more)))}
+
+
+def scope_of(profile: Profile) -> str:
+    """The same as one text, which is sealed with the key."""
+    return " ".join(sorted(origins_of(profile)))
 
 
 def variables_of(profile: Profile) -> dict[str, str]:
