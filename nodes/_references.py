@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from ..sora_core.media.images import references_from_tensor
+from ..sora_core.models import Delivery
 from ..sora_core.requests.kinds import PictureRequest, VideoRequest
 from ._engine import engine
-from ._waiting import in_thread, show_picture
+from ._paths import destination_of
+from ._waiting import Reports, in_thread, show_picture, wait_for
 
 Drawn = TypeVar("Drawn", VideoRequest, PictureRequest)
 
@@ -22,3 +24,20 @@ async def with_images(request: Drawn, profile: str, image: Any, fit: str) -> tup
     note = "\n".join(reference.note for reference in references)
     await show_picture(references[0].picture, note)
     return replace(request, images=tuple(reference.upload for reference in references)), note
+
+
+async def last_frame_of_job(name: str, hidden: Any) -> Any:
+    """The last frame [1,H,W,3] of a job's clip, or the picture that it made; collected first, free, where needed."""
+    reports = Reports()
+    destination = destination_of("video/sora", hidden)
+    made = await wait_for(engine().resume(name, None, destination, reports), reports)
+    return await in_thread(functools.partial(_last_frame, made))
+
+
+def _last_frame(made: Delivery) -> Any:
+    import torch
+
+    from ..sora_core.media.last_frame import last_frame
+    from ..sora_core.media.picture import picture_tensor
+
+    return torch.from_numpy(last_frame(made.path))[None] if made.fps else picture_tensor(made.path)

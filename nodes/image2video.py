@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..sora_core.errors import InvalidRequest
 from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
 from . import _widgets as widgets
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._references import with_images
+from ._references import last_frame_of_job, with_images
 from ._requests import video_request
 
 
@@ -51,6 +52,13 @@ class Image2Video(VideoNode):
                 widgets.character_input(),
                 *widgets.submission_inputs(),
                 widgets.takes_input(),
+                io.String.Input(
+                    "source_job",
+                    default="",
+                    optional=True,
+                    tooltip="Instead of image: the last frame of this job's clip, so that one video goes on where "
+                    "another ended. Connect job_id of the node that made it, or write its id. Of any profile.",
+                ),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -61,11 +69,22 @@ class Image2Video(VideoNode):
     @classmethod
     @one_branch
     async def execute(
-        cls, prompt: str, profile: str, seed: int, image: Any = None, image_url: str = "", **options: Any
+        cls,
+        prompt: str,
+        profile: str,
+        seed: int,
+        image: Any = None,
+        image_url: str = "",
+        source_job: str = "",
+        **options: Any,
     ) -> io.NodeOutput:
         request = video_request(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
         request = replace(request, image_urls=tuple(image_url.split()))
         note = ""
+        if source_job.strip():
+            if image is not None or request.image_urls:
+                raise InvalidRequest("node.source_job_and_image")
+            image = await last_frame_of_job(source_job, cls.hidden)
         if image is not None:
             request, note = await with_images(request, profile, image, options.get("fit", "crop"))
         return await generate(request, profile, options, cls.hidden, note=note)
