@@ -10,6 +10,7 @@ from .create_character import CreateCharacter
 from .enhance_prompt import EnhancePrompt
 from .image import Image
 from .image2video import Image2Video
+from .join_clips import JoinClips
 from .quota import Quota
 from .remix import Remix
 from .remove_watermark import RemoveWatermark
@@ -29,6 +30,7 @@ NODES: list[type[io.ComfyNode]] = [
     RemoveWatermark,
     EnhancePrompt,
     Image,
+    JoinClips,
     ResumeJob,
     Quota,
 ]

@@ -39,12 +39,7 @@ class Image(io.ComfyNode):
                     tooltip="A picture to start from; refused where the profile makes pictures from text alone.",
                 ),
                 *widgets.picture_inputs(),
-                io.String.Input(
-                    "filename_prefix",
-                    default=PREFIX,
-                    optional=True,
-                    tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
-                ),
+                widgets.filename_prefix_input(PREFIX),
             ],
             outputs=[
                 io.Image.Output("image", tooltip="The picture [1,H,W,3], 0..1."),
