@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from types import ModuleType
+
 from ._comfy import ComfyExtension, io
 from ._engine import take_up_unfinished_jobs
 from ._language import speak_the_language_of_the_page
 from ._queueing import resolve_auto_frames_when_queued
-from .create_character import CreateCharacter
-from .enhance_prompt import EnhancePrompt
-from .image import Image
-from .image2video import Image2Video
-from .join_clips import JoinClips
-from .quota import Quota
-from .remix import Remix
-from .remove_watermark import RemoveWatermark
-from .resume_job import ResumeJob
 from .routes import add_routes
-from .shot import Shot
-from .storyboard import Storyboard
-from .text2video import Text2Video
 
-NODES: list[type[io.ComfyNode]] = [
-    Text2Video,
-    Image2Video,
-    Storyboard,
-    Shot,
-    Remix,
-    CreateCharacter,
-    RemoveWatermark,
-    EnhancePrompt,
-    Image,
-    JoinClips,
-    ResumeJob,
-    Quota,
-]
+
+def _nodes_of(module: ModuleType) -> list[type[io.ComfyNode]]:
+    made_here = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
+    return [each for each in made_here if isinstance(each, type) and issubclass(each, io.ComfyNode)]
+
+
+def _found() -> list[type[io.ComfyNode]]:
+    """The nodes of every module here: a new one is registered by being there."""
+    names = [each.name for each in pkgutil.iter_modules(__path__) if not each.name.startswith("_") and not each.ispkg]
+    return [node for name in names for node in _nodes_of(importlib.import_module(f".{name}", __name__))]
+
+
+NODES: list[type[io.ComfyNode]] = _found()
 
 
 class SoraVideoExtension(ComfyExtension):

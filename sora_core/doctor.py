@@ -91,9 +91,8 @@ def examine(engine: Engine, profile_name: str, tell: Tell = lambda finding: None
 class _Pages:
     """Looks at pages; at each only once, and at so many at most. One GET each, whatever comes back."""
 
-    def __init__(self, http: Http, key: Secret) -> None:
+    def __init__(self, http: Http) -> None:
         self._http = http
-        self._key = key.reveal().encode()
         self._seen: dict[str, Reply] = {}
 
     async def at(self, path: str) -> Reply:
@@ -114,19 +113,15 @@ class _Pages:
     async def _get(self, url: str) -> Reply:
         body = bytearray()
         async with self._http.stream(Call("GET", url, Effect.READ, timeout=_READ_SECONDS)) as response:
-            async for chunk in response.aiter_bytes():
+            async for chunk in self._http.body(response):
                 body += chunk
                 if len(body) > _REPLY_BYTES:
                     break
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            sent = (secret.reveal().removeprefix("Bearer ") for secret in (await self._http.keys.headers()).values())
-            for key in filter(None, (self._key, *map(str.encode, sent))):
-                body = body.replace(key, b"***")  # some servers repeat the key they refuse
-            return Reply(response.status_code, headers, bytes(body), url)
+            return replace(self._http.reply(response, bytes(body)), url=url)
 
 
 async def _look(connection: Connection, key: Secret, found: Tell) -> None:
-    pages, profile, http = _Pages(connection.http, key), connection.profile, connection.http
+    pages, profile, http = _Pages(connection.http), connection.profile, connection.http
     try:
         found(await _server_with_a_key(connection, pages))
     except NetworkError as error:
@@ -318,7 +313,7 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
             proxy=connection.proxy.reveal() or None,
         )
         try:
-            reply = await _Pages(other, key).at(page)
+            reply = await _Pages(other).at(page)
         except SoraError:
             continue
         finally:

@@ -41,6 +41,7 @@ from __future__ import annotations
 from typing import Any
 
 from . import texts
+from .redaction import redact
 
 
 class SoraError(Exception):
@@ -86,6 +87,9 @@ class SoraError(Exception):
     def __init_subclass__(cls) -> None:
         cls.__module__ = SoraError.__module__
 
+    def __repr__(self) -> str:
+        return f"{self.kind}({self.message!r})"
+
     @property
     def kind(self) -> str:
         """Stable name of the class of error, for JSON and tests."""
@@ -94,7 +98,7 @@ class SoraError(Exception):
     @property
     def message(self) -> str:
         """What happened, and no more."""
-        return self._said(self.text) or self.text
+        return redact(self._said(self.text) or self.text)
 
     @property
     def fix(self) -> str:

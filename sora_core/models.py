@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .redaction import know
+
 
 class Effect(enum.Enum):
     """What a call does to the user's account; every call states it."""
@@ -58,9 +60,12 @@ class State(str, enum.Enum):
 
 @dataclass(frozen=True)
 class Secret:
-    """A value that never prints. ``reveal()`` is the only way to it."""
+    """A value that never prints. ``reveal()`` is the only way to it; texts that repeat it are redacted."""
 
     _value: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        know(self._value)
 
     def reveal(self) -> str:
         return self._value
@@ -226,7 +231,7 @@ class Snapshot:
     state: State
     remote_id: str = ""
     progress: float | None = None
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)  # it may be signed
     # the video itself, from servers that answer with it; a large one is on the disk already
     media: bytes | Path | None = field(default=None, repr=False)
     result: Mapping[str, str] | None = None  # what a job that makes no video has made

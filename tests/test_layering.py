@@ -18,7 +18,8 @@ NODES = PACK / "nodes"
 
 # From the ground up. A room imports from the rooms below it; those on one floor know nothing of each other.
 FLOORS = (
-    ("texts",),
+    ("texts", "secret_words"),
+    ("redaction",),
     ("models", "errors", "clock", "files"),
     ("requests", "transport"),
     ("profiles",),

@@ -1,8 +1,7 @@
-"""The texts that ComfyUI shows: the same in English as in the nodes, whole in Chinese, with a help page each."""
+"""The texts that ComfyUI shows: whole in Chinese, with a help page a node. `scripts/generate` writes the English."""
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Iterator
@@ -10,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from sora_core.requests.checks import ORIENTATIONS, QUALITIES
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACT = json.loads((ROOT / "tests" / "golden" / "contract.json").read_text("utf-8"))
@@ -39,68 +36,6 @@ def input_ids(node: str) -> list[str]:
 
 def output_ids(node: str) -> list[str]:
     return [name for _, name in CONTRACT[node]["outputs"]]
-
-
-def calls(attribute: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
-    """Literal arguments of every `….attribute(…)` in the nodes' source; ComfyUI itself is not needed to read them."""
-    for path in sorted((ROOT / "nodes").glob("*.py")):
-        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == attribute:
-                arguments = [each.value for each in call.args if isinstance(each, ast.Constant)]
-                named = {each.arg: each.value.value for each in call.keywords if isinstance(each.value, ast.Constant)}
-                yield arguments, named
-
-
-def tooltips(attribute: str) -> dict[str, set[str]]:
-    """By id; the same id may mean something else in another node."""
-    found: dict[str, set[str]] = {}
-    for arguments, named in calls(attribute):
-        if arguments and "tooltip" in named:
-            found.setdefault(arguments[0], set()).add(named["tooltip"])
-    return found
-
-
-SCHEMAS = {named["node_id"]: named for _, named in calls("Schema")}
-
-
-def test_every_node_of_the_source_has_texts_and_no_other():
-    assert set(SCHEMAS) == set(CONTRACT)
-    for language in ("en", "zh"):
-        assert set(locale(language, "nodeDefs")) == set(SCHEMAS)
-
-
-@pytest.mark.parametrize("node", CONTRACT)
-class TestEnglishTexts:
-    def test_name_and_description_are_those_of_the_node(self, node):
-        text = locale("en", "nodeDefs")[node]
-        assert text["display_name"] == SCHEMAS[node]["display_name"] == CONTRACT[node]["display_name"]
-        assert text["description"] == SCHEMAS[node]["description"]
-
-    def test_inputs_are_the_nodes_own_in_its_order(self, node):
-        inputs = locale("en", "nodeDefs")[node]["inputs"]
-        own = tooltips("Input")
-        assert list(inputs) == input_ids(node)
-        assert [name for name, text in inputs.items() if text["tooltip"] not in own[name]] == []
-        assert [text["name"] for text in inputs.values()] == list(inputs)
-
-    def test_outputs_are_the_nodes_own_in_its_order(self, node):
-        outputs = locale("en", "nodeDefs")[node]["outputs"]
-        own = tooltips("Output")
-        assert list(outputs) == [str(index) for index in range(len(output_ids(node)))]
-        assert [text["name"] for text in outputs.values()] == output_ids(node)
-        assert all(text["tooltip"] in own[text["name"]] for text in outputs.values())
-
-
-def test_choices_are_those_that_the_inputs_have():
-    inputs = locale("en", "nodeDefs")["SoraVideo_Text2Video"]["inputs"]
-    choices = {name: list(text["options"]) for name, text in inputs.items() if "options" in text}
-    frames = CONTRACT["SoraVideo_Text2Video"]["inputs"]["optional"]["frames"][1]["options"]
-    assert choices == {
-        "orientation": list(ORIENTATIONS),
-        "quality": list(QUALITIES),
-        "frames": frames,
-        "on_error": CONTRACT["SoraVideo_Text2Video"]["inputs"]["optional"]["on_error"][1]["options"],
-    }
 
 
 @pytest.mark.parametrize("name", ["nodeDefs", "main"])

@@ -66,7 +66,7 @@ class Connections:
         else:
             base_url, key = provider.base_url(), self._credentials.get(profile)
         proxy = self._credentials.proxy(profile)
-        identity = (repr(profile), base_url, key.reveal(), proxy.reveal())
+        identity = (profile, base_url, key.reveal(), proxy.reveal())
         known = self._open.get(name)
         if known and known[0] == identity:
             return known[1]
@@ -87,6 +87,7 @@ class Connections:
             key_urls=provider.key_urls(),
             named_urls=provider.named_urls(),
             never=provider.never_hosts,
+            plain_links=profile.allow_http,
         )
         provider.opened(http, TokenStore(self._credentials, profile))
         limits = Limits(

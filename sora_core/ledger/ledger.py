@@ -31,6 +31,7 @@ from ..errors import JobChanged, QuotaExceeded, RemoteIdTaken, StorageError
 from ..models import Destination, Secret, Snapshot, State
 from ..profiles.prices import UNKNOWN as NO_PRICE
 from ..profiles.prices import Cost, amount_of
+from ..redaction import redact
 from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
 from .costs import CHARGED, WHEN, Costs, spent
@@ -456,6 +457,7 @@ class Ledger(Lookups):
                 "bytes": row.planned_bytes,
             }
             changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
+            changes["url"] = row.url if row.url and redact(row.url) == row.url else None  # a signed one is a key
             return self._write(db, job_id, owner, FOLLOWED, {**changes, **_done(row, db.now())})
 
     def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:

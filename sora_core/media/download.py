@@ -7,7 +7,6 @@ import base64
 import hashlib
 import re
 import shutil
-import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,6 +28,7 @@ from ..errors import (
     StorageError,
 )
 from ..transport import Call, Http, Reply
+from ..transport.packing import DRIP_BYTES, coding_of, steady, unpacked
 from .container import HEAD_BYTES
 from .kind import VIDEO, Kind, described
 from .placing import damaged_path, write_part
@@ -44,7 +44,6 @@ _MAX_FRUITLESS = 6
 _MAX_UNUSABLE = 3  # times that what came was no sound file
 _MAX_HOPS = 5  # from one answer that names an address to the next
 _LONGEST_WAIT_SECONDS = 120.0
-_DRIP_BYTES, _DRIP_SECONDS = 2**16, 120.0  # less than this in that time leads nowhere
 _STEP_BYTES = 2**20
 _CONTENT_RANGE = re.compile(r"\s*bytes[ =](\d+)-(\d+)/(\d+|\*)\s*", re.IGNORECASE)
 
@@ -69,7 +68,7 @@ def extent_of(status: int, headers: Mapping[str, str]) -> Extent | None:
     """None for a part that does not say which."""
     length = headers.get("content-length", "")
     # a length counts the bytes on the wire, which are others than the file's where they are packed
-    size = int(length) if length.isdecimal() and not _coding(headers) else None
+    size = int(length) if length.isdecimal() and not coding_of(headers) else None
     if status != 206:
         return Extent(0, size, size)
     match = _CONTENT_RANGE.fullmatch(headers.get("content-range", ""))
@@ -141,7 +140,7 @@ class Download:
             if refresh:
                 self._elsewhere = None
             # bytes that were there before, or a few, are no progress: it would go on for ever
-            has_grown = self._size() >= furthest + _DRIP_BYTES
+            has_grown = self._size() >= furthest + DRIP_BYTES
             furthest = max(furthest, self._size())
             fruitless = 0 if has_grown else fruitless + 1
             if fruitless >= _MAX_FRUITLESS or unusable >= _MAX_UNUSABLE or len(set(self._unsound)) < len(self._unsound):
@@ -189,16 +188,17 @@ class Download:
         """Whether a part that begins in the middle fits to what is here. Some servers ignore If-Range and go on with
         another file; what is packed has other bytes."""
         same = _validator(headers) in (None, self._validator) and self._in_parts in (None, extent.total)
-        return extent.start <= self._size() and same and not _coding(headers)
+        return extent.start <= self._size() and same and not coding_of(headers)
 
     async def _receive(self, response: httpx.Response, extent: Extent) -> bool | Call:
-        chunks = _with_whole_head(_unpacked(self._http.wire(response), _coding(response.headers)))
+        wire = unpacked(self._http.wire(response), coding_of(response.headers))
+        chunks = _with_whole_head(steady(wire, self._clock))
         first = await anext(chunks, b"")
         if extent.start == 0:
             # not before: an error page in the place of the file must not cost what is here already
             if self._kind.sniff(first[:HEAD_BYTES]) is None:
                 return await self._read_answer(response, first, chunks)
-            self._start_over(None if _coding(response.headers) else _validator(response.headers))
+            self._start_over(None if coding_of(response.headers) else _validator(response.headers))
         await self._copy(first, chunks, extent)
         self._in_parts = None
         if extent.end is None:
@@ -235,8 +235,7 @@ class Download:
 
     async def _copy(self, first: bytes, chunks: AsyncIterator[bytes], extent: Extent) -> None:
         await self._hash_up_to(extent.start)
-        written = told = marked = extent.start
-        since = self._clock.monotonic()
+        written = told = extent.start
         try:
             self._make_room(extent)
             # unbuffered: what has arrived is on the disk when the process dies
@@ -251,12 +250,6 @@ class Download:
                     if written - told >= _STEP_BYTES or told == extent.start:
                         told = written
                         self._on_bytes(written, extent.total)
-                    if written - marked >= _DRIP_BYTES:
-                        marked, since = written, self._clock.monotonic()
-                    elif self._clock.monotonic() - since > _DRIP_SECONDS:
-                        raise NetworkError(
-                            "media.less_than_kib_came_s", drip_bytes=_DRIP_BYTES // 2**10, drip_seconds=_DRIP_SECONDS
-                        )
         except OSError as error:
             raise self._unwritable(error) from error
         self._on_bytes(written, extent.total)
@@ -320,34 +313,6 @@ def _validator(headers: Mapping[str, str]) -> str | None:
     """What If-Range can name: a strong tag, else the date."""
     tag = headers.get("etag", "")
     return tag if tag and not tag.startswith("W/") else headers.get("last-modified") or None
-
-
-def _coding(headers: Mapping[str, str]) -> str:
-    """How the bytes are packed on the wire; "" for not at all."""
-    coding = headers.get("content-encoding", "").strip().lower()
-    return "" if coding == "identity" else coding
-
-
-async def _unpacked(wire: AsyncIterator[bytes], coding: str) -> AsyncIterator[bytes]:
-    """The file's own bytes. One layer of gzip is taken off as it comes; anything else was not asked for."""
-    if not coding:
-        async for chunk in wire:
-            yield chunk
-        return
-    if coding not in ("gzip", "x-gzip"):
-        raise MediaError("media.server_packed_file_as_not", coding=coding[:40])
-    unzip = zlib.decompressobj(31)
-    try:
-        async for packed in wire:
-            rest = packed
-            while rest and not unzip.eof:
-                yield unzip.decompress(rest, _STEP_BYTES)
-                rest = unzip.unconsumed_tail
-        yield unzip.flush()
-    except zlib.error as error:
-        raise NetworkError("media.file_cannot_unpacked", error=error) from error
-    if not unzip.eof:
-        raise NetworkError("media.packed_file_ended_before_whole")
 
 
 async def _with_whole_head(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -24,7 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequest, ProfileError, StorageError
 from ..files.home import make_private_dir, write_private
-from ..transport.urls import bare_url, is_local
+from ..transport.urls import is_local, shown_url
 from .prices import MILLION, parse_prices
 
 if sys.version_info >= (3, 11):
@@ -67,7 +67,10 @@ class Profile:
     max_cost_per_day: float = 0.0  # in the currency, of 24 hours; 0: no limit
     extra: Mapping[str, str] = field(default_factory=dict)
     known_as: str = ""  # the name under which its requests are paid, since it was renamed
-    embedded: bool = field(default=False, repr=False)  # the preview gateway: no URL of its own
+    embedded: bool = False  # the preview gateway: no URL of its own
+
+    def __repr__(self) -> str:
+        return f"Profile({self.name!r}, {self.provider}, {shown_url(self.base_url)})"
 
     @property
     def identity(self) -> str:
@@ -96,7 +99,7 @@ class Profile:
             raise ProfileError(
                 "profiles.base_url_not_address_server",
                 where=where,
-                note=bare_url(self.base_url) if parts else self.base_url,
+                note=shown_url(self.base_url),
             )
         if self.proxy and not is_proxy(self.proxy):
             raise ProfileError("profiles.proxy_not_address_one_looks", where=where)

@@ -10,11 +10,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import ProfileError, StorageError
 from ..files import locks
 from ..files.home import make_private_dir, write_private
 from ..models import Secret
+from ..redaction import know
 from .credentials import Credentials, tokens_path
 from .profiles import Profile
 
@@ -40,17 +42,22 @@ class TokenStore:
         """What was kept for the key that is given now; empty when nothing was. Raises StorageError."""
         path = self._path()
         try:
-            record = json.loads(self.credentials.unseal(self._label, path.read_text("utf-8")))
+            record: dict[str, Any] = json.loads(self.credentials.unseal(self._label, path.read_text("utf-8")))
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise StorageError("profiles.cannot_read", path=path, reason=error.strerror) from error
         except (ProfileError, ValueError):
             return {}  # the seal is of another store: the key that the user gave still counts
-        return record["tokens"] if record["made_of"] == self._mark() else {}
+        if record["made_of"] != self._mark():
+            return {}
+        tokens: dict[str, str] = record["tokens"]
+        _know(tokens)
+        return tokens
 
     def keep(self, tokens: Mapping[str, str]) -> None:
         """On the disk when it returns. Raises StorageError."""
+        _know(tokens)
         path = self._path()
         record = json.dumps({"made_of": self._mark(), "tokens": dict(tokens)})
         try:
@@ -100,6 +107,12 @@ class TokenStore:
 
     def _mark(self) -> str:
         return hashlib.sha256(self.given().reveal().encode()).hexdigest()
+
+
+def _know(tokens: Mapping[str, str]) -> None:
+    """What was made of a secret is one: no text shows it."""
+    for name in ("access", "refresh"):
+        know(tokens.get(name, ""))
 
 
 def _appear(path: Path, data: bytes) -> None:

@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import io
 import re
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ModerationRejected, RequestRejected, SubmissionUnknown
-from ..models import Failure, Snapshot, State, Upload
+from ..models import Failure, Secret, Snapshot, State, Upload
 from ..transport import Call, Http
 from ..transport.redact import redact
 from ._answers import normalize, prose
@@ -26,6 +28,8 @@ ANSWER_SECONDS = 1800.0  # between bytes: plain answers, and silent streams, com
 
 _LONGEST_NOTE = 200  # characters
 _LONGEST_QUOTE = 4000  # bytes
+_LONGEST_TEXT = 100_000  # characters
+_MOST_NOTES = 50  # that one chunk can bring
 _LONGEST_PROSE = 20_000  # content beyond it is no prose
 _ONLY_STREAMED = re.compile(r"enable streaming|use stream|stream\s*[=:]\s*true", re.IGNORECASE)
 # Words of a server that has lost sight of the job rather than seen it fail.
@@ -55,7 +59,7 @@ class Reader:
 
     ``tell`` gets the progress in the server's words, ``on_task_id`` the job's id as soon as it is whole.
     ``sent`` is the text of our own request: a link or an id that stands in it is an echo, not an answer.
-    ``secrets`` never leave here. ``base_url`` is what relative links are joined to.
+    ``base_url`` is what relative links are joined to. Reading takes time in proportion to the answer.
     """
 
     def __init__(
@@ -65,14 +69,12 @@ class Reader:
         *,
         sent: str = "",
         base_url: str = "",
-        secrets: Collection[str] = (),
     ) -> None:
         self._tell = tell
         self._on_task_id = on_task_id
         self._named = ""  # the id that on_task_id got
         self._sent = sent
         self._base_url = base_url
-        self._secrets = tuple(secrets)
         self._raw = bytearray()
         self._line = bytearray()
         self._data: list[str] = []  # lines of one event that is not yet whole
@@ -80,9 +82,10 @@ class Reader:
         self._ended = False
         self._read = False  # the whole of a plain answer
         self._scrap = ""  # JSON that broke off
-        self._content = ""
-        self._prose = ""
+        self._said = io.StringIO()  # the content
+        self._thought = io.StringIO()  # prose beside it
         self._told = ""
+        self._notes: deque[str] = deque(maxlen=_MOST_NOTES)  # of one chunk, still to be told
         self._link: str | None = None
         self._task_id: str | None = None
         self._failure: Failure | None = None
@@ -99,10 +102,19 @@ class Reader:
             self._take_line(line.decode("utf-8-sig", "replace").strip("\r"))
         if self._streamed:
             self._name_task()
+            self._tell_notes()
+
+    @property
+    def _content(self) -> str:
+        return self._said.getvalue()
+
+    @property
+    def _prose(self) -> str:
+        return self._thought.getvalue()
 
     def _name_task(self) -> None:
         """Hands the job's id on while the answer is still coming."""
-        texts = [text for text in (self._content, self._prose) if len(text) < _LONGEST_PROSE]
+        texts = [each.getvalue() for each in (self._said, self._thought) if each.tell() < _LONGEST_PROSE]
         # JSON in the text is read when it is whole: its parts may name other things
         texts = [text for text in texts if not text.lstrip().startswith(("{", "```"))]
         found = self._task_id or next(
@@ -119,19 +131,21 @@ class Reader:
     def answer(self) -> Answer:
         """What has arrived so far, whether or not the answer has ended."""
         self._read_rest()
-        failure = self._failure or prose.failure_in(self._content)
+        self._tell_notes()
+        content, thought = self._content, self._prose
+        failure = self._failure or prose.failure_in(content)
         return Answer(
-            link=self._link or self._link_in(self._content) or self._link_in(self._scrap),
+            link=self._link or self._link_in(content) or self._link_in(self._scrap),
             task_id=self._task_id
-            or prose.task_in(self._content, sent=self._sent, ended=self._ended)
-            or prose.task_in(self._prose, sent=self._sent, ended=self._ended or bool(self._content))
+            or prose.task_in(content, sent=self._sent, ended=self._ended)
+            or prose.task_in(thought, sent=self._sent, ended=self._ended or bool(content))
             or prose.task_in_scrap(self._scrap, sent=self._sent),
             failure=failure and Failure(self._clean(failure.message), failure.code),
             subject=self._subject,
-            text=self._clean(self._content),
+            text=self._clean(content[:_LONGEST_TEXT]),
             complete=self._ended,
             is_html=not self._streamed and normalize.is_html(bytes(self._raw)),
-            began=bool(self._content.strip() or self._prose.strip()),
+            began=bool(content.strip() or thought.strip()),
             raw=self._clean(bytes(self._raw[-_LONGEST_QUOTE:]).decode("utf-8", "replace")),
         )
 
@@ -147,7 +161,8 @@ class Reader:
         if self._line:
             self._take_line(self._line.decode("utf-8-sig", "replace").strip("\r"))
         if self._streamed:
-            self._scrap = prose.unescaped("\n".join(self._data))
+            scrap = "\n".join(self._data)
+            self._scrap = "" if self._take_event(scrap) else prose.unescaped(scrap)
             return
         body = bytes(self._raw)
         value = normalize.parse(body)
@@ -166,12 +181,15 @@ class Reader:
                 self._ended = True
             elif not self._take_event(value):
                 self._data.append(value)  # JSON may be spread over several data lines
-                if self._take_event("\n".join(self._data)):
-                    self._data.clear()
         elif not line.strip():
-            self._data.clear()
+            self._take_data()
         elif self._streamed and line.startswith("{"):
             self._take_event(line)  # an error in the middle of a stream, without "data:"
+
+    def _take_data(self) -> None:
+        if len(self._data) > 1:
+            self._take_event("\n".join(self._data))
+        self._data.clear()
 
     def _take_event(self, text: str) -> bool:
         value = normalize.parse(text.encode("utf-8", "replace"))
@@ -223,34 +241,40 @@ class Reader:
             if isinstance(part, dict):
                 self._take_message(part)
         if isinstance(choice.get("text"), str):
-            self._content += choice["text"]
+            self._said.write(choice["text"])
 
     def _take_message(self, message: Mapping[str, Any]) -> None:
         reasoning = message.get("reasoning_content") or message.get("reasoning")
         if isinstance(reasoning, str):
-            self._prose += reasoning
-            self._note(self._prose)
+            self._note(self._thought, reasoning)
         for text, link in _pieces(message.get("content")):
-            self._content += text
             self._link = self._link or self._own(link)
-            if text and len(self._content) < _LONGEST_PROSE:
-                self._note(self._content)
+            self._note(self._said, text)
 
-    def _note(self, text: str) -> None:
-        """Tells the last line of the prose, once, unless it is markup, JSON or a link."""
-        line = text[-4 * _LONGEST_NOTE :].rstrip().rsplit("\n", 1)[-1].lstrip("> ")
-        if line.startswith(("{", "}", "<", '"', "```")) or prose.has_link(line):
+    def _note(self, so_far: io.StringIO, more: str) -> None:
+        """Writes on, and keeps the last line of the prose to be told."""
+        so_far.write(more)
+        if not more or so_far.tell() >= _LONGEST_PROSE:
             return
-        note = " ".join(self._clean(line).replace("*", "").split())[-_LONGEST_NOTE:]
-        if note and note != self._told:
-            self._told = note
-            self._tell(note)
+        so_far.seek(max(so_far.tell() - 4 * _LONGEST_NOTE, 0))
+        self._notes.append(so_far.read().rstrip().rsplit("\n", 1)[-1].lstrip("> "))
+
+    def _tell_notes(self) -> None:
+        """Each once, unless it is markup, JSON or a link."""
+        while self._notes:
+            line = self._notes.popleft()
+            if line.startswith(("{", "}", "<", '"', "```")) or prose.has_link(line):
+                continue
+            note = " ".join(self._clean(line).replace("*", "").split())[-_LONGEST_NOTE:]
+            if note and note != self._told:
+                self._told = note
+                self._tell(note)
 
     def _own(self, link: str | None) -> str | None:
         return None if not link or link in self._sent else link
 
     def _clean(self, text: str) -> str:
-        return redact(text, self._secrets)
+        return redact(text)
 
 
 def _pieces(content: Any) -> Iterator[tuple[str, str | None]]:
@@ -336,7 +360,7 @@ async def converse(http: Http, call: Call, attempt: Attempt, reader: Reader) -> 
     return reader.answer()
 
 
-def messages(text: str, images: Collection[str] = ()) -> list[dict[str, Any]]:
+def messages(text: str | Secret, images: Collection[str] = ()) -> list[dict[str, Any]]:
     """One user message. ``images`` are addresses or data URIs."""
     if not images:
         return [{"role": "user", "content": text}]

@@ -13,11 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
-from ..errors import BadResponse, InvalidRequest, ProfileError, SoraError
+from ..errors import BadResponse, InvalidRequest, ProfileError
 from ..models import Effect, Secret
 from ..profiles.profiles import Profile
 from ..transport import Call, Http
-from ..transport.redact import redact
 from ..transport.urls import is_local
 from ._answers import normalize
 from ._ended import refuse_ended
@@ -83,14 +82,10 @@ async def download_link(http: Http, service: ParseService, share_url: str) -> st
     address = share_url.strip()
     if not re.fullmatch(r"https?://\S+", address):
         raise InvalidRequest("parse_service.no_address_post_looks_like", address=address[:80])
-    body = {"url": address, "token": service.token.reveal()}
+    body = {"url": address, "token": service.token}
     url = f"{service.url}/get-sora-link"
     call = Call("POST", url, Effect.IDEMPOTENT, json=body, anonymous=True, timeout=_SECONDS_TO_ANSWER)
-    try:
-        reply = await http.send(call)
-    except SoraError as error:
-        error.text = redact(error.message, [service.token.reveal()])  # some servers repeat what they refuse
-        raise
+    reply = await http.send(call)
     link = normalize.text_of(normalize.dig(normalize.parse(reply.body), "download_link"))
     if not link or not link.startswith(("http://", "https://", "/")):
         raise BadResponse("parse_service.parse_service_s_answer_holds")

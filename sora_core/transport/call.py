@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..models import Effect, Upload
+from ..models import Effect, Secret, Upload
 from .spool import Filed
+from .urls import shown_url
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,8 @@ class Call:
 
     Multipart is sent when ``form`` is set, with or without ``files``. ``timeout`` in seconds
     is for the wait between bytes of the answer. ``anonymous`` calls carry no key, whoever they go to. A ``patient``
-    one is made again for as long as the server is busy and somebody waits.
+    one is made again for as long as the server is busy and somebody waits. What is secret in ``headers`` and ``json``
+    is a ``Secret``: it prints as ``***`` and goes to the origin that the call is made to, wherever that redirects.
     """
 
     method: str
@@ -26,10 +28,13 @@ class Call:
     json: Any = None
     form: Mapping[str, str] | None = None
     files: tuple[tuple[str, Upload], ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str | Secret] = field(default_factory=dict)
     timeout: float = 60.0
     anonymous: bool = False
     patient: bool = False
+
+    def __repr__(self) -> str:
+        return f"Call({self.method} {shown_url(self.path)}, {self.effect.value})"
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,21 @@ class Reply:
     """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    url: str
+    url: str = field(repr=False)  # it may be signed
     file: Filed | None = None
 
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+
+def holds_secret(value: Any) -> bool:
+    """Whether a JSON value has a `Secret` anywhere in it."""
+    if isinstance(value, Mapping):
+        return any(map(holds_secret, value.values()))
+    return isinstance(value, Secret) or (isinstance(value, (list, tuple)) and any(map(holds_secret, value)))
 
 
 def is_html(body: bytes) -> bool:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,18 +17,23 @@ from urllib.parse import urljoin, urlsplit
 from ..clock import Clock
 from ..errors import BadResponse, NetworkError, SoraError, StorageError, SubmissionUnknown
 from ..models import Effect, Secret
-from .call import Call, Reply, is_html
+from ..redaction import LEAST_CHARS, hide
+from .call import Call, Reply, holds_secret, is_html
+from .encoding import json_of, multipart_of, told
 from .keys import FixedKeys, Keys
-from .redact import redact, unlogged
+from .packing import DRIP_SECONDS, coding_of, steady, unpacked
+from .reach import Reach
+from .redact import unlogged
 from .retry import ATTEMPTS, Action, FailureKind, decide, kind_of
 from .spool import Spool
-from .urls import bare_url, is_private, origin
+from .urls import bare_url, origin
 
 if TYPE_CHECKING:
     import httpx
 
 LONG_BODY_BYTES = 2**20
 MAX_REDIRECTS = 5
+_CONNECT_SECONDS = 15.0
 REFUSED = "connection_refused"  # the code of a NetworkError
 _LOCATION = "x-redirect-target"  # read by what names the target to the user, too
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -42,7 +46,8 @@ class Http:
     ``auth`` holds the authorization headers; they go to the base URL's origin, to those of
     ``key_urls``, which the user named, and nowhere else. ``named_urls`` are other addresses of the
     user's: they may lie inside this network, and get no key. Nothing is sent to ``never`` (hosts and
-    what is below them), whoever points there.
+    what is below them), whoever points there. ``plain_links``: links may be plain http though the server is not;
+    ``reach`` is that of another one, to be shared.
     """
 
     def __init__(
@@ -56,6 +61,8 @@ class Http:
         key_urls: Iterable[str] = (),
         named_urls: Iterable[str] = (),
         never: Iterable[str] = (),
+        plain_links: bool = False,
+        reach: Reach | None = None,
     ) -> None:
         import httpx
 
@@ -64,30 +71,32 @@ class Http:
         self.base_url = base_url.rstrip("/")
         self.keys: Keys = FixedKeys(auth or {})  # a protocol that renews its key puts its own here
         self.headers: Mapping[str, str] = {}  # what requests to the server itself say besides their own
-        self._own = {origin(base_url), *map(origin, key_urls)}
-        self._named = self._own | set(map(origin, named_urls))
-        self._never = tuple(never)
+        key_urls = (base_url, *key_urls)
+        self._own = set(map(origin, key_urls))
+        self._reach = reach or Reach(base_url, (*key_urls, *named_urls), never=never, plain_links=plain_links)
         self._judge = judge
         self._clock = clock
         self._secrets: list[str] = []
         self._proxied: dict[str, Http] = {}
         options: dict[str, Any] = {
             "trust_env": False,  # it is read here, per address, and what is wrong in it is told
-            "timeout": httpx.Timeout(60, connect=15),
+            "timeout": httpx.Timeout(60, connect=_CONNECT_SECONDS),
+            "headers": {"accept-encoding": "identity"},  # httpx would unpack without a bound
             "event_hooks": {"response": [_hide_location]},
         }
         pooled, fresh = httpx.Limits(max_connections=64, keepalive_expiry=30), httpx.Limits(max_keepalive_connections=0)
-        self._pooled = httpx.AsyncClient(**options, transport=Ways(proxy, pooled))
+        self._pooled = httpx.AsyncClient(**options, transport=Ways(proxy, pooled, connected=self._reach.connected))
         # A charge gets a connection of its own: on a pooled one that the server is just closing,
         # no one could tell whether the request was read.
-        self._fresh = httpx.AsyncClient(**options, transport=Ways(proxy, fresh, attentive=True))
+        straight = Ways(proxy, fresh, attentive=True, connected=self._reach.connected)
+        self._fresh = httpx.AsyncClient(**options, transport=straight)
 
     def through_proxy(self, proxy: str) -> Http:
         """The same servers without the key and through another proxy ("": none); closed with this one."""
         if proxy not in self._proxied:
-            other = Http(self.base_url, judge=self._judge, clock=self._clock, proxy=proxy or None, never=self._never)
-            other._named = self._named
-            self._proxied[proxy] = other
+            self._proxied[proxy] = Http(
+                self.base_url, judge=self._judge, clock=self._clock, proxy=proxy or None, reach=self._reach
+            )
         return self._proxied[proxy]
 
     async def aclose(self) -> None:
@@ -128,6 +137,8 @@ class Http:
                 if call.effect is not Effect.CHARGE or not sent.happened:
                     raise
                 kind, error = FailureKind.BROKEN, caught
+            except NetworkError as caught:
+                kind, error = FailureKind.BROKEN, caught
             except httpx.HTTPError as caught:
                 kind = FailureKind.BROKEN if sent.happened else FailureKind.NOT_SENT
                 error = self._network_error(caught, call, sent.happened)
@@ -160,7 +171,9 @@ class Http:
             sent.status = response.status_code
             taken = Spool(spool if response.is_success else None, bare_url(str(response.url)))
             with contextlib.closing(taken):
-                async for chunk in response.aiter_bytes():
+                # a talk may be silent for long, and say little in all
+                patience = max(DRIP_SECONDS, 4 * call.timeout)
+                async for chunk in steady(self.body(response), self._clock, patience_seconds=patience):
                     taken.add(chunk)
                     if call.effect is Effect.CHARGE:  # of a lost answer, what was read may still name the job
                         sent.body += chunk[: max(LONG_BODY_BYTES - len(sent.body), 0)]
@@ -208,10 +221,14 @@ class Http:
         except (httpcore.NetworkError, httpcore.TimeoutException) as caught:
             raise NetworkError("transport.connection_broke_middle_answer", caught=_reason(caught)) from caught
 
+    def body(self, response: httpx.Response) -> AsyncIterator[bytes]:
+        """The body of an open answer, unpacked within bounds. Raises BadResponse, NetworkError."""
+        return unpacked(response.aiter_raw(), coding_of(response.headers))
+
     async def judge_stream(self, response: httpx.Response) -> SoraError:
         """The error that an open answer stands for; reads a little of its body."""
         body = bytearray()
-        async for chunk in response.aiter_bytes():
+        async for chunk in steady(self.body(response), self._clock):
             body += chunk
             if len(body) > 2**16:
                 break
@@ -220,9 +237,12 @@ class Http:
     def reply(self, response: httpx.Response, body: bytes, *, secret: bool = True) -> Reply:
         """The answer without our own key in it: some servers repeat the key they refuse."""
         body = self._without_key(body) if secret else body
-        return Reply(response.status_code, _headers(response), body, str(response.url))
+        headers = {name.lower(): hide(value, self._secrets) for name, value in response.headers.items()}
+        return Reply(response.status_code, headers, body, str(response.url))
 
     def _without_key(self, body: bytes) -> bytes:
+        if len(body) <= LONG_BODY_BYTES:
+            return hide(body.decode("latin-1"), self._secrets).encode("latin-1")
         for key in self._secrets:
             body = body.replace(key.encode(), b"***")
         return body
@@ -232,28 +252,31 @@ class Http:
         import httpx
 
         client = self._fresh if call.effect is Effect.CHARGE else self._pooled
-        url, query = self.absolute(call.path), call.query
+        url, query = self._reach.settled(self.absolute(call.path)), call.query
+        home = origin(url)
         for _ in range(MAX_REDIRECTS + 1):
-            self._check_reachable(url)
+            url = self._reach.settled(url)
+            if origin(url) != home and holds_secret(call.json):
+                raise BadResponse("transport.redirects_address_not_followed", url=bare_url(self.absolute(call.path)))
             client.cookies.clear()  # kept ones would go to any port of the host
             sent.auth = {} if call.anonymous else await self._authorization(url)
             request = client.build_request(
                 call.method,
                 url,
                 params=query or None,
-                content=_json(call),
-                files=_multipart(call),
+                content=json_of(call),
+                files=multipart_of(call),
                 headers={
                     **(self.headers if origin(url) in self._own else {}),
-                    **_json_header(call),
-                    **call.headers,
-                    **{name: secret.reveal() for name, secret in sent.auth.items()},
+                    **({} if call.json is None else {"content-type": "application/json"}),
+                    **told(call.headers, at_home=origin(url) == home),
+                    **told(sent.auth),
                 },
-                timeout=httpx.Timeout(call.timeout, connect=15),
+                timeout=httpx.Timeout(call.timeout, connect=_CONNECT_SECONDS),
                 extensions={"trace": sent.trace},
             )
             with unlogged():
-                response = await client.send(request, stream=True)
+                response = await _in_time(client.send(request, stream=True), call.timeout)
             try:
                 if response.status_code not in _REDIRECTS or not follow:
                     yield response
@@ -266,27 +289,12 @@ class Http:
     def absolute(self, path: str) -> str:
         return path if path.startswith(("http://", "https://")) else f"{self.base_url}/{path.lstrip('/')}"
 
-    def _check_reachable(self, url: str) -> None:
-        """A link must be one, and a public server must not point us at addresses inside this network."""
-        import httpx
-
-        try:
-            parsed, _ = httpx.URL(url), origin(url)
-        except (httpx.InvalidURL, ValueError) as error:
-            raise BadResponse("transport.server_named_link_none", url=url[:100]) from error
-        if parsed.scheme not in ("http", "https") or not parsed.host:
-            raise BadResponse("transport.server_named_link_not_followed", url=url[:100])
-        host = parsed.host.lower().rstrip(".")
-        if any(host == ended or host.endswith(f".{ended}") for ended in self._never):
-            raise BadResponse("transport.server_points_service_has_ended", host=host)
-        if origin(url) not in self._named and is_private(url) and not is_private(self.base_url):
-            raise BadResponse("transport.server_points_address_inside_network", url=bare_url(url))
-
     async def _authorization(self, url: str) -> Mapping[str, Secret]:
         if origin(url) not in self._own:
             return {}
         auth = await self.keys.headers()
-        self._secrets = [secret.reveal().removeprefix("Bearer ") for secret in auth.values()]
+        keys = (secret.reveal().removeprefix("Bearer ") for secret in auth.values())
+        self._secrets = [key for key in keys if len(key) >= LEAST_CHARS]  # a word of an answer is no echo of a key
         return auth
 
     def _redirect(self, response: httpx.Response) -> str:
@@ -312,7 +320,7 @@ class Http:
         try:
             shown = bare_url(urljoin(reply.url, target))
         except ValueError:
-            shown = redact(target[:100], self._secrets)
+            shown = target[:100]
         return BadResponse(
             "transport.server_answered_http_redirect_not",
             method=call.method,
@@ -323,11 +331,10 @@ class Http:
 
     def _network_error(self, caught: httpx.HTTPError, call: Call, sent: bool) -> NetworkError:
         reason = _reason(caught)
-        text = redact(reason, self._secrets)
         what = "the connection broke" if sent else "no connection could be made"
         code = REFUSED if "refused" in reason.lower() and not sent else None  # nobody listens there
         where = bare_url(self.absolute(call.path))
-        return NetworkError("transport.said", method=call.method, path=where, what=what, given=text, code=code)
+        return NetworkError("transport.said", method=call.method, path=where, what=what, given=reason, code=code)
 
 
 async def _hide_location(response: httpx.Response) -> None:
@@ -370,23 +377,11 @@ def _length(headers: Mapping[str, str]) -> int:
     return int(length) if length.isdecimal() and "transfer-encoding" not in headers else 0
 
 
-def _headers(response: httpx.Response) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
+async def _in_time(sending: Coroutine[Any, Any, httpx.Response], timeout: float) -> httpx.Response:
+    """The head of the answer, which may be long in coming, but does not drip for ever."""
+    import httpx
 
-
-def _json(call: Call) -> bytes | None:
-    # "replace": a lone surrogate in a prompt is no reason to fail
-    return None if call.json is None else json.dumps(call.json, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _json_header(call: Call) -> dict[str, str]:
-    return {} if call.json is None else {"content-type": "application/json"}
-
-
-def _multipart(call: Call) -> list[tuple[str, Any]] | None:
-    if call.form is None:
-        return None
-    fields: list[tuple[str, Any]] = [
-        (name, (None, value.encode("utf-8", "replace"))) for name, value in call.form.items()
-    ]
-    return fields + [(name, (file.filename, file.data, file.media_type)) for name, file in call.files]
+    try:
+        return await asyncio.wait_for(sending, 4 * timeout + _CONNECT_SECONDS)
+    except asyncio.TimeoutError as error:  # before Python 3.11 another class than TimeoutError
+        raise httpx.ReadTimeout("the head of the answer did not come to its end") from error

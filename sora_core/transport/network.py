@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpcore
 
 READ_BYTES = 2**20  # in one piece; less copying than many small ones
 _LARGE_BYTES = 2**14  # of a write during which an answer may come
+
+Connected = Callable[[str, int, str], None]
 
 
 class Stream(httpcore.AsyncNetworkStream):
@@ -70,10 +72,11 @@ class Stream(httpcore.AsyncNetworkStream):
 
 
 class Network(httpcore.AsyncNetworkBackend):
-    """Makes such connections."""
+    """Makes such connections. ``connected`` is told host, port and the peer's address of each, and may refuse it."""
 
-    def __init__(self, *, attentive: bool) -> None:
+    def __init__(self, *, attentive: bool, connected: Connected | None = None) -> None:
         self._attentive = attentive
+        self._connected = connected
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -85,6 +88,12 @@ class Network(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         made = await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        try:
+            if self._connected:
+                self._connected(host, port, str(made.get_extra_info("server_addr")[0]))
+        except BaseException:
+            await made.aclose()
+            raise
         return Stream(made, attentive=self._attentive)
 
     async def connect_unix_socket(

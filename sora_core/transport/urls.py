@@ -7,6 +7,8 @@ import socket
 import unicodedata
 from urllib.parse import urlsplit, urlunsplit
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
 
 def origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
@@ -21,9 +23,24 @@ def is_local(url: str) -> bool:
 
 
 def is_private(url: str) -> bool:
-    """Whether the URL's host is named by a loopback, private or link-local address."""
+    """Whether the URL's host is named by an address that is not of the public internet."""
     _, address = _host(url)
-    return is_local(url) or (address is not None and (address.is_private or address.is_link_local))
+    return is_local(url) or (address is not None and is_inside(str(address)))
+
+
+def is_inside(address: str) -> bool:
+    """Whether an IP address is of this machine, this network or the provider's (CGNAT), or carries such a one."""
+    ip = _carried(ipaddress.ip_address(address.partition("%")[0]))
+    return not ip.is_global or ip.is_multicast
+
+
+def _carried(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """The IPv4 address inside of an IPv6 one, where there is one: the network takes it there."""
+    if not isinstance(ip, ipaddress.IPv6Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or ip
 
 
 def _host(url: str) -> tuple[str, ipaddress.IPv4Address | ipaddress.IPv6Address | None]:
@@ -45,3 +62,11 @@ def bare_url(url: str) -> str:
     host = parts.hostname or ""
     port = f":{parts.port}" if parts.port else ""
     return urlunsplit((parts.scheme, (f"[{host}]" if ":" in host else host) + port, parts.path, "", ""))
+
+
+def shown_url(url: str) -> str:
+    """Safe to show; nothing of what is no address."""
+    try:
+        return bare_url(url)
+    except ValueError:
+        return "***"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from .environment import proxy_for, tls_context
-from .network import Network
+from .network import Connected, Network
 
 
 class Ways(httpx.AsyncBaseTransport):
@@ -13,10 +13,18 @@ class Ways(httpx.AsyncBaseTransport):
 
     ``proxy`` is for all of them; without one, the environment is asked about each. What is wrong with a proxy or with
     certificates is told by the requests that need them, and stops no other. ``attentive`` connections hear an answer
-    that comes before the request is written. Raises ProfileError.
+    that comes before the request is written. ``connected`` sees the peers of straight ones. Raises ProfileError.
     """
 
-    def __init__(self, proxy: str | None, limits: httpx.Limits, *, attentive: bool = False) -> None:
+    def __init__(
+        self,
+        proxy: str | None,
+        limits: httpx.Limits,
+        *,
+        attentive: bool = False,
+        connected: Connected | None = None,
+    ) -> None:
+        self._connected = connected
         self._attentive = attentive
         self._proxy = proxy
         self._limits = limits
@@ -35,9 +43,10 @@ class Ways(httpx.AsyncBaseTransport):
                 limits=self._limits,
                 proxy=proxy or None,
             )
+            # httpx has no door for it; test_ways.py tells when this one closes
             way._pool._network_backend = Network(
-                attentive=self._attentive
-            )  # httpx has no door for it; test_ways.py tells when this one closes
+                attentive=self._attentive, connected=None if proxy else self._connected
+            )
             self._open[proxy, is_safe] = way
         return self._open[proxy, is_safe]
 

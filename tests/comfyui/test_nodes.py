@@ -59,6 +59,21 @@ def test_ids_inputs_and_outputs_are_the_contract(stage: Stage, node: str) -> Non
     assert contract(stage.comfy.object_info(node)) == json.loads(GOLDEN.read_text("utf-8"))[node]
 
 
+@pytest.mark.parametrize("node", sorted(json.loads(GOLDEN.read_text("utf-8"))))
+def test_the_generated_english_texts_are_those_that_a_real_comfyui_reads(stage: Stage, node: str) -> None:
+    info = stage.comfy.object_info(node)
+    texts = json.loads((ROOT / "locales" / "en" / "nodeDefs.json").read_text("utf-8"))[node]
+    inputs = {
+        name: spec[1].get("tooltip")
+        for group in info["input"].values()
+        for name, spec in group.items()
+        if len(spec) > 1
+    }
+    assert info["description"] == texts["description"]
+    assert inputs == {name: each["tooltip"] for name, each in texts["inputs"].items()}
+    assert info["output_tooltips"] == [each["tooltip"] for each in texts["outputs"].values()]
+
+
 def test_no_other_node_is_registered(stage: Stage) -> None:
     names = {name for name in stage.comfy.get("/object_info").json() if name.startswith("SoraVideo_")}
     assert names == set(json.loads(GOLDEN.read_text("utf-8")))

@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
-import sys
-from importlib.machinery import SourceFileLoader
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 from _cassette import FOLDER, Cassette
 from _servers import SERVERS
 from _suite import scenarios_of
+from generating.servers_page import COLUMNS
 
 from sora_core.providers.openai.detection import PROVEN
 
-ROOT = Path(__file__).resolve().parents[2]
 CASSETTES = {path.stem: Cassette.load(path) for path in FOLDER.glob("*.json")}
 
 
-def _table() -> ModuleType:
-    loader = SourceFileLoader("servers_table", str(ROOT / "scripts" / "servers_table"))
-    spec = importlib.util.spec_from_loader("servers_table", loader)
-    assert spec
-    module = importlib.util.module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
-def test_the_page_is_what_the_recordings_make_of_it():
-    command = [sys.executable, str(ROOT / "scripts" / "servers_table"), "--print"]
-    made = subprocess.run(command, capture_output=True, check=True, timeout=60, cwd=ROOT).stdout.decode("utf-8")
-    assert (ROOT / "docs" / "servers.md").read_text("utf-8") == made, "it has drifted: run scripts/servers_table"
-
-
 def test_every_recorded_test_has_a_column():
-    columns = {test for tests in _table().COLUMNS.values() for test in tests}
+    columns = {test for tests in COLUMNS.values() for test in tests}
     assert {test for each in CASSETTES.values() for test in each.scenarios} <= columns
 
 

@@ -12,7 +12,7 @@ from _requests import request_of
 
 from sora_core.errors import InvalidRequest, JobNotFound, ProfileError, RequestRejected, SubmissionUnknown, Unsupported
 from sora_core.jobs.fingerprint import fingerprints_of
-from sora_core.models import Effect, Operation, Shot, Snapshot, State, Upload
+from sora_core.models import Effect, Operation, Secret, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.providers.skyriff import SkyRiff
 from sora_core.providers.skyriff.models import MODELS
@@ -226,7 +226,8 @@ class TestACleanLink:
     @pytest.mark.parametrize("source", ["", "drafts"])
     def test_of_the_drafts_sends_the_token(self, own, source):
         call = own.encode_submit(settled(replace(self.ASKED, source_id=source), own))
-        message = {"role": "user", "content": TOKEN}
+        message = {"role": "user", "content": Secret(TOKEN)}
+        assert TOKEN not in repr(call)
         assert call.json == {"model": "sora-drafts-url", "stream": False, "messages": [message]}
 
     def test_of_the_drafts_is_known_by_a_hash_of_the_token(self, own, monkeypatch):
@@ -267,6 +268,7 @@ class TestACleanLink:
     def test_that_is_refused_does_not_bring_the_token_back(self, own, monkeypatch):
         monkeypatch.setenv("DRAFTS_TOKEN", "plain-account-token")
         answer = b'{"error": {"message": "cannot read plain-account-token"}}'
+        own.encode_submit(settled(self.ASKED, own))
         error = own.judge(Reply(400, {}, answer, BASE))
         assert isinstance(error, RequestRejected)
         assert "cannot read ***" in error.message

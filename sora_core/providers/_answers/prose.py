@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,14 +14,16 @@ from . import normalize
 
 NO_REASON = Failure("the server gave no reason")
 
-_NAMED_ID = r"(?:sora[\w.-]*:)?(?:task|video)_(?=[A-Za-z0-9-]*\d)[A-Za-z0-9][\w-]{4,}"
+# All of these take time in proportion to the text: what one may run over, another of its beginnings ends.
+_NAMED_ID = r"(?:sora[\w.-]{0,40}:)?(?:task|video)_(?=[A-Za-z0-9-]*\d)[A-Za-z0-9][\w-]{4,}"
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _ENDS_IN_UUID = re.compile(rf"{_UUID}$")
 _TASK_ID = re.compile(rf"(?<![A-Za-z0-9_/-])({_NAMED_ID}|{_UUID})(?![\w-]|\.\w)", re.ASCII)
 _NO_TASK = re.compile(r"(?:request|trace|session|message)[\s_-]?id\W*$", re.IGNORECASE)  # what a UUID may be, too
-_TAG = re.compile(r"<(?:video|source)\b[^>]*?\ssrc\s*=\s*(?:\"([^\"]+)\"|'([^']+)')", re.IGNORECASE)
-_MARKDOWN = re.compile(r"\]\(\s*<?((?:https?://|/)[^\s)>]+)>?(?=[\s)])")
+_TAG = re.compile(r"<(?:video|source)\b[^<>]*?\ssrc\s*=\s*(?:\"([^\"<>]+)\"|'([^'<>]+)')", re.IGNORECASE)
+_MARKDOWN = re.compile(r"\]\(\s*<?((?:https?://|/)[^\s()<>\[\]]+)>?(?=[\s)])")
 _BARE = re.compile(r"https?://[\w\-.~:/?#@!$&*+,;=%|^{}]+", re.ASCII)
+_MOST_LINKS = 1000  # that are looked at in one text
 _VIDEO = re.compile(r"\.(?:mp4|mov|webm|m4v|mkv)$", re.IGNORECASE)
 _OTHER = re.compile(r"\.(?:jpe?g|png|gif|webp|avif|svg|css|js|html?|json|md|txt)$", re.IGNORECASE)
 _FAILED = re.compile(r"❌|生成失败|任务失败|失败原因|\bgeneration failed\b", re.IGNORECASE)
@@ -49,7 +52,7 @@ def link_in(text: str, *, base_url: str, sent: str, ended: bool) -> str | None:
 
 
 def _links(found: Iterable[str], base_url: str, sent: str) -> list[str]:
-    links = (_absolute(base_url, html.unescape(link.strip())) for link in found)
+    links = (_absolute(base_url, html.unescape(link.strip())) for link in itertools.islice(found, _MOST_LINKS))
     return [link for link in links if link and link not in sent]
 
 
@@ -83,7 +86,11 @@ def task_in(text: str, *, sent: str, ended: bool) -> str | None:
     without_links = _BARE.sub(" ", text)
     for match in _TASK_ID.finditer(without_links):
         is_whole = ended or match.end() < len(without_links) or _ENDS_IN_UUID.search(match[1])
-        if is_whole and match[1] not in sent and not _NO_TASK.search(without_links[: match.start()][-40:]):
+        if (
+            is_whole
+            and match[1] not in sent
+            and not _NO_TASK.search(without_links[max(match.start() - 40, 0) : match.start()])
+        ):
             return match[1]
     return None
 

@@ -83,10 +83,11 @@ def _failure(value: Any, depth: int = 0) -> Failure | None:
     inner = _failure(_embedded(message), depth + 1) if depth < 3 else None
     if inner:
         return Failure(inner.message, inner.code or code)
-    return Failure(redact(_plain(message)[:2000]), code)
+    return Failure(redact(_plain(message[:_LONGEST_MESSAGE])[:2000]), code)
 
 
-_ENTRY = re.compile(r"^\s*(\{'type': .*\})\s*$", re.MULTILINE)
+_LONGEST_MESSAGE = 8000  # characters of it that are read
+_ENTRY = re.compile(r"^[ \t]*(\{'type': .*\})[ \t]*$", re.MULTILINE)
 _POINT = re.compile(r"^(?P<where>[\w.]+)\n  (?P<what>.+?) \[type=.*\]$", re.MULTILINE)
 
 

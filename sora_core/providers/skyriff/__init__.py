@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
-from ...errors import InvalidRequest, JobNotFound, ProfileError, SoraError, Unsupported
+from ...errors import InvalidRequest, JobNotFound, ProfileError, Unsupported
 from ...models import Capabilities, Effect, Failure, ImageForm, Operation, Secret, Snapshot, State
 from ...requests.kinds import CleanLinkRequest, Request, VideoRequest
 from ...transport import Call, Http, Reply
@@ -116,7 +116,7 @@ class SkyRiff(Provider):
 
     def encode_submit(self, request: Request) -> Call:
         if isinstance(request, CleanLinkRequest):
-            content = request.source_url or self._token_for(request).reveal()
+            content = request.source_url or self._token_for(request)
             return _talk({"model": request.model, "stream": False, "messages": chat.messages(content)})
         assert isinstance(request, VideoRequest)
         extra = relay.extra_fields(self.profile, settings=SETTINGS)
@@ -145,21 +145,8 @@ class SkyRiff(Provider):
         if not self._is_chat and request.operation is not Operation.CLEAN_LINK:
             return await super().submit(http, request, attempt)
         sent = "\n".join(_texts(request))
-        reader = chat.Reader(
-            attempt.tell, attempt.on_remote_id, sent=sent, base_url=self.base_url(), secrets=self._secrets()
-        )
+        reader = chat.Reader(attempt.tell, attempt.on_remote_id, sent=sent, base_url=self.base_url())
         return chat.snapshot_of(await chat.converse(http, self.encode_submit(request), attempt, reader))
-
-    def _secrets(self) -> tuple[str, ...]:
-        token = os.environ.get(self.profile.extra.get("drafts_token_env", ""), "").strip()
-        return (token,) if token else ()
-
-    def judge(self, reply: Reply) -> SoraError:
-        """The error without the account token in it: a server may repeat what it refuses."""
-        body = reply.body
-        for token in self._secrets():
-            body = body.replace(token.encode("utf-8", "replace"), b"***")
-        return super().judge(replace(reply, body=body))
 
     def encode_fetch(self, remote_id: str) -> Call:
         if not remote_id:

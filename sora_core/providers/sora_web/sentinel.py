@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...errors import BadResponse, Overloaded
-from ...models import Effect
+from ...models import Effect, Secret
 from ...transport import Call, Http
 from .._answers import normalize
 from .addresses import Addresses, origin_of
@@ -24,7 +24,7 @@ _FIRST_DIFFICULTY = "0fffff"
 _CHALLENGES = 3  # that may turn out to have no solution
 
 
-async def sentinel_headers(http: Http, addresses: Addresses, identity: Identity) -> dict[str, str]:
+async def sentinel_headers(http: Http, addresses: Addresses, identity: Identity) -> dict[str, Secret]:
     """The headers that a protected call goes out with; good for one. ``http`` may go through a proxy of its own.
 
     Raises BadResponse for a challenge that is beyond what is worked on here.
@@ -42,7 +42,7 @@ async def sentinel_headers(http: Http, addresses: Addresses, identity: Identity)
         if p:
             turnstile = normalize.text_of(normalize.dig(challenge, "turnstile.dx")) or ""
             token = {"p": p + _END, "t": turnstile, "c": challenge["token"], "id": identity.device_id, "flow": FLOW}
-            return {"openai-sentinel-token": json.dumps(token)}
+            return {"openai-sentinel-token": Secret(json.dumps(token))}
     raise Overloaded("sora_web.no_proof_work_found_server")
 
 

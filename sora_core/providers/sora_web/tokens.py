@@ -29,7 +29,6 @@ from ...models import Effect, Secret
 from ...profiles.profiles import Profile
 from ...profiles.tokens import TokenStore
 from ...transport import Call, Http
-from ...transport.redact import redact
 from ...transport.urls import bare_url
 from .._answers import normalize
 from .addresses import Addresses, origin_of
@@ -195,16 +194,16 @@ class Keyring:
 
     async def _from_session(self, session: str) -> Any:
         home = origin_of(self._addresses.home)
-        headers = {
+        headers: dict[str, str | Secret] = {
             "accept": "application/json",
-            "cookie": f"{_COOKIE}={session}",
+            "cookie": Secret(f"{_COOKIE}={session}"),
             "origin": home,
             "referer": home + "/",
             "user-agent": self._identity.user_agent,
         }
         call = Call("GET", self._addresses.session_url, Effect.READ, headers=headers, timeout=30, anonymous=True)
         try:
-            return await self._exchanged(call, session)
+            return await self._exchanged(call)
         except (AuthError, RequestRejected) as error:
             raise _refused(error) from None
 
@@ -214,28 +213,21 @@ class Keyring:
             "client_id": client,
             "grant_type": "refresh_token",
             "redirect_uri": redirect,
-            "refresh_token": refresh,
+            "refresh_token": Secret(refresh),
         }
         headers = {"accept": "application/json", "user-agent": self._identity.user_agent}
         url = self._addresses.oauth_url
         call = Call("POST", url, Effect.IDEMPOTENT, json=body, headers=headers, timeout=30, anonymous=True)
-        return await self._exchanged(call, refresh)
+        return await self._exchanged(call)
 
-    async def _exchanged(self, call: Call, token: str) -> Any:
-        """The answer; an error without the token in it, which a server may repeat."""
+    async def _exchanged(self, call: Call) -> Any:
         try:
             return normalize.parse((await self._http.send(call)).body)
         except (JobNotFound, BadResponse) as error:
             if isinstance(error, ChallengePage):
                 raise
-            raise BadResponse(
-                "sora_web.where_tokens_exchanged_not_there",
-                path=bare_url(call.path),
-                reason=redact(error.message, [token]),
-            ) from None
-        except SoraError as error:
-            error.text = redact(error.message, [token])
-            raise
+            path, reason = bare_url(call.path), error.message
+            raise BadResponse("sora_web.where_tokens_exchanged_not_there", path=path, reason=reason) from None
 
 
 def _bearer(token: str) -> dict[str, Secret]:

@@ -1,15 +1,13 @@
-#!/usr/bin/env python3
-"""Writes docs/servers.md from the cassettes of tests/conformance; with --print to standard output instead."""
+"""docs/servers.md, from the cassettes of tests/conformance."""
 
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs" / "servers.md"
+from . import ROOT
+
 CASSETTES = ROOT / "tests" / "conformance" / "cassettes"
 
 # a column of the table: the tests of the suite that it stands for
@@ -47,7 +45,7 @@ COLUMNS = {
 }
 HEAD = """# Servers that were tried
 
-This page is written by `scripts/servers_table` from the recordings in `tests/conformance/cassettes`; do not edit it.
+This page is written by `scripts/generate` from the recordings in `tests/conformance/cassettes`; do not edit it.
 
 `scripts/servers NAME` installs a published release from PyPI, without its engine, starts its own HTTP layer on
 loopback and runs the conformance suite over it. What is in the place of the engine hands out a small clip, and can be
@@ -76,13 +74,5 @@ def page() -> str:
     return HEAD + "\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def main() -> int:
-    if "--print" in sys.argv[1:]:
-        sys.stdout.buffer.write(page().encode("utf-8"))
-        return 0
-    PAGE.write_bytes(page().encode("utf-8"))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def files() -> Iterator[tuple[str, str]]:
+    yield "docs/servers.md", page()

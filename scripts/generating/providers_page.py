@@ -1,23 +1,16 @@
-#!/usr/bin/env python3
-"""Writes docs/providers.md from the providers' own Capabilities; with --print to standard output instead."""
+"""docs/providers.md, from the providers' own Capabilities."""
 
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+from sora_core.models import Capabilities, Operation, SizeRange
+from sora_core.profiles.profiles import Profile
+from sora_core.providers import PROVIDERS, provider_for
+from sora_core.providers.openai.dialects import DIALECTS as OPENAI_DIALECTS
 
-from sora_core.models import Capabilities, Operation, SizeRange  # noqa: E402
-from sora_core.profiles.profiles import Profile  # noqa: E402
-from sora_core.providers import PROVIDERS, provider_for  # noqa: E402
-from sora_core.providers.openai.dialects import DIALECTS as OPENAI_DIALECTS  # noqa: E402
-
-PAGE = ROOT / "docs" / "providers.md"
 OPERATIONS = {
     Operation.TEXT_TO_VIDEO: "text",
     Operation.IMAGE_TO_VIDEO: "image",
@@ -30,7 +23,7 @@ OPERATIONS = {
 }
 HEAD = """# Providers and dialects
 
-This page is written by `scripts/providers_table` from the facts that the client itself goes by; do not edit it.
+This page is written by `scripts/generate` from the facts that the client itself goes by; do not edit it.
 
 A *provider* is a wire protocol (`provider` in a profile). Where the servers of one protocol differ, each family of them
 has a *dialect* (`dialect` in the profile). `sora-video doctor PROFILE` tells which one a server of the `openai`
@@ -150,14 +143,5 @@ def page() -> str:
     )
 
 
-def main() -> int:
-    if "--print" in sys.argv[1:]:
-        sys.stdout.buffer.write(page().encode("utf-8"))
-        return 0
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_bytes(page().encode("utf-8"))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def files() -> Iterator[tuple[str, str]]:
+    yield "docs/providers.md", page()
