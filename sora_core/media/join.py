@@ -322,7 +322,7 @@ def _shape_of_sound(clips: Sequence[Clip]) -> tuple[int, str]:
     rate, channels = shapes.pop()
     if shapes or rate not in _SOUND_RATES or channels not in (1, 2):
         return _SOUND_RATES[0], "stereo"
-    return cast("int", rate), "mono" if channels == 1 else "stereo"
+    return rate, "mono" if channels == 1 else "stereo"
 
 
 def _track(clip: Clip, seconds: Fraction, samples: int, rate: int, layout: str, check: Callable[[], None]) -> Floats:
