@@ -292,7 +292,7 @@ Change the prompt of the last clip and run again: the first two are not paid aga
 每个视频从上一个的最后一帧开始（job_id 连到 source_job），\
 再由“Sora 拼接片段”合成一部影片；只改最后一段时，前两段不会重复付费。
 """
-    return Example("Film of Three Clips", "film", note, [[first, second], [third, whole]], [[whole, third]])
+    return Example("Film of Three Clips", "film", note, [[first, second], [third, whole]], [[whole]])
 
 
 def everything() -> Example:

@@ -20,7 +20,7 @@ from .clock import Clock, SystemClock
 from .connections import editing
 from .connections.connection import Connection, Connections
 from .connections.costs import estimate
-from .errors import InvalidRequest, JobNotFound, SoraError
+from .errors import InvalidRequest, JobNotFound, SoraError, UnknownJob
 from .files.home import state_dir
 from .jobs import by_hand
 from .jobs.fingerprint import fingerprints_of
@@ -105,6 +105,10 @@ class Engine:
         A prompt and images may still be missing. Raises ProfileError, Unsupported, InvalidRequest.
         """
         return estimate(request, self.profiles.get(profile))
+
+    def check(self, request: Request, profile: str) -> None:
+        """Raises what keeps the request from being sent, as far as that is known without the server."""
+        provider_for(self.profiles.get(profile)).prepared(self._cast(request, profile))
 
     def generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """A video or picture, paid once however often it is asked for. ``watch`` is called in the engine's thread."""
@@ -318,14 +322,17 @@ class Engine:
     def _prepared(self, request: Request, connection: Connection) -> Request:
         """The request as it is sent, checked. Raises InputError."""
         profile = connection.profile.name
-        if isinstance(request, (VideoRequest, RemixRequest, PictureRequest)):
-            cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
-            request = replace(request, cast=cast)
-        prepared = connection.provider.prepared(request)
+        prepared = connection.provider.prepared(self._cast(request, profile))
         if isinstance(prepared, CharacterRequest):
             length = self._length_of_source(prepared, profile)
             check_part(prepared.start, prepared.end, connection.can, profile, length)
         return prepared
+
+    def _cast(self, request: Request, profile: str) -> Request:
+        """With the characters that the request names."""
+        if not isinstance(request, (VideoRequest, RemixRequest, PictureRequest)) or not request.characters:
+            return request
+        return replace(request, cast=tuple(self.ledger.characters.pick(profile, name) for name in request.characters))
 
     def _length_of_source(self, request: CharacterRequest, profile: str) -> float | None:
         """Seconds of the clip that a character is made from; None when it is not ours."""
@@ -365,7 +372,11 @@ class Engine:
                 raise
             connection = await self._connections.get(profile)
             check_destination(destination)
-            await by_hand.look(connection, name)  # a mistyped id leaves no row
+            try:
+                await by_hand.look(connection, name)  # a mistyped id leaves no row
+            except JobNotFound as error:
+                error.exit_code = UnknownJob.exit_code
+                raise
             return self.ledger.adopt_remote(
                 profile=profile, place=connection.place, remote_id=name, destination=destination
             )

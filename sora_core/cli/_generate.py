@@ -1,28 +1,40 @@
-"""`generate`, `resume` and `clean`: commands that end in a video file."""
+"""`generate`, `submit`, `resume` and `clean`: commands that end in a video file, or in its job."""
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from ..engine import Engine, Handle
 from ..errors import InvalidRequest
 from ..files.home import output_dir
+from ..media.images import FITS
 from ..media.placing import copy_to, named_by_hand
 from ..models import Delivery, Destination, Operation, Upload
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
-from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
+from ..requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
+from ._batch import run_batch
 from ._script import shots_in
 from ._terminal import ProgressLine, say, show, show_json, wait
+
+JSON_HELP = "one JSON object on stdout"
 
 
 def add(commands: Any, command: Any) -> None:
     """Adds the commands to the parser."""
-    _add_generate(command(commands, "generate", _generate, "make a video; the same request is paid once"))
+    generate = command(commands, "generate", _generate, "make a video; the same request is paid once")
+    _add_request(generate, prompt="?")
+    generate.add_argument(
+        "--batch", metavar="FILE", help="many videos: a prompt or a JSON object a line (- reads stdin); see the README"
+    )
+    add_output(generate)
+    submit = command(commands, "submit", _submit, "as generate, but back when the job's id is on the disk")
+    _add_request(submit, prompt=None)
+    submit.add_argument("--json", action="store_true", help=JSON_HELP)
     resume = command(commands, "resume", _resume, "collect a job by its id or remote id; never submits")
     resume.add_argument("job", metavar="JOB")
     resume.add_argument("--profile", help="the profile of a remote id that is not in the ledger")
@@ -36,10 +48,30 @@ def add(commands: Any, command: Any) -> None:
 
 
 def _generate(engine: Engine, arguments: argparse.Namespace) -> int:
-    request = _request(engine, arguments)
+    if arguments.batch is not None:
+        return run_batch(engine, arguments, request_of)
+    if arguments.prompt is None:
+        raise InvalidRequest("cli.no_prompt")
     progress = ProgressLine()
-    handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
+    handle = engine.generate(request_of(engine, arguments), arguments.profile, destination(arguments.out), progress)
     return deliver(engine, handle, progress, arguments)
+
+
+def _submit(engine: Engine, arguments: argparse.Namespace) -> int:
+    if engine.profiles.get(arguments.profile).embedded:
+        raise InvalidRequest("cli.preview_ends_with_command")
+    progress = ProgressLine()
+    request = request_of(engine, arguments)
+    try:
+        job = wait(engine.submit(request, arguments.profile, destination(None), progress))
+    finally:
+        progress.end()
+    if arguments.json:
+        facts = {"job_id": job.job_id, "remote_id": job.remote_id, "profile": job.profile, "state": job.state}
+        show_json({**facts, "path": job.path})
+    else:
+        show(job.job_id)
+    return 0
 
 
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -64,7 +96,8 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
     return deliver(engine, handle, progress, arguments)
 
 
-def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | RemixRequest:
+def request_of(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | RemixRequest:
+    """What the options ask for. Raises InvalidRequest."""
     # an empty value is one that a script meant to fill: never a reason to pay for another kind of video
     script, remix_of, urls = arguments.script, arguments.remix_of, tuple(arguments.image_url)
     if script is not None and arguments.shot:
@@ -72,21 +105,20 @@ def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | Re
     if remix_of is not None:
         return _remix(engine, arguments)
     shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
-    references = images(engine, arguments)
     operation = Operation.TEXT_TO_VIDEO
     if shots:
         operation = Operation.STORYBOARD
-    elif references or urls:
+    elif arguments.image or urls:
         operation = Operation.IMAGE_TO_VIDEO
-    return VideoRequest(
+    request = VideoRequest(
         operation=operation,
         orientation=arguments.orientation or "landscape",
         quality=arguments.quality or "standard",
-        images=references,
         image_urls=urls,
         shots=shots,
         **_common(arguments),
     )
+    return replace(request, images=images(engine, request, arguments))
 
 
 def _remix(engine: Engine, arguments: argparse.Namespace) -> RemixRequest:
@@ -120,18 +152,18 @@ def _seconds(value: int | None) -> int:
     return value or 0
 
 
-def images(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload, ...]:
-    """The files of `--image`; one that is larger than the profile takes is encoded anew, and that is said."""
+def images(engine: Engine, request: VideoRequest | PictureRequest, arguments: argparse.Namespace) -> tuple[Upload, ...]:
+    """The files of `--image` as the profile wants them: upright, of the video's size; what was done to one is said."""
     if not arguments.image:
         return ()
-    from ..media.images import upload_from_file, within_limit
+    from ..media.images import upload_fitted
 
-    limit = engine.capabilities(arguments.profile).image_bytes_limit
+    needs = engine.image_needs(request, arguments.profile, len(arguments.image))
     uploads = []
     for path in arguments.image:
-        upload, note = within_limit(upload_from_file(Path(path)), limit)
+        upload, note = upload_fitted(Path(path), needs, arguments.fit)
         if note:
-            say(f"{path} is larger than profile '{arguments.profile}' takes; it is sent as {note}.")
+            say(f"{path}: {note}")
         uploads.append(upload)
     return tuple(uploads)
 
@@ -167,26 +199,41 @@ def _copy_out(path: Path, out: str | None) -> Path:
     return wanted
 
 
-def _add_generate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", metavar="PROMPT")
-    parser.add_argument("--profile", default=PREVIEW)
-    parser.add_argument("--model", default="")
-    parser.add_argument("--seconds", type=int)
-    parser.add_argument("--orientation", default="", choices=ORIENTATIONS)
-    parser.add_argument("--size", default="", metavar="WxH")
-    parser.add_argument("--quality", default="", choices=QUALITIES)
-    parser.add_argument("--image-url", action="append", default=[], metavar="URL")
-    parser.add_argument("--image", action="append", default=[], metavar="FILE")
-    parser.add_argument("--shot", action="append", default=[], metavar='"5s: text"')
-    parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")
-    parser.add_argument("--remix-of", metavar="JOB")
-    parser.add_argument("--character", action="append", default=[], metavar="NAME")
-    parser.add_argument("--style", default="")
-    parser.add_argument("--negative-prompt", default="")
-    parser.add_argument("--seed", type=int, default=0, help="another seed is another take, and another payment")
-    add_output(parser)
+def _add_request(parser: argparse.ArgumentParser, *, prompt: str | None) -> None:
+    """What can be asked for; ``prompt`` is argparse's word on how often it comes."""
+    given: Any = parser.add_argument
+    given("prompt", metavar="PROMPT", nargs=prompt)
+    add_profile(parser)
+    given("--model", default="", help="default: the profile's own")
+    given("--seconds", type=int, metavar="N", help="default: the profile's own")
+    given("--orientation", default="", choices=ORIENTATIONS, help="default: landscape, of a remix its source's")
+    given("--size", default="", metavar="WxH", help="default: by orientation and quality")
+    given("--quality", default="", choices=QUALITIES, help="default: standard, of a remix its source's")
+    given("--image-url", action="append", default=[], metavar="URL", help="a reference image by its address (repeat)")
+    add_image(parser, "a reference image (repeat)")
+    given("--shot", action="append", default=[], metavar='"5s: text"', help="a shot of a storyboard (repeat)")
+    given("--script", metavar="FILE", help="the shots, one a line or as JSON")
+    given("--remix-of", metavar="JOB", help="the job to start from")
+    given("--character", action="append", default=[], metavar="NAME", help="of the library (repeat)")
+    given("--style", default="", help="by name, where the profile has styles")
+    given("--negative-prompt", default="", metavar="TEXT", help="what is not to be seen, where the profile takes it")
+    add_seed(parser)
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default=PREVIEW, help="the connection; default: %(default)s")
+
+
+def add_image(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--image", action="append", default=[], metavar="FILE", help=f"{what}; turned and fitted")
+    parser.add_argument("--fit", default=FITS[0], choices=FITS, help="how an image gets its size; default: %(default)s")
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    words = "another seed is another take, and another payment; default: %(default)s"
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=words)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", metavar="FILE")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", metavar="FILE", help="default: the next free name in the output folder")
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)

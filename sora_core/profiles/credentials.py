@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidRequest, ProfileError, StorageError
+from ..errors import InvalidRequest, MissingKey, ProfileError, StorageError
 from ..files.home import make_private_dir, write_private
 from ..models import Secret
 from ..transport.urls import is_local
@@ -59,7 +59,7 @@ class Credentials:
         if sealed is not None:
             return Secret(self._stored(profile.name, sealed))
         fix = "profiles.or_variable" if profile.key_env else None
-        raise ProfileError("profiles.profile_has_no_key", profile=profile.name, variable=profile.key_env, fix=fix)
+        raise MissingKey("profiles.profile_has_no_key", profile=profile.name, variable=profile.key_env, fix=fix)
 
     def set(self, name: str, key: str) -> None:
         """Stores a key. Raises InvalidRequest for text that cannot be one."""
