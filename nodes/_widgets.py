@@ -10,6 +10,7 @@ from ._picks import NO_PICK, recent_jobs
 
 SHOT = io.Custom("SORAVIDEO_SHOT")
 CHARACTER = io.Custom("SORAVIDEO_CHARACTER")
+SETTINGS = io.Custom("SORAVIDEO_SETTINGS")
 FRAMES = ("auto", "decode", "skip")
 ON_ERROR = ("raise", "block")
 MAX_TAKES = 8
@@ -182,6 +183,7 @@ def delivery_inputs() -> list[io.Input]:
             default="auto",
             optional=True,
             tooltip="auto decodes frames and audio only when one of these outputs is connected.",
+            **advanced(),
         ),
         io.Int.Input(
             "max_frames",
@@ -211,6 +213,7 @@ def filename_prefix_input(default: str) -> io.Input:
         default=default,
         optional=True,
         tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
+        **advanced(),
     )
 
 
@@ -227,6 +230,15 @@ def submission_inputs() -> list[io.Input]:
         ),
         on_error_input(),
     ]
+
+
+def settings_input() -> io.Input:
+    return SETTINGS.Input(
+        "settings",
+        optional=True,
+        tooltip="From Sora Settings: what your own server is told beyond these inputs. What it does not have is "
+        "refused before anything is sent.",
+    )
 
 
 def on_error_input() -> io.Input:
@@ -261,4 +273,5 @@ def takes_input() -> io.Input:
         optional=True,
         tooltip="How many videos: of the seeds seed, seed+1, … Each is a job of its own and paid for itself; they run "
         "side by side and come out as lists. A take that exists is free.",
+        **advanced(),
     )

@@ -9,7 +9,8 @@ from ..sora_core.errors import InvalidRequest
 from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
 from . import _widgets as widgets
-from ._comfy import io, known
+from ._checking import Asked, Written
+from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._references import last_frame_of_job, with_images
 from ._requests import video_request
@@ -52,6 +53,7 @@ class Image2Video(VideoNode):
                 widgets.character_input(),
                 *widgets.submission_inputs(),
                 widgets.takes_input(),
+                widgets.settings_input(),
                 io.String.Input(
                     "source_job",
                     default="",
@@ -63,8 +65,18 @@ class Image2Video(VideoNode):
             outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
-            **known(search_aliases=["i2v", "image to video", "animate image", "reference image", "图生视频"]),
+            **found_by(
+                "i2v", "image to video", "animate image", "reference image", "extend", "图生视频", "视频", "图片"
+            ),
         )
+
+    @classmethod
+    def asked(cls, profile: str, written: Written) -> Asked:
+        request = video_request(Operation.IMAGE_TO_VIDEO, profile, **written.options)
+        request = replace(request, image_urls=tuple(written.text("image_url").split()))
+        source_job, has_image = written.text("source_job"), "image" in written.links
+        _refuse_both(source_job, has_image or bool(request.image_urls))
+        return Asked(request, images_to_come=int(has_image or bool(source_job.strip())))
 
     @classmethod
     @one_branch
@@ -81,10 +93,14 @@ class Image2Video(VideoNode):
         request = video_request(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
         request = replace(request, image_urls=tuple(image_url.split()))
         note = ""
+        _refuse_both(source_job, image is not None or bool(request.image_urls))
         if source_job.strip():
-            if image is not None or request.image_urls:
-                raise InvalidRequest("node.source_job_and_image")
             image = await last_frame_of_job(source_job, cls.hidden)
         if image is not None:
             request, note = await with_images(request, profile, image, options.get("fit", "crop"))
         return await generate(request, profile, options, cls.hidden, note=note)
+
+
+def _refuse_both(source_job: str, has_image: bool) -> None:
+    if source_job.strip() and has_image:
+        raise InvalidRequest("node.source_job_and_image")

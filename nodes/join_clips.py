@@ -20,7 +20,7 @@ from . import _widgets as widgets
 from ._comfy import InputImpl, io, known
 from ._paths import destination_of, shown_in_player
 from ._results import final_results_key, gave_file
-from ._waiting import ends_progress, in_thread
+from ._waiting import in_thread
 
 MAX_CLIPS = 50
 
@@ -76,7 +76,6 @@ class JoinClips(io.ComfyNode):
         return final_results_key(cls.hidden.unique_id)
 
     @classmethod
-    @ends_progress
     async def execute(
         cls,
         videos: Mapping[str, Sequence[Any]] | None = None,
@@ -85,10 +84,8 @@ class JoinClips(io.ComfyNode):
     ) -> io.NodeOutput:
         clips = _clips(videos or {})
         destination = destination_of(filename_prefix[0], cls.hidden)
-        host.show_text(f"joining {len(clips)} clips")
         path, note = await in_thread(functools.partial(_joined, clips, crossfade[0], destination))
         gave_file(cls.hidden.unique_id, path)
-        host.show_text(note)
         shown = {"images": shown_in_player(path), "animated": (True,), "text": (str(path), note)}
         return io.NodeOutput(InputImpl.VideoFromFile(str(path)), str(path), ui=shown)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from . import _widgets as widgets
+from ._checking import refusal
 from ._comfy import io, known
 from ._engine import engine
-from ._requests import check_profile
 from ._waiting import wait_for
 
 UNKNOWN = -1.0
@@ -39,7 +39,7 @@ class Quota(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return check_profile(profile)
+        return refusal(cls, profile)
 
     @classmethod
     async def execute(cls, profile: str) -> io.NodeOutput:
@@ -48,5 +48,5 @@ class Quota(io.ComfyNode):
         remaining, used, total, resets_in = (UNKNOWN if value is None else float(value) for value in values)
         left = "?" if quota.remaining is None else f"{quota.remaining:g}"
         of = "" if quota.total is None else f" of {quota.total:g}"
-        text = f"{left}{of} {quota.unit} left".strip()
+        text = f"{left}{of} {quota.unit} left".strip() + (" · limit reached" if quota.limit_reached else "")
         return io.NodeOutput(remaining, used, total, quota.unit, resets_in, ui={"text": (text,)})

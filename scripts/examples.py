@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 from comfyui_page import Tab, running_browser
 from comfyui_process import ROOT, checkouts, running, version_of
 from example_graphs import EXAMPLES, Example, Node, Output
@@ -29,6 +30,7 @@ ABOUT, NOTE_WIDTH = "About this graph", 420
 GAP, TITLE_HEIGHT = 70, 40  # between nodes, in the units of the canvas
 THUMBNAIL = (1200, 1024)  # pixels at most
 HELP_PICTURE = (960, 1280)
+MOMENT = 0.4  # of a clip, for its picture
 BYTES_LIMIT = 100_000
 SCREEN_WIDTH = 1300  # pixels for the graph when it is opened
 EDGES = {"left": 90, "top": 170, "right": 40, "bottom": 90}  # pixels that the page's own bars cover
@@ -139,6 +141,9 @@ def workflow(tab: Tab, example: Example, boxes: dict[int, Box]) -> dict[str, Any
     saved: dict[str, Any] = tab.js("app.graphToPrompt().then((it) => it.workflow)")
     saved["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://github.com/sora-video-nodes/{example.api}"))
     scale = round(min(0.8, SCREEN_WIDTH / max(left + width for left, _, width, _ in boxes.values())), 2)
+    # what the page shows of it in its app mode
+    ends = [node.id for node in example.nodes if not any(source == node.id for source, *_ in _links(example))]
+    saved["extra"]["linearData"] = {"inputs": [[node.id, name] for node, name in example.app], "outputs": ends}
     saved["extra"]["ds"] = {"scale": scale, "offset": [round(110 / scale), round(130 / scale)]}
     for node in saved["nodes"]:
         if node["type"].startswith("SoraVideo_"):  # what ComfyUI-Manager offers to install when the node is missing
@@ -163,11 +168,11 @@ def shoot(tab: Tab, boxes: Sequence[Box], limit: tuple[int, int]) -> bytes:
     tab.js(_LOOK, [EDGES["left"] - left - origin[0], EDGES["top"] - top - origin[1]])
     tab.js(_SETTLE)
     clip = {"x": EDGES["left"], "y": EDGES["top"], "width": width, "height": height}
-    return _jpeg(tab.page.screenshot(clip=clip), limit)
+    return _jpeg(Image.open(io.BytesIO(tab.page.screenshot(clip=clip))), limit)
 
 
-def _jpeg(png: bytes, limit: tuple[int, int]) -> bytes:
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
+def _jpeg(picture: Image.Image, limit: tuple[int, int]) -> bytes:
+    picture = picture.convert("RGB")
     picture.thumbnail(limit, Image.Resampling.LANCZOS)
     for quality in range(90, 30, -5):
         held = io.BytesIO()
@@ -182,6 +187,24 @@ def clips_of(entry: dict[str, Any]) -> int:
     return sum(bool(output.get("animated") and output.get("images")) for output in entry["outputs"].values())
 
 
+def result_of(tab: Tab, example: Example, entry: dict[str, Any]) -> Image.Image | None:
+    """A frame of what the last node made; None where nothing is to be seen."""
+    for node in reversed(example.nodes):
+        for shown in entry["outputs"].get(str(node.id), {}).get("images", ()):
+            path = tab.comfy.base / shown["type"] / shown["subfolder"] / shown["filename"]
+            return _frame(path) if path.suffix == ".mp4" else Image.open(path)
+    return None
+
+
+def _frame(path: Path) -> Image.Image:
+    with av.open(str(path)) as clip:
+        moment = (clip.duration or 0) / av.time_base * MOMENT
+        for frame in clip.decode(video=0):
+            if (frame.time or 0) >= moment:
+                return frame.to_image()
+    raise ValueError(f"{path} ends before its middle.")
+
+
 def make(tab: Tab, example: Example) -> None:
     build(tab, example)
     entry = tab.run()
@@ -191,7 +214,9 @@ def make(tab: Tab, example: Example) -> None:
     tab.js(_SETTLE)
     boxes = lay_out(tab, example)
     tab.js(_HOLD)
-    (WORKFLOWS / f"{example.file_name}.jpg").write_bytes(shoot(tab, list(boxes.values()), THUMBNAIL))
+    result = result_of(tab, example, entry)
+    picture = _jpeg(result, THUMBNAIL) if result else shoot(tab, list(boxes.values()), THUMBNAIL)
+    (WORKFLOWS / f"{example.file_name}.jpg").write_bytes(picture)
     for nodes in example.pictured:
         picture = HELP / nodes[0].type / "graph.jpg"
         picture.write_bytes(shoot(tab, [boxes[node.id] for node in nodes], HELP_PICTURE))

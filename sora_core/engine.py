@@ -20,20 +20,22 @@ from .clock import Clock, SystemClock
 from .connections import editing
 from .connections.connection import Connection, Connections
 from .connections.costs import estimate
+from .connections.listed import ListedModels
 from .errors import InvalidRequest, JobNotFound, SoraError, UnknownJob
 from .files.home import state_dir
-from .jobs import by_hand
+from .jobs import by_hand, sources
 from .jobs.fingerprint import fingerprints_of
 from .jobs.handle import Handle
 from .jobs.money import money_of
 from .jobs.running import RunningJobs, Watch
 from .ledger.characters import check_name
-from .ledger.ledger import Ledger
+from .ledger.ledger import FILE, Ledger
+from .ledger.opening import address, open_ledger
 from .ledger.row import JOB_ID_PREFIX, Job
 from .ledger.workflows import KEPT_DAYS
 from .media.images import ImageNeeds
 from .media.placing import check_destination
-from .models import Capabilities, Character, Delivery, Destination, Operation, Quota
+from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Secret
 from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
@@ -73,6 +75,7 @@ class Engine:
         self.profiles = Profiles(self.home)
         self.credentials = Credentials(self.home)
         self._clock = clock or SystemClock()
+        self.listed = ListedModels(self._clock)
         self._lock = threading.RLock()
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
@@ -85,8 +88,15 @@ class Engine:
         """Opened when first used. Raises StorageError."""
         with self._lock:
             if self._ledger is None:
-                self._ledger = Ledger(self.home, self._clock)
+                self._ledger = open_ledger(self.home, self._clock, self._ledger_address())
             return self._ledger
+
+    def has_ledger(self) -> bool:
+        """Whether there was ever a job: looking must not make a ledger. Raises ProfileError."""
+        return bool(self._ledger_address()) or (self.home / FILE).is_file()
+
+    def _ledger_address(self) -> Secret:
+        return address(self.profiles.ledger_env())
 
     def capabilities(self, profile: str) -> Capabilities:
         """What the profile can do; no network. Raises ProfileError."""
@@ -98,6 +108,23 @@ class Engine:
         prepared = provider.prepared(request, images_to_come=images)
         assert isinstance(prepared, (VideoRequest, PictureRequest))
         return ImageNeeds(*picture_size(prepared), provider.capabilities().image_bytes_limit)
+
+    def check(self, request: Request, profile: str, *, images_to_come: int = 0) -> None:
+        """Raises as generate does for what can be told at once: no network, no ledger, nothing that waits.
+
+        ``images_to_come`` reference images are not encoded yet. A list of models that is not known is read in the
+        background, for the next time.
+        """
+        connected = self.profiles.get(profile)
+        provider_for(connected).prepared(request, images_to_come=images_to_come)
+        if not isinstance(request, CharacterRequest) and request.model and not connected.embedded:
+            if self.listed.fresh(connected) is None:
+                self.models(profile)
+            self.listed.check(connected, request.model.strip())
+
+    def models(self, profile: str) -> Handle[tuple[str, ...]]:
+        """What the server lists, empty where it has no list. A free read."""
+        return self.ask(profile, self.listed.read)
 
     def estimate(self, request: Request, profile: str) -> Cost:
         """What a job of the request will cost, by the prices that the user has entered; no network.
@@ -138,7 +165,7 @@ class Engine:
         """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
         with self._lock:
             profile = editing.edit(self.profiles, self.credentials, name, changes, new_name=new_name)
-            if profile.name != name and (self.home / "jobs.sqlite").is_file():
+            if profile.name != name and self.has_ledger():
                 self.ledger.rename_profile(name, profile.name)
         return profile
 
@@ -305,8 +332,11 @@ class Engine:
         async with self._spun().preparing:
             connection = await self._connections.get(profile)
             try:
-                prepared = self._prepared(request, connection)
+                known = sources.as_source(request, connection, self.ledger)
+                prepared = self._prepared(known, connection)
                 fingerprints = fingerprints_of(prepared, connection.provider)
+                if known != request:  # it may have been asked for before that was known
+                    fingerprints += fingerprints_of(self._prepared(request, connection), connection.provider)
             except SoraError as error:
                 error.money = money_of(None)
                 raise
@@ -324,7 +354,7 @@ class Engine:
         profile = connection.profile.name
         prepared = connection.provider.prepared(self._cast(request, profile))
         if isinstance(prepared, CharacterRequest):
-            length = self._length_of_source(prepared, profile)
+            length = sources.length_of(prepared.source_id, profile, self.ledger)
             check_part(prepared.start, prepared.end, connection.can, profile, length)
         return prepared
 
@@ -333,15 +363,6 @@ class Engine:
         if not isinstance(request, (VideoRequest, RemixRequest, PictureRequest)) or not request.characters:
             return request
         return replace(request, cast=tuple(self.ledger.characters.pick(profile, name) for name in request.characters))
-
-    def _length_of_source(self, request: CharacterRequest, profile: str) -> float | None:
-        """Seconds of the clip that a character is made from; None when it is not ours."""
-        if not request.source_id:
-            return None
-        try:
-            return self.ledger.find(request.source_id, profile).duration
-        except JobNotFound:
-            return None
 
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
         job = await self._find(name, profile, destination)

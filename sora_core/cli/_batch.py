@@ -27,7 +27,7 @@ SAY_SECONDS = 5.0
 _TELLING = (5, 3, 6, 4, 2)
 _TEXTS = ("prompt", "profile", "model", "orientation", "size", "quality", "style", "negative_prompt", "remix_of", "fit")
 _NUMBERS = ("seconds", "seed")
-_LISTS = ("image", "image_url", "shot", "character")
+_LISTS = ("image", "image_url", "shot", "character", "set")
 _ALLOWED = (*_TEXTS, *_NUMBERS, *_LISTS)
 
 Videos = VideoRequest | RemixRequest

@@ -19,6 +19,7 @@ from ..requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, Vid
 from ..requests.shots import parse_shot
 from ._batch import run_batch
 from ._script import shots_in
+from ._settings import settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 JSON_HELP = "one JSON object on stdout"
@@ -143,6 +144,7 @@ def _common(arguments: argparse.Namespace) -> dict[str, Any]:
         "style": arguments.style,
         "negative_prompt": arguments.negative_prompt,
         "characters": tuple(arguments.character),
+        "settings": settings_given(arguments.settings, arguments.set),
     }
 
 
@@ -215,6 +217,8 @@ def _add_request(parser: argparse.ArgumentParser, *, prompt: str | None) -> None
     given("--script", metavar="FILE", help="the shots, one a line or as JSON")
     given("--remix-of", metavar="JOB", help="the job to start from")
     given("--character", action="append", default=[], metavar="NAME", help="of the library (repeat)")
+    given("--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps (repeat)")
+    given("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")
     given("--style", default="", help="by name, where the profile has styles")
     given("--negative-prompt", default="", metavar="TEXT", help="what is not to be seen, where the profile takes it")
     add_seed(parser)
