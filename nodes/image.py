@@ -8,7 +8,7 @@ from typing import Any
 from ..sora_core.media.picture import picture_tensor
 from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
-from ._comfy import advanced, found_by, io
+from ._comfy import found_by, io
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
 from ._references import with_images

@@ -133,10 +133,6 @@ class Engine:
         """
         return estimate(request, self.profiles.get(profile))
 
-    def check(self, request: Request, profile: str) -> None:
-        """Raises what keeps the request from being sent, as far as that is known without the server."""
-        provider_for(self.profiles.get(profile)).prepared(self._cast(request, profile))
-
     def generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Handle[Delivery]:
         """A video or picture, paid once however often it is asked for. ``watch`` is called in the engine's thread."""
         return self._wait(self._generate(request, profile, destination, watch))
@@ -352,17 +348,14 @@ class Engine:
     def _prepared(self, request: Request, connection: Connection) -> Request:
         """The request as it is sent, checked. Raises InputError."""
         profile = connection.profile.name
-        prepared = connection.provider.prepared(self._cast(request, profile))
+        if isinstance(request, (VideoRequest, RemixRequest, PictureRequest)):
+            cast = tuple(self.ledger.characters.pick(profile, name) for name in request.characters)
+            request = replace(request, cast=cast)
+        prepared = connection.provider.prepared(request)
         if isinstance(prepared, CharacterRequest):
             length = sources.length_of(prepared.source_id, profile, self.ledger)
             check_part(prepared.start, prepared.end, connection.can, profile, length)
         return prepared
-
-    def _cast(self, request: Request, profile: str) -> Request:
-        """With the characters that the request names."""
-        if not isinstance(request, (VideoRequest, RemixRequest, PictureRequest)) or not request.characters:
-            return request
-        return replace(request, cast=tuple(self.ledger.characters.pick(profile, name) for name in request.characters))
 
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
         job = await self._find(name, profile, destination)
