@@ -9,10 +9,10 @@ from ..sora_core.errors import InvalidRequest
 from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
 from . import _widgets as widgets
-from ._checking import Asked, Written
+from ._checking import Asked, Written, refusal
 from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._references import last_frame_of_job, with_images
+from ._references import last_frame_of_job, with_images, with_references
 from ._requests import video_request
 
 
@@ -54,6 +54,7 @@ class Image2Video(VideoNode):
                 *widgets.submission_inputs(),
                 widgets.takes_input(),
                 widgets.settings_input(),
+                *widgets.reference_inputs(),
                 io.String.Input(
                     "source_job",
                     default="",
@@ -69,6 +70,11 @@ class Image2Video(VideoNode):
                 "i2v", "image to video", "animate image", "reference image", "extend", "图生视频", "视频", "图片"
             ),
         )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None, references: Any = None) -> bool | str:
+        # ComfyUI hands over every growing input, named or not
+        return refusal(cls, profile, cls.asked)
 
     @classmethod
     def asked(cls, profile: str, written: Written) -> Asked:
@@ -98,6 +104,7 @@ class Image2Video(VideoNode):
             image = await last_frame_of_job(source_job, cls.hidden)
         if image is not None:
             request, note = await with_images(request, profile, image, options.get("fit", "crop"))
+        request, note = await with_references(request, profile, options, note)
         return await generate(request, profile, options, cls.hidden, note=note)
 
 

@@ -25,9 +25,21 @@ SLICE_SECONDS = 0.05
 SAY_SECONDS = 5.0
 # of the failures that are left, the one that tells most about what to do next
 _TELLING = (5, 3, 6, 4, 2)
-_TEXTS = ("prompt", "profile", "model", "orientation", "size", "quality", "style", "negative_prompt", "remix_of", "fit")
+_TEXTS = (
+    "prompt",
+    "profile",
+    "model",
+    "orientation",
+    "size",
+    "quality",
+    "style",
+    "negative_prompt",
+    "remix_of",
+    "last_frame",
+    "fit",
+)
 _NUMBERS = ("seconds", "seed")
-_LISTS = ("image", "image_url", "shot", "character", "set")
+_LISTS = ("image", "image_url", "shot", "character", "set", "reference")
 _ALLOWED = (*_TEXTS, *_NUMBERS, *_LISTS)
 
 Videos = VideoRequest | RemixRequest

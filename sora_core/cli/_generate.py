@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ from ..errors import InvalidRequest
 from ..files.home import output_dir
 from ..media.images import FITS
 from ..media.placing import copy_to, named_by_hand
-from ..models import Delivery, Destination, Operation, Upload
+from ..models import Delivery, Destination, Operation
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
-from ..requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, VideoRequest
+from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
 from ._batch import run_batch
+from ._references import with_references
 from ._script import shots_in
 from ._settings import settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
@@ -106,24 +107,20 @@ def request_of(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | 
     if remix_of is not None:
         return _remix(engine, arguments)
     shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
-    operation = Operation.TEXT_TO_VIDEO
-    if shots:
-        operation = Operation.STORYBOARD
-    elif arguments.image or urls:
-        operation = Operation.IMAGE_TO_VIDEO
+    operation = Operation.IMAGE_TO_VIDEO if urls else Operation.TEXT_TO_VIDEO
     request = VideoRequest(
-        operation=operation,
+        operation=Operation.STORYBOARD if shots else operation,
         orientation=arguments.orientation or "landscape",
         quality=arguments.quality or "standard",
         image_urls=urls,
         shots=shots,
         **_common(arguments),
     )
-    return replace(request, images=images(engine, request, arguments))
+    return with_references(engine, request, arguments)
 
 
 def _remix(engine: Engine, arguments: argparse.Namespace) -> RemixRequest:
-    for option in ("image", "image_url", "shot", "script"):
+    for option in ("image", "image_url", "last_frame", "reference", "shot", "script"):
         if getattr(arguments, option):
             raise InvalidRequest("cli.remix_takes_no_only_source", option=option.replace("_", "-"))
     return RemixRequest(
@@ -154,22 +151,6 @@ def _seconds(value: int | None) -> int:
     return value or 0
 
 
-def images(engine: Engine, request: VideoRequest | PictureRequest, arguments: argparse.Namespace) -> tuple[Upload, ...]:
-    """The files of `--image` as the profile wants them: upright, of the video's size; what was done to one is said."""
-    if not arguments.image:
-        return ()
-    from ..media.images import upload_fitted
-
-    needs = engine.image_needs(request, arguments.profile, len(arguments.image))
-    uploads = []
-    for path in arguments.image:
-        upload, note = upload_fitted(Path(path), needs, arguments.fit)
-        if note:
-            say(f"{path}: {note}")
-        uploads.append(upload)
-    return tuple(uploads)
-
-
 def destination(out: str | None) -> Destination:
     if not out:
         return Destination(output_dir())
@@ -183,6 +164,9 @@ def deliver(engine: Engine, handle: Handle[Delivery], progress: ProgressLine, ar
         progress.end()
     if delivery.reused:
         say(f"Found finished job {delivery.job_id}; nothing was charged.")
+    worked = engine.work_told(delivery.job_id)
+    if worked:
+        say(worked)
     path = _copy_out(delivery.path, arguments.out)
     if arguments.json:
         show_json({**asdict(delivery), "path": str(path)})
@@ -213,6 +197,9 @@ def _add_request(parser: argparse.ArgumentParser, *, prompt: str | None) -> None
     given("--quality", default="", choices=QUALITIES, help="default: standard, of a remix its source's")
     given("--image-url", action="append", default=[], metavar="URL", help="a reference image by its address (repeat)")
     add_image(parser, "a reference image (repeat)")
+    given("--last-frame", metavar="FILE", help="the picture that the video ends with; --image begins it")
+    given("--reference", action="append", default=[], metavar="FILE",
+          help="a picture, clip or sound that it follows (repeat)")  # fmt: skip
     given("--shot", action="append", default=[], metavar='"5s: text"', help="a shot of a storyboard (repeat)")
     given("--script", metavar="FILE", help="the shots, one a line or as JSON")
     given("--remix-of", metavar="JOB", help="the job to start from")

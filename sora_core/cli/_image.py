@@ -9,7 +9,8 @@ from typing import Any
 from ..engine import Engine
 from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import PictureRequest
-from ._generate import add_image, add_output, add_profile, add_seed, deliver, destination, images
+from ._generate import add_image, add_output, add_profile, add_seed, deliver, destination
+from ._references import images
 from ._terminal import ProgressLine
 
 

@@ -88,10 +88,10 @@ def within_limit(upload: Upload, bytes_limit: int) -> tuple[Upload, str]:
     return replace(smaller, made_from=upload.identity), note
 
 
-def upload_fitted(path: Path, needs: ImageNeeds, fit: str) -> tuple[Upload, str]:
+def upload_fitted(path: Path, needs: ImageNeeds, fit: str, *, own_shape: bool = False) -> tuple[Upload, str]:
     """The file as it is where that is what the profile wants, else turned upright, fitted and encoded; what was done.
 
-    Raises InvalidRequest for what no server could use.
+    With ``own_shape`` it is turned, and keeps its size. Raises InvalidRequest for what no server could use.
     """
     from PIL import Image, ImageOps
 
@@ -100,6 +100,8 @@ def upload_fitted(path: Path, needs: ImageNeeds, fit: str) -> tuple[Upload, str]
     upload = upload_from_file(path)
     with Image.open(io.BytesIO(upload.data)) as image:
         upright = ImageOps.exif_transpose(image) or image
+        if own_shape:
+            needs = replace(needs, width=upright.width, height=upright.height)
         is_upright = image.getexif().get(_EXIF_ORIENTATION, 1) == 1
         if is_upright and upright.size == (needs.width, needs.height):
             return within_limit(upload, needs.bytes_limit)
