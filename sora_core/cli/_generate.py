@@ -18,7 +18,7 @@ from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
 from ._batch import run_batch
-from ._references import with_references
+from ._references import clip_from, with_references
 from ._script import shots_in
 from ._settings import settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
@@ -101,11 +101,15 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
 def request_of(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | RemixRequest:
     """What the options ask for. Raises InvalidRequest."""
     # an empty value is one that a script meant to fill: never a reason to pay for another kind of video
-    script, remix_of, urls = arguments.script, arguments.remix_of, tuple(arguments.image_url)
+    script, urls = arguments.script, tuple(arguments.image_url)
     if script is not None and arguments.shot:
         raise InvalidRequest("cli.script_shot_both_give_shots")
-    if remix_of is not None:
-        return _remix(engine, arguments)
+    changed = {name: getattr(arguments, name) for name in ("remix_of", "edit", "extend")}
+    named = [name for name, source in changed.items() if source is not None]
+    if len(named) > 1:
+        raise InvalidRequest("cli.one_of_remix_edit_extend")
+    if named:
+        return _of_another(engine, arguments, named[0])
     shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
     operation = Operation.IMAGE_TO_VIDEO if urls else Operation.TEXT_TO_VIDEO
     request = VideoRequest(
@@ -119,12 +123,17 @@ def request_of(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | 
     return with_references(engine, request, arguments)
 
 
-def _remix(engine: Engine, arguments: argparse.Namespace) -> RemixRequest:
+def _of_another(engine: Engine, arguments: argparse.Namespace, by: str) -> RemixRequest:
+    """``by`` is the option that names the source: a job, or of an edit and an extension a file too."""
     for option in ("image", "image_url", "last_frame", "reference", "shot", "script"):
         if getattr(arguments, option):
             raise InvalidRequest("cli.remix_takes_no_only_source", option=option.replace("_", "-"))
+    source = getattr(arguments, by)
+    clip = None if by == "remix_of" else clip_from(source)
     return RemixRequest(
-        source_id=engine.source_id(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
+        operation={"remix_of": Operation.REMIX, "edit": Operation.EDIT, "extend": Operation.EXTEND}[by],
+        source_id=engine.source_id(source, arguments.profile) if source and not clip else "",
+        clip=clip,
         orientation=arguments.orientation,
         quality=arguments.quality,
         **_common(arguments),
@@ -203,6 +212,8 @@ def _add_request(parser: argparse.ArgumentParser, *, prompt: str | None) -> None
     given("--shot", action="append", default=[], metavar='"5s: text"', help="a shot of a storyboard (repeat)")
     given("--script", metavar="FILE", help="the shots, one a line or as JSON")
     given("--remix-of", metavar="JOB", help="the job to start from")
+    given("--edit", metavar="SOURCE", help="a job, or a video file, that is changed as the prompt says")
+    given("--extend", metavar="SOURCE", help="a job, or a video file, that the new one goes on from")
     given("--character", action="append", default=[], metavar="NAME", help="of the library (repeat)")
     given("--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps (repeat)")
     given("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..engine import Engine
+from ..errors import InvalidRequest
 from ..media.images import ImageNeeds, upload_fitted
 from ..models import Operation, Upload
 from ..requests.kinds import PictureRequest, VideoRequest
@@ -43,6 +44,19 @@ def with_references(engine: Engine, request: VideoRequest, arguments: argparse.N
     begun += [_fitted(path, needs, arguments.fit, own_shape=True) for path in followed]
     end = _fitted(last, needs, arguments.fit) if last else None
     return replace(request, images=tuple(begun), last_frame=end)
+
+
+def clip_from(source: str) -> Upload | None:
+    """The clip, where the source is a file; None for the id of a job. Raises InvalidRequest."""
+    path = Path(source)
+    if not source or not path.is_file():
+        return None
+    from ..media.references import reference_from_file
+
+    clip = reference_from_file(path)
+    if clip is None or not clip.media_type.startswith("video/"):
+        raise InvalidRequest("media.reference_clip_kind", kind=path.suffix or "?")
+    return clip
 
 
 def _fitted(path: str, needs: ImageNeeds, fit: str, *, own_shape: bool = False) -> Upload:
