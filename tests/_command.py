@@ -18,6 +18,7 @@ import pytest
 from sora_core.clock import SystemClock
 from sora_core.ledger.ledger import Ledger
 from sora_core.profiles.profiles import Profile, Profiles
+from sora_core.profiles.trust import Trust
 
 ROOT = Path(__file__).resolve().parent.parent
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -63,6 +64,7 @@ class Command:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
         paths = {"SORA_HOME": str(self.home), "SORA_OUTPUT_DIR": str(self.output)}
         self.env = {**clean, **paths, "PYTHONIOENCODING": "utf-8", **env}
+        self.env["PATH"] = f"{_installed(folder)}{os.pathsep}{clean.get('PATH', '')}"
 
     def __call__(self, *arguments: str, stdin: str = "", timeout: float = 60) -> Result:
         process = self.start(*arguments, stdin=stdin)
@@ -88,7 +90,9 @@ class Command:
         profiles = Profiles(self.home, self.env)
         if name in profiles.all():
             profiles.remove(name)
-        profiles.add(Profile(name, base_url=base_url, **{"auth": auth, "poll_seconds": 0.1, **settings}))
+        profile = Profile(name, base_url=base_url, **{"auth": auth, "poll_seconds": 0.1, **settings})
+        profiles.add(profile)
+        Trust(self.home, self.env).allow(profile)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Newest first; read here, as a process for each look would take its time."""
@@ -100,6 +104,14 @@ class Command:
 
     def videos(self) -> list[Path]:
         return sorted(self.output.glob("*.mp4"))
+
+
+def _installed(folder: Path) -> Path:
+    """Where the command is found under its name, so that texts call it so. Nobody runs it from there."""
+    name = folder / "bin" / ("sora-video.exe" if sys.platform == "win32" else "sora-video")
+    name.parent.mkdir(exist_ok=True)
+    name.touch(0o755)
+    return name.parent
 
 
 def forget_settings(patch: pytest.MonkeyPatch) -> None:
