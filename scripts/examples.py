@@ -1,7 +1,7 @@
 """Makes the example workflows, their pictures, their API twins and the help pages' pictures, in a real page.
 
-Arguments are names as in api_examples, without `.json`, or `page` for the pictures of jobs, profiles and timeline;
-none: all of them.
+Arguments are names as in api_examples, without `.json`, or `page` for the pictures of jobs, profiles and timeline,
+or `film` for the moving picture of README; none: all of them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from typing import Any
 from comfyui_page import Tab, running_browser
 from comfyui_process import ROOT, checkouts, running, version_of
 from example_graphs import EXAMPLES, Example, Node, Output
+from film import film
 from page_pictures import make_page_pictures
 from PIL import Image
 
 PACK = "sora-video-nodes"
 PAGE = "page"  # the pictures of what is no example
+FILM = "film"  # the moving picture of README
 WORKFLOWS, TWINS, HELP = ROOT / "example_workflows", ROOT / "api_examples", ROOT / "web" / "docs"
 ABOUT, NOTE_WIDTH = "About this graph", 420
 GAP, TITLE_HEIGHT = 70, 40  # between nodes, in the units of the canvas
@@ -152,8 +154,8 @@ def _version() -> str:
     return re.findall(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), flags=re.MULTILINE)[0]
 
 
-def shoot(tab: Tab, boxes: Sequence[Box], limit: tuple[int, int]) -> bytes:
-    """A JPEG of the part of the graph that these boxes take."""
+def frame(tab: Tab, boxes: Sequence[Box]) -> dict[str, float]:
+    """Brings the part of the graph that these boxes take into view; where on the page it is then."""
     left, top = min(box[0] for box in boxes) - 30, min(box[1] for box in boxes) - TITLE_HEIGHT - 20
     width = int(max(box[0] + box[2] for box in boxes) + 30 - left)
     height = int(max(box[1] + box[3] for box in boxes) + 30 - top)
@@ -162,8 +164,13 @@ def shoot(tab: Tab, boxes: Sequence[Box], limit: tuple[int, int]) -> bytes:
     origin = tab.js("(({left, top}) => [left, top])(document.querySelector('#graph-canvas').getBoundingClientRect())")
     tab.js(_LOOK, [EDGES["left"] - left - origin[0], EDGES["top"] - top - origin[1]])
     tab.js(_SETTLE)
-    clip = {"x": EDGES["left"], "y": EDGES["top"], "width": width, "height": height}
-    return _jpeg(tab.page.screenshot(clip=clip), limit)
+    return {"x": EDGES["left"], "y": EDGES["top"], "width": width, "height": height}
+
+
+def shoot(tab: Tab, boxes: Sequence[Box], limit: tuple[int, int]) -> bytes:
+    """A JPEG of the part of the graph that these boxes take."""
+    clip = frame(tab, boxes)
+    return _jpeg(tab.page.screenshot(clip=clip), limit)  # type: ignore[arg-type]
 
 
 def _jpeg(png: bytes, limit: tuple[int, int]) -> bytes:
@@ -210,7 +217,7 @@ def _write(path: Path, value: Any) -> None:
 
 
 def main() -> int:
-    names = [PAGE, *(example.api for example in EXAMPLES)]
+    names = [PAGE, FILM, *(example.api for example in EXAMPLES)]
     wanted = sys.argv[1:] or names
     unknown = set(wanted) - set(names)
     if unknown:
@@ -226,6 +233,10 @@ def main() -> int:
         tab = Tab(browser, comfy, **_QUIET)
         if PAGE in wanted:
             make_page_pictures(tab)
+        if FILM in wanted:
+            build(tab, EXAMPLES[0])
+            boxes = lay_out(tab, EXAMPLES[0])
+            film(tab, frame(tab, [boxes[node.id] for node in EXAMPLES[0].nodes]))
         for example in EXAMPLES:
             if example.api in wanted:
                 print(example.file_name, flush=True)

@@ -49,8 +49,8 @@ class TestWorkflow:
         assert note["widgets_values"] == [example.note]
         assert re.search(r"[\u4e00-\u9fff]{4}", example.note)
 
-    def test_is_named_in_both_readmes_with_its_twin(self, example):
-        for name in ("README.md", "README.zh.md"):
+    def test_is_listed_in_both_languages_with_its_twin(self, example):
+        for name in ("docs/templates.md", "docs/zh/templates.md"):
             text = (ROOT / name).read_text("utf-8")
             assert f"| {example.file_name.removeprefix('Sora - ')} | `{example.api}.json` |" in text
 

@@ -1,0 +1,63 @@
+"""The moving picture of README: a graph is run in a real page, from the press of Run to the clip that plays."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from comfyui_page import Tab
+from page_pictures import PICTURES
+from PIL import Image
+
+BYTES_LIMIT = 1_500_000
+WIDTH = 800  # pixels in the film
+FRAME_SECONDS = 0.2
+PLAYS_SECONDS = 3.0  # of the clip, at the end
+_LONGEST_SECONDS = 40
+
+Clip = dict[str, Any]
+
+
+def film(tab: Tab, clip: Clip) -> None:
+    """``clip``: the part of the page. The graph is on it."""
+    frames = [_shot(tab, clip)]
+    with tab.page.expect_response(re.compile(r"/api/prompt$")) as queued:
+        tab.press_run()
+    prompt_id = queued.value.json()["prompt_id"]
+    frames += _until(tab, clip, lambda: bool(tab.comfy.get(f"/history/{prompt_id}").json()))
+    tab.wait_for_players()
+    ends = time.monotonic() + PLAYS_SECONDS
+    frames += _until(tab, clip, lambda: time.monotonic() > ends)
+    _save(frames)
+
+
+def _until(tab: Tab, clip: Clip, done: Callable[[], bool]) -> list[Image.Image]:
+    frames, latest = [], time.monotonic() + _LONGEST_SECONDS
+    while not done() and time.monotonic() < latest:
+        began = time.monotonic()
+        frames.append(_shot(tab, clip))
+        time.sleep(max(0.0, FRAME_SECONDS - (time.monotonic() - began)))
+    return frames
+
+
+def _shot(tab: Tab, clip: Clip) -> Image.Image:
+    picture = Image.open(io.BytesIO(tab.page.screenshot(clip=clip))).convert("RGB")  # type: ignore[arg-type]
+    return picture.resize((WIDTH, round(picture.height * WIDTH / picture.width)), Image.Resampling.LANCZOS)
+
+
+def _save(frames: list[Image.Image]) -> None:
+    """At the best quality that fits, every other frame if need be."""
+    path = PICTURES / "running.webp"
+    for kept in (frames, frames[::2], frames[::3]):
+        milliseconds = round(FRAME_SECONDS * 1000 * len(frames) / len(kept))
+        for quality in (70, 55, 40):
+            kept[0].save(
+                path, "WEBP", save_all=True, append_images=kept[1:], duration=milliseconds, loop=0, quality=quality,
+                method=4,
+            )  # fmt: skip
+            if path.stat().st_size < BYTES_LIMIT:
+                return
+    raise ValueError(f"{path} does not fit into {BYTES_LIMIT} bytes.")
