@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from ._checking import keep_what_is_queued
 from ._comfy import ComfyExtension, io
 from ._engine import take_up_unfinished_jobs
 from ._language import speak_the_language_of_the_page
@@ -38,6 +39,7 @@ async def comfy_entrypoint() -> ComfyExtension:
     # here and not in on_load, which ComfyUI 0.8 does not call
     speak_the_language_of_the_page()
     resolve_auto_frames_when_queued()
+    keep_what_is_queued()
     add_routes()
     take_up_unfinished_jobs()
     return SoraVideoExtension()

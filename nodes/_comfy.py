@@ -20,9 +20,14 @@ def known(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name in _SCHEMA_FIELDS}
 
 
-def advanced() -> dict[str, bool]:
-    """Marks an input as rarely used, where the host knows that (0.11 and later)."""
-    return {"advanced": True} if _KNOWS_ADVANCED else {}
+def found_by(*words: str) -> dict[str, Any]:
+    """The words, in both languages, by which people look for a node that makes something through a server."""
+    return known(search_aliases=[*words, "sora", "api", "relay", "wan", "veo", "kling", "hailuo", "生成"])
 
 
-__all__ = ["ComfyAPI", "ComfyExtension", "InputImpl", "advanced", "io", "known"]
+def advanced() -> dict[str, Any]:
+    """Marks an input as rarely used: for the page, and for hosts that know of it themselves (0.11 and later)."""
+    return {"advanced": True} if _KNOWS_ADVANCED else {"extra_dict": {"advanced": True}}
+
+
+__all__ = ["ComfyAPI", "ComfyExtension", "InputImpl", "advanced", "found_by", "io", "known"]

@@ -26,20 +26,19 @@ def blocked(why: str) -> Any:
     return ExecutionBlocker(why)
 
 
-def show_text(text: str) -> None:
-    """Progress of the node that is executed, in the page that queued it."""
-    server, context = PromptServer.instance, get_executing_context()
-    if server is not None and server.client_id and context is not None:
-        # with the client's id: without one, every open browser would read it
-        server.send_progress_text(text, context.node_id, server.client_id)
-
-
 def tell_node(event: str, data: dict[str, Any]) -> None:
     """An event about the node that is executed, to the page that queued it; ``node`` and ``prompt_id`` come with it."""
     server, context = PromptServer.instance, get_executing_context()
+    # with the client's id: without one, every open browser would read it
     if server is not None and server.client_id and context is not None:
         told = {"node": context.node_id, "prompt_id": context.prompt_id, **data}
         server.send_sync(event, told, server.client_id)
+
+
+def executing_node() -> str:
+    """The id of the node that is executed or checked in this context; empty outside of one."""
+    context = get_executing_context()
+    return str(context.node_id) if context is not None else ""
 
 
 def has_pages() -> bool:

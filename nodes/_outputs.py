@@ -5,23 +5,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..sora_core import texts
 from ..sora_core.engine import Handle
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.ledger.row import DELIVERED, Job
 from ..sora_core.models import Delivery
 from . import _host as host
+from ._checking import Asked, Written, refusal
 from ._comfy import InputImpl, io
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
-from ._requests import check_profile, identity_of
+from ._requests import identity_of
 from ._results import final_results_key, gave_file, went_unfinished
 from ._takes import Takeable, reports_of, takes_of
-from ._waiting import SLICE_SECONDS, Reports, failure, in_thread, wait_for
+from ._waiting import SLICE_SECONDS, Reports, in_thread, wait_for
 
 _SKIPPED = (
     "frames is set to 'skip', so there are no frames and no audio here. Set it to 'auto' or 'decode' and run again; "
@@ -42,8 +43,13 @@ class VideoNode(io.ComfyNode):
     """Base of the nodes that end in a video."""
 
     @classmethod
+    def asked(cls, profile: str, written: Written) -> Asked | None:
+        """What is asked for, as far as it is known when it is queued. Raises SoraError."""
+        return None
+
+    @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return check_profile(profile)
+        return refusal(cls, profile, cls.asked)
 
     @classmethod
     def fingerprint_inputs(cls, profile: str | None = None, **_: Any) -> str:
@@ -105,14 +111,9 @@ def one_branch(execute: Execute) -> Execute:
         try:
             return await execute(cls, *args, **options)
         except SoraError as error:
-            return await _refused(cls.hidden, error, options)
+            return await side_by_side([_raising(error)], cls.hidden, options)
 
     return decided
-
-
-async def _refused(hidden: Any, error: SoraError, options: Mapping[str, Any]) -> io.NodeOutput:
-    host.show_text(failure(error))
-    return await side_by_side([_raising(error)], hidden, options)
 
 
 async def _raising(error: SoraError) -> Result:
@@ -171,32 +172,20 @@ async def generate(
 async def _generate(
     request: Takeable, profile: str, options: dict[str, Any], hidden: Any, reports: Reports, note: str
 ) -> Result:
-    with failing(reports):
-        destination = destination_of(options.get("filename_prefix", "video/sora"), hidden)
-        if options.get("wait", True):
-            handle = engine().generate(request, profile, destination, reports)
-        else:
-            job = await wait_for(engine().submit(request, profile, destination, reports), reports, to_the_end=False)
-            if job.state != DELIVERED:
-                return _submitted(job, hidden, reports)
-            handle = engine().resume(job.job_id, profile, destination, reports)
-        return await deliver(handle, reports, options, hidden, note=note)
+    destination = destination_of(options.get("filename_prefix", "video/sora"), hidden)
+    if options.get("wait", True):
+        handle = engine().generate(request, profile, destination, reports)
+    else:
+        job = await wait_for(engine().submit(request, profile, destination, reports), reports, to_the_end=False)
+        if job.state != DELIVERED:
+            return _submitted(job, hidden)
+        handle = engine().resume(job.job_id, profile, destination, reports)
+    return await deliver(handle, reports, options, hidden, note=note)
 
 
-@contextmanager
-def failing(reports: Reports) -> Iterator[None]:
-    """A failure is the last word on the job; its own words are said by the page."""
-    try:
-        yield
-    except SoraError as error:
-        reports.end("failed", error.job_id)
-        raise
-
-
-def _submitted(job: Job, hidden: Any, reports: Reports) -> Result:
+def _submitted(job: Job, hidden: Any) -> Result:
     went_unfinished(hidden.unique_id)
     note = f"submitted · job {job.job_id}" + (f" · remote id {job.remote_id}" if job.remote_id else "")
-    reports.end("submitted", job.job_id, job.remote_id)
     nothing = host.blocked(_SUBMITTED.format(job=job.job_id))
     return Result((*[nothing] * 5, job.job_id), ("", job.job_id, note))
 
@@ -209,7 +198,6 @@ async def deliver(
     gave_file(hidden.unique_id, delivery.path)
     if not delivery.fps:
         raise InvalidRequest("node.job_made_picture_no_video", job=delivery.job_id, path=delivery.path)
-    reports.end("found, nothing charged" if delivery.reused else "done", delivery.job_id)
     step = options.get("frame_step", 1)
     frames: Any = host.blocked(_SKIPPED)
     audio: Any = frames
@@ -220,6 +208,8 @@ async def deliver(
         frames, fps = decoded.frames, decoded.fps
         audio = {"waveform": decoded.waveform, "sample_rate": decoded.sample_rate}
         notes += decoded.notes
+    if delivery.reused:
+        notes.append(texts.text("node.found_nothing_charged") or "")
     path = str(delivery.path)
     return Result(
         (InputImpl.VideoFromFile(path), frames, audio, fps, path, delivery.job_id),

@@ -13,12 +13,17 @@ from . import _host as host
 
 def destination_of(filename_prefix: str, hidden: Any) -> Destination:
     """Below the output folder, named as ComfyUI names files. Raises InvalidRequest for a path outside."""
+    check_prefix(filename_prefix)
+    folder, stem = host.save_path(filename_prefix)
+    return Destination(folder, stem, metadata=_metadata(hidden))
+
+
+def check_prefix(filename_prefix: str) -> None:
+    """Raises InvalidRequest for one that names no file below the output folder."""
     output = host.output_folder().resolve()
     wanted = output / os.path.normpath(filename_prefix)
     if not wanted.name or not filename_prefix.strip() or not wanted.parent.resolve().is_relative_to(output):
         raise InvalidRequest("node.filename_prefix_does_not_name", filename_prefix=filename_prefix)
-    folder, stem = host.save_path(filename_prefix)
-    return Destination(folder, stem, metadata=_metadata(hidden))
 
 
 def _metadata(hidden: Any) -> dict[str, Any] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..sora_core.errors import InvalidRequest, SoraError
+from ..sora_core.errors import InvalidRequest
 from ..sora_core.models import Operation
 from ..sora_core.requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, VideoRequest
 from ._engine import engine
@@ -84,14 +84,3 @@ def identity_of(profile: str | None) -> str:
     """For fingerprint_inputs: another profile may have taken the name, and its results are others."""
     found = engine().profiles.find(profile or "")
     return found.identity if found else ""
-
-
-def check_profile(name: str | None) -> bool | str:
-    """For validate_inputs: True, or why the profile cannot be used. None: it comes over a link."""
-    if name is None:
-        return True
-    try:
-        engine().profiles.get(name)
-    except SoraError as error:
-        return str(error)
-    return True

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import functools
 import io
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from ..sora_core.engine import Handle
-from ..sora_core.errors import Interrupted, SoraError
+from ..sora_core.errors import Interrupted
 from ..sora_core.jobs.progress import Progress
 from . import _host as host
 from ._comfy import ComfyAPI
-from ._host import show_text
 
 T = TypeVar("T")
 
 _waited_for: deque[str] = deque(maxlen=1000)  # ids of jobs whose end a node has seen
 _waiting: weakref.WeakSet[Reports] = weakref.WeakSet()
 
+PROGRESS_EVENT = "sora_video.progress"
+ENDED = "ended"  # the last stage of a job that somebody waited for, however it ended
+PICTURE_EVENT = "sora_video.picture"
 PICTURE_PX = 512  # longer side of a picture that is only to be looked at
 SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it
 
@@ -44,8 +46,9 @@ class Reports:
         return self._latest.job_id if self._latest else ""
 
     @property
-    def latest(self) -> Progress | None:
-        return self._latest
+    def percent(self) -> float:
+        """How far the node's bar is."""
+        return (self._latest.percent if self._latest else None) or 0.0
 
     async def show(self) -> None:
         """Bar and text on the node; must run in the node's own context."""
@@ -53,19 +56,14 @@ class Reports:
         if latest is None or latest == self._shown:
             return
         self._shown = latest
-        await show_progress(latest.percent or 0.0, str(latest))
+        # the class: 0.8 declares the attribute `execution` and never sets it
+        await ComfyAPI.Execution().set_progress(self.percent, 100.0)
+        # not ComfyUI's own progress text: older front ends (1.35) save that with the workflow
+        host.tell_node(PROGRESS_EVENT, asdict(latest))
 
-    def end(self, how: str, job_id: str | None, remote_id: str | None = None) -> None:
-        """The last word on the job: done, found, submitted, failed."""
-        ids = [f"job {job_id}" if job_id else "", f"remote id {remote_id}" if remote_id else ""]
-        show_text(" · ".join(part for part in (how, *ids) if part))
-
-
-async def show_progress(percent: float, text: str) -> None:
-    """Bar and text on the node; must run in the node's own context."""
-    # the class: 0.8 declares the attribute `execution` and never sets it
-    await ComfyAPI.Execution().set_progress(percent, 100.0)
-    show_text(text)
+    def end(self) -> None:
+        """Nothing is waited for any more; the page need not say how far it is."""
+        host.tell_node(PROGRESS_EVENT, {"stage": ENDED, "job_id": self.job_id})
 
 
 async def show_picture(picture: Any, text: str) -> None:
@@ -75,8 +73,7 @@ async def show_picture(picture: Any, text: str) -> None:
     """
     await ComfyAPI.Execution().set_progress(0.0, 100.0)
     source = await asyncio.to_thread(_data_url, picture)
-    host.tell_node("sora_video.picture", {"picture": source, "text": text})
-    show_text(text)
+    host.tell_node(PICTURE_EVENT, {"picture": source, "text": text})
 
 
 def _data_url(picture: Any) -> str:
@@ -85,25 +82,6 @@ def _data_url(picture: Any) -> str:
     held = io.BytesIO()
     small.save(held, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(held.getvalue()).decode()
-
-
-def ends_progress(execute: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-    """For a node's execute: an error ends the progress that is shown. Its words are said by the page."""
-
-    @functools.wraps(execute)
-    async def told(*args: Any, **kwargs: Any) -> T:
-        try:
-            return await execute(*args, **kwargs)
-        except SoraError as error:
-            show_text(failure(error))
-            raise
-
-    return told
-
-
-def failure(error: SoraError) -> str:
-    """The last progress of a run that failed."""
-    return "failed" + (f" · job {error.job_id}" if error.job_id else "")
 
 
 async def wait_for(handle: Handle[T], reports: Reports | None = None, *, to_the_end: bool = True) -> T:
@@ -124,6 +102,8 @@ async def wait_for(handle: Handle[T], reports: Reports | None = None, *, to_the_
             handle.abandon()
         elif to_the_end and reports and reports.job_id:
             _waited_for.append(reports.job_id)
+        if reports:
+            reports.end()
     try:
         return handle.result()
     except Interrupted:

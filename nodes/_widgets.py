@@ -182,6 +182,7 @@ def delivery_inputs() -> list[io.Input]:
             default="auto",
             optional=True,
             tooltip="auto decodes frames and audio only when one of these outputs is connected.",
+            **advanced(),
         ),
         io.Int.Input(
             "max_frames",
@@ -206,6 +207,7 @@ def delivery_inputs() -> list[io.Input]:
             default="video/sora",
             optional=True,
             tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
+            **advanced(),
         ),
     ]
 
@@ -257,4 +259,5 @@ def takes_input() -> io.Input:
         optional=True,
         tooltip="How many videos: of the seeds seed, seed+1, … Each is a job of its own and paid for itself; they run "
         "side by side and come out as lists. A take that exists is free.",
+        **advanced(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from ..sora_core.media.cut import part_of_clip
 from ..sora_core.models import ClipForm, Operation, Upload
 from ..sora_core.requests.checks import check_clip_form, check_operation, check_part
 from ..sora_core.requests.kinds import CharacterRequest
-from . import _host as host
 from . import _widgets as widgets
+from ._checking import Asked, Written, refusal
 from ._comfy import io, known
 from ._engine import engine
-from ._requests import check_profile, identity_of
-from ._waiting import Reports, ends_progress, in_thread, wait_for
+from ._requests import identity_of
+from ._waiting import Reports, in_thread, wait_for
 
 
 class CreateCharacter(io.ComfyNode):
@@ -83,10 +84,25 @@ class CreateCharacter(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return check_profile(profile)
+        return refusal(cls, profile, cls.asked)
 
     @classmethod
-    @ends_progress
+    def asked(cls, profile: str, written: Written) -> Asked | None:
+        can = engine().capabilities(profile)
+        check_operation(Operation.CREATE_CHARACTER, can, profile)
+        sources = {"video": "video" in written.links or None} | {
+            name: written.text(name).strip() for name in ("video_url", "source_job")
+        }
+        _check_one(sources)
+        if "video" in written.links:
+            check_clip_form(ClipForm.FILE, can, profile)
+        if {"video", "start", "end"} & set(written.links):
+            return None
+        start, end = written.values.get("start", 0.0), written.values.get("end", 3.0)
+        url, job = sources["video_url"], sources["source_job"]
+        return Asked(CharacterRequest(source_url=str(url), source_id=str(job), start=start, end=end))
+
+    @classmethod
     async def execute(
         cls, profile: str, name: str, start: float = 0.0, end: float = 3.0, **source: Any
     ) -> io.NodeOutput:
@@ -100,7 +116,6 @@ class CreateCharacter(io.ComfyNode):
             "username": made.username,
         }
         text = " · ".join(filter(None, (made.name, made.character_id, made.username and f"@{made.username}")))
-        host.show_text("done")
         return io.NodeOutput(value, made.character_id, made.username, ui={"text": (text,)})
 
 
@@ -111,11 +126,7 @@ async def _request(
     can = engine().capabilities(profile)
     check_operation(Operation.CREATE_CHARACTER, can, profile)
     url, job = video_url.strip(), source_job.strip()
-    given = [label for label, value in (("video", video), ("video_url", url), ("source_job", job)) if value]
-    if len(given) != 1:
-        raise InvalidRequest(
-            "node.character_made_from_one_clip", note="are " + " and ".join(given) if given else "is none"
-        )
+    _check_one({"video": video, "video_url": url, "source_job": job})
     if url:
         return CharacterRequest(source_url=url, start=start, end=end)
     if job:
@@ -124,6 +135,14 @@ async def _request(
     check_part(start, end, can, profile)
     clip = await in_thread(functools.partial(_cut, video, start, end, can.clip_bytes_limit))
     return CharacterRequest(clip=clip, start=0.0, end=end - start)
+
+
+def _check_one(sources: Mapping[str, Any]) -> None:
+    given = [label for label, value in sources.items() if value]
+    if len(given) != 1:
+        raise InvalidRequest(
+            "node.character_made_from_one_clip", note="are " + " and ".join(given) if given else "is none"
+        )
 
 
 def _cut(video: Any, start: float, end: float, bytes_limit: int) -> Upload:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ..sora_core.requests.checks import EXPANSIONS
 from ..sora_core.requests.kinds import PromptRequest
-from . import _host as host
 from . import _widgets as widgets
+from ._checking import Asked, Written, refusal
 from ._comfy import io, known
 from ._engine import engine
-from ._requests import check_profile, identity_of
-from ._waiting import Reports, ends_progress, wait_for
+from ._requests import identity_of
+from ._waiting import Reports, wait_for
 
 
 class EnhancePrompt(io.ComfyNode):
@@ -56,13 +56,16 @@ class EnhancePrompt(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return check_profile(profile)
+        return refusal(cls, profile, cls.asked)
 
     @classmethod
-    @ends_progress
+    def asked(cls, profile: str, written: Written) -> Asked:
+        seconds, level = written.values.get("seconds", 0), written.values.get("level", "medium")
+        return Asked(PromptRequest(written.text("prompt"), seconds=seconds, expansion=level))
+
+    @classmethod
     async def execute(cls, prompt: str, profile: str, level: str = "medium", seconds: int = 0) -> io.NodeOutput:
         request = PromptRequest(prompt, seconds=seconds, expansion=level)
         reports = Reports()
         text = await wait_for(engine().enhance_prompt(request, profile, reports), reports)
-        host.show_text("done")
         return io.NodeOutput(text, ui={"text": (text,)})

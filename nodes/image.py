@@ -6,14 +6,14 @@ import functools
 from typing import Any
 
 from ..sora_core.media.picture import picture_tensor
-from . import _host as host
 from . import _widgets as widgets
-from ._comfy import io, known
+from ._checking import Asked, Written, refusal
+from ._comfy import advanced, found_by, io
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
 from ._references import with_images
-from ._requests import check_profile, identity_of, picture_request
-from ._waiting import Reports, ends_progress, in_thread, wait_for
+from ._requests import identity_of, picture_request
+from ._waiting import Reports, in_thread, wait_for
 
 PREFIX = "image/sora"
 
@@ -44,6 +44,7 @@ class Image(io.ComfyNode):
                     default=PREFIX,
                     optional=True,
                     tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
+                    **advanced(),
                 ),
             ],
             outputs=[
@@ -53,7 +54,7 @@ class Image(io.ComfyNode):
             ],
             hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo],
             is_output_node=True,
-            **known(search_aliases=["t2i", "text to image", "generate image", "picture", "文生图"]),
+            **found_by("t2i", "text to image", "generate image", "picture", "文生图", "图片"),
         )
 
     @classmethod
@@ -62,10 +63,14 @@ class Image(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return check_profile(profile)
+        return refusal(cls, profile, cls.asked)
 
     @classmethod
-    @ends_progress
+    def asked(cls, profile: str, written: Written) -> Asked:
+        request = picture_request(profile, **written.options)
+        return Asked(request, images_to_come=int("image" in written.links))
+
+    @classmethod
     async def execute(cls, prompt: str, profile: str, seed: int, image: Any = None, **options: Any) -> io.NodeOutput:
         request = picture_request(profile, prompt, seed, **options)
         if image is not None:
@@ -73,7 +78,6 @@ class Image(io.ComfyNode):
         destination = destination_of(options.get("filename_prefix", PREFIX), cls.hidden)
         reports = Reports()
         made = await wait_for(engine().generate(request, profile, destination, reports), reports)
-        host.show_text(f"{'found, nothing charged' if made.reused else 'done'} · job {made.job_id}")
         picture = await in_thread(functools.partial(picture_tensor, made.path))
         shown = {"images": shown_in_player(made.path), "text": (str(made.path), made.job_id)}
         return io.NodeOutput(picture, str(made.path), made.job_id, ui=shown)

@@ -8,7 +8,8 @@ from typing import Any
 from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
 from . import _widgets as widgets
-from ._comfy import io, known
+from ._checking import Asked, Written
+from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._references import with_images
 from ._requests import video_request
@@ -55,8 +56,16 @@ class Image2Video(VideoNode):
             outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
-            **known(search_aliases=["i2v", "image to video", "animate image", "reference image", "图生视频"]),
+            **found_by(
+                "i2v", "image to video", "animate image", "reference image", "extend", "图生视频", "视频", "图片"
+            ),
         )
+
+    @classmethod
+    def asked(cls, profile: str, written: Written) -> Asked:
+        request = video_request(Operation.IMAGE_TO_VIDEO, profile, **written.options)
+        request = replace(request, image_urls=tuple(written.text("image_url").split()))
+        return Asked(request, images_to_come=int("image" in written.links))
 
     @classmethod
     @one_branch

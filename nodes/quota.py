@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from . import _widgets as widgets
+from ._checking import refusal
 from ._comfy import io, known
 from ._engine import engine
-from ._requests import check_profile
 from ._waiting import wait_for
 
 UNKNOWN = -1.0
@@ -39,7 +39,7 @@ class Quota(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None) -> bool | str:
-        return check_profile(profile)
+        return refusal(cls, profile)
 
     @classmethod
     async def execute(cls, profile: str) -> io.NodeOutput:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import _widgets as widgets
-from ._comfy import io, known
+from ._checking import Asked, Written
+from ._comfy import found_by, io
 from ._engine import engine
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._requests import remix_request
@@ -39,8 +40,12 @@ class Remix(VideoNode):
             outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
-            **known(search_aliases=["edit video", "variation", "video to video", "v2v", "二次创作", "视频编辑"]),
+            **found_by("edit video", "variation", "video to video", "v2v", "二次创作", "视频编辑", "视频"),
         )
+
+    @classmethod
+    def asked(cls, profile: str, written: Written) -> Asked:
+        return Asked(remix_request(profile, source_id=written.text("source_job").strip(), **written.options))
 
     @classmethod
     @one_branch

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..sora_core.errors import InvalidRequest
+from ..sora_core.requests.kinds import CleanLinkRequest
 from . import _widgets as widgets
+from ._checking import Asked, Written
 from ._comfy import io, known
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._requests import clean_link_request
@@ -43,10 +45,22 @@ class RemoveWatermark(VideoNode):
         )
 
     @classmethod
+    def asked(cls, profile: str, written: Written) -> Asked:
+        if "confirm_rights" not in written.links:
+            _check_rights(written.values.get("confirm_rights", False))
+        source = written.text("source").strip()
+        is_address = source.startswith(("http://", "https://"))
+        return Asked(CleanLinkRequest(source_url=source) if is_address else CleanLinkRequest(source_id=source))
+
+    @classmethod
     @one_branch
     async def execute(
         cls, source: str, profile: str, confirm_rights: bool, seed: int = 0, **options: Any
     ) -> io.NodeOutput:
-        if not confirm_rights:
-            raise InvalidRequest("node.nothing_done_before_you_confirm")
+        _check_rights(confirm_rights)
         return await generate(clean_link_request(source, profile, seed), profile, options, cls.hidden)
+
+
+def _check_rights(confirmed: bool) -> None:
+    if not confirmed:
+        raise InvalidRequest("node.nothing_done_before_you_confirm")

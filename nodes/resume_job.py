@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from . import _widgets as widgets
+from ._checking import Written, refusal
 from ._comfy import io, known
 from ._engine import engine
 from ._outputs import (
     Result,
     VideoNode,
     deliver,
-    failing,
     one_branch,
     side_by_side,
     video_hidden,
@@ -19,7 +19,6 @@ from ._outputs import (
 )
 from ._paths import destination_of
 from ._picks import NO_PICK, job_names
-from ._requests import check_profile
 from ._waiting import Reports
 
 
@@ -55,7 +54,12 @@ class ResumeJob(VideoNode):
     @classmethod
     def validate_inputs(cls, profile: str | None = None, recent: str | None = None) -> bool | str:
         # naming recent keeps ComfyUI from comparing it with today's list: a saved choice stays valid
-        return check_profile(profile)
+        return refusal(cls, profile, cls.asked)
+
+    @classmethod
+    def asked(cls, profile: str, written: Written) -> None:
+        if not {"job_id", "recent"} & set(written.links):
+            job_names(written.text("job_id"), written.values.get("recent", NO_PICK))
 
     @classmethod
     @one_branch
@@ -66,7 +70,6 @@ class ResumeJob(VideoNode):
     @classmethod
     async def _collect(cls, name: str, profile: str, options: dict[str, Any]) -> Result:
         reports = Reports()
-        with failing(reports):
-            destination = destination_of(options.get("filename_prefix", "video/sora"), cls.hidden)
-            handle = engine().resume(name, profile, destination, reports)
-            return await deliver(handle, reports, options, cls.hidden)
+        destination = destination_of(options.get("filename_prefix", "video/sora"), cls.hidden)
+        handle = engine().resume(name, profile, destination, reports)
+        return await deliver(handle, reports, options, cls.hidden)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +11,10 @@ from ..sora_core.errors import InvalidRequest
 from ..sora_core.models import Operation, Shot
 from ..sora_core.requests.shots import parse_script, shot_of
 from . import _widgets as widgets
-from ._comfy import io, known
+from ._checking import Asked, Written, refusal
+from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._requests import check_profile, video_request
+from ._requests import video_request
 
 MAX_SHOTS = 50
 
@@ -66,30 +67,52 @@ class Storyboard(VideoNode):
             outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
-            **known(search_aliases=["shots", "scenes", "multi shot", "script to video", "分镜", "故事板"]),
+            **found_by("shots", "scenes", "multi shot", "script to video", "分镜", "故事板", "视频"),
         )
+
+    @classmethod
+    def asked(cls, profile: str, written: Written) -> Asked | None:
+        _check_count(written.links)
+        sockets = _written_shots(written)
+        if "script" in written.links or sockets is None:
+            return None
+        request = video_request(Operation.STORYBOARD, profile, **written.options)
+        return Asked(replace(request, shots=_shots(written.text("script"), sockets)))
 
     @classmethod
     def validate_inputs(cls, profile: str | None = None, shots: Any = None) -> bool | str:
         # ComfyUI hands over every growing input, named or not
-        return check_profile(profile)
+        return refusal(cls, profile, cls.asked)
 
     @classmethod
     @one_branch
     async def execute(
         cls, script: str, prompt: str, profile: str, seed: int, shots: Any = None, **options: Any
     ) -> io.NodeOutput:
-        _check_count(cls.hidden)
+        _check_count((cls.hidden.prompt or {}).get(cls.hidden.unique_id, {}).get("inputs", {}))
         request = video_request(Operation.STORYBOARD, profile, prompt, seed, **options)
         return await generate(replace(request, shots=_shots(script, shots)), profile, options, cls.hidden)
 
 
-def _check_count(hidden: Any) -> None:
+def _check_count(inputs: Iterable[str]) -> None:
     """Raises InvalidRequest for sockets beyond the last one, which a script can name and ComfyUI leaves out."""
-    node = (hidden.prompt or {}).get(hidden.unique_id, {})
-    count = sum(name.startswith("shots.") for name in node.get("inputs", {}))
+    count = sum(name.startswith("shots.") for name in inputs)
     if count > MAX_SHOTS:
         raise InvalidRequest("node.there_shots_connected_storyboard_takes", count=count, max_shots=MAX_SHOTS)
+
+
+def _written_shots(written: Written) -> dict[str, Any] | None:
+    """The values of the sockets, where all of them come from Sora Shots that get nothing over links."""
+    values = {}
+    for name, link in written.links.items():
+        if not name.startswith("shots."):
+            continue
+        node = written.prompt.get(str(link[0]), {})
+        inputs = node.get("inputs", {})
+        if node.get("class_type") != "SoraVideo_Shot" or any(isinstance(each, list) for each in inputs.values()):
+            return None
+        values[name] = {"text": inputs.get("text"), "seconds": inputs.get("seconds")}
+    return values
 
 
 def _shots(script: str, sockets: Mapping[str, Any] | None) -> tuple[Shot, ...]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..sora_core.models import Operation
 from . import _widgets as widgets
-from ._comfy import io, known
+from ._checking import Asked, Written
+from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._requests import video_request
 
@@ -33,8 +34,12 @@ class Text2Video(VideoNode):
             outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
-            **known(search_aliases=["t2v", "text to video", "generate video", "openai video", "文生视频"]),
+            **found_by("t2v", "text to video", "generate video", "openai video", "文生视频", "视频"),
         )
+
+    @classmethod
+    def asked(cls, profile: str, written: Written) -> Asked:
+        return Asked(video_request(Operation.TEXT_TO_VIDEO, profile, **written.options))
 
     @classmethod
     @one_branch

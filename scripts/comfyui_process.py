@@ -168,21 +168,17 @@ class ComfyUI:
     def run(self, prompt: dict[str, Any], timeout: float = 120) -> dict[str, Any]:
         return self.wait(self.queue(prompt), timeout)
 
-    def run_watched(self, prompt: dict[str, Any], timeout: float = 120) -> list[dict[str, Any] | str]:
-        """What an open page is told while the prompt runs: JSON messages, and progress texts as strings."""
+    def run_watched(self, prompt: dict[str, Any], timeout: float = 120) -> list[dict[str, Any]]:
+        """What an open page is told while the prompt runs, without the pictures."""
         return asyncio.run(asyncio.wait_for(self._watch(prompt), timeout))
 
-    async def _watch(self, prompt: dict[str, Any]) -> list[dict[str, Any] | str]:
-        told: list[dict[str, Any] | str] = []
+    async def _watch(self, prompt: dict[str, Any]) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = []
         socket_url = f"{self.url}/ws?clientId={self.client_id}".replace("http", "ws", 1)
         async with aiohttp.ClientSession() as session, session.ws_connect(socket_url) as socket:
             prompt_id = await asyncio.to_thread(self.queue, prompt)
             async for message in socket:
                 if message.type is aiohttp.WSMsgType.BINARY:
-                    # event type 3 is text: id length, node id, text
-                    if int.from_bytes(message.data[:4], "big") == 3:
-                        start = 8 + int.from_bytes(message.data[4:8], "big")
-                        told.append(message.data[start:].decode())
                     continue
                 event = json.loads(message.data)
                 told.append(event)

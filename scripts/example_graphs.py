@@ -35,13 +35,15 @@ class Output:
 class Example:
     """`title` is what a person would look for, `api` the name of the twin.
 
-    Each of `pictured` is a picture of these nodes, for the help page of the first one.
+    `app` are the inputs that the page's app mode asks for, the few that matter. Each of `pictured` is a picture of
+    these nodes, for the help page of the first one.
     """
 
     title: str
     api: str
     note: str
     columns: list[list[Node]]
+    app: list[tuple[Node, str]]
     pictured: list[list[Node]] = field(default_factory=list)
     note_on_top: bool = False  # of the first column, in place of a column of its own
 
@@ -81,7 +83,14 @@ node. Every job is in the sidebar, under **Sora jobs**.
 **preview** 内置且免费，无需密钥；换一个种子（seed）就是新的一条；\
 在 ComfyUI 设置的“Sora 视频”一节添加自己的服务器，任务在侧边栏查看。
 """
-    return Example("Text to Video", "text_to_video", note, [[clip]], [[clip]])
+    return Example(
+        "Text to Video",
+        "text_to_video",
+        note,
+        [[clip]],
+        [(clip, "prompt"), (clip, "profile"), (clip, "seconds")],
+        [[clip]],
+    )
 
 
 def image_to_video() -> Example:
@@ -105,7 +114,14 @@ your own.
 
 把 EmptyImage 换成“加载图像”，即可使用自己的图片；fit 决定图片如何适应视频画面。
 """
-    return Example("Image to Video", "image_to_video", note, [[picture], [clip]], [[clip, picture]])
+    return Example(
+        "Image to Video",
+        "image_to_video",
+        note,
+        [[picture], [clip]],
+        [(clip, "prompt"), (clip, "profile"), (clip, "seconds")],
+        [[clip, picture]],
+    )
 
 
 def storyboard_script() -> Example:
@@ -129,7 +145,14 @@ Which totals a server makes differs. The message names them, before anything is 
 
 一行一个镜头：方括号里是时长，后面是画面；各镜头时长之和就是视频时长。
 """
-    return Example("Storyboard from a Script", "storyboard_script", note, [[board]], [[board]])
+    return Example(
+        "Storyboard from a Script",
+        "storyboard_script",
+        note,
+        [[board]],
+        [(board, "script"), (board, "prompt"), (board, "profile")],
+        [[board]],
+    )
 
 
 def storyboard_shots() -> Example:
@@ -152,7 +175,14 @@ this in place of the script when shots come from other nodes, or to try several 
 
 每个“Sora 镜头”节点是一段，按插槽顺序排列；连接后会自动多出一个空插槽。
 """
-    return Example("Storyboard from Shots", "storyboard_shots", note, [shots, [board]], [[*shots, board]])
+    return Example(
+        "Storyboard from Shots",
+        "storyboard_shots",
+        note,
+        [shots, [board]],
+        [(shot, "text") for shot in shots],
+        [[*shots, board]],
+    )
 
 
 def remix() -> Example:
@@ -167,7 +197,14 @@ Run it again with another prompt on the remix: the first video is not paid again
 
 把 job_id 连到 source_job，即可在已有视频上再创作；第一段视频不会重复付费。
 """
-    return Example("Remix a Video", "remix", note, [[first], [again]], [[again, first]])
+    return Example(
+        "Remix a Video",
+        "remix",
+        note,
+        [[first], [again]],
+        [(first, "prompt"), (again, "prompt"), (again, "seed")],
+        [[again, first]],
+    )
 
 
 def character() -> Example:
@@ -192,7 +229,14 @@ A character belongs to the profile that made it.
 
 用 1 到 3 秒的片段创建角色，之后在任何生成节点中连接或写上名字即可使用；须经本人同意。
 """
-    return Example("Consistent Character", "character", note, [[first], [made], [again]], [[made, again]])
+    return Example(
+        "Consistent Character",
+        "character",
+        note,
+        [[first], [made], [again]],
+        [(first, "prompt"), (made, "name"), (again, "prompt")],
+        [[made, again]],
+    )
 
 
 def clean_link() -> Example:
@@ -208,7 +252,14 @@ have its owner's permission*. It is off on a new node, and nothing is done until
 
 confirm_rights 的含义：该视频归我所有，或我已获得其所有者许可。新建节点时默认关闭。
 """
-    return Example("Remove Watermark", "remove_watermark", note, [[clip], [clean]], [[clean, clip]])
+    return Example(
+        "Remove Watermark",
+        "remove_watermark",
+        note,
+        [[clip], [clean]],
+        [(clip, "prompt"), (clean, "confirm_rights"), (clean, "profile")],
+        [[clean, clip]],
+    )
 
 
 def quota() -> Example:
@@ -220,7 +271,7 @@ on every run.
 
 读取账户剩余额度；免费，每次运行都会重新读取。
 """
-    return Example("Check Quota", "quota", note, [[left]], [[left]])
+    return Example("Check Quota", "quota", note, [[left]], [(left, "profile")], [[left]])
 
 
 def resume_job() -> Example:
@@ -235,7 +286,14 @@ To collect an older job, remove the link and pick the job in **recent**, or writ
 
 关闭 wait 后节点只提交任务；“Sora 恢复任务”按 job_id 取回视频，绝不会再次扣费。
 """
-    return Example("Submit Now, Collect Later", "resume_job", note, [[sent], [collected]], [[collected, sent]])
+    return Example(
+        "Submit Now, Collect Later",
+        "resume_job",
+        note,
+        [[sent], [collected]],
+        [(sent, "prompt"), (sent, "profile"), (collected, "profile")],
+        [[collected, sent]],
+    )
 
 
 def enhance_prompt() -> Example:
@@ -248,7 +306,14 @@ once; with some servers the first time costs what a call of a text model costs.
 
 先把简短的想法扩写成提示词，再生成视频；相同的想法只付一次费。
 """
-    return Example("Enhance Prompt", "enhance_prompt", note, [[better], [clip]], [[better, clip]])
+    return Example(
+        "Enhance Prompt",
+        "enhance_prompt",
+        note,
+        [[better], [clip]],
+        [(better, "prompt"), (better, "level"), (clip, "seconds")],
+        [[better, clip]],
+    )
 
 
 def image() -> Example:
@@ -268,7 +333,14 @@ you change only the video, the picture is not made or paid again.
 
 先生成首帧图片，满意后再让它动起来；只改视频时，图片不会重复生成或付费。
 """
-    return Example("Text to Image to Video", "image", note, [[picture], [clip]], [[picture, clip]])
+    return Example(
+        "Text to Image to Video",
+        "image",
+        note,
+        [[picture], [clip]],
+        [(picture, "prompt"), (picture, "seed"), (clip, "prompt")],
+        [[picture, clip]],
+    )
 
 
 def everything() -> Example:
@@ -301,7 +373,9 @@ Lay it out on *preview*, which is free, then pick your own profile on every node
 """
     columns = [[first], [sailor, board], [again, clean], [saved]]
     title = "Storyboard with Character, Remix, Clean Link, Save"
-    return Example(title, "end_to_end", note, columns, note_on_top=True)
+    return Example(
+        title, "end_to_end", note, columns, [(first, "prompt"), (board, "script"), (again, "prompt")], note_on_top=True
+    )
 
 
 EXAMPLES = [

@@ -1,7 +1,7 @@
 """Makes the example workflows, their pictures, their API twins and the help pages' pictures, in a real page.
 
 Arguments are names as in api_examples, without `.json`, or `page` for the pictures of jobs, profiles and timeline,
-or `film` for the moving picture of README; none: all of them.
+or `moving` for the moving picture of README; none: all of them.
 """
 
 from __future__ import annotations
@@ -16,21 +16,23 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 from comfyui_page import Tab, running_browser
 from comfyui_process import ROOT, checkouts, running, version_of
 from example_graphs import EXAMPLES, Example, Node, Output
-from film import film
+from moving_picture import record
 from page_pictures import make_page_pictures
 from PIL import Image
 
 PACK = "sora-video-nodes"
 PAGE = "page"  # the pictures of what is no example
-FILM = "film"  # the moving picture of README
+MOVING = "moving"  # the moving picture of README
 WORKFLOWS, TWINS, HELP = ROOT / "example_workflows", ROOT / "api_examples", ROOT / "web" / "docs"
 ABOUT, NOTE_WIDTH = "About this graph", 420
 GAP, TITLE_HEIGHT = 70, 40  # between nodes, in the units of the canvas
 THUMBNAIL = (1200, 1024)  # pixels at most
 HELP_PICTURE = (960, 1280)
+MOMENT = 0.4  # of a clip, for its picture
 BYTES_LIMIT = 100_000
 SCREEN_WIDTH = 1300  # pixels for the graph when it is opened
 EDGES = {"left": 90, "top": 170, "right": 40, "bottom": 90}  # pixels that the page's own bars cover
@@ -141,6 +143,9 @@ def workflow(tab: Tab, example: Example, boxes: dict[int, Box]) -> dict[str, Any
     saved: dict[str, Any] = tab.js("app.graphToPrompt().then((it) => it.workflow)")
     saved["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://github.com/sora-video-nodes/{example.api}"))
     scale = round(min(0.8, SCREEN_WIDTH / max(left + width for left, _, width, _ in boxes.values())), 2)
+    # what the page shows of it in its app mode
+    ends = [node.id for node in example.nodes if not any(source == node.id for source, *_ in _links(example))]
+    saved["extra"]["linearData"] = {"inputs": [[node.id, name] for node, name in example.app], "outputs": ends}
     saved["extra"]["ds"] = {"scale": scale, "offset": [round(110 / scale), round(130 / scale)]}
     for node in saved["nodes"]:
         if node["type"].startswith("SoraVideo_"):  # what ComfyUI-Manager offers to install when the node is missing
@@ -170,11 +175,11 @@ def frame(tab: Tab, boxes: Sequence[Box]) -> dict[str, float]:
 def shoot(tab: Tab, boxes: Sequence[Box], limit: tuple[int, int]) -> bytes:
     """A JPEG of the part of the graph that these boxes take."""
     clip = frame(tab, boxes)
-    return _jpeg(tab.page.screenshot(clip=clip), limit)  # type: ignore[arg-type]
+    return _jpeg(Image.open(io.BytesIO(tab.page.screenshot(clip=clip))), limit)  # type: ignore[arg-type]
 
 
-def _jpeg(png: bytes, limit: tuple[int, int]) -> bytes:
-    picture = Image.open(io.BytesIO(png)).convert("RGB")
+def _jpeg(picture: Image.Image, limit: tuple[int, int]) -> bytes:
+    picture = picture.convert("RGB")
     picture.thumbnail(limit, Image.Resampling.LANCZOS)
     for quality in range(90, 30, -5):
         held = io.BytesIO()
@@ -189,6 +194,24 @@ def clips_of(entry: dict[str, Any]) -> int:
     return sum(bool(output.get("animated") and output.get("images")) for output in entry["outputs"].values())
 
 
+def result_of(tab: Tab, example: Example, entry: dict[str, Any]) -> Image.Image | None:
+    """A frame of what the last node made; None where nothing is to be seen."""
+    for node in reversed(example.nodes):
+        for shown in entry["outputs"].get(str(node.id), {}).get("images", ()):
+            path = tab.comfy.base / shown["type"] / shown["subfolder"] / shown["filename"]
+            return _frame(path) if path.suffix == ".mp4" else Image.open(path)
+    return None
+
+
+def _frame(path: Path) -> Image.Image:
+    with av.open(str(path)) as clip:
+        moment = (clip.duration or 0) / av.time_base * MOMENT
+        for frame in clip.decode(video=0):
+            if (frame.time or 0) >= moment:
+                return frame.to_image()
+    raise ValueError(f"{path} ends before its middle.")
+
+
 def make(tab: Tab, example: Example) -> None:
     build(tab, example)
     entry = tab.run()
@@ -198,7 +221,9 @@ def make(tab: Tab, example: Example) -> None:
     tab.js(_SETTLE)
     boxes = lay_out(tab, example)
     tab.js(_HOLD)
-    (WORKFLOWS / f"{example.file_name}.jpg").write_bytes(shoot(tab, list(boxes.values()), THUMBNAIL))
+    result = result_of(tab, example, entry)
+    picture = _jpeg(result, THUMBNAIL) if result else shoot(tab, list(boxes.values()), THUMBNAIL)
+    (WORKFLOWS / f"{example.file_name}.jpg").write_bytes(picture)
     for nodes in example.pictured:
         picture = HELP / nodes[0].type / "graph.jpg"
         picture.write_bytes(shoot(tab, [boxes[node.id] for node in nodes], HELP_PICTURE))
@@ -217,7 +242,7 @@ def _write(path: Path, value: Any) -> None:
 
 
 def main() -> int:
-    names = [PAGE, FILM, *(example.api for example in EXAMPLES)]
+    names = [PAGE, MOVING, *(example.api for example in EXAMPLES)]
     wanted = sys.argv[1:] or names
     unknown = set(wanted) - set(names)
     if unknown:
@@ -233,10 +258,10 @@ def main() -> int:
         tab = Tab(browser, comfy, **_QUIET)
         if PAGE in wanted:
             make_page_pictures(tab)
-        if FILM in wanted:
+        if MOVING in wanted:
             build(tab, EXAMPLES[0])
             boxes = lay_out(tab, EXAMPLES[0])
-            film(tab, frame(tab, [boxes[node.id] for node in EXAMPLES[0].nodes]))
+            record(tab, frame(tab, [boxes[node.id] for node in EXAMPLES[0].nodes]))
         for example in EXAMPLES:
             if example.api in wanted:
                 print(example.file_name, flush=True)

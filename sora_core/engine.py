@@ -20,6 +20,7 @@ from .clock import Clock, SystemClock
 from .connections import editing
 from .connections.connection import Connection, Connections
 from .connections.costs import estimate
+from .connections.listed import ListedModels
 from .errors import InvalidRequest, JobNotFound, SoraError
 from .files.home import state_dir
 from .jobs import by_hand
@@ -73,6 +74,7 @@ class Engine:
         self.profiles = Profiles(self.home)
         self.credentials = Credentials(self.home)
         self._clock = clock or SystemClock()
+        self.listed = ListedModels(self._clock)
         self._lock = threading.RLock()
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
@@ -98,6 +100,23 @@ class Engine:
         prepared = provider.prepared(request, images_to_come=images)
         assert isinstance(prepared, (VideoRequest, PictureRequest))
         return ImageNeeds(*picture_size(prepared), provider.capabilities().image_bytes_limit)
+
+    def check(self, request: Request, profile: str, *, images_to_come: int = 0) -> None:
+        """Raises as generate does for what can be told at once: no network, no ledger, nothing that waits.
+
+        ``images_to_come`` reference images are not encoded yet. A list of models that is not known is read in the
+        background, for the next time.
+        """
+        connected = self.profiles.get(profile)
+        provider_for(connected).prepared(request, images_to_come=images_to_come)
+        if not isinstance(request, CharacterRequest) and request.model and not connected.embedded:
+            if self.listed.fresh(connected) is None:
+                self.models(profile)
+            self.listed.check(connected, request.model.strip())
+
+    def models(self, profile: str) -> Handle[tuple[str, ...]]:
+        """What the server lists, empty where it has no list. A free read."""
+        return self.ask(profile, self.listed.read)
 
     def estimate(self, request: Request, profile: str) -> Cost:
         """What a job of the request will cost, by the prices that the user has entered; no network.

@@ -44,6 +44,17 @@ class TestWorkflow:
         assert {node["properties"]["cnr_id"] for node in nodes} == {"sora-video-nodes"}
         assert all(node["properties"]["ver"] for node in nodes)
 
+    def test_is_an_app_too_with_the_few_inputs_that_matter(self, example):
+        workflow = workflow_of(example.file_name)
+        nodes = {node["id"]: node for node in workflow["nodes"]}
+        app = workflow["extra"]["linearData"]
+        assert app["inputs"] == [[node.id, name] for node, name in example.app]
+        assert 1 <= len(app["inputs"]) <= 3
+        for number, name in app["inputs"]:
+            inputs = CONTRACT[nodes[number]["type"]]["inputs"]
+            assert name in {**inputs["required"], **inputs.get("optional", {})}
+        assert [nodes[number]["type"] for number in app["outputs"]]
+
     def test_explains_itself_in_both_languages(self, example):
         (note,) = [node for node in workflow_of(example.file_name)["nodes"] if node["type"] == "MarkdownNote"]
         assert note["widgets_values"] == [example.note]

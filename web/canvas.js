@@ -1,5 +1,7 @@
 /** What is put onto the canvas: a graph, or a node in the middle of what is seen. */
 import { app } from '../../scripts/app.js'
+import { forgetCosts } from './costs.js'
+import { forgetOffers } from './offers.js'
 
 export async function loadGraph({ workflow, prompt }, name) {
   if (workflow) await app.loadGraphData(workflow, true, true, name)
@@ -24,5 +26,7 @@ export function addNode(type, values) {
 
 /** Has the nodes' lists of choices read anew, as pressing R does. */
 export async function refreshChoices() {
+  forgetOffers()
+  forgetCosts()
   await app.refreshComboInNodes()
 }

@@ -53,10 +53,10 @@ export class JobCard {
   }
 
   describe() {
-    const { profile, model, duration, seconds, width, height, cost } = this.job
+    const { profile, model, duration, seconds, width, height, cost, currency } = this.job
     const length = duration || seconds
     const parts = [profile, model, length && say('jobs.seconds', { seconds: +length.toFixed(1) })]
-    return [...parts, width && `${width}×${height}`, cost].filter(Boolean).join(' · ')
+    return [...parts, width && `${width}×${height}`, Number(cost) > 0 && `${cost} ${currency}`.trim()].filter(Boolean).join(' · ')
   }
 
   showMedia() {

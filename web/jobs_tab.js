@@ -5,6 +5,7 @@ import { get } from './api.js'
 import { el } from './dom.js'
 import { JobCard } from './job_card.js'
 import { notice, told } from './notices.js'
+import { spentPart } from './spent.js'
 import { say } from './words.js'
 
 export const TAB = 'sora_video.jobs'
@@ -26,7 +27,7 @@ class JobsView {
     this.list = el('div', { class: 'sora-jobs', role: 'list', 'aria-label': say('jobs.title') })
     this.status = el('p', { class: 'sora-hint', role: 'status' })
     this.end = el('div', { class: 'sora-jobs-end' })
-    this.root = el('div', { class: 'sora-video sora-jobs-tab' }, this.controls(), this.status, this.list, this.end)
+    this.root = el('div', { class: 'sora-video sora-jobs-tab' }, this.controls(), spentPart(), this.status, this.list, this.end)
     container.replaceChildren(this.root)
     this.observer = new IntersectionObserver((seen) => seen.some((each) => each.isIntersecting) && this.more(), {
       rootMargin: '600px'

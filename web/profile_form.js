@@ -3,12 +3,13 @@ import { get, post } from './api.js'
 import { el } from './dom.js'
 import { ask } from './dialogs.js'
 import { notice, told } from './notices.js'
+import { offers } from './offers.js'
 import { say } from './words.js'
 
-const NUMBERS = ['max_jobs', 'requests_per_minute', 'poll_seconds', 'max_submissions_per_day', 'min_quota']
-const FRACTIONS = ['poll_seconds', 'min_quota']
+const NUMBERS = ['max_jobs', 'requests_per_minute', 'poll_seconds', 'max_submissions_per_day', 'min_quota', 'max_cost_per_day']
+const FRACTIONS = ['poll_seconds', 'min_quota', 'max_cost_per_day']
 const MAIN = ['name', 'provider', 'base_url', 'key', 'model']
-const MORE = ['auth', 'dialect', ...NUMBERS, 'proxy', 'allow_http', 'paid', 'key_env', 'proxy_env', 'extra']
+const MORE = ['currency', 'prices', 'auth', 'dialect', ...NUMBERS, 'proxy', 'allow_http', 'paid', 'key_env', 'proxy_env', 'extra']
 const SAVE = 'save'
 
 /** Asks until it is saved or given up; whether something was saved. `profile` without a name: a new one. */
@@ -29,11 +30,14 @@ class ProfileForm {
     this.saved = false
     this.fields = {}
     this.says = el('p', { class: 'sora-hint', id: 'sora-provider-says' })
+    this.models = el('datalist', { id: 'sora-models' })
+    if (profile.name) told(async () => this.models.append(...(await offers(profile.name)).models.map((each) => el('option', { value: each }))))
     const make = (name) => this.row(name, this.control(name, profile, auth, providers))
     this.element = el(
       'form',
       { class: 'sora-form', autocomplete: 'off', onsubmit: (event) => event.preventDefault() },
       MAIN.map(make),
+      this.models,
       el('details', {}, el('summary', {}, say('form.more')), MORE.map(make))
     )
     const showProvider = () => {
@@ -68,9 +72,15 @@ class ProfileForm {
     if (name === 'allow_http') return el('input', { type: 'checkbox', checked: Boolean(value) })
     if (name === 'paid') return this.select(['', 'yes', 'no'], { true: 'yes', false: 'no' }[value] ?? '')
     if (name === 'key') return el('input', { type: 'password', class: 'sora-input', autocomplete: 'new-password', spellcheck: 'false' })
+    if (name === 'model') return el('input', { type: 'text', class: 'sora-input', value, spellcheck: 'false', list: 'sora-models' })
     if (name === 'extra') {
       const area = el('textarea', { class: 'sora-input', rows: 3, spellcheck: 'false' })
       area.value = Object.entries(value || {}).map((pair) => pair.join(' = ')).join('\n')
+      return area
+    }
+    if (name === 'prices') {
+      const area = el('textarea', { class: 'sora-input', rows: 3, spellcheck: 'false' })
+      area.value = (value || []).join('\n')
       return area
     }
     if (NUMBERS.includes(name)) return el('input', { type: 'number', min: 0, step: FRACTIONS.includes(name) ? 'any' : 1, class: 'sora-input', value: value || 0 })
@@ -88,7 +98,7 @@ class ProfileForm {
     const found = {}
     for (const name of [...MAIN, ...MORE].filter((each) => !['name', 'key'].includes(each))) {
       const value = this.value(name)
-      const before = this.before[name] ?? (name === 'paid' ? null : NUMBERS.includes(name) ? 0 : name === 'allow_http' ? false : name === 'extra' ? {} : '')
+      const before = this.before[name] ?? (name === 'paid' ? null : NUMBERS.includes(name) ? 0 : name === 'allow_http' ? false : name === 'extra' ? {} : name === 'prices' ? [] : '')
       if (name === 'auth' && !value) continue
       if (name === 'provider' || name === 'base_url' || JSON.stringify(value) !== JSON.stringify(before)) found[name] = value
     }
@@ -100,6 +110,7 @@ class ProfileForm {
     if (name === 'allow_http') return control.checked
     if (name === 'paid') return { yes: true, no: false }[control.value] ?? null
     if (name === 'extra') return extra(control.value)
+    if (name === 'prices') return control.value.split('\n').map((line) => line.trim()).filter(Boolean)
     if (NUMBERS.includes(name)) return Number(control.value || 0)
     return control.value.trim()
   }

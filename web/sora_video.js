@@ -2,6 +2,7 @@
 import { app } from '../../scripts/app.js'
 import { addStyle } from './dom.js'
 import { jobsTab } from './jobs_tab.js'
+import { nodeBar } from './node_bar.js'
 import { nodeResult } from './node_result.js'
 import { profilesSettings } from './profiles.js'
 import { timeline } from './timeline.js'
@@ -9,4 +10,4 @@ import { loadWords } from './words.js'
 
 addStyle()
 app.registerExtension({ name: 'SoraVideo.Words', init: loadWords })
-for (const feature of [nodeResult, jobsTab, profilesSettings, timeline]) app.registerExtension(feature)
+for (const feature of [nodeBar, nodeResult, jobsTab, profilesSettings, timeline]) app.registerExtension(feature)

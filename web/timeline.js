@@ -2,10 +2,13 @@
  * The shots of Sora Storyboard as blocks. The script's text stays the truth: blocks are read from it, and every change
  * is written into it. Where it cannot be read, the blocks say why and touch nothing.
  */
+import { api } from '../../scripts/api.js'
 import { post } from './api.js'
 import { el } from './dom.js'
+import { ourNode } from './graph.js'
 import { told } from './notices.js'
 import { format, parse, shotOf, split, withSeconds, withText } from './script.js'
+import { picturesOf } from './shot_pictures.js'
 import { say } from './words.js'
 
 const TYPE = 'SoraVideo_Storyboard'
@@ -21,6 +24,7 @@ class Timeline {
     this.board = undefined
     this.selected = 0
     this.undone = []
+    this.pictures = new Map() // what a shot shows -> its picture in the last result
     this.strip = el('div', { class: 'sora-strip', role: 'listbox', 'aria-orientation': 'horizontal', 'aria-label': say('timeline.shots') })
     this.total = el('output', { class: 'sora-total', 'aria-live': 'polite' })
     this.problem = el('p', { class: 'sora-is-error', role: 'status', hidden: true })
@@ -134,6 +138,7 @@ class Timeline {
     const isSelected = at === this.selected
     const edge = el('span', { class: 'sora-edge', 'aria-hidden': 'true', onpointerdown: (event) => this.resize(event, at) })
     const label = say('timeline.shot', { number: at + 1, seconds, text })
+    const picture = this.pictures.get(text)
     return el(
       'div',
       {
@@ -142,7 +147,8 @@ class Timeline {
         tabindex: isSelected ? 0 : -1,
         'aria-selected': String(isSelected),
         title: label,
-        style: `flex-grow: ${seconds}`,
+        style: `flex-grow: ${seconds}; ${picture ? `--sora-picture: url("${picture}")` : ''}`,
+        'data-picture': picture ? '' : null,
         onpointerdown: (event) => this.drag(event, at),
         onfocus: () => this.select(at)
       },
@@ -163,6 +169,15 @@ class Timeline {
     this.text.value = shot.text
     this.seconds.value = shot.seconds
     for (const button of this.buttons.querySelectorAll('button')) button.disabled = !this.can(button.dataset.do)
+  }
+
+  /** What a run has made: each block shows its own part of it for as long as it says the same. */
+  async showResult(clip) {
+    const shots = this.isWritten ? parse(String(this.widget('script').value ?? ''))?.shots : undefined
+    if (!shots?.length) return
+    const pictures = await picturesOf(clip, shots.map((each) => each.seconds))
+    this.pictures = new Map(pictures.map((picture, at) => [shots[at].text, picture]))
+    this.showBlocks()
   }
 
   showTotal({ seconds, allowed }) {
@@ -340,6 +355,12 @@ function boundsOf({ among, least, most }) {
 
 export const timeline = {
   name: 'SoraVideo.Timeline',
+  setup() {
+    api.addEventListener('executed', ({ detail }) => {
+      const [clip] = detail.output?.images ?? []
+      if (clip) ourNode(detail.display_node ?? detail.node)?.soraTimeline?.showResult(clip)
+    })
+  },
   nodeCreated(node) {
     if (node.comfyClass === TYPE) new Timeline(node)
   }

@@ -2,11 +2,18 @@
 import { language, translations } from './api.js'
 
 let words = {}
+let nodes = {} // what the nodes' inputs are called, and their choices
 
 /** To be awaited before anything is shown. */
 export async function loadWords() {
   const all = await translations()
   words = { ...all.en?.soraVideo, ...all[language()]?.soraVideo }
+  nodes = all[language()]?.nodeDefs ?? {}
+}
+
+/** A choice of a node's input as the page's reader calls it. */
+export function choice(type, input, value) {
+  return nodes[type]?.inputs?.[input]?.options?.[value] ?? String(value ?? '')
 }
 
 /** The text of this name with its values in place of `%value%`; the name itself where there is none. */

@@ -49,6 +49,7 @@ ROUTES = (
     Route("DELETE", "/sora_video/profiles/key", profiles.delete_key),
     Route("POST", "/sora_video/profiles/test", profiles.test),
     Route("POST", "/sora_video/profiles/quota", profiles.quota),
+    Route("POST", "/sora_video/profiles/models", profiles.models),
     Route("GET", "/sora_video/profiles/export", profiles.export),
     Route("POST", "/sora_video/profiles/import", profiles.import_),
     Route("GET", "/sora_video/jobs", jobs.listed),

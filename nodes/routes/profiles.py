@@ -87,6 +87,13 @@ def quota(asked: Asked) -> Any:
     return asdict(engine().quota(asked.only("name").text("name", most=64)).result())
 
 
+def models(asked: Asked) -> Any:
+    """What the server lists as its models, empty where it has no list. A free read, kept for some minutes."""
+    name = asked.only("name").text("name", most=64)
+    listed = engine().listed.fresh(engine().profiles.get(name))
+    return {"models": engine().models(name).result() if listed is None else listed}
+
+
 def export(asked: Asked) -> Any:
     asked.only()
     return {"toml": editing.exported(engine().profiles)}

@@ -30,7 +30,7 @@ class Progress:
         if self.elapsed >= 1:
             parts.append(f"{_minutes(self.elapsed)} elapsed")
         if self.remaining is not None:
-            parts.append(f"about {_minutes(self.remaining)} left")
+            parts.append(f"about {_minutes(self.remaining)} left" if self.remaining >= 1 else "almost done")
         parts += [self.note] if self.note else []
         parts += [f"job {self.job_id}"] if self.job_id else []
         parts += [f"remote id {self.remote_id}"] if self.remote_id else []
@@ -79,8 +79,8 @@ class ProgressReporter:
         )
 
     def bytes(self, job: Job, done: int, total: int | None) -> None:
-        of = f" of {total / 2**20:.1f}" if total else ""
-        self.say("downloading", job, note=f"{done / 2**20:.1f}{of} MiB")
+        mib, of = done // 2**20, f" of {total / 2**20:.0f}" if total else ""
+        self.say("downloading", job, note=f"{mib}{of} MiB" if mib else "")  # in whole ones, as it is read
 
 
 def _minutes(seconds: float) -> str:

@@ -88,6 +88,11 @@ class Provider(ABC):
         """Other addresses that the profile itself names and that get its key too; usually none. Raises ProfileError."""
         return ()
 
+    @property
+    def lists_all_models(self) -> bool:
+        """Whether the server takes no model that it does not list."""
+        return True
+
     def named_urls(self) -> tuple[str, ...]:
         """Other addresses that the profile itself names and that get no key. Raises ProfileError."""
         named = self.profile.extra.get("parse_url", "").strip()

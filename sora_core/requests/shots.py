@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
@@ -27,14 +28,17 @@ _MARK = r"(?:[-*•‣·–—]\s+|[(（]?\d{1,3}[.)、．）](?!\d)\s*)?"
 _NUMBER = r"\d+(?:\.\d+)?"
 _HEAD = re.compile(rf"\s*{_MARK}(?:[\[【［]?\s*({_NUMBER})\s*s\s*(?:[\]】］]|:|：))\s*(.*)", re.DOTALL | re.IGNORECASE)
 # What was meant as the head of a shot and is none. Taken for a part of the shot before it, it would be paid as that.
+# Quotes, bullets, table bars, "a)" and the like may stand before it.
+_LEAD = r"(?:[^\w\[【［(（{<〈《「#]|[(（]?(?:\d{1,3}|[a-z])[.)、](?!\d)|\d{1,2}(?=\[)|t(?=\+\d))*"
 _OPEN, _CLOSE = r"[\[【［(（{<〈《「]", r"[\]】］)）}>〉》」]"
 _SECONDS = r"(?:s|secs?|seconds?|秒钟?)(?![a-z])"
 _MINUTES = r"(?:m|mins?|minutes?|分钟?)"
 _LENGTH = r"[-+]?[\d.,]+"
 _CLOCK = r"\d{1,3}[:：]\d{2}(?:[:：.]\d+)*"
+_IN_WORDS = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|half)"
 _TO = r"\s*(?:[-–—~～→]|to|至|到)+\s*"
 _ODD_HEADS = tuple(
-    re.compile(rf"\s*{_MARK}(?:{form})", re.IGNORECASE)
+    re.compile(rf"{_LEAD}(?:{form})", re.IGNORECASE)
     for form in (
         rf"[\[【［]\s*{_LENGTH}\s*(?:{_SECONDS}|{_MINUTES})?\s*{_CLOSE}",  # "[5] a door", "[-1s] a door"
         rf"{_OPEN}\s*{_LENGTH}\s*{_SECONDS}",  # "(5s) a door", "[5s - 8s] a door"
@@ -43,7 +47,11 @@ _ODD_HEADS = tuple(
         rf"{_OPEN}\s*{_CLOCK}",  # "[0:05] a door", "[0:00-0:05] a door"
         rf"{_CLOCK}{_TO}{_CLOCK}",  # "0:00 - 0:05 a door"
         rf"{_LENGTH}{_TO}{_LENGTH}\s*{_SECONDS}",  # "0-5s a door"
-        r"(?:shot|scene|clip|segment)\s*#?\d+\b",  # "Shot 2: a door"
+        rf"{_OPEN}?(?:shot|scene|clip|segment|cut|part|panel)\s*#?(?:\d+\b|{_IN_WORDS}\s*[:：])",  # "Shot 2: a door"
+        rf"{_OPEN}?\s*(?:duration|length|time|时长)\s*[:：=]?\s*{_LENGTH}\s*{_SECONDS}",  # "duration: 5s"
+        rf"{_OPEN}?\s*{_IN_WORDS}\s+{_SECONDS}\s*(?:[:：]|{_CLOSE})",  # "five seconds: a door"
+        rf"{_LENGTH}\s*(?:''|[\"″])\s*[:：]",  # 5": a door
+        rf".*{_OPEN}\s*{_LENGTH}\s*{_SECONDS}\s*{_CLOSE}\W*$",  # "a door (5s)"
         r"(?:镜头|分镜|场景|第)\s*[\d一二三四五六七八九十]+(?:\s*[:：、.]|[个镜幕场段])",
     )
 )
@@ -68,7 +76,7 @@ def parse_script(text: str) -> tuple[Shot, ...]:
             continue
         if _HEAD.fullmatch(line):
             shots.append((number, [line]))
-        elif not shots or any(form.match(line) for form in _ODD_HEADS):
+        elif not shots or _looks_like_a_head(line):
             raise InvalidRequest("requests.line_script_begins_no_shot", number=number, line=line.strip()[:80], how=_HOW)
         else:
             shots[-1][1].append(line.strip())
@@ -128,6 +136,11 @@ def shot_of(value: Any, number: int) -> Shot:
     if not is_number or not 0 < (seconds or 0) <= MAX_SECONDS:
         raise InvalidRequest("requests.shot_needs_seconds_number_above", number=number, max_seconds=MAX_SECONDS)
     return Shot(text=text.strip(), seconds=float(seconds or 0))
+
+
+def _looks_like_a_head(line: str) -> bool:
+    plain = unicodedata.normalize("NFKC", line)  # "5ｓ", "①"
+    return any(form.match(plain) for form in _ODD_HEADS)
 
 
 def _visible(line: str) -> str:

@@ -36,8 +36,7 @@ _PICTURE = "() => [...document.querySelectorAll('.sora-result img')].some((each)
 _WATCH = """() => {
   window.sawTexts = []
   new MutationObserver(() => {
-    const found = document.body.innerText.match(/[^\\n]*job job_[^\\n]*/)
-    if (found) window.sawTexts.push(found[0])
+    for (const each of document.querySelectorAll('.sora-result-text')) window.sawTexts.push(each.textContent)
   }).observe(document.body, {subtree: true, childList: true, characterData: true})
 }"""
 _DROP = """([data, name]) => {
@@ -90,7 +89,7 @@ class Tab(comfyui_page.Tab):
         self.page.evaluate(_WATCH)
 
     def seen_texts(self) -> list[str]:
-        """Progress texts since watch_texts()."""
+        """What our nodes said since watch_texts()."""
         return self.js("window.sawTexts")
 
     def wait_for_player(self) -> tuple[int, float, str]:
@@ -100,7 +99,7 @@ class Tab(comfyui_page.Tab):
 
     def is_marked(self) -> bool:
         """The node has its red frame."""
-        return self.js(f"Boolean({_OURS}.strokeStyles.executionError.call({_OURS}))")
+        return self.js(f"Boolean({_OURS}.has_errors || {_OURS}.strokeStyles.executionError.call({_OURS}))")
 
     def open_jobs(self) -> Locator:
         """The sidebar tab of all jobs."""

@@ -16,7 +16,8 @@ from comfyui_front_ends import PageHost
 from comfyui_process import ComfyUI, Refused, checkouts, python_of, running
 
 __all__ = [
-    "KEY", "ComfyUI", "Refused", "Stage", "Stages", "checkouts", "error_of", "outputs_of", "python_of", "running",
+    "KEY", "ComfyUI", "Refused", "Stage", "Stages", "checkouts", "error_of", "outputs_of", "progress_of",
+    "python_of", "running",
 ]  # fmt: skip
 
 KEY = "test-key-4f1b77c0d2e9"  # the gateway's; must be found in nothing that is written
@@ -102,6 +103,11 @@ def error_of(entry: dict[str, Any]) -> dict[str, Any]:
         if kind in ("execution_error", "execution_interrupted"):
             return {"kind": kind, **data}
     raise AssertionError(f"no error in {json.dumps(entry['status'])[:500]}")
+
+
+def progress_of(told: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the page was told of the jobs that nodes wait for, from what run_watched saw."""
+    return [each["data"] for each in told if each["type"] == "sora_video.progress"]
 
 
 def outputs_of(entry: dict[str, Any]) -> dict[str, Any]:

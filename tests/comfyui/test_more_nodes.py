@@ -57,8 +57,8 @@ class TestImageToVideo:
 
     def test_shows_the_fitted_image_and_its_size_on_the_node(self, stage: Stage) -> None:
         told = stage.comfy.run_watched({"1": plain(640, 640), "2": i2v("shown", image=["1", 0])})
-        assert any(text.startswith("reference 640x640 → 320x180 (crop)") for text in told if isinstance(text, str))
-        pictures = [each["data"] for each in told if isinstance(each, dict) and each["type"] == "sora_video.picture"]
+        pictures = [each["data"] for each in told if each["type"] == "sora_video.picture"]
+        assert pictures[0]["text"].startswith("reference 640x640 → 320x180 (crop)")
         assert [each["node"] for each in pictures] == ["2"]
         shown = Image.open(io.BytesIO(base64.b64decode(pictures[0]["picture"].removeprefix("data:image/jpeg;base64,"))))
         assert shown.size == (320, 180)

@@ -9,7 +9,7 @@ from typing import Any
 
 import av
 import pytest
-from comfyui._host import KEY, Refused, Stage, error_of, outputs_of
+from comfyui._host import KEY, Refused, Stage, error_of, outputs_of, progress_of
 from comfyui_process import patience
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -135,19 +135,19 @@ def test_connecting_the_frames_socket_later_gives_frames_and_charges_nothing(sta
 
 def test_skipped_frames_say_so_to_whoever_connects_them(stage: Stage) -> None:
     told = stage.comfy.run_watched({"1": t2v("no frames", frames="skip"), "9": inspect(frames=["1", 1])})
-    errors = [each["data"] for each in told if isinstance(each, dict) and each["type"] == "execution_error"]
+    errors = [each["data"] for each in told if each["type"] == "execution_error"]
     assert [error["node_id"] for error in errors] == ["9"]
     assert "frames is set to 'skip'" in errors[0]["exception_message"]
 
 
-def test_progress_is_shown_on_the_node_with_state_percent_and_ids(stage: Stage) -> None:
+def test_progress_is_told_with_state_percent_and_ids(stage: Stage) -> None:
     told = stage.comfy.run_watched({"1": t2v("watch me", seconds=40, size="64x64", seed=8)})
-    texts = [each for each in told if isinstance(each, str)]
-    assert any(text.startswith("running · ") and "%" in text for text in texts)
-    assert any("job job_" in text and "remote id video_" in text for text in texts)
-    states = [
-        each["data"]["nodes"]["1"] for each in told if isinstance(each, dict) and each["type"] == "progress_state"
-    ]
+    steps = progress_of(told)
+    assert any(step["stage"] == "running" and step["percent"] > 0 for step in steps[:-1])
+    assert any(step["job_id"].startswith("job_") and step["remote_id"].startswith("video_") for step in steps[:-1])
+    assert steps[-1]["stage"] == "ended"
+    assert {step["node"] for step in steps} == {"1"}
+    states = [each["data"]["nodes"]["1"] for each in told if each["type"] == "progress_state"]
     bars = [state["value"] / state["max"] for state in states if state["max"] == 100]
     assert bars == sorted(bars)
     assert bars[-1] == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from comfyui._graphs import inspect, node, plain, remix, t2v
-from comfyui._host import Stage, error_of, outputs_of
+from comfyui._host import Stage, error_of, outputs_of, progress_of
 
 
 def jobs_of(outputs: dict[str, Any], node: str = "1") -> list[str]:
@@ -41,12 +41,16 @@ def test_run_side_by_side_under_the_profiles_limit(stage: Stage) -> None:
         assert len(outputs_of(stage.comfy.wait(prompt_id))["1"]["images"]) == 3
 
 
-def test_one_progress_tells_of_all(stage: Stage) -> None:
-    told = [each for each in stage.comfy.run_watched({"1": t2v("told", takes=3, seconds=20)}) if isinstance(each, str)]
-    shown = [each for each in told if "takes" in each]
-    assert any("3 takes: 3 running" in each for each in shown)
-    assert "3 takes: 3 done" in shown[-1]
-    assert not any("job_" in each for each in told)
+def test_the_page_is_told_of_each_and_the_bar_shows_all(stage: Stage) -> None:
+    told = stage.comfy.run_watched({"1": t2v("told", takes=3, seconds=20)})
+    steps = progress_of(told)
+    jobs = {step["job_id"] for step in steps if step["stage"] == "running"}
+    assert len(jobs) == 3
+    assert {step["job_id"] for step in steps if step["stage"] == "ended"} == jobs
+    states = [each["data"]["nodes"]["1"] for each in told if each["type"] == "progress_state"]
+    bars = [state["value"] for state in states if state["max"] == 100]
+    assert bars == sorted(bars)
+    assert any(0 < bar < 100 for bar in bars)
 
 
 @pytest.mark.parametrize("on_error", ["raise", "block"])

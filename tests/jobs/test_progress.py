@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
-from sora_core.jobs.progress import Progress
+from sora_core.clock import SystemClock
+from sora_core.jobs.progress import Progress, ProgressReporter
 
 
 @pytest.mark.parametrize(
@@ -16,6 +19,7 @@ from sora_core.jobs.progress import Progress
             Progress("running", "job_1", "video_1", percent=41.6, elapsed=75.4, remaining=30.2),
             "running · 42% · 1:15 elapsed · about 30 s left · job job_1 · remote id video_1",
         ),
+        (Progress("running", remaining=0.2), "running · almost done"),
         (Progress("running", elapsed=59.7), "running · 1:00 elapsed"),
         (Progress("running", elapsed=3605), "running · 60:05 elapsed"),
         (Progress("downloading", note="1.0 of 2.0 MiB"), "downloading · 1.0 of 2.0 MiB"),
@@ -24,3 +28,12 @@ from sora_core.jobs.progress import Progress
 )
 def test_progress_reads_as_one_line(progress, text):
     assert str(progress) == text
+
+
+def test_bytes_are_told_in_whole_mib_and_not_before_there_is_one():
+    told = []
+    reporter = ProgressReporter(SystemClock(), told.append)
+    job = SimpleNamespace(job_id="job_1", remote_id="video_1")
+    for done in (0, 2**19, 2**20, 2**20 + 2**19, 3 * 2**20):
+        reporter.bytes(job, done, 3 * 2**20)
+    assert [progress.note for progress in told] == ["", "", "1 of 3 MiB", "1 of 3 MiB", "3 of 3 MiB"]

@@ -74,7 +74,13 @@ def test_a_line_that_begins_a_shot_in_any_of_these_ways_does_so_after_another_on
         "[0:00-0:05] two",
         "【00:00～00:05】two", "0:00-0:05 two", "00:00 → 00:05: two", "0-5s two", "0 to 5s: two", "[5s - 8s] two",
         "1. 5 sec: two", "- (5s) two", "Shot 2: two", "shot #2 two", "Scene 2 - two", "镜头2：two", "第二镜 two",
-        "\u200b5s two",
+        "\u200b5s two", "+ [5s] two", "→ 5s two", "> [5s] two", "| 5s | two |", "**[5s]** two", "**5s** two",
+        "`[5s]` two",
+        '"[5s] two"', "a) [5s] two", "①[5s] two", "T+5s two", "@5s two", "5ｓ two", "５s two", "Cut 2: two",
+        "Shot two: two", "[shot 2, 5s] two", "[duration 5s] two", "duration: 5s two", "时长：5秒 two",
+        "five seconds: two",
+        "[five seconds] two",
+        '5": two', "5'': two", "two (5s)", "two [5s].", "two（5秒）",
     ],
 )  # fmt: skip
 def test_a_line_that_looks_as_if_it_began_a_shot_is_not_paid_as_a_part_of_the_one_before(line):

@@ -313,6 +313,10 @@ class OpenAI(Provider):
         quota = _quota(total, None if cents is None else cents / 100)
         return replace(quota, unit="preview") if self.profile.dialect == "preview" else quota  # play money
 
+    @property
+    def lists_all_models(self) -> bool:
+        return self.dialect.lists_all_models
+
     async def models(self, http: Http) -> list[str]:
         listing = normalize.parse((await http.send(_read(self.dialect.models))).body)
         entries = normalize.dig(listing, "data")

@@ -63,6 +63,7 @@ class Dialect:
     root: str = "/v1"  # what follows a bare address
     create: str = "/videos"
     models: str = "/models"
+    lists_all_models: bool = True  # whether there are no others
     body: str = FORM
     whole_seconds: bool = False  # a JSON number, not text
     synchronous: bool = False
@@ -331,6 +332,7 @@ DIALECTS: dict[str, Dialect] = {
         'Lives below `/openai/v1`; its key goes in the header api-key (`auth = "api-key"`).',
         replace(_OPENAI, seconds=(4, 8, 12), sizes=("1280x720", "720x1280", "1792x1024", "1024x1792")),
         root="/openai/v1",
+        lists_all_models=False,  # a request names a deployment
         needs_model=True,
     ),
     "localai": Dialect(
@@ -375,6 +377,7 @@ DIALECTS: dict[str, Dialect] = {
             has_quota=True,
         ),
         root="/api/v1",
+        lists_all_models=False,  # those of videos have a list of their own
         body=JSON,
         whole_seconds=True,
         needs_model=True,

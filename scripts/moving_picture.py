@@ -13,7 +13,7 @@ from page_pictures import PICTURES
 from PIL import Image
 
 BYTES_LIMIT = 1_500_000
-WIDTH = 800  # pixels in the film
+WIDTH = 800  # pixels in the picture
 FRAME_SECONDS = 0.2
 PLAYS_SECONDS = 3.0  # of the clip, at the end
 _LONGEST_SECONDS = 40
@@ -21,7 +21,7 @@ _LONGEST_SECONDS = 40
 Clip = dict[str, Any]
 
 
-def film(tab: Tab, clip: Clip) -> None:
+def record(tab: Tab, clip: Clip) -> None:
     """``clip``: the part of the page. The graph is on it."""
     frames = [_shot(tab, clip)]
     with tab.page.expect_response(re.compile(r"/api/prompt$")) as queued:

@@ -1,0 +1,185 @@
+"""What the page adds to our nodes before they run: lists, prices, what is rarely used behind a button."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from comfyui._browser import Tab, chromium
+from comfyui._host import Stage
+from comfyui.page._axe import violations
+from comfyui_process import version_of
+from playwright.sync_api import Browser, Locator, expect
+
+TAKES = iter(range(80_000, 90_000))
+FEW = ["prompt", "profile", "seed", "orientation", "quality"]  # of a Text to Video, before More is pressed
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not chromium(), reason="NO CHROMIUM FOUND on the path: install it (Debian: apt-get install chromium)"
+    ),
+]
+
+
+@pytest.fixture(scope="module", params=["canvas", "vue"])
+def opened(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -> Iterator[Tab]:
+    tab = Tab(browser, stage.comfy, vue=request.param == "vue")
+    yield tab
+    tab.close()
+
+
+@pytest.fixture
+def tab(opened: Tab) -> Iterator[Tab]:
+    opened.clear()
+    yield opened
+    assert opened.complaints == []
+
+
+@pytest.fixture
+def priced(stage: Stage) -> Iterator[str]:
+    """A profile with prices."""
+    settings = {
+        "provider": "openai", "base_url": stage.gateway.openai, "key_env": "SORA_TEST_KEY", "auth": "bearer",
+        "currency": "EUR", "prices": ["0.10/second", "hd 0.20/second"], "paid": True,
+    }  # fmt: skip
+    stage.comfy.post("/sora_video/profiles", {"name": "priced", "settings": settings}).raise_for_status()
+    yield "priced"
+    stage.comfy.delete("/sora_video/profiles", {"name": "priced"}).raise_for_status()
+
+
+def bar(tab: Tab) -> Locator:
+    return tab.page.locator(".sora-bar:visible").first
+
+
+def shown_widgets(tab: Tab) -> list[str]:
+    """Those of the first node that have an input of the node's own and are not behind More."""
+    return tab.js(
+        "app.graph.nodes[0].widgets.filter((each) => !each.name.startsWith('sora_')"
+        " && !each.hidden && (app.graph.nodes[0].showAdvanced || !each.options.advanced)).map((each) => each.name)"
+    )
+
+
+def value_of(tab: Tab, name: str) -> object:
+    return tab.js("app.graph.nodes[0].widgets.find((each) => each.name === x).value", name)
+
+
+def test_what_is_rarely_used_is_behind_a_button_and_nothing_of_it_is_lost(tab: Tab) -> None:
+    tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), style="", profile="own")
+    bar(tab).wait_for()
+    assert shown_widgets(tab) == FEW
+    queued, height = tab.api_prompt(), tab.js("app.graph.nodes[0].size[1]")
+    more = bar(tab).get_by_role("button", name="More")
+    if more.is_visible():  # the newer renderer has its own
+        more.click()
+        assert len(shown_widgets(tab)) > 15
+        assert tab.js("app.graph.nodes[0].size[1]") > height
+        bar(tab).get_by_role("button", name="Less").click()
+    assert tab.api_prompt() == queued
+    saved = tab.js("app.graph.serialize()")
+    tab.load(saved)
+    assert tab.api_prompt() == queued
+
+
+def test_model_and_length_are_chosen_from_what_the_profile_has(tab: Tab, stage: Stage) -> None:
+    tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), profile="own")
+    seconds, model = bar(tab).get_by_label("Length"), bar(tab).get_by_label("Model")
+    expect(seconds.locator("option:checked")).to_have_text("5 s (the profile's)")
+    seconds.select_option(label="8 s")
+    assert value_of(tab, "seconds") == 8
+    listed = stage.comfy.post("/sora_video/profiles/models", {"name": "own"}).json()["models"]
+    expect(model.locator(f"option[value='{listed[0]}']")).to_have_count(1)
+    model.select_option(listed[0])
+    assert value_of(tab, "model") == listed[0]
+    assert tab.api_prompt()["1"]["inputs"]["seconds"] == 8
+    model.select_option(label="Other…")
+    dialog = tab.page.get_by_role("dialog", name="Model")
+    dialog.get_by_label("Model").fill("my-own-model")
+    dialog.get_by_role("button", name="Take it").click()
+    expect(model.locator("option:checked")).to_have_text("my-own-model")
+    assert value_of(tab, "model") == "my-own-model"
+    tab.page.keyboard.press("Control+z")  # the page's own undo still works
+    tab.js("void (app.graph.nodes[0].widgets.find((each) => each.name === 'seconds').value = 3)")
+    expect(seconds.locator("option:checked")).to_have_text("3 s")
+
+
+def test_a_linked_input_is_never_hidden(tab: Tab) -> None:
+    made = tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), profile="own")
+    bar(tab).wait_for()
+    source = tab.add("PrimitiveString", value="cinematic")
+    tab.connect(source, 0, made, "style")
+    tab.page.wait_for_function("() => !app.graph.nodes[0].widgets.find((each) => each.name === 'style').hidden")
+
+
+def test_the_price_is_said_before_anything_is_queued(tab: Tab, priced: str) -> None:
+    tab.js("app.refreshComboInNodes()")
+    for quality in ("standard", "hd"):
+        tab.add("SoraVideo_Text2Video", prompt=quality, seed=next(TAKES), profile=priced, seconds=6, quality=quality)
+    tab.see_all()
+    costs = tab.page.locator(".sora-bar output:visible")
+    expect(costs.nth(0)).to_have_text("about 0.60 EUR · 1.80 EUR in this graph")
+    expect(costs.nth(1)).to_have_text("about 1.20 EUR · 1.80 EUR in this graph")
+    tab.js("void (app.graph.nodes[1].mode = 2)")  # muted
+    expect(costs.nth(0)).to_have_text("about 0.60 EUR")
+    tab.js("void (app.graph.nodes[0].widgets.find((each) => each.name === 'profile').value = 'own')")
+    expect(costs.nth(0)).to_have_text("cost unknown")
+    tab.js("void (app.graph.nodes[0].widgets.find((each) => each.name === 'profile').value = 'preview')")
+    expect(costs.nth(0)).to_have_text("free")
+
+
+def test_sockets_of_shots_count_from_one(tab: Tab, stage: Stage) -> None:
+    if version_of(stage.comfy.checkout) < (0, 33):
+        pytest.skip("this old page shows no growing socket that may stay empty")
+    board = tab.add("SoraVideo_Storyboard", profile="own", size="64x64", seed=next(TAKES))
+    tab.connect(tab.add("SoraVideo_Shot", text="a", seconds=1), 0, board, "shots.shot0")
+    tab.page.wait_for_function(
+        "() => app.graph.nodes[0].inputs.filter((each) => each.name.startsWith('shots.'))"
+        ".map((each) => each.label).join() === 'shot 1,shot 2'"
+    )
+
+
+@pytest.mark.parametrize("word", ["video", "image", "wan", "veo", "relay", "extend", "api", "生成", "视频"])
+def test_is_found_by_the_words_that_people_use(tab: Tab, stage: Stage, word: str) -> None:
+    if version_of(stage.comfy.checkout) < (0, 33):
+        pytest.skip("this old host knows no other words than a node's name")
+    tab.js("void app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
+    field = tab.page.locator("input[type=text]:visible, input[role=combobox]:visible").first
+    field.fill(word)
+    expect(
+        tab.page.get_by_text("Sora Image to Video" if word in ("image", "extend") else "Sora Text to Video").first
+    ).to_be_visible()
+    tab.page.keyboard.press("Escape")
+    tab.page.keyboard.press("Escape")
+
+
+def test_what_is_known_is_refused_before_anything_runs(tab: Tab, stage: Stage) -> None:
+    tab.add("SoraVideo_Text2Video", prompt="  ", seed=next(TAKES), profile="own")
+    tab.press_run()
+    details = tab.page.get_by_role("button", name="View details")
+    expect(tab.alerts().first).to_be_visible()
+    if details.count():
+        details.first.click()
+    expect(tab.page.get_by_text("The prompt is empty").first).to_be_visible()
+    assert tab.is_marked()
+    tab.page.keyboard.press("Escape")
+
+
+def test_choices_are_in_the_pages_language(browser: Browser, stage: Stage) -> None:
+    tab = Tab(browser, stage.comfy, locale="zh")
+    try:
+        tab.clear()
+        tab.add("SoraVideo_Text2Video", prompt="x", seed=next(TAKES), orientation="portrait")
+        label = (
+            "app.graph.nodes[0].widgets.find((each) => each.name === 'orientation').options.getOptionLabel('portrait')"
+        )
+        assert tab.js(label) == "竖屏"
+        assert tab.api_prompt()["1"]["inputs"]["orientation"] == "portrait"
+        assert tab.complaints == []
+    finally:
+        tab.close()
+
+
+def test_can_be_used_by_keyboard_and_screen_reader(tab: Tab) -> None:
+    tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), profile="own")
+    bar(tab).wait_for()
+    assert violations(tab, ".sora-bar") == []

@@ -1,0 +1,26 @@
+/** What each profile offers a node to choose from; asked once for all nodes, and again when profiles have changed. */
+import { get, post } from './api.js'
+
+let profiles // a promise of what there is, by name
+const lists = new Map() // name -> a promise of the server's models
+
+/** `{ models, model, seconds }` of a profile: what is listed, its own model, and its seconds as the routes say them. */
+export async function offers(name) {
+  profiles ??= get('/profiles').then((all) => new Map(all.map((each) => [each.name, each])))
+  profiles.catch(forgetOffers)
+  const profile = (await profiles).get(name)
+  if (!profile?.can) return { models: [], model: '', seconds: undefined }
+  return { models: await modelsOf(profile), model: profile.model, seconds: profile.can.seconds }
+}
+
+/** To be called when profiles were added or changed. */
+export function forgetOffers() {
+  profiles = undefined
+  lists.clear()
+}
+
+function modelsOf({ name, can }) {
+  if (can.models.length) return can.models
+  if (!lists.has(name)) lists.set(name, post('/profiles/models', { name }).then((answer) => answer.models, () => []))
+  return lists.get(name)
+}
