@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from sora_core.providers.name_ import Name_
 
 from sora_core.models import Effect, Operation, State
 from sora_core.profiles.profiles import Profile
+from sora_core.providers.name_ import Name_
 from sora_core.requests.kinds import VideoRequest
 from sora_core.transport import Reply
 
