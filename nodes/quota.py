@@ -48,5 +48,5 @@ class Quota(io.ComfyNode):
         remaining, used, total, resets_in = (UNKNOWN if value is None else float(value) for value in values)
         left = "?" if quota.remaining is None else f"{quota.remaining:g}"
         of = "" if quota.total is None else f" of {quota.total:g}"
-        text = f"{left}{of} {quota.unit} left".strip()
+        text = f"{left}{of} {quota.unit} left".strip() + (" · limit reached" if quota.limit_reached else "")
         return io.NodeOutput(remaining, used, total, quota.unit, resets_in, ui={"text": (text,)})

@@ -23,7 +23,7 @@ from .connections.costs import estimate
 from .connections.listed import ListedModels
 from .errors import InvalidRequest, JobNotFound, SoraError
 from .files.home import state_dir
-from .jobs import by_hand
+from .jobs import by_hand, sources
 from .jobs.fingerprint import fingerprints_of
 from .jobs.handle import Handle
 from .jobs.money import money_of
@@ -320,8 +320,11 @@ class Engine:
         async with self._spun().preparing:
             connection = await self._connections.get(profile)
             try:
-                prepared = self._prepared(request, connection)
+                known = sources.as_source(request, connection, self.ledger)
+                prepared = self._prepared(known, connection)
                 fingerprints = fingerprints_of(prepared, connection.provider)
+                if known != request:  # it may have been asked for before that was known
+                    fingerprints += fingerprints_of(self._prepared(request, connection), connection.provider)
             except SoraError as error:
                 error.money = money_of(None)
                 raise
@@ -342,18 +345,9 @@ class Engine:
             request = replace(request, cast=cast)
         prepared = connection.provider.prepared(request)
         if isinstance(prepared, CharacterRequest):
-            length = self._length_of_source(prepared, profile)
+            length = sources.length_of(prepared.source_id, profile, self.ledger)
             check_part(prepared.start, prepared.end, connection.can, profile, length)
         return prepared
-
-    def _length_of_source(self, request: CharacterRequest, profile: str) -> float | None:
-        """Seconds of the clip that a character is made from; None when it is not ours."""
-        if not request.source_id:
-            return None
-        try:
-            return self.ledger.find(request.source_id, profile).duration
-        except JobNotFound:
-            return None
 
     async def _resume(self, name: str, profile: str | None, destination: Destination, watch: Watch) -> Delivery:
         job = await self._find(name, profile, destination)

@@ -184,6 +184,21 @@ class ClipForm(str, enum.Enum):
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What a server takes for one of its settings. ``low`` and ``high`` are allowed themselves; None: no limit.
+
+    ``kind`` is integer, number, boolean, string, object or list; lora (``high`` of them at most) or sound.
+    ``field`` is its name on the wire, where that is another.
+    """
+
+    kind: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    field: str = ""
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """What a profile can do, as data: read by the checks, the widgets and the documents alike."""
 
@@ -197,6 +212,7 @@ class Capabilities:
     prompt_limit: int = 32_000  # characters
     fields: frozenset[Field] = frozenset()
     remix_fields: frozenset[Field] = frozenset()  # of model, seconds, orientation, quality and size
+    remix_said: frozenset[Field] = frozenset()  # of those, what the protocol does not take from the source by itself
     image_limit: int = 1  # reference images in one request
     image_forms: frozenset[ImageForm] = frozenset((ImageForm.FILE,))
     image_bytes_limit: int = 20 * 1024 * 1024
@@ -206,6 +222,8 @@ class Capabilities:
     picture_sizes: Sequence[str] | SizeRange | None = None  # None: as of videos, and so for the next
     picture_size_for: Mapping[tuple[str, str], str] | None = None
     picture_references: int = 0  # reference images in one request for a picture
+    settings: Mapping[str, Setting] = field(default_factory=dict)  # of the server's own, by the name they have here
+    any_setting: bool = False  # also those that are not named above: nobody here knows all that the server takes
     poll_seconds: float = 5.0
     requests_per_minute: int | None = None
     max_jobs: int | None = None
@@ -244,17 +262,22 @@ class Snapshot:
     model: str | None = None
     size: str = ""  # "WxH" in pixels; "" where the server does not say, and so for the next
     seconds: float = 0.0
+    said: Mapping[str, Any] | None = field(default=None, repr=False)  # of the result, for the record (`said_of`)
 
 
 @dataclass(frozen=True)
 class Quota:
-    """What the account has left. None: the server does not say. ``resets_in`` in seconds."""
+    """What the account has left. None: the server does not say. ``resets_in`` in seconds.
+
+    ``limit_reached``: nothing is taken before the reset, whatever is left.
+    """
 
     remaining: float | None
     used: float | None = None
     total: float | None = None
     unit: str = ""
     resets_in: float | None = None
+    limit_reached: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ _LEAST_GIVEN = 4  # of one that a caller names
 _EDGE_CHARS = 12  # of a long secret whose beginning or end is enough to know it by: texts are cut
 _LONG_CHARS = 20
 _MOST_UNESCAPED = 2**20  # characters; what is longer is a file, not a text
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")  # no text has one, every file does early on
+_LOOKED_AT = 4096  # bytes
 _LAYERS = 3  # of escapes in escapes that are read
 
 _known: dict[str, None] = {}
@@ -207,3 +209,16 @@ def looks_random(value: str) -> bool:
         return False
     mixed = any("a" <= c <= "z" for c in value) and any("A" <= c <= "Z" for c in value) and any(map(str.isdigit, value))
     return bool(_HEX.fullmatch(value) or (mixed and _CODED.fullmatch(value)))
+
+
+def excerpt(body: bytes, longest: int) -> str:
+    """The beginning of an answer in one line that a person may read, without what looks like a secret."""
+    if not is_text(body):
+        return "bytes that are no text"
+    words = " ".join(body[: 8 * longest].decode("utf-8", "replace").split())
+    return redact("".join(filter(str.isprintable, words)))[:longest].rstrip()
+
+
+def is_text(body: bytes) -> bool:
+    """Whether bytes are text, of whatever encoding."""
+    return not _CONTROL.search(body, 0, _LOOKED_AT)

@@ -31,7 +31,7 @@ from sora_core.requests.kinds import PromptRequest
 pytestmark = pytest.mark.usefixtures("no_faults")
 KEY = "web-key-77aa41"
 SESSION = f"sess-{KEY}"
-DIALECTS = ("", "document", "no-pow", "steep", "beyond", "brief", "late")
+DIALECTS = ("", "document", "finalized", "no-pow", "steep", "beyond", "brief", "late")
 POST = "s_690d100857248191b679e6de12db840e"  # somebody's, which the gateway always has
 AFTER_ONE = {"on": "create", "do": "fail", "skip": 1}  # that is refused
 
@@ -318,6 +318,12 @@ class TestCharacters:
         assert desk.cast("bo", profile="showing", clip=clip).character_id.startswith("char_")
         assert desk.asked("visibility") == before + 1
 
+    def test_one_that_is_called_finalized_is_made_a_character_nevertheless(self, desk, source):
+        clip = Upload(source.path.read_bytes(), "video/mp4", "ada.mp4")
+        pictures = desk.asked("file_upload")
+        assert desk.cast("ada", profile="finalized", clip=clip, start=0.5, end=2.5).character_id.startswith("char_")
+        assert desk.asked("file_upload") == pictures + 1
+
     @pytest.mark.parametrize("profile", ["web", "document"])
     def test_a_lost_answer_to_the_last_step_loses_no_character(self, desk, source, profile):
         clip = Upload(source.path.read_bytes(), "video/mp4", "lea.mp4")
@@ -325,7 +331,7 @@ class TestCharacters:
         charges, finalized = desk.gateway.charges, desk.asked("finalize")
         lea = desk.cast("lea", profile=profile, clip=clip, start=1.0, end=3.0)
         assert lea.character_id.startswith("cameo_")  # stands for the id that was lost
-        assert desk.asked("finalize") == finalized + (1 if profile == "web" else 2)  # only the one says that it is done
+        assert desk.asked("finalize") == finalized + 2  # the second is told that it is done
         assert f"@{lea.username}" in desk.ordered("lea dances", profile=profile, characters=("lea",))["prompt"]
         assert desk.gateway.charges == charges + 1 + 1
 

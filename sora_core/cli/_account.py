@@ -76,7 +76,8 @@ def _lines(found: dict[str, Any]) -> list[str]:
     if "error" not in quota:
         reset = f", more in {quota['resets_in'] / 3600:.1f} h" if quota["resets_in"] else ""
         left = "?" if quota["remaining"] is None else f"{quota['remaining']:g}"
-        lines += [f"quota: {left} videos left{reset}"]
+        reached = ", but the limit is reached" if quota["limit_reached"] else ""
+        lines += [f"quota: {left} videos left{reached}{reset}"]
     return lines
 
 

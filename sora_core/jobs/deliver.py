@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from ..clock import Clock
 from ..connections.connection import Connection
@@ -18,11 +20,13 @@ from ..media import placing
 from ..media.download import Download
 from ..media.kind import PICTURE, VIDEO, Kind
 from ..models import Destination, Operation, Snapshot, State
+from ..redaction import is_text
 from ..transport import Call, Reply
 from .progress import ProgressReporter
 
 log = logging.getLogger(__name__)
 
+_SMALLEST_FILE_BYTES = 1024  # below it nothing is a video or a picture worth keeping
 WHOLE = "whole"  # in place of a validator: the part is complete
 
 
@@ -106,6 +110,31 @@ def keep_media(job: Job, media: bytes | Path, ledger: Ledger) -> None:
     ledger.record_part(job.job_id, WHOLE, owner=job.owner or "")
 
 
+def keep_answer(job: Job, body: bytes) -> Path | None:
+    """What was read of an answer that names no job, when it may be of a file, which cannot be asked for again.
+
+    A long one is on the disk already; of a short one, ``body`` is all.
+    """
+    if not Operation(job.operation).makes_file:
+        return None
+    gathered, kept = spool_of(job), _kept_answer(job)
+    try:
+        if not gathered.exists():
+            if is_text(body) or len(body) < _SMALLEST_FILE_BYTES:
+                return None
+            gathered.parent.mkdir(parents=True, exist_ok=True)
+            gathered.write_bytes(body)
+        gathered.replace(kept)
+        return kept
+    except OSError as error:
+        log.error("what was answered to job %s cannot be kept: %s", job.job_id, error)
+        return None
+
+
+def _kept_answer(job: Job) -> Path:
+    return placing.damaged_path(placing.part_path(_destination(job).folder, job.job_id), "bin")
+
+
 def spool_of(job: Job) -> Path:
     """Where an answer goes that may be the file itself."""
     return placing.unfinished_path(placing.part_path(_destination(job).folder, job.job_id))
@@ -169,9 +198,10 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
     now = clock.now()
     done = replace(job, width=width, height=height, fps=fps, duration=duration)
     done = replace(done, delivered_at=now, finished_at=job.finished_at or now)
-    placing.discard(placing.part_path(Path(job.folder), job.job_id))
+    for left_over in (placing.part_path(Path(job.folder), job.job_id), _kept_answer(job)):
+        placing.discard(left_over)
     try:
-        await asyncio.to_thread(placing.write_sidecar, path, _provenance(done))
+        await asyncio.to_thread(placing.write_sidecar, path, _provenance(done, ledger.said.get(done.job_id)))
     except StorageError as error:  # the file is safe, and that is what was paid for
         log.warning("%s", error.message)
     record, owner = ledger.record_delivered, job.owner or ""
@@ -202,7 +232,7 @@ def _destination(job: Job) -> Destination:
     )
 
 
-def _provenance(job: Job) -> dict[str, object]:
+def _provenance(job: Job, said: Mapping[str, Any] | None) -> dict[str, object]:
     request = json.loads(job.request)
     times = {
         name: datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="seconds")
@@ -226,4 +256,5 @@ def _provenance(job: Job) -> dict[str, object]:
         "fps": job.fps,
         "seconds": job.duration,
         **times,
+        **({"server": said} if said else {}),
     }

@@ -21,7 +21,7 @@ from ..errors import (
     SoraError,
 )
 from ..ledger.ledger import Ledger
-from ..ledger.row import CANCELED, FAILED, MISSING, Job
+from ..ledger.row import CANCELED, FAILED, FORGOTTEN, MISSING, Job
 from ..models import Snapshot, State
 from ..providers import job_error_class
 from ..transport.http import REFUSED
@@ -197,6 +197,8 @@ class Follower:
 
 def ended(job: Job) -> JobError:
     """The error that a row which is over stands for."""
+    if job.state == FORGOTTEN:
+        return JobFailed("job.forgotten", job_id=job.job_id, remote_id=job.remote_id, job=job.job_id)
     kind = JobCanceled if job.state == CANCELED else JobFailed
     reason = job.error or "no reason on record"
     return kind("job.over", job_id=job.job_id, remote_id=job.remote_id, job=job.job_id, state=job.state, reason=reason)

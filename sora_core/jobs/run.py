@@ -31,12 +31,13 @@ from ..ledger.row import DELIVERED, FAILED, FORGOTTEN, MISSING, SUBMITTING, SUCC
 from ..media import placing
 from ..models import Destination, Operation, Snapshot, State
 from ..providers import Attempt
+from ..redaction import excerpt
 from ..requests.kinds import Request
-from ..transport.redact import redact
 from .deliver import (
     WHOLE,
     deliver,
     delivered_is_intact,
+    keep_answer,
     keep_media,
     planned_file_is_there,
     record_delivered,
@@ -55,7 +56,7 @@ from .spending import check_spending
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 2.0  # how often a claim that waits for a slot is looked at
-_LONGEST_QUOTE = 2000  # bytes of an answer that is kept in the row
+_LONGEST_QUOTE = 2000  # characters of an answer that is kept in the row
 # ends after which the same claim is sent again: nobody knows, or the server took none of it
 _SENT_AGAIN_AFTER = ("RateLimited", "Overloaded", "NetworkError")
 
@@ -262,7 +263,7 @@ class JobRun:
         await check_spending(job, self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
         self.worked = True
-        self._report.say("submitting", job)
+        self._report.say("submitting", job, note=self._connection.provider.remark(request))
         try:
             snapshot = await self._connection.provider.submit(
                 self._connection.http, request, self._attempt(job, request)
@@ -337,8 +338,11 @@ class JobRun:
 
     async def _keep_open(self, job: Job, lost: SoraError) -> None:
         """The row is unknown, with what was answered."""
-        unknown = self._ledger.record_unknown
-        await self._ledger.aside(unknown, job.job_id, lost.message, owner=self._owner.id, answer=_quote(lost))
+        unknown, reason = self._ledger.record_unknown, lost.message
+        body = lost.body if isinstance(lost, SubmissionUnknown) else b""
+        if kept := await asyncio.to_thread(keep_answer, job, body):
+            reason = f"{reason.rstrip('. ')}. What came is kept as {kept}."
+        await self._ledger.aside(unknown, job.job_id, reason, owner=self._owner.id, answer=_quote(lost))
 
     async def _record_over(self, job: Job, reason: str, kind: str) -> None:
         await self._ledger.aside(self._ledger.record_over, job.job_id, FAILED, reason, kind, owner=self._owner.id)
@@ -464,5 +468,4 @@ def _quote(lost: SoraError) -> str | None:
     """What was read of the answer, for the row; None when nothing was."""
     if not isinstance(lost, SubmissionUnknown) or not lost.body:
         return None
-    text = redact(lost.body[:_LONGEST_QUOTE].decode("utf-8", "replace"))
-    return f"HTTP {lost.status}: {text}"
+    return f"HTTP {lost.status}: {excerpt(lost.body, _LONGEST_QUOTE)}"

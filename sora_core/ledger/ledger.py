@@ -58,6 +58,7 @@ from .row import (
     Job,
     Place,
 )
+from .said import Said
 from .sqlite import Sqlite
 from .turns import Turns
 from .workflows import Workflows
@@ -108,6 +109,7 @@ class Ledger(Lookups):
         self.characters = CharacterLibrary(self._file)
         self.turns = Turns(self._file, self._leases)
         self.workflows = Workflows(self._file)
+        self.said = Said(self._file)
         self.pages = JobPages(self._file)
         self.costs = Costs(self._file)
 
@@ -320,6 +322,7 @@ class Ledger(Lookups):
                     "error": None,
                     "error_kind": None,
                 }
+            self.said.keep(db, job_id, snapshot.said)
             written = self._write(db, job_id, ANYONE, (row.state,), changes)
         if row.state not in UNFINISHED or owner not in (ANYONE, row.owner):
             raise _changed(written, "its remote id is kept")
@@ -375,6 +378,7 @@ class Ledger(Lookups):
             if snapshot.state is State.SUCCEEDED:
                 # collecting it once more is no news of how long it took
                 changes["finished_at"] = self._get(db, job_id).finished_at or db.now()
+                self.said.keep(db, job_id, snapshot.said)
             return self._write(db, job_id, owner, FOLLOWED, changes)
 
     def record_missing(self, job_id: str, reason: str, *, owner: str) -> Job:

@@ -30,6 +30,7 @@ _MOST_PROBED = 100_000  # rows that are asked for one by one
 _TABLES = {
     "jobs": (*COLUMNS, "metadata"),
     "workflows": ("job_id", "metadata", "written_at"),
+    "said": ("job_id", "facts"),
     "characters": (*(each.name for each in fields(Character)), "created_at"),
     "meta": ("name", "value"),
 }

@@ -91,6 +91,12 @@ class Job:
         return self.state in OVER
 
     @property
+    def orientation(self) -> str:
+        """Of the delivered file; "" before that, and for a square."""
+        width, height = self.width or 0, self.height or 0
+        return "landscape" if width > height else "portrait" if height > width else ""
+
+    @property
     def place(self) -> Place:
         return Place(self.provider, self.origin, self.account)
 

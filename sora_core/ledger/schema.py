@@ -131,6 +131,10 @@ MIGRATIONS = (
     ALTER TABLE jobs ADD COLUMN cost INTEGER;
     ALTER TABLE jobs ADD COLUMN currency TEXT NOT NULL DEFAULT ''
     """,
+    # 9: what a server says of a result is on record beside it.
+    """
+    CREATE TABLE said (job_id TEXT PRIMARY KEY, facts TEXT NOT NULL)
+    """,
 )
 
 # A shared ledger begins here: what SQLite came to be in FIRST_SHARED steps. Later steps are taken by both, in SQL that

@@ -28,10 +28,21 @@ _FIRST_OF_OLD = {b"moov", b"mdat", b"wide", b"pnot"}  # QuickTime before it had 
 _NOT_VIDEO = {b"avif", b"avis", b"heic", b"heix", b"mif1", b"msf1", b"crx ", b"M4A ", b"M4B "}
 _NOT_TAGS = {"major_brand", "minor_version", "compatible_brands"}  # of the file type box, which the muxer writes
 _ANIMATED = 0x02  # of the flags of a WebP
+_SIGNS = {
+    b"GIF87a": "gif",
+    b"GIF89a": "gif",
+    b"FLV\x01": "flv",
+    b"OggS\0": "ogv",
+    b"\0\0\x01\xba": "mpg",
+    bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"): "wmv",
+}
 _SYNC, _PACKETS = 0x47, ((0, 188), (4, 192))  # MPEG-TS: where the first packet starts, how long each is
 
 # suffix -> FFmpeg's name for reading it; what is not in here is kept, but not decoded
-_DEMUXERS = {"mp4": "mp4", "mov": "mov", "webm": "webm", "mkv": "matroska", "ts": "mpegts", "avi": "avi", "gif": "gif"}
+_DEMUXERS = {
+    "mp4": "mp4", "mov": "mov", "webm": "webm", "mkv": "matroska", "ts": "mpegts", "avi": "avi", "gif": "gif",
+    "flv": "flv", "ogv": "ogg", "mpg": "mpeg", "wmv": "asf",
+}  # fmt: skip
 # those with a place for the workflow, and FFmpeg's name for writing it
 _MUXERS = {"mp4": "mp4", "mov": "mov", "webm": "webm", "mkv": "matroska"}
 _BOXED = ("mp4", "mov")
@@ -41,14 +52,14 @@ _TICK_SECONDS = 0.0015  # Matroska counts in milliseconds
 def sniff(head: bytes) -> str | None:
     """The suffix of the video that starts with these bytes (``HEAD_BYTES``, or all there are); None: no video.
 
-    "mp4", "mov", "webm", "mkv", "ts", "avi", "gif" or "webp" (an animated one).
+    "mp4", "mov", "webm", "mkv", "ts", "avi", "gif", "flv", "ogv", "mpg", "wmv" or "webp" (an animated one).
     """
     if head.startswith(_EBML):
         return "mkv" if b"matroska" in head[:64] else "webm"
     if head.startswith(b"RIFF"):
         return _sniff_riff(head)
-    if head.startswith((b"GIF87a", b"GIF89a")):
-        return "gif"
+    if sign := next((sign for sign in _SIGNS if head.startswith(sign)), None):
+        return _SIGNS[sign]
     return _sniff_boxes(head) or ("ts" if _is_transport_stream(head) else None)
 
 

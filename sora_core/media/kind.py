@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import MediaError
-from ..transport.redact import redact
+from ..redaction import excerpt
 from .container import HEAD_BYTES, embed_metadata, has_content_credentials, sniff
 from .picture import embed_text, has_picture_credentials, picture_size, sniff_picture
 
@@ -38,9 +38,7 @@ class Kind:
 
 def described(head: bytes) -> str:
     """What came in the place of a file, in a few words and without secrets."""
-    text = " ".join(head[:200].decode("utf-8", errors="replace").split())
-    printable = "".join(char for char in text if char.isprintable())
-    return redact(printable[:120]) or f"{len(head)} bytes"
+    return excerpt(head, 120) or f"{len(head)} bytes"
 
 
 def _probe_video(path: Path) -> Shape:

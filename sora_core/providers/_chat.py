@@ -51,6 +51,7 @@ class Answer:
     complete: bool = False
     is_html: bool = False
     began: bool = False
+    said: Mapping[str, Any] | None = None  # what stands beside the link of a result
     raw: str = field(default="", repr=False, compare=False)
 
 
@@ -90,6 +91,7 @@ class Reader:
         self._task_id: str | None = None
         self._failure: Failure | None = None
         self._subject = ""
+        self._facts: Mapping[str, Any] | None = None
 
     def feed(self, chunk: bytes) -> None:
         self._raw += chunk
@@ -146,6 +148,7 @@ class Reader:
             complete=self._ended,
             is_html=not self._streamed and normalize.is_html(bytes(self._raw)),
             began=bool(content.strip() or thought.strip()),
+            said=self._facts,
             raw=self._clean(bytes(self._raw[-_LONGEST_QUOTE:]).decode("utf-8", "replace")),
         )
 
@@ -220,6 +223,7 @@ class Reader:
         if isinstance(links, dict):
             self._link = self._own(normalize.url_of({"links": links}, self._base_url, None)) or self._link
             self._subject = normalize.text_of(value.get("post_id")) or normalize.text_of(links.get("id")) or ""
+            self._facts = normalize.said_of(value)
         for key in ("task_id", "data.task_id", "video_id", "id", "data.id"):
             found = normalize.text_of(normalize.dig(value, key))
             if not found or self._task_id or found in self._sent:
@@ -302,7 +306,8 @@ def snapshot_of(answer: Answer) -> Snapshot:
         if media:
             return Snapshot(State.SUCCEEDED, remote_id=answer.task_id or "", progress=100.0, media=media)
     elif answer.link:
-        return Snapshot(State.SUCCEEDED, remote_id=answer.task_id or answer.subject, progress=100.0, url=answer.link)
+        remote_id = answer.task_id or answer.subject
+        return Snapshot(State.SUCCEEDED, remote_id, progress=100.0, url=answer.link, said=answer.said)
     if answer.failure and _is_refusal(answer.failure, began=answer.began):
         return Snapshot(State.FAILED, remote_id=answer.task_id or "", failure=answer.failure)
     if answer.task_id:

@@ -162,7 +162,7 @@ class Stage:
         jobs, held = self.user.jobs(), self.user.held()
         self._count_doubles()
         self._look_for_the_lost(jobs, held)
-        self._hear()
+        self._hear(jobs)
         for prompt in self._wanted:
             mine = [row for row in self.charges if row.order == prompt]
             got = [row for row in mine if row.film in held]
@@ -195,10 +195,10 @@ class Stage:
         """What was bought is no video: the play itself looks whether the user has it."""
         self._free.add(prompt)
 
-    def _hear(self) -> None:
+    def _hear(self, jobs: list[dict[str, Any]]) -> None:
         for run in self.user.runs:
             prompt = _prompt(run)
-            charged = [row for row in self.charges if row.order == prompt and row.real <= run.ended]
+            charged = spoken_of(run, [row for row in self.charges if row.order == prompt], jobs)
             alive = [row for row in charged if row.state not in ("failed", "gone")]
             if run.code in (0, 2):  # it speaks of this run; what was charged meanwhile may be another process's
                 own = run.code == 0 and '"reused": false' in run.out
@@ -226,6 +226,15 @@ class Stage:
     def close(self) -> None:
         for server in self.servers:
             server.close()
+
+
+def spoken_of(run: Run, charges: list[Charge], jobs: list[dict[str, Any]]) -> list[Charge]:
+    """The charges that the words of a run may be about: all until its end, but for one that another process made
+    meanwhile for a job of its own, which this run does not name."""
+    names = {job["remote_id"]: job["job_id"] for job in jobs if job.get("remote_id")}
+    return [
+        row for row in charges if row.real < run.began or (row.real <= run.ended and names.get(row.id, "") in run.text)
+    ]
 
 
 def play(case: Case, folder: Path) -> Verdict:

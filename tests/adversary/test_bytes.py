@@ -124,6 +124,10 @@ OTHERS = {
     "ts": {"form": "mpegts"},
     "avi": {"form": "avi", "codec": "mpeg4"},
     "gif": {"form": "gif", "codec": "gif"},
+    "flv": {"form": "flv", "codec": "flv"},
+    "ogv": {"form": "ogg", "codec": "libvpx"},
+    "mpg": {"form": "mpeg", "codec": "mpeg2video"},
+    "wmv": {"form": "asf", "codec": "wmv2"},
 }
 
 

@@ -141,7 +141,10 @@ def forgotten_busy(stage: Stage, wire: str) -> None:
     until(lambda: server.books.keys)
     run = stage.user.run("forget", stage.row(PROMPT).get("job_id", ""))
     all_of(stage, [process])
-    stage.hold(not (server.books.own and run.code == 0), "forgotten, and sent all the same", "double")
+    late = [row for row in server.books.own if row.real > run.ended]
+    stage.hold(not (late and run.code == 0), "forgotten, and sent all the same", "double")
+    if not late:  # on a slow machine it was sent again before the word was given
+        stage.by_other_means(PROMPT)
 
 
 @case("together/forgotten while the server is down", "a forgotten job is not sent", speed=1.0)

@@ -13,7 +13,7 @@ import pytest
 from adversary import bytes_habits as habits
 from adversary.bytes_buyer import Buyer
 from adversary.bytes_clips import made
-from adversary.bytes_server import BytesServer
+from adversary.bytes_server import Asked, BytesServer, Habit, Line
 
 from sora_core.errors import InvalidRequest, MediaError, StorageError, SubmissionUnknown
 from sora_core.ledger.row import ANYONE, DELIVERED, SUCCEEDED
@@ -313,6 +313,38 @@ def test_a_synchronous_answer_of_any_size_is_delivered(form: str, size: int, tmp
         assert delivery.path.read_bytes() == large
         assert sorted(path.suffix for path in buyer.out.iterdir()) == [".json", ".mp4"]
         assert buyer.buy().reused
+        assert len(server.charges) == 1
+    finally:
+        buyer.engine.close()
+        server.close()
+
+
+def _torn(body: bytes) -> Habit:
+    def answer(asked: Asked, line: Line) -> None:
+        line.head(200, content_type="video/mp4", content_length=len(body) + 10)
+        line.write(body)
+        line.close()
+
+    return answer
+
+
+@pytest.mark.parametrize("size", [2 * 2**10, 3 * 2**20], ids=["in memory", "on the disk"])
+@pytest.mark.parametrize("is_torn", [False, True], ids=["of a kind that nobody knows", "that broke off"])
+def test_an_answer_that_may_be_a_file_is_kept_and_named(size: int, is_torn: bool, tmp_path: Path) -> None:
+    """Nothing can be asked for again where the answer to the request is the video."""
+    unknown = b"nut/multimedia container\0" + os.urandom(size)
+    server = BytesServer(unknown, habits.honest(unknown))
+    server.answer = _torn(unknown) if is_torn else lambda asked, line: line.send(200, unknown, content_type="video/x")
+    buyer = Buyer(tmp_path, server)
+    try:
+        told = buyer.refused()
+        (kept,) = buyer.kept()
+        assert kept.read_bytes() == unknown
+        assert isinstance(told, SubmissionUnknown)
+        assert str(kept) in told.message
+        assert "multimedia" not in told.message  # bytes are no words
+        assert isinstance(buyer.refused(), SubmissionUnknown)
+        assert kept.read_bytes() == unknown
         assert len(server.charges) == 1
     finally:
         buyer.engine.close()

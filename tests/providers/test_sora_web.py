@@ -17,6 +17,7 @@ from sora_core.profiles.profiles import Profile
 from sora_core.providers import provider_for
 from sora_core.providers._answers import normalize
 from sora_core.providers.sora_web import account, characters, posts, tasks
+from sora_core.providers.sora_web.bodies import body_of
 from sora_core.providers.sora_web.catalog import CLIPS, MODELS, PICTURES, PROMPTS, STYLES
 from sora_core.providers.sora_web.errors import CODES
 from sora_core.providers.sora_web.identity import LANGUAGES, identity_of, uuid4_of
@@ -159,6 +160,27 @@ class TestBodies:
         assert call.json["cameo_ids"] == ["char_1"]
         assert "size" not in call.json
 
+    @pytest.mark.parametrize(
+        ("asked", "size"),
+        [
+            ({"quality": "hd"}, "large"),
+            ({"quality": "standard"}, "small"),
+            ({"model": "sora2pro-hd-portrait-15s"}, "large"),
+        ],
+    )
+    def test_a_remix_in_another_quality_says_so_whole(self, asked, size):
+        call = self.sent(ask(Operation.REMIX, source_id=POST, **asked))
+        assert call.json["size"] == size
+        assert call.json["model"] == ("sy_ore" if size == "large" else "sy_8")
+
+    def test_several_pictures_go_along(self):
+        own = provider()
+        two = own.prepared(ask(Operation.IMAGE_TO_VIDEO, images=(PICTURE, PICTURE)))
+        made = body_of(two, ("media_1", "media_2"), {})
+        assert made["inpaint_items"] == [{"kind": "upload", "upload_id": f"media_{number}"} for number in (1, 2)]
+        drawn = body_of(own.prepared(ask(Operation.IMAGE, images=(PICTURE, PICTURE))), ("media_1", "media_2"), {})
+        assert [item["upload_media_id"] for item in drawn["inpaint_items"]] == ["media_1", "media_2"]
+
     def test_only_what_was_published_can_be_remixed(self):
         with pytest.raises(InvalidRequest, match="published post"):
             provider().settle(ask(Operation.REMIX, source_id="task_01k"))
@@ -259,7 +281,9 @@ class TestWhatListsSay:
             ({"id": POST, "attachments": [attachment]}, "https://a/clean"),
             ({"id": POST}, ""),
         ):
-            assert posts.post_of(Reply(200, {}, json.dumps({"post": post}).encode(), BASE)) == (POST, link)
+            found = posts.post_of(Reply(200, {}, json.dumps({"post": post}).encode(), BASE))
+            assert found[:2] == (POST, link)
+            assert found[2]["id"] == POST
 
 
 class TestAddresses:

@@ -3,7 +3,7 @@
 ``~document`` to the letter of the document; ``~brief`` access tokens and links live for two seconds; ``~steep`` asks
 for a proof of work of a second or so, ``~beyond`` for one that nobody finds, ``~no-pow`` for none and gives no
 turnstile value; ``~unrotated`` keeps refresh tokens as they are; ``~late`` names the link of a finished draft on its
-third listing.
+third listing; ``~finalized`` calls a cameo that before anybody has made it a character.
 """
 
 from __future__ import annotations
@@ -18,4 +18,5 @@ DIALECTS = (
     Dialect("no-pow", difficulty=None),
     Dialect("unrotated", rotates=False),
     Dialect("late", late=True),
+    Dialect("finalized", says_finalized=True),
 )

@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
-from .values import parse, text_of
+from .values import leaves, parse
 
 _NAMED = re.compile(r"(?:sora[\w.-]*:)?(?:task|video)_(?=[A-Za-z0-9-]*\d)[A-Za-z0-9][\w-]{4,}", re.ASCII)
 _JOB = re.compile(r"task|job|video|generation|任务|作业|视频", re.IGNORECASE)
 _ID = re.compile(r"(?:id|no|编号|号)$", re.IGNORECASE)
 _NOT_ITS_OWN = re.compile(r"request|trace|session|user|account|model|source|remix|parent|from", re.IGNORECASE)
-_ECHOES = ("input", "request", "messages", "metadata", "prompt")
-_DEEPEST = 4
 
 
 def named_in(body: bytes, *, is_error: bool) -> str | None:
@@ -29,24 +26,15 @@ def named_in(body: bytes, *, is_error: bool) -> str | None:
     value = parse(body)
     if not isinstance(value, (dict, list)):
         value = _whole_part(body.decode("utf-8-sig", "replace").strip())
-    leaves = list(_leaves(value, ()))
-    told = {text for path, text in leaves if _NAMED.fullmatch(text) or (_JOB.search(path[-1]) and _ID.search(path[-1]))}
-    bare = set() if is_error else {text for path, text in leaves if path[-1].lower() == "id"}
+    known = [(path, text) for path, text in leaves(value, _NOT_ITS_OWN) if _may_be_id(text)]
+    told = {text for path, text in known if _NAMED.fullmatch(text) or (_JOB.search(path[-1]) and _ID.search(path[-1]))}
+    bare = set() if is_error else {text for path, text in known if path[-1].lower() == "id"}
     found = told or bare
     return found.pop() if len(found) == 1 else None
 
 
-def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Every id-like text with the keys that lead to it; not of what is about somebody or something else."""
-    if isinstance(value, dict) and len(path) < _DEEPEST:
-        for name, part in value.items():
-            if name not in _ECHOES and not _NOT_ITS_OWN.search(name):
-                yield from _leaves(part, (*path, name))
-    elif isinstance(value, list):
-        for part in value:
-            yield from _leaves(part, path)
-    elif path and (text := text_of(value)) and len(text) <= 1000 and not re.search(r"\s|://", text):
-        yield path, text
+def _may_be_id(text: str) -> bool:
+    return len(text) <= 1000 and not re.search(r"\s|://", text)
 
 
 def _whole_part(text: str) -> Any:

@@ -14,6 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ...models import Snapshot, State, parse_size
 from ...transport import Reply
+from .links import only_link
 from .refusals import (
     SUCCESS_CODES,
     error_of,
@@ -24,6 +25,7 @@ from .refusals import (
     poll_after_of,
     retry_after_of,
 )
+from .said import said_of
 from .values import dig, is_html, loads, number_of, parse, text_of, time_of
 
 STATES: Mapping[str, State] = {
@@ -141,7 +143,7 @@ def url_of(value: Any, base_url: str, state: State | None) -> str | None:
                 absolute = _joined(base_url, link)
                 if absolute:
                     return absolute
-    return None
+    return only_link(value) if state is State.SUCCEEDED else None
 
 
 def _path_of(link: str) -> str:
@@ -200,6 +202,7 @@ def snapshot_of(reply: Reply, *, base_url: str, prefer_id: str | None = None) ->
         model=text_of(value.get("model")),
         size=_size_of(value),
         seconds=number_of(value.get("seconds")) or number_of(value.get("duration")) or 0.0,
+        said=said_of(value) if state is State.SUCCEEDED else None,
     )
 
 
@@ -237,6 +240,7 @@ __all__ = [
     "poll_after_of",
     "progress_of",
     "retry_after_of",
+    "said_of",
     "snapshot_of",
     "state_of",
     "text_of",

@@ -22,8 +22,8 @@ from ...errors import (
     SoraError,
 )
 from ...models import Failure
+from ...redaction import excerpt, redact
 from ...transport import Reply
-from ...transport.redact import redact
 from .values import dig, is_absent, is_html, loads, number_of, parse, text_of
 
 REDIRECT_TARGET = "x-redirect-target"  # where the transport keeps the address that it did not follow
@@ -59,8 +59,8 @@ def failure_of(reply: Reply) -> Failure:
             f"HTTP {reply.status}: the server answered with a web page (HTML), not with the API{called}: "
             "a firewall, a gateway, or the wrong address"
         )
-    text = re.sub(r"<[^>]+>", " ", reply.body[:2000].decode("utf-8", errors="replace"))
-    return Failure(redact(f"HTTP {reply.status} {' '.join(text.split())[:200]}".strip()))
+    text = re.sub(rb"<[^>]+>", b" ", reply.body[:2000])
+    return Failure(f"HTTP {reply.status} {excerpt(text, 200)}".strip())
 
 
 def job_failure(value: Any) -> Failure | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ...models import Snapshot, State
 from ...transport import Reply
 from ...transport.spool import HEAD_BYTES
+from .links import only_link
 from .normalize import snapshot_of
 from .values import dig, parse
 
@@ -47,4 +48,7 @@ def result_of(reply: Reply, base_url: str, sniff: Sniff) -> Snapshot | None:
     if media:
         return Snapshot(State.SUCCEEDED, media=media)
     said = snapshot_of(reply, base_url=base_url)
-    return said if said and said.url else None
+    if said and said.url:
+        return said
+    link = only_link(parse(reply.body))
+    return Snapshot(State.SUCCEEDED, url=link) if link else None

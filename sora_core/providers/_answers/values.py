@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import Any
 
 from ...transport.call import is_html as is_html
 
+_ECHOES = ("input", "request", "messages", "metadata", "prompt")
+_DEEPEST = 4
 MOST_VALUES = 1_000_000  # in one answer; the longest list of jobs has some thousands
 _ABSENT = frozenset(("", "null", "<nil>", "none"))
 
@@ -82,6 +86,19 @@ def text_of(raw: Any) -> str | None:
         return None
     text = raw.encode("utf-8", "replace").decode().strip() if isinstance(raw, str) else format(raw, "d")
     return None if is_absent(text) else text
+
+
+def leaves(value: Any, skip: re.Pattern[str], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text with the keys that lead to it, but for what repeats the request and what lies under ``skip``."""
+    if isinstance(value, dict) and len(path) < _DEEPEST:
+        for name, part in value.items():
+            if name not in _ECHOES and not skip.search(name):
+                yield from leaves(part, skip, (*path, name))
+    elif isinstance(value, list):
+        for part in value:
+            yield from leaves(part, skip, path)
+    elif path and (text := text_of(value)):
+        yield path, text
 
 
 def is_absent(text: str) -> bool:

@@ -47,6 +47,7 @@ IMAGE, CHARACTER = "image:", "character:"
 VIDEOS = frozenset(
     (Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX)
 )  # what the lists of pending tasks and drafts show
+MOST_IMAGES = 10  # in one request: the document has a list and names no limit
 IMAGE_TYPES = ("image/png", "image/jpeg", "image/webp")
 SETTINGS = frozenset().union(
     addresses.SETTINGS, characters.SETTINGS, identity.SETTINGS, sentinel.SETTINGS, tokens.SETTINGS, parsing.SETTINGS
@@ -60,11 +61,13 @@ CAN = Capabilities(
     models=MODELS,
     fields=frozenset((Field.CHARACTERS, Field.STYLE)),
     remix_fields=frozenset((Field.MODEL, Field.SECONDS, Field.ORIENTATION, Field.QUALITY)),
+    remix_said=frozenset((Field.SECONDS, Field.ORIENTATION)),
+    image_limit=MOST_IMAGES,
     clip_forms=frozenset((ClipForm.FILE, ClipForm.JOB)),
     clip_bytes_limit=characters.CLIP_BYTES,
     picture_sizes=tuple(PICTURE_SIZES.values()),
     picture_size_for={(orientation, "standard"): size for orientation, size in PICTURE_SIZES.items()},
-    picture_references=1,
+    picture_references=MOST_IMAGES,
     poll_seconds=2.5,
     deadline_seconds=7200.0,
     can_list=True,
@@ -186,6 +189,8 @@ class SoraWeb(Provider):
         elif isinstance(request, PromptRequest):
             return _better_prompt(await self.post(http, self._charge(request, ()), attempt))
         else:
+            if isinstance(request, RemixRequest) and not request.orientation:
+                attempt.tell("the shape of this post is not known here: asking for landscape")
             images = () if isinstance(request, RemixRequest) else request.images
             ids = tuple([await self._uploads.id_of(http, image) for image in images])
             try:
@@ -231,8 +236,8 @@ class SoraWeb(Provider):
         except SubmissionUnknown as error:
             error.text = f"{error.message} The clip may be public now: look at the account's posts on the server."
             raise
-        post_id, link = posts.post_of(reply)
-        self._clean_links.found(post_id, link)
+        post_id, link, said = posts.post_of(reply)
+        self._clean_links.found(post_id, link, said)
         attempt.on_early(self._clean_links.begun(post_id))
         found = await self._clean_links.finish(http, post_id, attempts=ATTEMPTS)
         if found.state is not State.RUNNING:

@@ -64,16 +64,18 @@ def quota_of(reply: Reply) -> Quota:
     balance = normalize.dig(normalize.parse(reply.body), "rate_limit_and_credit_balance")
     if not isinstance(balance, dict):
         raise BadResponse("sora_web.server_s_answer_no_quota", reason=normalize.failure_of(reply).message)
+    reached = balance.get("rate_limit_reached")
     return Quota(
         remaining=normalize.number_of(balance.get("estimated_num_videos_remaining")),
         unit="videos",
         resets_in=normalize.number_of(balance.get("access_resets_in_seconds")),
+        limit_reached=reached if isinstance(reached, bool) else None,
     )
 
 
 async def _user(http: Http) -> Mapping[str, Any]:
     me = _object(await http.send(_get("/me")))
-    return {name: me.get(name) for name in ("email", "name", "username", "created_at")}
+    return {name: me.get(name) for name in ("email", "name", "username", "picture", "created_at")}
 
 
 async def _subscriptions(http: Http) -> list[dict[str, Any]]:

@@ -44,8 +44,9 @@ def body_of(request: Made, uploads: Sequence[str], texts: Mapping[str, str]) -> 
         "inpaint_items": [{"kind": "upload", "upload_id": upload} for upload in uploads],
         "style_id": request.style or None,
     }
-    if isinstance(request, RemixRequest):  # keeps the size of its source
-        return {**video, "remix_target_id": request.source_id, "cameo_ids": cast, "cameo_replacements": {}}
+    if isinstance(request, RemixRequest):  # without a size it keeps that of its source
+        size = {"size": clip.size} if request.quality else {}
+        return {**video, **size, "remix_target_id": request.source_id, "cameo_ids": cast, "cameo_replacements": {}}
     video["size"] = clip.size
     if request.operation is Operation.STORYBOARD:
         return {**video, **_board(texts), "cameo_ids": cast or None, "cameo_replacements": {} if cast else None}

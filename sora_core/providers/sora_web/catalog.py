@@ -51,7 +51,10 @@ MODELS = (*PICTURES, *CLIPS, *PROMPTS)
 
 
 def settled(request: Request, own: str) -> Request:
-    """The request with a model, and its facts. ``own`` is the profile's model. Raises Unsupported."""
+    """The request with a model, and its facts. ``own`` is the profile's model. Raises Unsupported.
+
+    Of a remix, orientation and quality stay "" where nobody asked for one: whoever sends it has to say that.
+    """
     if isinstance(request, PictureRequest):
         return _picture(request, request.model or (own if own in PICTURES else ""))
     if isinstance(request, PromptRequest):
@@ -79,7 +82,14 @@ def _clip(request: VideoRequest | RemixRequest, named: str) -> VideoRequest | Re
             raise Unsupported(
                 "sora_web.model_makes_contradicts_leave_model", model=name, facts=clip, name=wish, wanted=asked
             )
-    return replace(request, model=name, seconds=clip.seconds, orientation=clip.orientation, quality=clip.quality)
+    as_source = isinstance(request, RemixRequest) and not named
+    return replace(
+        request,
+        model=name,
+        seconds=clip.seconds,
+        orientation="" if as_source and not wanted.orientation else clip.orientation,
+        quality="" if as_source and not wanted.quality else clip.quality,
+    )
 
 
 @dataclass(frozen=True)

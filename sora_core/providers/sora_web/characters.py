@@ -108,8 +108,6 @@ async def _finalized(http: Http, cameo_id: str, cameo: dict[str, Any], name: str
     name = name or normalize.text_of(cameo.get("display_name_hint")) or username_of(hint, cameo_id)
     # where the answer was lost that made it one, the cameo's own id stands for it
     known = {"id": cameo_id, "username": username_of(hint, cameo_id), "cameo_id": cameo_id, "display_name": name}
-    if normalize.text_of(cameo.get("status")) == "finalized":
-        return known
     pointer = await _picture(http, normalize.text_of(cameo.get("profile_asset_url")) or "")
     for attempt in range(_NAMES):
         username = username_of(hint, cameo_id, attempt)

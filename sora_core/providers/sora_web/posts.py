@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -40,15 +40,23 @@ class CleanLinks:
         self._home = home
         self._service = service
         self._links: dict[str, str] = {}
+        self._said: dict[str, Mapping[str, Any] | None] = {}
 
-    def found(self, post_id: str, link: str) -> None:
+    def found(self, post_id: str, link: str, said: Mapping[str, Any] | None = None) -> None:
         """What the server said of the post, now or as the ledger has it."""
         if link:
             self._links[post_id] = urljoin(self._base_url, link)
+        if said:
+            self._said[post_id] = said
 
     def begun(self, post_id: str) -> Snapshot:
         """What is to be on record before anything else happens to the post."""
-        return Snapshot(State.RUNNING, remote_id=PREFIX + post_id, url=self._links.get(post_id) or None)
+        return Snapshot(
+            State.RUNNING,
+            remote_id=PREFIX + post_id,
+            url=self._links.get(post_id) or None,
+            said=self._said.get(post_id),
+        )
 
     async def finish(self, http: Http, post_id: str, *, attempts: int) -> Snapshot:
         """The post is deleted whatever happens; then its link, where it was found, is the result.
@@ -89,13 +97,16 @@ def encode_publish(generation_id: str) -> Call:
     return Call("POST", "/project_y/post", Effect.CHARGE, json=body, timeout=60)
 
 
-def post_of(reply: Reply) -> tuple[str, str]:
-    """Id and clean link of the new post; the link "" where the answer has none. Raises SubmissionUnknown."""
+def post_of(reply: Reply) -> tuple[str, str, Mapping[str, Any] | None]:
+    """Id and clean link of the new post, and what is said of it; the link "" where the answer has none.
+
+    Raises SubmissionUnknown.
+    """
     post = normalize.dig(normalize.parse(reply.body), "post")
     post_id = normalize.text_of(normalize.dig(post, "id"))
     if not post_id or not isinstance(post, dict):
         raise SubmissionUnknown("sora_web.server_published_clip_but_answer")
-    return post_id, _link(post)
+    return post_id, _link(post), normalize.said_of(post)
 
 
 def _link(post: dict[str, Any]) -> str:

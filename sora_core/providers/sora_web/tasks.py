@@ -92,7 +92,7 @@ def snapshot_of_item(item: Mapping[str, Any]) -> Snapshot:
     if kind in _BAD_KINDS or state in (State.FAILED, State.CANCELED):
         return Snapshot(state if state is State.CANCELED else State.FAILED, failure=_failure(item, kind), **told)
     if link:
-        return Snapshot(State.SUCCEEDED, progress=100.0, url=link, **told)
+        return Snapshot(State.SUCCEEDED, progress=100.0, url=link, said=normalize.said_of(item), **told)
     running = state if state is State.QUEUED else State.RUNNING
     return Snapshot(running, progress=normalize.progress_of(item), **told)
 

@@ -90,7 +90,8 @@ class Characters:
             status = "completed" if done else "failed" if failed else "processing"
             hint = "A character of the preview." if done else None
             return web.json_response({"status": status, **hints, "instruction_set_hint": hint})
-        status = "finalized" if cameo.character_id else "failed" if failed else "processing"
+        is_final = cameo.character_id or (done and self._site.dialect.says_finalized)
+        status = "finalized" if is_final else "failed" if failed else "processing"
         text = progress.message if failed else "Completed" if done else "Processing"
         rest = {"instruction_set_hint": None, "instruction_set": "A character of the preview." if done else None}
         return web.json_response({"status": status, "status_message": text, **hints, **rest})

@@ -23,6 +23,7 @@ class Dialect:
     difficulty: str | None = "0fffff"  # None: no proof is asked for, and no turnstile value given
     rotates: bool = True
     late: bool = False
+    says_finalized: bool = False  # of a cameo that is ready, before anybody has finalized it
 
     @property
     def wire_name(self) -> str:
