@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import re
 import sys
 import tempfile
@@ -267,12 +266,11 @@ def main() -> int:
     found = checkouts()
     if not found:
         sys.exit("No ComfyUI was found (COMFYUI_DIR, comfy-cli's workspace, ~/comfy/ComfyUI).")
-    if MOVING in wanted:
-        os.environ["SORA_PREVIEW_SPEED"] = "1"  # so that there is something to see
+    pace = {"SORA_PREVIEW_SPEED": "1"} if MOVING in wanted else {}  # so that there is something to see
     with (
         tempfile.TemporaryDirectory() as base,
         running_browser() as browser,
-        running(max(found, key=version_of), Path(base)) as comfy,
+        running(max(found, key=version_of), Path(base), env=pace) as comfy,
     ):
         tab = Tab(browser, comfy, **_QUIET)
         if PAGE in wanted:
