@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from _command import forget_settings
 from _gateway import GatewayProcess
-from _requests import request_of
 
+from sora_core.conformance.asking import request_of
 from sora_core.engine import Engine
 from sora_core.errors import JobFailed, SoraError, SubmissionUnknown
 from sora_core.jobs.progress import Progress

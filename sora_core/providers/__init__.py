@@ -5,21 +5,17 @@ Such a package names its class under the entry point ``sora_video.providers``; d
 
 from __future__ import annotations
 
-import functools
 import importlib
-import importlib.metadata
-import logging
 import pkgutil
 from collections.abc import Iterator, Mapping
 
 from ..errors import ProfileError
 from ..profiles.profiles import Profile
+from . import _relay as relay
+from ._answers import normalize
 from ._answers.normalize import job_error_class
 from ._base import Attempt, Provider
-
-ENTRY_POINT = "sora_video.providers"
-
-log = logging.getLogger(__name__)
+from ._packages import ENTRY_POINT, providers_of_packages
 
 
 def _provider_in(name: str) -> type[Provider]:
@@ -28,33 +24,13 @@ def _provider_in(name: str) -> type[Provider]:
     return found
 
 
-@functools.cache
-def _others() -> dict[str, type[Provider]]:
-    """Those of installed packages. One that cannot be used is logged and left out: the rest must go on."""
-    found: dict[str, type[Provider]] = {}
-    for point in importlib.metadata.entry_points(group=ENTRY_POINT):
-        why = ""
-        try:
-            kind = point.load()
-        except Exception as error:  # noqa: BLE001 (somebody else's code)
-            why = f"{type(error).__name__}: {error}"
-        else:
-            if not (isinstance(kind, type) and issubclass(kind, Provider)):
-                why = "it is no Provider"
-            elif getattr(kind, "name", None) != point.name:
-                why = f"its class is named {getattr(kind, 'name', None)!r}"
-            elif point.name in OWN or point.name in found:
-                why = "there is one of this name"
-        if why:
-            log.warning("provider %r of %s is left out: %s", point.name, point.value, why)
-        else:
-            found[point.name] = kind
-    return found
-
-
 OWN: dict[str, type[Provider]] = {
     each.name: _provider_in(each.name) for each in pkgutil.iter_modules(__path__) if not each.name.startswith("_")
 }
+
+
+def _others() -> dict[str, type[Provider]]:
+    return providers_of_packages(frozenset(OWN))
 
 
 class _Providers(Mapping[str, type[Provider]]):
@@ -72,7 +48,18 @@ class _Providers(Mapping[str, type[Provider]]):
 
 PROVIDERS: Mapping[str, type[Provider]] = _Providers()
 
-__all__ = ["ENTRY_POINT", "OWN", "PROVIDERS", "Attempt", "Provider", "job_error_class", "provider_for"]
+# what a package with a provider of its own builds on: Provider, Attempt, normalize (answers), relay (requests)
+__all__ = [
+    "ENTRY_POINT",
+    "OWN",
+    "PROVIDERS",
+    "Attempt",
+    "Provider",
+    "job_error_class",
+    "normalize",
+    "provider_for",
+    "relay",
+]
 
 
 def provider_for(profile: Profile) -> Provider:

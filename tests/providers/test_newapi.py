@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
-from _requests import request_of
 from _server import RESET, Server, cut, reply
 
+from sora_core.conformance.asking import request_of
 from sora_core.errors import (
     BadResponse,
     InputError,

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
-from _requests import request_of
 from _server import Server, reply
 
 from sora_core import texts
+from sora_core.conformance.asking import request_of
 from sora_core.errors import BadResponse, InputError, ModerationRejected, ProfileError, SubmissionUnknown, Unsupported
 from sora_core.models import Character, Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import Profile

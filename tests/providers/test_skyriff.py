@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _requests import request_of
 
+from sora_core.conformance.asking import request_of
 from sora_core.errors import InvalidRequest, JobNotFound, ProfileError, RequestRejected, SubmissionUnknown, Unsupported
 from sora_core.jobs.fingerprint import fingerprints_of
 from sora_core.models import Effect, Operation, Secret, Shot, Snapshot, State, Upload

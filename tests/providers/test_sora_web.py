@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _requests import request_of
 
 from sora_core import errors, texts
+from sora_core.conformance.asking import request_of
 from sora_core.errors import InvalidRequest, ProfileError, SubmissionUnknown, Unsupported
 from sora_core.models import Character, Operation, Shot, State, Upload
 from sora_core.profiles.profiles import Profile

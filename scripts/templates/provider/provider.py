@@ -54,13 +54,13 @@ class Name_(Provider):
 
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         if not snapshot.url:
-            raise JobNotFound("The server named no link for the result.", provider=self.name)
+            raise JobNotFound("newapi.server_names_no_link_result", provider=self.name)
         return Call("GET", snapshot.url, Effect.READ)
 
     def decode(self, reply: Reply) -> Snapshot:
         job = normalize.dig(normalize.parse(reply.body), "job")
         if not isinstance(job, dict):
-            raise BadResponse(f"The server's answer is not a job: {normalize.failure_of(reply).message}")
+            raise BadResponse("answer.no_job", error=normalize.failure_of(reply).message)
         # a new word must not end a paid job: what is unknown is running
         state = PHASES.get(str(job.get("phase")).lower(), State.RUNNING)
         return Snapshot(
