@@ -81,6 +81,7 @@ _ANOTHER_TAKE = """void app.graph.nodes.forEach((node) => {
   for (const widget of node.widgets ?? []) if (widget.name === 'seed') widget.value = 8
 })"""
 _SETTLE = "new Promise((done) => setTimeout(done, 400))"
+_CALM = "new Promise((done) => setTimeout(done, 3500))"  # until the nodes have made room for what they show
 _QUIET = {"Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False, "Comfy.Queue.ShowRunProgressBar": False}
 
 
@@ -221,7 +222,7 @@ def make(tab: Tab, example: Example) -> None:
     if entry["status"]["status_str"] != "success":
         raise RuntimeError(f"{example.title}: {json.dumps(entry['status'])[:2000]}")
     tab.wait_for_players(clips_of(entry))
-    tab.js(_SETTLE)
+    tab.js(_CALM)
     boxes = lay_out(tab, example)
     tab.js(_HOLD)
     result = result_of(tab, example, entry)

@@ -92,7 +92,10 @@ def test_within_comfyui_it_is_a_provider_of_the_pack_that_runs(installed, tmp_pa
     [
         ("raise RuntimeError('broken')", "RuntimeError: broken"),
         ("Acme = 7", "it is no Provider"),
-        ("from sora_core.providers import Provider\nclass Acme(Provider): name = 'other'", "its class is named 'other'"),
+        (
+            "from sora_core.providers import Provider\nclass Acme(Provider): name = 'other'",
+            "its class is named 'other'",
+        ),
     ],
 )
 def test_one_that_cannot_be_used_is_left_out_and_the_log_says_why(installed, tmp_path, source, why):
