@@ -63,6 +63,7 @@ def test_a_package_without_recipes_is_told_what_is_missing(installed):
     assert "sora_acme.conformance" in done.stderr
 
 
+OTHER = "from sora_core.providers import Provider\nclass Acme(Provider):"
 IN_COMFYUI = """
 import importlib.util, logging, sys
 logging.basicConfig(level="WARNING", format="%(message)s")
