@@ -21,13 +21,14 @@ from .connections import editing
 from .connections.connection import Connection, Connections
 from .connections.costs import estimate
 from .connections.listed import ListedModels
-from .errors import InvalidRequest, JobNotFound, SoraError
+from .errors import InvalidRequest, JobNotFound, SoraError, StorageError
 from .files.home import state_dir
 from .jobs import by_hand, sources
 from .jobs.fingerprint import fingerprints_of
 from .jobs.handle import Handle
 from .jobs.money import money_of
 from .jobs.running import RunningJobs, Watch
+from .jobs.work import work_told
 from .ledger.characters import check_name
 from .ledger.ledger import FILE, Ledger
 from .ledger.opening import address, open_ledger
@@ -40,7 +41,7 @@ from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
-from .requests.checks import check_part, picture_size
+from .requests.checks import check_part, image_bytes_limit, picture_size
 from .requests.kinds import (
     CharacterRequest,
     PictureRequest,
@@ -80,6 +81,7 @@ class Engine:
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
         self._running_jobs: RunningJobs | None = None
+        self._is_draining = False
         self._background: set[asyncio.Task[None]] = set()
         self._handles: weakref.WeakSet[Handle[Any]] = weakref.WeakSet()
 
@@ -102,12 +104,22 @@ class Engine:
         """What the profile can do; no network. Raises ProfileError."""
         return provider_for(self.profiles.get(profile)).capabilities()
 
-    def image_needs(self, request: VideoRequest | PictureRequest, profile: str, images: int) -> ImageNeeds:
-        """How that many reference images of the request are to be encoded; no network. Raises as generate does."""
+    def work_told(self, job_id: str) -> str:
+        """What the server said of its work on the job, in one line; "" where it said nothing."""
+        return work_told(self.ledger.said.get(job_id))
+
+    def image_needs(
+        self, request: VideoRequest | PictureRequest, profile: str, images: int, *, and_last: bool = False
+    ) -> ImageNeeds:
+        """How that many reference images of the request are to be encoded; no network. Raises as generate does.
+
+        ``and_last``: a last frame is encoded too.
+        """
         provider = provider_for(self.profiles.get(profile))
         prepared = provider.prepared(request, images_to_come=images)
         assert isinstance(prepared, (VideoRequest, PictureRequest))
-        return ImageNeeds(*picture_size(prepared), provider.capabilities().image_bytes_limit)
+        limit = image_bytes_limit(request, provider.capabilities(), images + and_last)
+        return ImageNeeds(*picture_size(prepared), limit)
 
     def check(self, request: Request, profile: str, *, images_to_come: int = 0) -> None:
         """Raises as generate does for what can be told at once: no network, no ledger, nothing that waits.
@@ -216,6 +228,16 @@ class Engine:
 
         return self._wait(finish())
 
+    def drain(self) -> Handle[list[Job]]:
+        """As finish_submissions, for good: whatever is asked for from here on is refused."""
+        self._is_draining = True
+        return self.finish_submissions()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it takes nothing new, as its process is about to end."""
+        return self._is_draining
+
     @property
     def is_working(self) -> bool:
         """Whether any job was begun here."""
@@ -291,8 +313,8 @@ class Engine:
         if aged:
             log.info("%d workflows older than %d days were dropped from the ledger", aged, KEPT_DAYS)
         jobs = self.ledger.unfinished()
-        living = {owner: self.ledger.is_alive(owner) for owner in {job.owner for job in jobs}}
-        return [job for job in jobs if not living[job.owner]]
+        living = self.ledger.living(job.owner for job in jobs)
+        return [job for job in jobs if job.owner not in living]
 
     async def _take_up_gently(self, jobs: list[Job]) -> None:
         """One after the other: what is asked for now goes before what was left."""
@@ -325,6 +347,8 @@ class Engine:
         *,
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
+        if self._is_draining:
+            raise StorageError("engine.draining")
         async with self._spun().preparing:
             connection = await self._connections.get(profile)
             try:
@@ -386,22 +410,24 @@ class Engine:
                 raise
             connection = await self._connections.get(profile)
             check_destination(destination)
-            await by_hand.look(connection, name)  # a mistyped id leaves no row
-            return self.ledger.adopt_remote(
-                profile=profile, place=connection.place, remote_id=name, destination=destination
-            )
+            place = await by_hand.found(connection, name)  # a mistyped id leaves no row
+            return self.ledger.adopt_remote(profile=profile, place=place, remote_id=name, destination=destination)
         if destination.exact and str(destination.exact) not in (job.planned_path, job.path):
             check_destination(destination)
-        connection = await self._connections.get(profile or job.profile)
+        connection = await self._connection_of(job, profile)
         return await by_hand.taken_up(job, connection, self.ledger, moved=profile is not None)
 
     async def _name_remote(self, name: str, remote_id: str) -> Job:
         job = self.ledger.find(name)
-        return await by_hand.named(job, remote_id, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.named(job, remote_id, await self._connection_of(job), self.ledger)
 
     async def _cancel(self, name: str) -> Job:
         job = self.ledger.find(name)
-        return await by_hand.canceled(job, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.canceled(job, await self._connection_of(job), self.ledger)
+
+    async def _connection_of(self, job: Job, profile: str | None = None) -> Connection:
+        """The way to where the job was made, over its own profile or the one that the user says."""
+        return (await self._connections.get(profile or job.profile)).at(job.place)
 
     def _joined(self) -> RunningJobs:
         with self._lock:

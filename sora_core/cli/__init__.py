@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import __version__
+from .. import __version__, logs
 from ..engine import Engine
 from ..errors import SoraError
 from ._terminal import say
@@ -22,6 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code is the error tree's."""
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)
+    logs.set_up()
     engine = Engine()
     try:
         code: int = arguments.run(engine, arguments)

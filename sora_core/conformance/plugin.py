@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from ..models import Upload
+from .media import drawn_clip
 from .peer import Peer
 from .recipes import Recipe
 from .suite import Case, keys
@@ -61,6 +62,12 @@ def picture() -> Upload:
     file = io.BytesIO()
     Image.new("RGB", (128, 96), (200, 30, 30)).save(file, "PNG")
     return Upload(file.getvalue(), "image/png", "reference.png")
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """For references."""
+    return drawn_clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
 
 
 @pytest.fixture

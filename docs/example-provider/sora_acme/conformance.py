@@ -13,10 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
-
 from sora_core.conformance import FELL_OVER, KEY, Line, Peer, Recipe, Wire, words
+from sora_core.conformance.media import drawn_clip
 
 RECIPES = [
     Recipe(
@@ -40,7 +38,7 @@ class AcmeDouble(Peer):
 
     def __init__(self, folder: Path) -> None:
         self.jobs: list[dict[str, Any]] = []
-        self.clip = _clip(folder / "clip.mp4")
+        self.clip = drawn_clip(folder / "clip.mp4")
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._begin = 0
@@ -100,16 +98,3 @@ def _handler(acme: AcmeDouble) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
-
-
-def _clip(path: Path) -> bytes:
-    """A second of grey."""
-    with av.open(str(path), "w") as file:
-        stream = file.add_stream("mpeg4", rate=8)
-        stream.width = stream.height = 64
-        stream.pix_fmt = "yuv420p"
-        for shade in range(8):
-            picture = np.full((64, 64, 3), 20 * shade, np.uint8)
-            file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        file.mux(stream.encode())
-    return path.read_bytes()
