@@ -58,8 +58,8 @@ CLAIMS = {
         "campaign/test_verdict.py::test_a_charge_after_a_failed_job_is_no_second_one",
     ),
     "| Run again after the answer was lost on its way |": (
-        "conformance/_suite.py::test_a_lost_answer_is_found_in_the_list",
-        "conformance/_suite.py::test_a_lost_answer_stays_unknown_and_is_never_sent_again",
+        "../sora_core/conformance/suite.py::test_a_lost_answer_is_found_in_the_list",
+        "../sora_core/conformance/suite.py::test_a_lost_answer_stays_unknown_and_is_never_sent_again",
     ),
     "Only proof frees a request to be paid again": ("ledger/test_contract.py::test_never_drops_a_claim_that_was_sent",),
     "Keys go to their profile's own server and nowhere else": (
