@@ -209,8 +209,11 @@ class Conformance:
         table = case.engine.capabilities(PROFILE).settings
         wrong = {"stepps": 3, "steps": "many", "fps": 0, **beyond(table)}
         for name, value in wrong.items():
-            in_no_way = functools.partial(case.make, "in no way", settings=settings_of({name: value}))
-            error = case.refused(in_no_way)
+
+            def in_no_way(said: dict[str, Any]) -> object:
+                return case.make("in no way", settings=settings_of(said))
+
+            error = case.refused(functools.partial(in_no_way, {name: value}))
             assert isinstance(error, InputError), error
             assert f"'{name}'" in error.message
         assert case.wire.posts == 0
