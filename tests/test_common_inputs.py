@@ -64,7 +64,7 @@ def test_the_table_names_nodes_that_end_in_a_video_of_a_job():
 
 @pytest.mark.parametrize("node", ENDING)
 def test_only_what_a_node_cannot_do_without_is_required(node):
-    needed = {"prompt", "profile", "seed", "script", "source", "source_job", "confirm_rights", "job_id"}
+    needed = {"prompt", "profile", "seed", "script", "source", "source_job", "confirm_rights", "job_id", "operation"}
     assert set(NODES[node]["inputs"]["required"]) <= needed
 
 
