@@ -131,3 +131,24 @@ def test_an_unknown_job_is_ended_by_the_user_through_the_routes(killed: Stage) -
     assert killed.comfy.post("/sora_video/jobs/forget", {"job_id": job["job_id"]}).json()["state"] == "forgotten"
     outputs_of(killed.comfy.run({"1": t2v("not accepted")}))
     assert killed.gateway.charges == charges + 2
+
+
+def test_told_to_stop_it_takes_nothing_new_and_waits_for_the_answer_under_way(killed: Stage) -> None:
+    """SIGTERM, as a container gets it."""
+    before = killed.gateway.charges
+    killed.gateway.fault({"on": "create", "do": "delay", "seconds": 5, "when": "after", "times": 1})
+    killed.comfy.queue({"1": t2v("stopped in the middle")})
+    until(lambda: is_charged(killed, "stopped in the middle"))
+    process = killed.comfy._process
+    assert process
+    process.terminate()
+    until(lambda: killed.comfy.get("/sora_video/health").status_code == 503)
+    assert killed.comfy.get("/sora_video/health").json()["draining"] is True
+    process.wait(30)
+    (row,) = rows(killed, "stopped in the middle")
+    assert row["remote_id"] == killed.gateway.stats()["jobs"][-1]["id"]
+    assert row["owner"] is None
+    killed.comfy._process = None
+    killed.comfy.start()
+    until(lambda: [each["state"] for each in rows(killed, "stopped in the middle")] == ["delivered"], timeout=60)
+    assert killed.gateway.charges == before + 1
