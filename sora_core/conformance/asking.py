@@ -30,3 +30,7 @@ def request_of(operation: Operation, prompt: str = "", **facts: Any) -> Request:
     if operation in _WITHOUT_PROMPT:
         return _WITHOUT_PROMPT[operation](**facts)
     return _OTHERS[operation](prompt, **facts) if operation in _OTHERS else VideoRequest(operation, prompt, **facts)
+
+
+async def unmarked() -> None:
+    """As ``Attempt.on_sent``, of those who keep no record."""

@@ -9,6 +9,7 @@ import pytest
 from _clock import FakeClock
 from _server import Server, reply
 
+from sora_core.conformance.asking import unmarked
 from sora_core.errors import BadResponse, JobNotFound, ProfileError, SoraError, SubmissionUnknown, Unsupported
 from sora_core.models import Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import PREVIEW_PROFILE, Profile
@@ -204,7 +205,7 @@ async def http_to():
 
 
 def _attempt() -> Attempt:
-    return Attempt("key-1", lambda: None)
+    return Attempt("key-1", unmarked)
 
 
 class TestTheAnswerToASubmission:

@@ -13,7 +13,7 @@ from _clock import FakeClock
 from _server import Server, reply
 
 from sora_core import texts
-from sora_core.conformance.asking import request_of
+from sora_core.conformance.asking import request_of, unmarked
 from sora_core.errors import BadResponse, InputError, ModerationRejected, ProfileError, SubmissionUnknown, Unsupported
 from sora_core.models import Character, Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import Profile
@@ -298,7 +298,7 @@ class TestAWebPageInPlaceOfTheAnswer:
     async def test_leaves_it_open_whether_there_is_a_job(self):
         async with on_a_server(reply(200, HTML)) as (own, http, server):
             with pytest.raises(SubmissionUnknown) as caught:
-                await own.submit(http, settled(own), Attempt("key", lambda: None))
+                await own.submit(http, settled(own), Attempt("key", unmarked))
             assert caught.value.body == HTML.encode()
             assert [request.method for request in server.requests] == ["POST"]
 
