@@ -22,6 +22,7 @@ def test_a_picture_that_does_not_fit_is_not_decoded(tmp_path, monkeypatch):
         picture.picture_size(path)
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_one_of_more_pixels_than_any_server_makes_is_refused(tmp_path):
     path = tmp_path / "a.png"
     Image.new("1", (20_000, 6_000)).save(path)
@@ -40,10 +41,10 @@ def test_a_jpeg_of_endless_scans_is_refused(tmp_path):
         picture.picture_size(path)
 
 
-def test_sound_that_has_more_channels_than_the_header_said_is_held_against_the_memory(monkeypatch):
+def test_sound_that_is_more_than_the_header_said_is_held_against_the_memory(monkeypatch):
     monkeypatch.setattr(sound, "available_bytes", lambda: 2**20)
     track = sound.Soundtrack(Fraction(1), Fraction(0))
-    frame = av.AudioFrame.from_ndarray(np.zeros((8, 1024), np.float32), format="fltp", layout="7.1")
+    frame = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), format="fltp", layout="stereo")
     frame.sample_rate = 768_000
     with pytest.raises(MediaError, match="MiB"):
         track.add(frame)
