@@ -189,7 +189,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
 def test_files_that_are_named_exist(path):
-    named = re.findall(r"(?<![\w/.])(?:scripts|api_examples|tests)/[\w./]+\w", path.read_text("utf-8"))
+    named = re.findall(r"(?<![\w/.])(?:scripts|api_examples|tests)/[\w./-]+\w", path.read_text("utf-8"))
     made_up = {name for name in named if "acme" in name or "NAME" in name}  # of the guides
     assert [name for name in named if name not in made_up and not (ROOT / name).exists()] == []
 
