@@ -13,6 +13,7 @@ import av
 import pytest
 from _command import until
 from _gateway import GatewayProcess
+from _trust import trust_all
 from comfyui._graphs import t2v
 from comfyui._host import KEY, ComfyUI, Stage, checkouts, error_of, outputs_of
 
@@ -35,6 +36,7 @@ def own_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         f'[profiles.own]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
         'dialect = "preview"\npoll_seconds = 0.2\nmin_quota = 1.0\n'
     )
+    trust_all(home)
     comfy = ComfyUI(CHECKOUTS[0], base, env={"SORA_TEST_KEY": KEY})
     try:
         comfy.start()
