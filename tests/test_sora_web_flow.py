@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -70,6 +71,14 @@ def test_a_server_to_the_letter_of_the_document_is_understood(desk):
     made = desk.make(LIGHT, profile="document")
     assert made.path.is_file()
     assert made.remote_id.startswith("gen_")
+
+
+def test_what_the_server_says_of_a_clip_is_beside_it(desk):
+    made = desk.make(LIGHT, profile="document")
+    said = json.loads(made.path.with_suffix(".json").read_text("utf-8"))["server"]
+    assert (said["duration_seconds"], said["orientation"]) == (10, "landscape")
+    assert said["thumbnail_url"].endswith(".webp")
+    assert "?" not in said["video_url"] + said["thumbnail_url"]
 
 
 @pytest.mark.parametrize("profile", ["web", "document"])

@@ -108,6 +108,8 @@ async def _finalized(http: Http, cameo_id: str, cameo: dict[str, Any], name: str
     name = name or normalize.text_of(cameo.get("display_name_hint")) or username_of(hint, cameo_id)
     # where the answer was lost that made it one, the cameo's own id stands for it
     known = {"id": cameo_id, "username": username_of(hint, cameo_id), "cameo_id": cameo_id, "display_name": name}
+    about = normalize.text_of(cameo.get("instruction_set_hint"))
+    known |= {"instruction_set_hint": about} if about else {}
     pointer = await _picture(http, normalize.text_of(cameo.get("profile_asset_url")) or "")
     for attempt in range(_NAMES):
         username = username_of(hint, cameo_id, attempt)
