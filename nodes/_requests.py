@@ -8,6 +8,7 @@ from typing import Any
 from ..sora_core.errors import InvalidRequest
 from ..sora_core.models import Operation
 from ..sora_core.requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, VideoRequest
+from ..sora_core.requests.settings import Settings, settings_of
 from ._engine import engine
 from ._widgets import AS_SOURCE
 
@@ -21,6 +22,7 @@ def video_request(operation: Operation, profile: str, prompt: str, seed: int, **
         quality=options.get("quality", "standard"),
         seconds=options.get("seconds", 0),
         seed=seed,
+        settings=_settings(options),
         **_words(options, profile),
     )
 
@@ -29,7 +31,7 @@ def remix_request(profile: str, prompt: str, seed: int, source_id: str, **option
     """As video_request; what is left out, or said to be as the source, is as in the source."""
     shape = {name: options.get(name, AS_SOURCE).strip() for name in ("orientation", "quality", "size")}
     asked = {name: "" if value == AS_SOURCE else value for name, value in shape.items()}
-    words = {**_words(options, profile), **asked}
+    words = {**_words(options, profile), **asked, "settings": _settings(options)}
     return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, **words)
 
 
@@ -52,6 +54,12 @@ def _words(options: Mapping[str, Any], profile: str) -> dict[str, Any]:
         "style": options.get("style", "").strip(),
         "characters": _characters(options.get("characters", ""), options.get("character"), profile),
     }
+
+
+def _settings(options: Mapping[str, Any]) -> Settings:
+    """Raises InvalidRequest for what no Sora Settings gives."""
+    given = options.get("settings")
+    return Settings() if given is None else settings_of(given)
 
 
 def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:

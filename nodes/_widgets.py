@@ -10,6 +10,7 @@ from ._picks import NO_PICK, recent_jobs
 
 SHOT = io.Custom("SORAVIDEO_SHOT")
 CHARACTER = io.Custom("SORAVIDEO_CHARACTER")
+SETTINGS = io.Custom("SORAVIDEO_SETTINGS")
 FRAMES = ("auto", "decode", "skip")
 ON_ERROR = ("raise", "block")
 MAX_TAKES = 8
@@ -225,6 +226,15 @@ def submission_inputs() -> list[io.Input]:
         ),
         on_error_input(),
     ]
+
+
+def settings_input() -> io.Input:
+    return SETTINGS.Input(
+        "settings",
+        optional=True,
+        tooltip="From Sora Settings: what your own server is told beyond these inputs. What it does not have is "
+        "refused before anything is sent.",
+    )
 
 
 def on_error_input() -> io.Input:

@@ -52,6 +52,7 @@ class Image2Video(VideoNode):
                 widgets.character_input(),
                 *widgets.submission_inputs(),
                 widgets.takes_input(),
+                widgets.settings_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

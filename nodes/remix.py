@@ -36,6 +36,7 @@ class Remix(VideoNode):
                 *widgets.submission_inputs(),
                 *widgets.remix_shape_inputs(),
                 widgets.takes_input(),
+                widgets.settings_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

@@ -63,6 +63,7 @@ class Storyboard(VideoNode):
                 widgets.character_input(),
                 *widgets.submission_inputs(),
                 widgets.takes_input(),
+                widgets.settings_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

@@ -30,6 +30,7 @@ class Text2Video(VideoNode):
                 widgets.character_input(),
                 *widgets.submission_inputs(),
                 widgets.takes_input(),
+                widgets.settings_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

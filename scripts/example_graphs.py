@@ -343,6 +343,36 @@ you change only the video, the picture is not made or paid again.
     )
 
 
+def own_server() -> Example:
+    how = sora(1, "Settings", steps=30, guidance=5, fps=16, num_frames=81, flow_shift=5, width=320, room=0)
+    clip = sora(
+        2,
+        "Text2Video",
+        prompt="A red panda balances along a snowy branch, slow push in, shallow depth of field",
+        settings=how["settings"],
+        size="832x480",
+        seed=1,
+        width=480,
+    )
+    note = """## Wan on your own server
+
+**Sora Settings** says how your own server is to make the video. Here: what Wan 2.2 was made for, 81 frames at 16 per \
+second, which is five seconds.
+
+1. Start a server on the machine with the graphics card, such as `vllm serve Wan-AI/Wan2.2-T2V-A14B-Diffusers --omni`.
+2. In ComfyUI's settings, section **Sora Video**, add a profile with its address, and pick it on the node. **Test** \
+names the dialect.
+3. Run. What the server does not have is refused before anything is sent, with what it has.
+
+On **preview** the graph runs as it is: the animatic has the same frames and names the settings.
+
+在自己的显卡服务器上运行 Wan：先启动服务器，再添加配置并在节点上选择它；服务器没有的设置会在发送前被拒绝。\
+用 preview 可以先行预览。
+"""
+    few = [(clip, "prompt"), (how, "steps"), (how, "num_frames")]
+    return Example("Wan on Your Own Server", "own_server", note, [[how], [clip]], few, [[how, clip]])
+
+
 def everything() -> Example:
     first = sora(1, "Text2Video", prompt="Portrait of a sailor in a yellow coat, who turns her head", seed=1, seconds=4)
     sailor = sora(2, "CreateCharacter", name="Sailor", video=first["video"], start=0.5, end=3, width=340)
@@ -390,5 +420,6 @@ EXAMPLES = [
     resume_job(),
     enhance_prompt(),
     image(),
+    own_server(),
     everything(),
 ]

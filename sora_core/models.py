@@ -184,6 +184,21 @@ class ClipForm(str, enum.Enum):
 
 
 @dataclass(frozen=True)
+class Setting:
+    """What a server takes for one of its settings. ``low`` and ``high`` are allowed themselves; None: no limit.
+
+    ``kind`` is integer, number, boolean, string, object or list; lora (``high`` of them at most) or sound.
+    ``field`` is its name on the wire, where that is another.
+    """
+
+    kind: str
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    field: str = ""
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """What a profile can do, as data: read by the checks, the widgets and the documents alike."""
 
@@ -207,6 +222,8 @@ class Capabilities:
     picture_sizes: Sequence[str] | SizeRange | None = None  # None: as of videos, and so for the next
     picture_size_for: Mapping[tuple[str, str], str] | None = None
     picture_references: int = 0  # reference images in one request for a picture
+    settings: Mapping[str, Setting] = field(default_factory=dict)  # of the server's own, by the name they have here
+    any_setting: bool = False  # also those that are not named above: nobody here knows all that the server takes
     poll_seconds: float = 5.0
     requests_per_minute: int | None = None
     max_jobs: int | None = None

@@ -17,6 +17,7 @@ from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
 from ._script import shots_in
+from ._settings import settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 
@@ -111,6 +112,7 @@ def _common(arguments: argparse.Namespace) -> dict[str, Any]:
         "style": arguments.style,
         "negative_prompt": arguments.negative_prompt,
         "characters": tuple(arguments.character),
+        "settings": settings_given(arguments.settings, arguments.set),
     }
 
 
@@ -181,6 +183,10 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")
     parser.add_argument("--remix-of", metavar="JOB")
     parser.add_argument("--character", action="append", default=[], metavar="NAME")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps"
+    )
+    parser.add_argument("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")
     parser.add_argument("--style", default="")
     parser.add_argument("--negative-prompt", default="")
     parser.add_argument("--seed", type=int, default=0, help="another seed is another take, and another payment")

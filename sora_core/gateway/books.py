@@ -41,6 +41,9 @@ class Order:
     seed: int = 0
     remix_of: str = ""
     cast: str = ""  # names of the characters in it
+    fps: int = 24
+    frames: int = 0  # the exact length, where it was asked for in frames; seconds is rounded up
+    how: str = ""  # what else it was told of how to make it, in one line
 
     @property
     def size(self) -> str:

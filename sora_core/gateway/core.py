@@ -191,7 +191,8 @@ def _animatic(order: Order) -> Animatic:
     shots = order.shots or shots_of_prompt(order.prompt)
     return Animatic(
         prompt=order.prompt,
-        seconds=order.seconds,
+        seconds=order.frames / order.fps if order.frames else order.seconds,
+        fps=order.fps,
         width=order.width,
         height=order.height,
         shots=shots,
@@ -208,6 +209,7 @@ def _label(order: Order) -> list[str]:
     return [
         *([f"Remix of {order.remix_of}"] if order.remix_of else []),
         *([f"with {order.cast}"] if order.cast else []),
+        *([order.how] if order.how else []),
     ]
 
 

@@ -263,7 +263,7 @@ class JobRun:
         await check_spending(job, self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
         self.worked = True
-        self._report.say("submitting", job)
+        self._report.say("submitting", job, note=self._connection.provider.remark(request))
         try:
             snapshot = await self._connection.provider.submit(
                 self._connection.http, request, self._attempt(job, request)

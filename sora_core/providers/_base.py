@@ -22,6 +22,7 @@ from ..profiles.profiles import Profile
 from ..profiles.tokens import TokenStore
 from ..requests.checks import resolve, with_defaults
 from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
+from ..requests.settings import unknown_to
 from ..requests.shots import as_prompt
 from ..transport import Call, Http, Reply
 from ._answers import ids, normalize
@@ -118,6 +119,12 @@ class Provider(ABC):
         if isinstance(request, CharacterRequest):
             return request
         return replace(request, model=request.model or self.profile.model)
+
+    def remark(self, request: Request) -> str:
+        """What whoever waits for it should know of a prepared request when it is sent; usually nothing. Pure."""
+        settings = request.settings if isinstance(request, (VideoRequest, RemixRequest)) else None
+        unknown = unknown_to(settings, self.capabilities()) if settings else []
+        return f"nobody here knows whether this server has {', '.join(unknown)}: sent as written" if unknown else ""
 
     def sent_prompt(self, request: VideoRequest | RemixRequest) -> str:
         """The prompt as the server gets it, and as its list of jobs shows it: with the shots where it has no field.

@@ -11,10 +11,10 @@ from ..errors import ProfileError
 from ..models import Character, Snapshot, State
 from ..profiles.profiles import Profile
 from ..requests.kinds import CharacterRequest, RemixRequest, VideoRequest
+from ..requests.settings import typed
 from ..requests.shots import as_prompt
 from ._answers import normalize
 from ._chat import data_uri
-from .openai.dialects import typed
 
 _FLAGS = {**dict.fromkeys(("true", "1", "yes", "on"), True), **dict.fromkeys(("false", "0", "no", "off"), False)}
 _CHARACTER_PLACES = ("", "data", "character", "characters", "result", "data.character", "data.characters")

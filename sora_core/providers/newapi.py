@@ -18,7 +18,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from ..errors import BadResponse, InvalidRequest, JobNotFound, ProfileError
+from ..errors import BadResponse, InvalidRequest, JobNotFound, ProfileError, Unsupported
 from ..models import Capabilities, Character, ClipForm, Effect, Field, ImageForm, Operation, SizeRange, Snapshot, State
 from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
 from ..transport import Call, Http, Reply
@@ -27,6 +27,7 @@ from . import _chat as chat
 from . import _relay as relay
 from ._answers import normalize
 from ._base import Attempt, Provider
+from .openai.settings import check_own, fields_of, over
 
 MODEL = "sora-2"
 ASPECTS = {"landscape": "16:9", "portrait": "9:16"}
@@ -72,6 +73,7 @@ DIALECTS = {
         image_limit=10,
         image_forms=frozenset((ImageForm.URL, ImageForm.DATA)),
         image_bytes_limit=10 * 2**20,
+        any_setting=True,
     ),
 }
 _TAIL = re.compile(r"/v1(?:/(?:videos?|characters|chat|models)(?:/.*)?)?$")
@@ -115,6 +117,8 @@ class NewApi(Provider):
     def settle(self, request: Request) -> Request:
         if not isinstance(request, (VideoRequest, RemixRequest)):
             return request
+        if isinstance(request, RemixRequest) and request.settings:
+            raise Unsupported("newapi.remix_takes_no_settings", profile=self.profile.name)
         model = request.model or self.profile.model
         if isinstance(request, VideoRequest) and not model and self.profile.dialect == "generic":
             raise InvalidRequest("newapi.server_makes_video_many_models")
@@ -176,8 +180,11 @@ class NewApi(Provider):
         images = relay.images(request)
         # The channels behind new-api read one or the other.
         length = {"duration": request.seconds, "seconds": str(request.seconds)} if request.seconds else {}
-        body = {"model": request.model, "prompt": relay.prompt_text(request), "size": request.size}
-        return {**self._extra(), **body, **length, **({"images": images} if images else {})}
+        body: dict[str, Any] = {"model": request.model, "prompt": relay.prompt_text(request), "size": request.size}
+        body |= {**length, **({"images": images} if images else {})}
+        settings = fields_of(request, self.capabilities(), self.profile.name)
+        check_own(settings, body)
+        return {**over(self._extra(), settings), **body}
 
     def encode_fetch(self, remote_id: str) -> Call:
         task = quote(remote_id, safe="")

@@ -17,6 +17,7 @@ from .kinds import (
     Request,
     VideoRequest,
 )
+from .settings import on_the_wire
 from .shots import as_prompt
 
 ORIENTATIONS = ("landscape", "portrait", "square")
@@ -52,7 +53,7 @@ def resolve(request: Request, can: Capabilities, profile: str, *, images_to_come
 def with_defaults(request: Request, can: Capabilities, profile: str) -> Request:
     """The checked request with what nobody named, once the provider has said what the named values imply."""
     if isinstance(request, VideoRequest):
-        seconds = request.seconds or can.default_seconds or 0
+        seconds = request.seconds or (0 if request.settings.num_frames else can.default_seconds) or 0
         return replace(
             request, seconds=seconds, size=request.size or _size_for(request, can.size_for, "video", profile)
         )
@@ -129,6 +130,7 @@ def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_com
     what = "The prompt" if sent == request.prompt else "The prompt with the shots written out"
     _check_prompt_length(sent, what, can, profile)
     _check_words(request, can, profile)
+    on_the_wire(request.settings, can, profile)
     if not request.size:
         _size_for(request, can.size_for, "video", profile)
     return replace(
@@ -151,6 +153,7 @@ def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixReque
             raise Unsupported(
                 "requests.remix_through_profile_keeps_source", profile=profile, value=name.value, choice=choice
             )
+    on_the_wire(request.settings, can, profile)
     if request.seconds and request.seconds not in can.seconds:
         raise _wrong_seconds(request.seconds, can, profile)
     size = _size(request.size, can.sizes, can.size_for, profile)

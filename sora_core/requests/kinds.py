@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from ..models import Character, Operation, Shot, Upload
+from .settings import AS_THE_SERVER_DECIDES, Settings
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class VideoRequest:
     images: tuple[Upload, ...] = ()
     image_urls: tuple[str, ...] = ()
     shots: tuple[Shot, ...] = ()
+    settings: Settings = AS_THE_SERVER_DECIDES
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class RemixRequest:
     style: str = ""
     characters: tuple[str, ...] = ()
     cast: tuple[Character, ...] = ()
+    settings: Settings = AS_THE_SERVER_DECIDES
 
     operation: ClassVar[Operation] = Operation.REMIX
 
@@ -148,4 +151,6 @@ def _plain(value: Any) -> Any:
         return value.character_id
     if isinstance(value, Shot):
         return [value.text, float(value.seconds)]
+    if isinstance(value, Settings):
+        return value.plain()
     return value

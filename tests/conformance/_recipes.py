@@ -35,6 +35,8 @@ class Recipe:
     saw: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # one that the engine shall see
     extra_seen: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    # of the settings: what its engine is asked for in other words; None: nothing of it
+    told_as: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     refused: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # what the server says no to
     refused_extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     refused_words: str = ""

@@ -35,7 +35,7 @@ class ServerKind:
 
 def _by_default(recipe: Recipe) -> Recipe:
     """With the default dialect, which has no place for a seed and sends one image."""
-    return replace(recipe, dialect="", can=recipe.can - {"seed", "images", "no_remix"})
+    return replace(recipe, dialect="", can=recipe.can - {"seed", "images", "no_remix", "settings", "known_settings"})
 
 
 _AQUILES = Recipe(
@@ -53,7 +53,7 @@ _DYNAMO = Recipe(
     name="dynamo",
     dialect="dynamo",
     model="wan2.2",
-    can=words("made image seed extra fails lost_unlisted doctor unknown_model"),
+    can=words("made image seed extra settings known_settings fails lost_unlisted doctor unknown_model"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480},
     extra={"num_inference_steps": "7"},
@@ -65,7 +65,8 @@ _VLLM_OMNI = Recipe(
     dialect="vllm-omni",
     model="wan",
     can=words(
-        "made image images seed extra fails refused unknown_model wrong_key lost_listed restart forgets cancel doctor"
+        "made image images seed extra settings known_settings fails refused unknown_model wrong_key lost_listed "
+        "restart forgets cancel doctor"
     ),
     usual={"seconds": 4, "size": "832x480"},
     saw={"seconds": "4", "size": "832x480"},
@@ -80,13 +81,15 @@ _SGLANG = Recipe(
     dialect="sglang",
     model="wan",
     can=words(
-        "made image seed extra fails refused lost_unlisted restart forgets cancel doctor dead_worker"
+        "made image seed extra settings known_settings fails refused lost_unlisted restart forgets cancel doctor "
+        "dead_worker"
     ),  # no prompts in lists
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
     extra={"guidance_scale": "3.5"},
     extra_seen={"guidance_scale": 3.5},
     refused_extra={"num_inference_steps": "many"},
+    told_as={"extra_params": None, "inner": 7},  # its insides become fields
     advice="sglang",
 )
 
@@ -94,7 +97,7 @@ _FASTVIDEO = Recipe(
     name="fastvideo",
     dialect="fastvideo",
     model="wan",
-    can=words("made image seed fails refused lost_unlisted restart forgets cancel doctor"),
+    can=words("made image seed settings known_settings fails refused lost_unlisted restart forgets cancel doctor"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
     refused_extra={"num_inference_steps": "many"},
@@ -105,7 +108,7 @@ _XINFERENCE = Recipe(
     name="xinference",
     dialect="xinference",
     model="wan",
-    can=words("made image images extra fails lost_unlisted unknown_model doctor"),
+    can=words("made image images extra settings fails lost_unlisted unknown_model doctor"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480},
     extra={"num_inference_steps": "7"},

@@ -16,6 +16,7 @@ from _desk import LOST
 from _peers import Peer
 from _recipes import KEY, WRONG_KEY, Recipe
 from _requests import request_of
+from _told import beyond, said, seen
 from _wire import FELL_OVER, Wire
 
 from sora_core import doctor
@@ -23,6 +24,7 @@ from sora_core.clock import Clock, SystemClock
 from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
+    InputError,
     JobFailed,
     JobNotFound,
     ModerationRejected,
@@ -36,6 +38,7 @@ from sora_core.ledger.row import Job
 from sora_core.models import Delivery, Destination, Operation, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.requests.kinds import Request
+from sora_core.requests.settings import settings_of
 
 needs = pytest.mark.needs
 REFUSALS: dict[str, type[SoraError]] = {
@@ -171,6 +174,26 @@ class Conformance:
         case.make("with a field of its own", profile="extra")
         asked = case.asked
         assert {name: asked.get(name) for name in case.recipe.extra_seen} == dict(case.recipe.extra_seen)
+
+    @needs("settings")
+    def test_every_setting_of_the_table_arrives_as_what_it_is(self, case: Case) -> None:
+        table = case.engine.capabilities(PROFILE).settings
+        wanted = {name: value for name, value in {**seen(table), **case.recipe.told_as}.items() if value is not None}
+        with case.charging(1):
+            case.make("in every way", settings=settings_of(said(table)), seconds=0)
+        told = case.asked.get("told", case.asked)
+        assert {name: told.get(name) for name in wanted} == wanted
+        assert {name: type(told[name]) for name in wanted} == {name: type(value) for name, value in wanted.items()}
+
+    @needs("known_settings")
+    def test_a_setting_that_the_server_does_not_take_is_refused_before_anything_is_sent(self, case: Case) -> None:
+        table = case.engine.capabilities(PROFILE).settings
+        wrong = {"stepps": 3, "steps": "many", "fps": 0, **beyond(table)}
+        for name, value in wrong.items():
+            error = case.refused(lambda said={name: value}: case.make("in no way", settings=settings_of(said)))
+            assert isinstance(error, InputError), error
+            assert f"'{name}'" in error.message
+        assert case.wire.posts == 0
 
     @needs("fails")
     def test_a_failed_job_says_why_and_its_row_is_closed(self, case: Case) -> None:

@@ -10,10 +10,12 @@ import pytest
 from sora_core.models import Character, Operation, Shot, Upload
 from sora_core.requests import kinds
 from sora_core.requests.kinds import PromptRequest, RemixRequest, VideoRequest, facts
+from sora_core.requests.settings import Settings
 
 REQUEST = VideoRequest(Operation.TEXT_TO_VIDEO, "a cat")
 IMAGE = Upload(b"png", "image/png", "reference.png")
-OTHER = {  # for every field of any kind a value that is not its default
+OTHER = {
+    "settings": Settings(steps=30),  # for every field of any kind a value that is not its default
     "operation": Operation.STORYBOARD,
     "prompt": "a dog",
     "name": "ana",

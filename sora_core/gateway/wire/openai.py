@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,9 @@ STATUS = {
     State.SUCCEEDED: "completed",
     State.FAILED: "failed",
 }
+MAX_FPS = 120
+_HOW = {"num_inference_steps": "steps", "guidance_scale": "guidance", "flow_shift": "shift"}
+_MAX_HOW = 200
 _MAX_SECONDS = 60
 _PAGE = 20
 _MAX_PAGE = 100
@@ -73,11 +77,17 @@ class OpenAIWire(BaseWire):
         shots = shots_of(fields)
         given = sum(shot.seconds for shot in shots)
         width, height = size_of(fields, DEFAULT_SIZE)
+        fps = whole_of(fields, "fps", Order.fps, 1, MAX_FPS)
+        frames = whole_of(fields, "num_frames", 0, 1, _MAX_SECONDS * fps)
+        usual = math.ceil(frames / fps) or min(round(given) or DEFAULT_SECONDS, _MAX_SECONDS)
         order = Order(
             protocol=self.name,
             prompt=prompt_of(fields, required=not shots),
             model=text_of(fields, "model") or DEFAULT_MODEL,
-            seconds=whole_of(fields, "seconds", min(round(given) or DEFAULT_SECONDS, _MAX_SECONDS), 1, _MAX_SECONDS),
+            seconds=usual if frames else whole_of(fields, "seconds", usual, 1, _MAX_SECONDS),
+            fps=fps,
+            frames=frames,
+            how=" · ".join(f"{word} {fields[name]}" for name, word in _HOW.items() if name in fields)[:_MAX_HOW],
             width=width,
             height=height,
             shots=shots,

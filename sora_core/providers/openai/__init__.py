@@ -30,13 +30,15 @@ from ...errors import (
 from ...media.container import sniff
 from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State, Upload
 from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
+from ...requests.settings import typed
 from ...transport import Call, Http, Reply
 from .._answers import normalize
 from .._answers.results import media_of
 from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
 from . import extras as more
-from .dialects import DIALECTS, JSON, Dialect, Fields, as_form, data_uri, typed
+from .dialects import DIALECTS, JSON, Dialect, as_form, data_uri
+from .settings import Fields, check_own, fields_of, over
 from .statements import StatedEnd, stated, stated_end, told
 
 ENDED_ON = date(2026, 9, 24)
@@ -118,34 +120,39 @@ class OpenAI(Provider):
         if not isinstance(request, (VideoRequest, RemixRequest)):
             return more.encode(request, self.dialect, max(given, 0.0))
         timeout = given if given > 0 else SYNCHRONOUS_SECONDS if self.synchronous else CREATE_SECONDS
-        dialect, fields = self.dialect, self._fields(request)
+        dialect, own, settings = self.dialect, self._own_fields(request), self._settings(request)
+        check_own(settings, own)
+        fields = {**over(self._extra_fields(), settings), **own}
         if isinstance(request, RemixRequest):
             path = f"/videos/{quote(request.source_id, safe='')}/remix"
             return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
         path = dialect.sync_create if self.synchronous and dialect.sync_create else dialect.create
-        placed, files = self._images(request)
+        no_form = bool(dialect.json_alone & fields.keys())
+        placed, files = self._images(request, as_text=no_form)
+        check_own(settings, [*placed, *(name for name, _ in files)])
         if files and len(files) in dialect.files:
             path, names = dialect.files[len(files)]
             files = tuple(zip(names, request.images, strict=True))
         fields = dialect.finish({**fields, **placed})
-        as_json = dialect.body == JSON or "characters" in fields or (placed and not dialect.sync_create)
+        as_json = dialect.body == JSON or no_form or "characters" in fields or (placed and not dialect.sync_create)
         waits = dialect.hosted
         if as_json and not files:
             return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout, patient=waits)
         # Otherwise multipart, also without a file, as the official client sends it: some servers read nothing else.
         return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=files, timeout=timeout, patient=waits)
 
-    def _images(self, request: VideoRequest) -> tuple[Fields, tuple[tuple[str, Upload], ...]]:
+    def _images(self, request: VideoRequest, *, as_text: bool) -> tuple[Fields, tuple[tuple[str, Upload], ...]]:
         """The reference images: what of them stands in the body, and what is sent as files."""
         dialect, images, urls = self.dialect, request.images, request.image_urls
         if dialect.several and len(images) + len(urls) > 1:
             return dialect.several([*map(data_uri, images), *urls]), ()
-        reference = dialect.inline(images[0]) if dialect.inline and images else "".join(urls[:1])
+        inline = data_uri if as_text else dialect.inline
+        reference = inline(images[0]) if inline and images else "".join(urls[:1])
         placed = dialect.place(reference) if dialect.place and reference else {}
-        return placed, () if dialect.inline else tuple(("input_reference", image) for image in images)
+        return placed, () if inline else tuple(("input_reference", image) for image in images)
 
-    def _fields(self, request: VideoRequest | RemixRequest) -> Fields:
-        """The body without the image. What the request says goes before what the profile adds."""
+    def _own_fields(self, request: VideoRequest | RemixRequest) -> Fields:
+        """What the request says, without images and settings: it goes before both those and what the profile adds."""
         dialect, takes = self.dialect, self.dialect.can.fields
         seconds = request.seconds if dialect.whole_seconds else str(request.seconds)
         own = {
@@ -159,8 +166,14 @@ class OpenAI(Provider):
             "shots": _shots_json(request) if Field.SHOTS in takes and isinstance(request, VideoRequest) else "",
             **more.cast_fields(request),
         }
-        extra = {name: typed(value) if dialect.body == JSON else value for name, value in self._extra().items()}
-        return {**extra, **{name: value for name, value in own.items() if value != ""}}
+        return {name: value for name, value in own.items() if value != ""}
+
+    def _settings(self, request: VideoRequest | RemixRequest) -> Fields:
+        return fields_of(request, self.capabilities(), self.profile.name)
+
+    def _extra_fields(self) -> Fields:
+        as_json = self.dialect.body == JSON
+        return {name: typed(value) if as_json else value for name, value in self._extra().items()}
 
     def _extra(self) -> dict[str, str]:
         settings = {"timeout", *more.SETTINGS, *(["sync"] if self.dialect.sync_create else [])}

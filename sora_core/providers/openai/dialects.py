@@ -9,15 +9,14 @@ new-api `relay/channel/task/sora`, Aquiles-Image `main.py`, LocalAI `endpoints/l
 from __future__ import annotations
 
 import json
-import math
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
-
-Fields = dict[str, Any]
+from . import settings
+from .settings import Fields
 
 FORM, JSON = "form", "json"
 LOCALAI_FPS = XINFERENCE_FPS = 16
@@ -70,6 +69,7 @@ class Dialect:
     sync_create: str = ""  # where the server answers with the video, when the profile wants that
     needs_model: bool = False
     known: frozenset[str] = frozenset()  # the only fields that a profile may add; empty: any
+    json_alone: frozenset[str] = frozenset()  # fields that a form has no place for
     inline: Callable[[Upload], str] | None = None  # an image as text; None: it is sent as a file
     place: Callable[[str], Fields] | None = None
     several: Callable[[Sequence[str]], Fields] | None = None  # as `place`, for more than one: addresses, data URIs
@@ -83,15 +83,6 @@ class Dialect:
     )
     text_model: str = ""  # writes better prompts when the profile names none
     parse_path: str = ""  # of the server's own parse service, from its origin; a job is shared as /p/ID
-
-
-def typed(text: str) -> Any:
-    """The value that a setting's text stands for in JSON: 24, 0.5, true, an object; else the text itself."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return text
-    return text if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def as_form(fields: Mapping[str, Any]) -> dict[str, str]:
@@ -227,7 +218,8 @@ _FROM_A_CLIP: dict[str, Any] = {
 
 DIALECTS: dict[str, Dialect] = {
     "": Dialect(
-        "The default: takes what most servers take and leaves finer limits to the server.", _with_pictures(_OPEN)
+        "The default: takes what most servers take and leaves finer limits to the server.",
+        replace(_with_pictures(_OPEN), any_setting=True),
     ),
     "openai": Dialect(
         "Holds to the limits that OpenAI documented; the address of an image goes out as JSON.",
@@ -250,13 +242,22 @@ DIALECTS: dict[str, Dialect] = {
             **_FROM_A_CLIP,
             poll_seconds=0.5,
             paid=False,
+            settings=settings.PREVIEW,
+            any_setting=True,
         ),
         text_model="preview",
         parse_path="/sora-web",
     ),
     "vllm-omni": Dialect(
         'Multipart only; `sync = "true"` waits for the video in the create call; a failed job answers with HTTP 500.',
-        _with_pictures(replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), image_limit=8)),
+        _with_pictures(
+            replace(
+                _HOSTED,
+                image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
+                image_limit=8,
+                settings=settings.VLLM_OMNI,
+            )
+        ),
         hosted=True,
         sync_create="/videos/sync",
         states_failure=r"^Video generation failed: ",
@@ -265,7 +266,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "sglang": Dialect(
         "JSON with whole seconds; deleting a job does not stop its work; results may lie at a cloud address.",
-        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL))),
+        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), settings=settings.SGLANG),
         hosted=True,
         body=JSON,
         whole_seconds=True,
@@ -273,7 +274,13 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "tensorrt-llm": Dialect(
         "Strict JSON: a field that the server does not know is never sent; answers 202.",
-        replace(_HOSTED, seconds=range(1, 17), image_forms=frozenset((ImageForm.DATA,)), can_list=False),
+        replace(
+            _HOSTED,
+            seconds=range(1, 17),
+            image_forms=frozenset((ImageForm.DATA,)),
+            can_list=False,
+            settings=settings.TENSORRT,
+        ),
         hosted=True,
         body=JSON,
         whole_seconds=True,
@@ -284,21 +291,30 @@ DIALECTS: dict[str, Dialect] = {
     "litellm": Dialect(
         # A remix's id names no model, so the proxy cannot find its server again: paid for and out of reach.
         "A proxy: ids are opaque, most fields may be null, its list and the ids of its remixes are not relied on.",
-        _with_pictures(replace(_OPEN, operations=_MAKING, can_list=False, can_cancel=False, has_quota=False)),
+        _with_pictures(
+            replace(_OPEN, operations=_MAKING, can_list=False, can_cancel=False, has_quota=False, any_setting=True)
+        ),
         needs_model=True,
     ),
     "new-api": Dialect(
         "A relay: a new job may be `unknown`, the link is in the metadata, an unknown job is HTTP 400.",
         _with_pictures(
-            replace(_OPEN, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), can_list=False, can_cancel=False)
+            replace(
+                _OPEN,
+                image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
+                can_list=False,
+                can_cancel=False,
+                any_setting=True,
+            )
         ),
         needs_model=True,
         place=_as("input_reference"),
     ),
     "fastvideo": Dialect(
         "A form whose own seed is always the same, so one is sent; its list does not say whether there is more.",
-        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL))),
+        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), settings=settings.FASTVIDEO),
         hosted=True,
+        json_alone=settings.FASTVIDEO_JSON_ALONE,
         place=_as("reference_url"),
     ),
     "aquiles": Dialect(
@@ -308,7 +324,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "xinference": Dialect(
         "`POST /v1/video/generations` answers with the video; two images are its first and its last frame.",
-        replace(_ANSWERS_WITH_VIDEO, image_limit=2),
+        replace(_ANSWERS_WITH_VIDEO, image_limit=2, settings=settings.XINFERENCE, any_setting=True),
         create="/video/generations",
         hosted=True,
         body=JSON,
@@ -324,7 +340,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "aihubmix": Dialect(
         "A relay: JSON; which seconds and sizes there are, is up to the model; no list.",
-        replace(_OPEN, operations=_MAKING, can_list=False, has_quota=False),
+        replace(_OPEN, operations=_MAKING, can_list=False, has_quota=False, any_setting=True),
         body=JSON,
         needs_model=True,
     ),
@@ -337,7 +353,13 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "localai": Dialect(
         "`POST /video` answers with the video's address; sides and frames instead of size and seconds.",
-        _with_pictures(replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL)))),
+        _with_pictures(
+            replace(
+                _ANSWERS_WITH_VIDEO,
+                image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
+                settings=settings.LOCALAI,
+            )
+        ),
         root="",
         hosted=True,
         create="/video",
@@ -353,7 +375,11 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "dynamo": Dialect(
         "The create call answers with the video; seed and negative prompt go into its `nvext` block.",
-        replace(_ANSWERS_WITH_VIDEO, image_forms=frozenset((ImageForm.DATA, ImageForm.URL))),
+        replace(
+            _ANSWERS_WITH_VIDEO,
+            image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
+            settings=settings.DYNAMO,
+        ),
         hosted=True,
         body=JSON,
         whole_seconds=True,
@@ -375,6 +401,7 @@ DIALECTS: dict[str, Dialect] = {
             can_list=False,
             can_cancel=False,
             has_quota=True,
+            any_setting=True,
         ),
         root="/api/v1",
         lists_all_models=False,  # those of videos have a list of their own

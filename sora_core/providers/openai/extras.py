@@ -32,7 +32,8 @@ from .._answers.results import media_of
 from .._base import unnamed
 from .._parse_service import SETTINGS as PARSE_SETTINGS
 from .._parse_service import ParseService, download_link, parse_service
-from .dialects import Dialect, Fields
+from .dialects import Dialect
+from .settings import Fields
 
 OPERATIONS = frozenset(
     (Operation.CREATE_CHARACTER, Operation.IMAGE, Operation.ENHANCE_PROMPT, Operation.CLEAN_LINK)

@@ -89,12 +89,13 @@ def application(model: str) -> Any:
             request_id=request_id, prompt=asked.prompt, width=width, height=height, fps=fps, num_frames=frames,
             seed=asked.seed, image_path=asked.input_reference, output_path=asked.output_path,
             guidance_scale=asked.guidance_scale, negative_prompt=asked.negative_prompt,
+            told=asked.model_dump(mode="json", exclude_none=True, exclude={"input_reference", "output_path"}),
         )  # fmt: skip
 
     async def generate(scheduler: Any, batch: Any, **rest: Any) -> Any:
         asked = batch.sampling_params
         facts = {"width": asked.width, "height": asked.height, "seed": asked.seed, "num_frames": asked.num_frames}
-        facts |= {"guidance_scale": asked.guidance_scale, "has_image": bool(asked.image_path)}
+        facts |= {"guidance_scale": asked.guidance_scale, "has_image": bool(asked.image_path), "told": asked.told}
         await video_api.VIDEO_STORE.update_fields(asked.request_id, {"status": "in_progress", "progress": 10})
         if "[dies]" in asked.prompt:  # as the scheduler's client says it
             client.failure_reason = "Scheduler worker exited; restart the server."

@@ -1,0 +1,30 @@
+"""`--settings FILE` and `--set NAME=VALUE`: how the server is to make a video."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import InvalidRequest
+from ..requests.settings import Settings, combined, pair_of, settings_of, settings_of_pairs
+
+
+def settings_given(file: str | None, pairs: Iterable[str]) -> Settings:
+    """The file's settings, and those that were named one by one over them. Raises InvalidRequest."""
+    written = settings_of(_read(file)) if file is not None else Settings()
+    return combined(written, settings_of_pairs(map(pair_of, pairs)))
+
+
+def _read(file: str) -> object:
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("cli.no_text_utf", file=file) from error
+    except OSError as error:
+        raise InvalidRequest("cli.settings_cannot_read", file=file, reason=error.strerror or error) from error
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest("cli.settings_no_json", file=file, error=error) from error
