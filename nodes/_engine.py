@@ -22,17 +22,18 @@ def engine() -> Engine:
 
 def has_ledger() -> bool:
     """Whether there was ever a job here: looking must not make a ledger."""
-    return (engine().home / "jobs.sqlite").is_file()
+    return engine().has_ledger()
 
 
 def take_up_unfinished_jobs() -> None:
     """Goes on with what an earlier run left, unless SORA_TAKE_UP is 0. Beside the start, not in its way."""
-    if os.environ.get("SORA_TAKE_UP", "1") != "0" and has_ledger():
+    if os.environ.get("SORA_TAKE_UP", "1") != "0":
         threading.Thread(target=_take_up, name="sora-take-up", daemon=True).start()
 
 
 def _take_up() -> None:
     try:
-        engine().take_up().result()
+        if has_ledger():
+            engine().take_up().result()
     except SoraError as error:
         log.warning("unfinished jobs cannot be taken up: %s", error.message)

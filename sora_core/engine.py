@@ -29,12 +29,13 @@ from .jobs.handle import Handle
 from .jobs.money import money_of
 from .jobs.running import RunningJobs, Watch
 from .ledger.characters import check_name
-from .ledger.ledger import Ledger
+from .ledger.ledger import FILE, Ledger
+from .ledger.opening import address, open_ledger
 from .ledger.row import JOB_ID_PREFIX, Job
 from .ledger.workflows import KEPT_DAYS
 from .media.images import ImageNeeds
 from .media.placing import check_destination
-from .models import Capabilities, Character, Delivery, Destination, Operation, Quota
+from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Secret
 from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
@@ -87,8 +88,15 @@ class Engine:
         """Opened when first used. Raises StorageError."""
         with self._lock:
             if self._ledger is None:
-                self._ledger = Ledger(self.home, self._clock)
+                self._ledger = open_ledger(self.home, self._clock, self._ledger_address())
             return self._ledger
+
+    def has_ledger(self) -> bool:
+        """Whether there was ever a job: looking must not make a ledger. Raises ProfileError."""
+        return bool(self._ledger_address()) or (self.home / FILE).is_file()
+
+    def _ledger_address(self) -> Secret:
+        return address(self.profiles.ledger_env())
 
     def capabilities(self, profile: str) -> Capabilities:
         """What the profile can do; no network. Raises ProfileError."""
@@ -153,7 +161,7 @@ class Engine:
         """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
         with self._lock:
             profile = editing.edit(self.profiles, self.credentials, name, changes, new_name=new_name)
-            if profile.name != name and (self.home / "jobs.sqlite").is_file():
+            if profile.name != name and self.has_ledger():
                 self.ledger.rename_profile(name, profile.name)
         return profile
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from pathlib import Path
 
 from ...sora_core.errors import SoraError
 from .. import _host as host
@@ -18,29 +17,25 @@ LOOK_SECONDS = 1.0
 
 log = logging.getLogger(__name__)
 
-Stamp = tuple[int, ...]
-
 
 def watch_the_ledger() -> None:
     threading.Thread(target=_watch, name="sora-jobs-watch", daemon=True).start()
 
 
 def _watch() -> None:
-    seen: Stamp = ()
+    seen: object = None
     since = time.time()
     while True:
         time.sleep(LOOK_SECONDS)
-        if not host.has_pages() or not has_ledger():
-            continue
-        stamp = _stamp(engine().home / "jobs.sqlite")
-        if stamp == seen:
+        if not host.has_pages():
             continue
         try:
-            since = _tell(since)
-            seen = stamp
+            stamp = engine().ledger.stamp() if has_ledger() else seen
+            if stamp != seen:
+                seen = stamp
+                since = _tell(since)
         except SoraError as error:
             log.warning("the page cannot be told what jobs do: %s", error.message)
-            seen = stamp
 
 
 def _tell(since: float) -> float:
@@ -59,15 +54,3 @@ def _tell(since: float) -> float:
     ]
     host.tell_all(EVENT, {"jobs": jobs, **totals(pages.counts())})
     return max([since, *(row.updated_at for row in rows)])
-
-
-def _stamp(path: Path) -> Stamp:
-    """Differs when something was written: SQLite appends to the file beside it, and starts that anew."""
-    found: list[int] = []
-    for each in (path, path.with_name(path.name + "-wal")):
-        try:
-            stat = each.stat()
-        except OSError:
-            continue
-        found += [stat.st_mtime_ns, stat.st_size]
-    return tuple(found)

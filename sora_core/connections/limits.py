@@ -7,11 +7,13 @@ from collections.abc import Callable, Coroutine, Hashable, Iterable
 from typing import Any
 
 from ..clock import Clock
-from ..errors import SoraError
+from ..errors import LedgerAway, SoraError
 from ..ledger.ledger import Ledger
 
 LOOK_SECONDS = 0.5  # how often is looked whether another process has let go of a slot
 TURN_SECONDS = 0.05  # and whether another process has sent the request whose turn it was
+AWAY_SECONDS = 1.0  # and whether the ledger is back
+COUNT_SECONDS = 10.0  # how often is counted who shares the profile
 
 
 class _Line:
@@ -50,7 +52,11 @@ class _Line:
         try:
             while True:
                 await self._clock.sleep(wait)
-                wait = await self._look()
+                try:
+                    wait = await self._look()
+                except LedgerAway:  # nobody's turn comes
+                    wait = AWAY_SECONDS
+                    continue
                 first = next((on_wait for turn, on_wait in self._waiting.values() if not turn.done()), None)
                 if first is None:
                     self._caller = None
@@ -82,6 +88,9 @@ class Limits:
         self._ledger = ledger
         self._max_jobs = max_jobs
         self._spacing = 60.0 / requests_per_minute if requests_per_minute else 0.0
+        self._clock = clock
+        self._sharers, self._counted_at = (1, 0), float("-inf")
+        self._alone_from = 0.0  # when this process may send again, while the ledger is away
         self._slots = _Line(self._call_slots, clock)
         self._requests = _Line(self._call_request, clock)
 
@@ -98,9 +107,32 @@ class Limits:
             await self._slots.turn(join, on_wait)
 
     async def pace(self, *, ahead: bool = False) -> None:
-        """Waits for the profile's requests per minute, first come, first served; ``ahead`` goes before all polls."""
+        """Waits for the profile's requests per minute, first come, first served; ``ahead`` goes before all polls.
+
+        While a shared ledger is away polls go on at this process's share. Raises LedgerAway for what goes ahead.
+        """
         if not self._spacing:
             return
+        try:
+            await self._in_line(ahead)
+        except LedgerAway:
+            if ahead:
+                raise
+            await self._alone()
+
+    async def _alone(self) -> None:
+        """So that all who shared the profile when it was last counted send no more than they may together."""
+        count, rank = self._sharers
+        share = int(60 / self._spacing) // count  # requests a minute; where there are more of us, we take turns
+        turn = 1.1 * self._spacing  # they do not notice at one moment that it has gone
+        spacing = 60 / share if share else turn * count
+        now = self._clock.monotonic()
+        if now - self._alone_from > spacing:  # it has just gone: what all had sent before counts too
+            self._alone_from = now + (0 if share else turn * rank)
+        self._alone_from += spacing
+        await self._clock.sleep(self._alone_from - now)
+
+    async def _in_line(self, ahead: bool) -> None:
         turns, drawn = self._ledger.turns, list[int]()
 
         def draw() -> int:
@@ -123,5 +155,8 @@ class Limits:
 
     async def _call_request(self) -> tuple[list[int], float]:
         call_next, owner = self._ledger.turns.call_next, self._ledger.owner.id
+        if self._clock.monotonic() - self._counted_at > COUNT_SECONDS:
+            self._counted_at = self._clock.monotonic()
+            self._sharers = await self._ledger.aside(self._ledger.turns.sharers, self._profile, owner)
         ticket, wait = await self._ledger.aside(call_next, self._profile, self._spacing, owner)
         return [] if ticket is None else [ticket], max(wait, TURN_SECONDS)

@@ -7,7 +7,6 @@ anywhere, by a crash too, is taken up by the next one. What an answer proves abo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from ..connections.costs import cost_of_settled
 from ..errors import (
     JobChanged,
     JobNotFound,
+    LedgerAway,
     ProfileError,
     RemoteIdTaken,
     SoraError,
@@ -219,8 +219,13 @@ class JobRun:
             is_unsent = job.state == SUBMITTING and job.sent_at is None
             if is_unsent and job.owner == self._owner.id and (request is None or not self.is_here(job)):
                 return None
-            with contextlib.suppress(JobChanged):  # the row says by now how to go on
+            try:
                 await self._step(job, request)
+            except JobChanged:
+                continue  # the row says by now how to go on
+            except LedgerAway as error:
+                self._report.say("waiting for the ledger", job, note=error.message)
+                await self._clock.sleep(_LOOK_SECONDS)
 
     async def _step(self, job: Job, request: Request | None) -> None:
         """One step from what the row says. Raises JobChanged when the row says something else by now."""
@@ -272,6 +277,8 @@ class JobRun:
         except JobChanged as error:
             if isinstance(error, RemoteIdTaken):
                 await self._keep_open(job, error)
+        except LedgerAway:
+            raise  # nothing has left: that needs a ledger that says so
         except SoraError as error:
             if self._early_id:
                 return  # whatever became of the answer: the job is there, and is followed by its id

@@ -118,6 +118,16 @@ class Ledger(Lookups):
         """What users know it by: a path, or an address without its password."""
         return self._file.name
 
+    def stamp(self) -> object:
+        """Differs when something was written, by whomever. Raises StorageError."""
+        return self._file.stamp()
+
+    def moved_to(self) -> str:
+        """The ledger that goes on in the place of this one; empty for one that is in use."""
+        with self._file.read() as db:
+            row = db.execute("SELECT value FROM meta WHERE name = 'moved_to'").fetchone()
+        return row[0] if row else ""
+
     @property
     def owner(self) -> Owner:
         """This opening of the ledger as the owner of rows; it lives until ``close``, or until its process dies."""
@@ -262,10 +272,13 @@ class Ledger(Lookups):
 
     def _release(self, rows: str, values: tuple[str, ...]) -> None:
         with self._file.change() as db:
-            unsent = f"{rows} AND state = 'submitting' AND sent_at IS NULL"
-            db.execute(f"DELETE FROM workflows WHERE job_id IN (SELECT job_id FROM jobs WHERE {unsent})", values)  # noqa: S608 (own)
-            db.execute(f"DELETE FROM jobs WHERE {unsent}", values)  # noqa: S608 (own)
-            db.execute(f"UPDATE jobs SET owner = NULL WHERE {rows}", values)  # noqa: S608 (own)
+            self._let_go(db, rows, values)
+
+    def _let_go(self, db: Session, rows: str, values: tuple[str, ...]) -> None:
+        unsent = f"{rows} AND state = 'submitting' AND sent_at IS NULL"
+        db.execute(f"DELETE FROM workflows WHERE job_id IN (SELECT job_id FROM jobs WHERE {unsent})", values)  # noqa: S608 (own)
+        db.execute(f"DELETE FROM jobs WHERE {unsent}", values)  # noqa: S608 (own)
+        db.execute(f"UPDATE jobs SET owner = NULL WHERE {rows}", values)  # noqa: S608 (own)
 
     # The submission
 
@@ -442,9 +455,9 @@ class Ledger(Lookups):
             self.workflows.keep(db, job_id, destination.metadata)
             return row
 
-    def record_part(self, job_id: str, validator: str | None, *, owner: str) -> None:
+    def record_part(self, job_id: str, validator: str | None, *, owner: str) -> Job:
         """The ETag or date that the partial file belongs to, for If-Range."""
-        self._change(job_id, owner, UNFINISHED, {"part_validator": validator})
+        return self._change(job_id, owner, UNFINISHED, {"part_validator": validator})
 
     def record_plan(self, job_id: str, path: Path, sha256: str, size: int, *, owner: str) -> Job:
         """The name that is about to be taken, and what will stand there."""

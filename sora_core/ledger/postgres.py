@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 OLDEST = 13  # PostgreSQL's version
 SCHEMA = "sora_video"
 PATIENCE_SECONDS = 10
-LONGEST_SECONDS = 2 * PATIENCE_SECONDS + 1  # that a read or change takes
+LONGEST_SECONDS = PATIENCE_SECONDS + 1.0  # that a statement takes
 RETRY_SECONDS = 1.0  # between two tries to reach a server that is away
 _LOCK = 0x736F7261  # "sora": whoever changes the schema takes number 0 of these locks, whoever changes rows number 1
 _TYPES = {
@@ -49,7 +49,7 @@ _SETTINGS = f"""
     SET synchronous_commit = on;
     SET idle_in_transaction_session_timeout = '{PATIENCE_SECONDS}s';
     SET lock_timeout = '{PATIENCE_SECONDS}s';
-    SET statement_timeout = '{2 * PATIENCE_SECONDS}s';
+    SET statement_timeout = '{PATIENCE_SECONDS}s';
     SELECT extract(epoch FROM pg_postmaster_start_time())::float8
 """.encode()  # noqa: S608 (own)
 _CONNECT: dict[str, Any] = {
@@ -77,8 +77,12 @@ class Postgres:
         self._away: tuple[float, LedgerAway] | None = None  # until when nobody tries, and what they are told
         self._closing = threading.Event()
         self._writer, self._reader = _Line(self._connect), _Line(self._connect)
-        with self._translated():
-            _migrate(self._writer.open(), self.name)
+        try:
+            with self._translated():
+                _migrate(self._writer.connection(), self.name)
+        except BaseException:
+            self.close()
+            raise
         threading.Thread(target=self._watch, name="sora-ledger-watch", daemon=True).start()
 
     def _watch(self) -> None:
@@ -94,23 +98,27 @@ class Postgres:
     @contextlib.contextmanager
     def read(self) -> Iterator[_Session]:
         """Sees what was committed. Raises StorageError; LedgerAway while the server is."""
-        with self._translated(), self._reader.use() as connection:
-            yield self._session(connection, None)
+        with self._translated(), self._reader:
+            yield self._session(self._reader, None)
 
     @contextlib.contextmanager
     def change(self) -> Iterator[_Session]:
         """All of it or nothing. Raises StorageError; LedgerAway also when nobody knows whether it was written."""
-        with self._translated(), self._writer.use() as connection:
-            now = _last(connection.execute(_BEGIN))
+        with self._translated(), self._writer as line:
+            now = _last(line.execute(_BEGIN))
             try:
-                yield self._session(connection, now)
+                yield self._session(line, now)
             except BaseException:
-                connection.execute("ROLLBACK")
+                line.execute(b"ROLLBACK")
                 raise
-            connection.execute("COMMIT")
+            line.execute(b"COMMIT")
 
-    def _session(self, connection: psycopg.Connection[Any], now: float | None) -> _Session:
-        return _Session(connection, self._clock() if self._clock else now, self._up_since)
+    def stamp(self) -> object:
+        with self.read() as db:
+            return db.execute("SELECT max(updated_at), max(rowid) FROM jobs").fetchone()
+
+    def _session(self, line: _Line, now: float | None) -> _Session:
+        return _Session(line, self._clock() if self._clock else now, self._up_since)
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._closing.is_set():
@@ -129,12 +137,13 @@ class Postgres:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
-        driver = _driver()
+        driver, began = _driver(), time.monotonic()
         try:
             yield
         except driver.OperationalError as error:
             away = LedgerAway("ledger.away", ledger=self.name, reason=self._said(error))
-            self._away = (time.monotonic() + RETRY_SECONDS, away)
+            waited = time.monotonic() - began
+            self._away = (time.monotonic() + max(RETRY_SECONDS, 2 * waited), away)
             raise away from None  # the driver's own words may hold the address with its password
         except driver.Error as error:
             raise StorageError("ledger.unusable", path=self.name, reason=self._said(error)) from None
@@ -150,20 +159,21 @@ class Postgres:
 class _Session:
     """What one `read` or `change` does. Its time is that of its first look at the clock."""
 
-    def __init__(self, connection: psycopg.Connection[Any], now: float | None, up_since: float) -> None:
-        self._connection = connection
+    def __init__(self, line: _Line, now: float | None, up_since: float) -> None:
+        self._line = line
         self._now = now
         self._up_since = up_since
 
     def execute(self, sql: str, values: Sequence[Any] = (), /) -> Rows:
-        return self._connection.execute(_marked(sql), values)
+        return self._line.execute(_marked(sql), values)
 
     def executemany(self, sql: str, values: Iterable[Sequence[Any]], /) -> None:
-        self._connection.cursor().executemany(_marked(sql), values)
+        for each in values:
+            self._line.execute(_marked(sql), each)
 
     def now(self) -> float:
         if self._now is None:
-            self._now = _last(self._connection.execute(_NOW))
+            self._now = _last(self._line.execute(_NOW))
         return self._now
 
     def lease_time(self) -> tuple[str, float, float]:
@@ -172,35 +182,45 @@ class _Session:
 
 
 class _Line:
-    """One connection, made when it is needed, and again when it broke; used by one thread at a time."""
+    """One connection, made when it is needed, and again when it broke; entered by one thread at a time."""
 
     def __init__(self, connect: Callable[[], psycopg.Connection[Any]]) -> None:
         self._lock = threading.RLock()
         self._connect = connect
         self._connection: psycopg.Connection[Any] | None = None
-        self._since = float("inf")  # when it was begun to be used
+        self._asked_at = float("inf")  # of the statement whose answer is waited for
 
-    @contextlib.contextmanager
-    def use(self) -> Iterator[psycopg.Connection[Any]]:
-        with self._lock:
-            connection = self.open()
-            self._since = time.monotonic()
-            try:
-                yield connection
-            finally:
-                self._since = float("inf")
+    def __enter__(self) -> _Line:
+        self._lock.acquire()
+        try:
+            self.connection()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
 
-    def cut_if_stuck(self) -> None:
-        """What lies between may take every byte and pass none on, which no setting of the connection tells."""
-        connection, waited = self._connection, time.monotonic() - self._since
-        if connection and waited > LONGEST_SECONDS:
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as ours:
-                ours.shutdown(socket.SHUT_RDWR)  # whoever waits hears that it broke
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
-    def open(self) -> psycopg.Connection[Any]:
+    def connection(self) -> psycopg.Connection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = self._connect()
         return self._connection
+
+    def execute(self, sql: bytes, values: Sequence[Any] | None = None) -> psycopg.Cursor[Any]:
+        assert self._connection
+        self._asked_at = time.monotonic()
+        try:
+            return self._connection.execute(sql, values)
+        finally:
+            self._asked_at = float("inf")
+
+    def cut_if_stuck(self) -> None:
+        """What lies between may take every byte and pass none on, which no setting of the connection tells."""
+        connection, waited = self._connection, time.monotonic() - self._asked_at
+        if connection and waited > LONGEST_SECONDS:
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as ours:
+                ours.shutdown(socket.SHUT_RDWR)  # whoever waits hears that it broke
 
     def close(self) -> None:
         with self._lock:
@@ -271,6 +291,8 @@ def _migrate(connection: psycopg.Connection[Any], name: str) -> None:
 
 def _version(connection: psycopg.Connection[Any]) -> int:
     """How many steps its tables have taken; 0 where there are none."""
-    if _last(connection.execute("SELECT (to_regclass('version') IS NOT NULL)::int")):
-        return int(_last(connection.execute("SELECT number FROM version")))
+    # read as rows are: what a session remembers of names may be from before it waited for the lock
+    made = f"SELECT count(*) FROM pg_tables WHERE schemaname = '{SCHEMA}' AND tablename = 'version'"  # noqa: S608 (own)
+    if _last(connection.execute(made.encode())):
+        return int(_last(connection.execute(f"SELECT number FROM {SCHEMA}.version".encode())))  # noqa: S608 (own)
     return 0

@@ -114,6 +114,15 @@ class Sqlite:
                 raise
             self._connection.execute("COMMIT")
 
+    def stamp(self) -> object:
+        """SQLite appends to the file beside it, and starts that anew."""
+        found: list[tuple[int, int]] = []
+        for each in (self.path, Path(f"{self.path}-wal")):
+            with contextlib.suppress(OSError):
+                stat = each.stat()
+                found.append((stat.st_mtime_ns, stat.st_size))
+        return found
+
     def _migrate(self) -> None:
         version = self._connection.execute("PRAGMA user_version").fetchone()[0]
         if version > len(MIGRATIONS):

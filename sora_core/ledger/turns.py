@@ -19,6 +19,10 @@ _WAITING = (
 _CALLED = (
     "SELECT job_id FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 1 AND sent_at IS NULL AND owner = ?"
 )
+_SHARERS = (
+    "SELECT count(DISTINCT owner), count(DISTINCT CASE WHEN owner < ? THEN owner END)"
+    " FROM jobs WHERE profile = ? AND owner IS NOT NULL"
+)
 _IN_LINE = "SELECT ticket, owner FROM tickets WHERE profile = ? ORDER BY ahead DESC, ticket"
 _PACE = (
     "INSERT INTO pace (profile, next_free, written_at) VALUES (?, ?, ?)"
@@ -59,6 +63,12 @@ class Turns:
 
     def _called(self, db: Session, profile: str, owner: str) -> list[str]:
         return [row[0] for row in db.execute(_CALLED, (profile, owner))]
+
+    def sharers(self, profile: str, owner: str) -> tuple[int, int]:
+        """How many processes are at jobs of the profile, at least 1; and how many of them come before this one."""
+        with self._file.read() as db:
+            count, before = db.execute(_SHARERS, (owner, profile)).fetchone()
+        return max(1, count), before
 
     def draw_ticket(self, profile: str, owner: str, *, ahead: bool) -> int:
         """A place in the line for one request of the profile; those ``ahead`` (submissions) go before all others."""

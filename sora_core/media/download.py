@@ -94,7 +94,7 @@ class Download:
         *,
         clock: Clock,
         validator: str | None,
-        on_validator: Callable[[str | None], None],
+        on_validator: Callable[[str | None], object],
         on_bytes: Callable[[int, int | None], None],
         read: Callable[[Reply], Call | bytes | None] = lambda reply: None,
         check: Callable[[Path], object] = lambda path: None,

@@ -5,7 +5,8 @@
     base_url = "http://127.0.0.1:8000/v1"
     auth = "none"
 
-The file holds no secret. `preview` always exists; SORA_BASE_URL makes one named `env`.
+The file holds no secret. Above the profiles, `ledger_env` may name the environment variable with the address of a
+ledger that several hosts share. `preview` always exists; SORA_BASE_URL makes one named `env`.
 """
 
 from __future__ import annotations
@@ -112,6 +113,7 @@ class Profile:
 PREVIEW_PROFILE = Profile(name=PREVIEW, provider="openai", auth="bearer", dialect="preview", embedded=True)
 _FIELDS = {each.name: each for each in fields(Profile) if each.name not in ("name", "embedded")}
 EDITABLE = tuple(name for name in _FIELDS if name != "known_as")  # what a user sets, beside the name
+_TOP: dict[str, type] = {"profiles": dict, "ledger_env": str}
 _TYPES: dict[str, tuple[type, ...]] = {
     "requests_per_minute": (int,),
     "max_jobs": (int,),
@@ -148,6 +150,7 @@ class Profiles:
         self.path = home / "profiles.toml"
         self._environ = os.environ if environ is None else environ
         self._lock = threading.Lock()
+        self._ledger_env = ""
         self._cached: tuple[tuple[int, int] | None, dict[str, Profile]] = (None, {})
 
     def all(self) -> dict[str, Profile]:
@@ -177,6 +180,11 @@ class Profiles:
             raise ProfileError("profiles.there_no_profile_there", name=name, known=", ".join(known))
         known[name].check()
         return known[name]
+
+    def ledger_env(self) -> str:
+        """The variable that holds the address of a shared ledger; empty when none is named. Raises ProfileError."""
+        self._from_file()
+        return self._ledger_env
 
     def written(self) -> dict[str, Profile]:
         """Those of the file, by name. Raises ProfileError naming file, line and key."""
@@ -241,12 +249,15 @@ class Profiles:
             try:
                 stat = self.path.stat()
             except FileNotFoundError:
+                self._ledger_env = ""
                 return {}
             except OSError as error:
                 raise StorageError("profiles.cannot_read", path=self.path, reason=error.strerror) from error
             stamp = (stat.st_mtime_ns, stat.st_size)
             if self._cached[0] != stamp:
-                self._cached = (stamp, self._parse(self._text()))
+                text = self._text()
+                self._cached = (stamp, self._parse(text))
+                self._ledger_env = self._document(text).get("ledger_env", "")
             return self._cached[1]
 
     def _from_environ(self) -> Profile | None:
@@ -278,15 +289,20 @@ class Profiles:
         except OSError as error:
             raise StorageError("profiles.cannot_written", parent=self.path, reason=error.strerror) from error
 
-    def _parse(self, text: str) -> dict[str, Profile]:
+    def _document(self, text: str) -> dict[str, Any]:
         try:
-            document = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+            document: dict[str, Any] = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
         except tomllib.TOMLDecodeError as error:
             raise ProfileError("profiles.not_valid_toml", path=self.path, error=error) from error
-        tables = document.get("profiles", {})
-        if not isinstance(tables, dict) or set(document) - {"profiles"}:
-            extra = ", ".join(sorted(set(document) - {"profiles"})) or "profiles"
-            raise ProfileError("profiles.expected_only_tables_profiles_name", path=self.path, extra=extra)
+        wrong = set(document) - set(_TOP)
+        wrong |= {name for name, kind in _TOP.items() if not isinstance(document.get(name, kind()), kind)}
+        if wrong:
+            listed = ", ".join(sorted(wrong))
+            raise ProfileError("profiles.expected_only_tables_profiles_name", path=self.path, extra=listed)
+        return document
+
+    def _parse(self, text: str) -> dict[str, Profile]:
+        tables = self._document(text).get("profiles", {})
         found = {name: self._profile(name, table) for name, table in tables.items()}
         identities = [each.identity for each in found.values()]
         twice = next((each for each in identities if identities.count(each) > 1), None)

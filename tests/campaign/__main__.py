@@ -12,7 +12,8 @@ from campaign.controller import run
 from campaign.plan import Settings
 from campaign.report import table, write_into
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "durability.md"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE, STUDIO = DOCS / "durability.md", DOCS / "studio.md"
 
 
 def _tell(text: str) -> None:
@@ -25,11 +26,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, metavar="S")
     parser.add_argument("--workers", type=int, default=4, metavar="W", help="client processes on one state folder")
     parser.add_argument(
+        "--hosts", action="store_true",
+        help="each client has a state folder of its own, over one PostgreSQL that is killed and cut off",
+    )  # fmt: skip
+    parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="where ledgers, files and logs stay to be looked at"
     )
     parser.add_argument("--no-page", action="store_true", help="print the table only")
     given = parser.parse_args()
-    settings = Settings(jobs=given.jobs, seed=given.seed, workers=given.workers)
+    settings = Settings(jobs=given.jobs, seed=given.seed, workers=given.workers, hosts=given.hosts)
     with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
         outcome = run(settings, given.keep or Path(folder), tell=_tell)
     text = table(outcome)
@@ -40,7 +45,8 @@ def main() -> int:
         return 1
     if not given.no_page:
         command = f"scripts/campaign --jobs {given.jobs} --seed {given.seed}"
-        write_into(PAGE, f"`{command}`, on {platform.system()}:", text)
+        command += f" --hosts --workers {given.workers}" if given.hosts else ""
+        write_into(STUDIO if given.hosts else PAGE, f"`{command}`, on {platform.system()}:", text)
     return 0
 
 

@@ -16,11 +16,14 @@ from typing import Any
 
 import httpx
 from _gateway import ROOT, GatewayProcess
+from _postgres import PostgresServer
 
 from campaign.plan import Order, Settings, base_path, draw_faults, draw_orders, kind_of, profile_of
 from campaign.proxy import Proxy
 from campaign.verdict import Verdict, compare
 from campaign.worker import CLOCK_JUMP, ended
+from sora_core.ledger.postgres import Postgres
+from sora_core.models import Secret
 from sora_core.profiles.profiles import Profiles
 from sora_core.providers import PROVIDERS
 
@@ -82,6 +85,10 @@ class _Round:
         target = int(self._gateway.url.rpartition(":")[2])
         self._links = Proxy(target, ask=self._let_in)
         self._proxy = Proxy(target, answer=self._name_the_link_host)
+        # a way of its own for each host, which can be cut alone
+        self._database = PostgresServer("") if settings.hosts else None
+        self._ways = [Proxy(self._database.port) for _ in range(settings.workers)] if self._database else []
+        self._database_back_at = 0.0
         self._reopen_at: dict[Proxy, float] = {}
         self._clients: dict[int, subprocess.Popen[bytes]] = {}
         self._http = httpx.Client(
@@ -104,16 +111,19 @@ class _Round:
         for client in self._clients.values():
             client.kill()
             client.wait(20)
-        self._proxy.stop()
-        self._links.stop()
+        for proxy in (self._proxy, self._links, *self._ways):
+            proxy.stop()
+        if self._database:
+            self._database.close()
         self._http.close()
         self._gateway.stop()
 
     def play(self, count: int, storm_seconds: float) -> None:
         providers = self._spoken()
-        profiles = Profiles(self._home)
-        for provider in providers:
-            profiles.add(profile_of(provider, f"http://127.0.0.1:{self._proxy.port}"))
+        for client in range(self._settings.workers if self._database else 1):
+            profiles = Profiles(self._home_of(client))
+            for provider in providers:
+                profiles.add(profile_of(provider, f"http://127.0.0.1:{self._proxy.port}"))
         orders = draw_orders(providers, count, self._chance)
         self._outcome.jobs.update(order.profile for order in orders)
         self._hand_out(orders)
@@ -122,10 +132,24 @@ class _Round:
         stats = self._gateway.stats()
         (self._folder / "books.json").write_text(json.dumps(stats), encoding="utf-8")
         self._outcome.requests.update(stats["requests"])
-        self._outcome.verdict += compare(stats["jobs"], self._home, self._output, [order.prompt for order in orders])
+        prompts = [order.prompt for order in orders]
+        shared = Postgres(Secret(self._database.url())) if self._database else None
+        self._outcome.verdict += compare(stats["jobs"], self._home, self._output, prompts, shared)
         journal = self._folder / "journal"
         self._outcome.answers.update(journal.read_text("utf-8").splitlines() if journal.exists() else ())
         self._outcome.accidents["clocks set forward or back"] += self._outcome.answers.pop(CLOCK_JUMP, 0)
+
+    def _home_of(self, client: int) -> Path:
+        return self._folder / f"home-{client}" if self._database else self._home
+
+    def _settings_of(self, client: int) -> dict[str, str]:
+        """What a client finds in its environment."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
+        shared = {"SORA_LEDGER": self._database.url(port=self._ways[client].port)} if self._database else {}
+        return {**clean, "SORA_HOME": str(self._home_of(client)), **shared, **_KEYS}
+
+    def _ended(self) -> set[str]:
+        return ended(self._home, ledger=self._database.url() if self._database else None, unknown_too=True)
 
     def _spoken(self) -> list[str]:
         """The protocols that the gateway has; what it has not it does not count."""
@@ -153,8 +177,7 @@ class _Round:
             str(self._folder / "journal"), str(self._settings.at_once), str(self._patience),
             str(self._chance.randrange(2**31)),
         ]  # fmt: skip
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
-        env = {**clean, "SORA_HOME": str(self._home), **_KEYS, "PYTHONPATH": str(ROOT / "tests")}
+        env = {**self._settings_of(client), "PYTHONPATH": str(ROOT / "tests")}
         with (self._folder / "log").open("ab") as log:
             self._clients[client] = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
 
@@ -165,7 +188,7 @@ class _Round:
         deadline, change_at = time.monotonic() + seconds, 0.0
         least, since = len(orders), time.monotonic()
         while time.monotonic() < deadline:
-            left = len({order.prompt for order in orders} - ended(self._home, unknown_too=True))
+            left = len({order.prompt for order in orders} - self._ended()) if not self._database_back_at else least
             if left < least:
                 least, since = left, time.monotonic()
             if left <= len(orders) * 0.05 or time.monotonic() - since > _IDLE_SECONDS:
@@ -191,6 +214,8 @@ class _Round:
             if time.monotonic() >= moment:
                 proxy.open()
                 del self._reopen_at[proxy]
+        if self._database:
+            self._shake_the_database(self._database)
         chance = self._chance.random()
         if chance < 0.02:
             self._close(self._proxy, "times that the server's port was closed", most_seconds=1.5)
@@ -200,6 +225,21 @@ class _Round:
             self._outcome.accidents["connections cut in flight"] += self._proxy.cut() + self._links.cut()
         elif chance < 0.16:
             self._kill(self._chance.choice(list(self._clients)))
+
+    def _shake_the_database(self, database: PostgresServer) -> None:
+        if self._database_back_at and time.monotonic() >= self._database_back_at:
+            database.start()
+            self._database_back_at = 0.0
+        chance, way = self._chance.random(), self._chance.choice(self._ways)
+        if chance < 0.015 and not self._database_back_at:
+            database.kill()
+            self._outcome.accidents["times that the database was killed"] += 1
+            self._database_back_at = time.monotonic() + self._chance.uniform(0.1, 8.0)
+        elif chance < 0.06:
+            self._close(way, "times that one host could not reach the database", most_seconds=20)
+            self._outcome.accidents["connections to the database cut in flight"] += way.cut()
+        elif chance < 0.12:
+            self._outcome.accidents["connections to the database cut in flight"] += way.cut()
 
     def _close(self, proxy: Proxy, name: str, *, most_seconds: float) -> None:
         if proxy not in self._reopen_at:
@@ -228,7 +268,10 @@ class _Round:
     def _calm(self, orders: list[Order]) -> None:
         """The faults end, all clients die once more, and every order is asked for again."""
         self._change_faults([])
-        for proxy in (self._proxy, self._links):
+        if self._database and self._database_back_at:
+            self._database.start()
+            self._database_back_at = 0.0
+        for proxy in (self._proxy, self._links, *self._ways):
             proxy.open()
         for client in self._clients.values():
             client.kill()
@@ -240,12 +283,12 @@ class _Round:
                 client.wait(600)
                 self._check_exit(client)
             self._cancel_stuck()
-            if {order.prompt for order in orders} <= ended(self._home, unknown_too=True):
+            if {order.prompt for order in orders} <= self._ended():
                 return
 
     def _cancel_stuck(self) -> None:
         """By the command, as a user does; a protocol that cannot leaves the row with the job's id."""
-        env = {**os.environ, "SORA_HOME": str(self._home), **_KEYS}
+        env = self._settings_of(0)
         command = [sys.executable, "-m", "sora_core"]
         listed = subprocess.run([*command, "jobs", "--json"], cwd=ROOT, env=env, capture_output=True, check=True)
         for job in json.loads(listed.stdout):

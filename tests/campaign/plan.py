@@ -26,6 +26,7 @@ class Settings:
     at_once: int = 10
     jobs_in_round: int = 400  # the gateway keeps 1,000 jobs in its books
     harm: float = 1.5  # how likely faults are
+    hosts: bool = False  # each client has a state folder of its own, and the ledger is in one PostgreSQL
 
     def rounds(self) -> Iterator[int]:
         """The number of jobs of each round."""

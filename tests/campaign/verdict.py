@@ -13,6 +13,7 @@ from typing import Any
 import av
 
 from sora_core.clock import SystemClock
+from sora_core.ledger.database import Database
 from sora_core.ledger.ledger import Job, Ledger
 
 
@@ -33,10 +34,19 @@ class Verdict:
         return self
 
 
-def compare(books: Iterable[Mapping[str, Any]], home: Path, output: Path, prompts: Iterable[str]) -> Verdict:
-    """``books`` are the jobs that the gateway charged for, ``prompts`` all that was asked for."""
+def compare(
+    books: Iterable[Mapping[str, Any]],
+    home: Path,
+    output: Path,
+    prompts: Iterable[str],
+    database: Database | None = None,
+) -> Verdict:
+    """``books`` are the jobs that the gateway charged for, ``prompts`` all that was asked for.
+
+    The ledger is that of the state folder, or the shared ``database``, which is closed.
+    """
     verdict = Verdict()
-    ledger = Ledger(home, SystemClock())
+    ledger = Ledger(home, SystemClock(), database)
     jobs = list(ledger.all_jobs())
     ledger.close()
     charged: dict[str, list[Mapping[str, Any]]] = defaultdict(list)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import json
+import os
 import random
 import sqlite3
 import sys
@@ -66,7 +67,7 @@ class Worker:
 
     def _see_through(self, order: Order) -> None:
         for _ in range(TRIES):
-            if order.prompt in ended(self._engine.home):
+            if order.prompt in ended(self._engine.home, ledger=os.environ.get("SORA_LEDGER")):
                 return
             kind = self._once(order)
             self._note(kind)
@@ -77,8 +78,8 @@ class Worker:
     def _once(self, order: Order) -> str:
         metadata = {"workflow": {"prompt": order.prompt}} if order.profile == MAIN else None
         destination = Destination(self._output, "clip", metadata=metadata)
-        handle = self._engine.generate(request_of(order), order.profile, destination, lambda progress: None)
         try:
+            handle = self._engine.generate(request_of(order), order.profile, destination, lambda progress: None)
             delivery = handle.result(self._patience)
         except SoraError as error:
             return error.kind
@@ -94,17 +95,34 @@ class Worker:
             journal.write(kind + "\n")
 
 
-def ended(home: Path, *, unknown_too: bool = False) -> set[str]:
-    """The prompts that are not run again: delivered, canceled, or failed by the server's word."""
-    if not (home / "jobs.sqlite").exists():
-        return set()
+def ended(home: Path, *, ledger: str | None = None, unknown_too: bool = False) -> set[str]:
+    """The prompts that are not run again: delivered, canceled, or failed by the server's word.
+
+    ``ledger`` is the address of a shared one; while nobody can look, none of them has.
+    """
     states = ("delivered", "canceled", *(("unknown",) if unknown_too else ()))
+    rows = _shared_rows(ledger) if ledger else _rows(home)
+    return {prompt for prompt, state, remote_id in rows if state in states or (state == "failed" and remote_id)}
+
+
+def _shared_rows(ledger: str) -> list[tuple[str, str, str | None]]:
+    import psycopg
+
+    try:
+        with psycopg.connect(ledger, connect_timeout=3) as db:
+            return db.execute("SELECT prompt, state, remote_id FROM sora_video.jobs").fetchall()
+    except (psycopg.OperationalError, psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
+        return []
+
+
+def _rows(home: Path) -> list[tuple[str, str, str | None]]:
+    if not (home / "jobs.sqlite").exists():
+        return []
     with contextlib.closing(sqlite3.connect(home / "jobs.sqlite", timeout=30)) as db:
         try:
-            rows = db.execute("SELECT prompt, state, remote_id FROM jobs").fetchall()
+            return db.execute("SELECT prompt, state, remote_id FROM jobs").fetchall()
         except sqlite3.OperationalError:  # another process is just making the tables
-            return set()
-    return {prompt for prompt, state, remote_id in rows if state in states or (state == "failed" and remote_id)}
+            return []
 
 
 def main() -> None:
