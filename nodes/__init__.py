@@ -6,8 +6,10 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+from ..sora_core.logs import set_up as set_up_log
 from ._checking import keep_what_is_queued
 from ._comfy import ComfyExtension, io
+from ._draining import drain_on_sigterm
 from ._engine import take_up_unfinished_jobs
 from ._language import speak_the_language_of_the_page
 from ._queueing import resolve_auto_frames_when_queued
@@ -40,6 +42,8 @@ async def comfy_entrypoint() -> ComfyExtension:
     speak_the_language_of_the_page()
     resolve_auto_frames_when_queued()
     keep_what_is_queued()
+    set_up_log()
     add_routes()
+    drain_on_sigterm()
     take_up_unfinished_jobs()
     return SoraVideoExtension()

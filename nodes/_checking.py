@@ -100,6 +100,7 @@ def _written(node: Any) -> Written | None:
     values = {name: value for name, value in inputs.items() if name not in links}
     # not GET_SCHEMA: ComfyUI asks a locked copy of the class
     types = {each.id: type(each.default) for each in node.SCHEMA.inputs if getattr(each, "default", None) is not None}
-    if any(not isinstance(value, types.get(name, object)) for name, value in values.items()):
+    is_sound = all(isinstance(value, types.get(name, object)) for name, value in values.items())
+    if not is_sound or any(len(link) != 2 for link in links.values()):
         return None
     return Written(values, links, prompt)

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..sora_core import texts
 from ..sora_core.engine import Handle
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.ledger.row import DELIVERED, Job
@@ -22,7 +21,7 @@ from ._paths import destination_of, shown_in_player
 from ._requests import identity_of
 from ._results import final_results_key, gave_file, went_unfinished
 from ._takes import Takeable, reports_of, takes_of
-from ._waiting import SLICE_SECONDS, Reports, in_thread, wait_for
+from ._waiting import FOUND_EVENT, SLICE_SECONDS, Reports, in_thread, wait_for
 
 _SKIPPED = (
     "frames is set to 'skip', so there are no frames and no audio here. Set it to 'auto' or 'decode' and run again; "
@@ -196,6 +195,8 @@ async def deliver(
     """Waits for the job and hands out its video, with frames and audio when they are wanted."""
     delivery = await wait_for(handle, reports)
     gave_file(hidden.unique_id, delivery.path)
+    if delivery.reused:
+        host.tell_node(FOUND_EVENT, {"job_id": delivery.job_id})
     if not delivery.fps:
         raise InvalidRequest("node.job_made_picture_no_video", job=delivery.job_id, path=delivery.path)
     step = options.get("frame_step", 1)
@@ -208,8 +209,6 @@ async def deliver(
         frames, fps = decoded.frames, decoded.fps
         audio = {"waveform": decoded.waveform, "sample_rate": decoded.sample_rate}
         notes += decoded.notes
-    if delivery.reused:
-        notes.append(texts.text("node.found_nothing_charged") or "")
     path = str(delivery.path)
     return Result(
         (InputImpl.VideoFromFile(path), frames, audio, fps, path, delivery.job_id),

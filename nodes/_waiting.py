@@ -24,6 +24,7 @@ _waiting: weakref.WeakSet[Reports] = weakref.WeakSet()
 
 PROGRESS_EVENT = "sora_video.progress"
 ENDED = "ended"  # the last stage of a job that somebody waited for, however it ended
+FOUND_EVENT = "sora_video.found"  # a video that was there already
 PICTURE_EVENT = "sora_video.picture"
 PICTURE_PX = 512  # longer side of a picture that is only to be looked at
 SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it

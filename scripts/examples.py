@@ -76,6 +76,7 @@ _HOLD = """Promise.all([...document.querySelectorAll('video')].map((video) => {
   return there
 }))"""
 _SETTLE = "new Promise((done) => setTimeout(done, 400))"
+_CALM = "new Promise((done) => setTimeout(done, 3500))"  # until the nodes have made room for what they show
 _QUIET = {"Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False, "Comfy.Queue.ShowRunProgressBar": False}
 
 
@@ -211,7 +212,7 @@ def make(tab: Tab, example: Example) -> None:
     if entry["status"]["status_str"] != "success":
         raise RuntimeError(f"{example.title}: {json.dumps(entry['status'])[:2000]}")
     tab.wait_for_players(clips_of(entry))
-    tab.js(_SETTLE)
+    tab.js(_CALM)
     boxes = lay_out(tab, example)
     tab.js(_HOLD)
     result = result_of(tab, example, entry)

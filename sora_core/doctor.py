@@ -75,14 +75,14 @@ def examine(engine: Engine, profile_name: str, tell: Tell = lambda finding: None
     try:
         profile = engine.profiles.get(profile_name)
         provider_for(profile).capabilities()
-        address = "the built-in gateway on this machine" if profile.embedded else profile.base_url
+        address = "the built-in gateway on this machine" if profile.embedded else ", ".join(profile.addresses)
         found(Finding(check, True, f"provider {profile.provider}, {address}"))
         check = "key"
         source = engine.credentials.source(profile)
         key = Secret("") if profile.embedded else engine.credentials.get(profile)
         found(Finding(check, True, source))
         check = "server"
-        engine.ask(profile_name, lambda connection: _look(connection, key, found)).result()
+        engine.ask(profile_name, lambda connection: _look_at_each(connection, key, found)).result()
     except SoraError as error:
         found(Finding(check, False, error.message, error, error.values.get("advice", {})))
     return findings
@@ -118,6 +118,23 @@ class _Pages:
                 if len(body) > _REPLY_BYTES:
                     break
             return replace(self._http.reply(response, bytes(body)), url=url)
+
+
+async def _look_at_each(connection: Connection, key: Secret, found: Tell) -> None:
+    """Of several servers, one that fails hides nothing of the others."""
+    if not connection.servers:
+        await _look(connection, key, found)
+    for server in connection.servers:
+        there = replace(connection.at(server.place), profile=server.provider.profile)
+        address = bare_url(there.http.base_url)
+
+        def told(finding: Finding, address: str = address) -> None:
+            found(replace(finding, detail=f"{address}: {finding.detail}"))
+
+        try:
+            await _look(there, key, told)
+        except SoraError as error:
+            told(Finding("server", False, error.message, error, error.values.get("advice", {})))
 
 
 async def _look(connection: Connection, key: Secret, found: Tell) -> None:

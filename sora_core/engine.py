@@ -21,7 +21,7 @@ from .connections import editing
 from .connections.connection import Connection, Connections
 from .connections.costs import estimate
 from .connections.listed import ListedModels
-from .errors import InvalidRequest, JobNotFound, SoraError
+from .errors import InvalidRequest, JobNotFound, SoraError, StorageError
 from .files.home import state_dir
 from .jobs import by_hand, sources
 from .jobs.fingerprint import fingerprints_of
@@ -80,6 +80,7 @@ class Engine:
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
         self._running_jobs: RunningJobs | None = None
+        self._is_draining = False
         self._background: set[asyncio.Task[None]] = set()
         self._handles: weakref.WeakSet[Handle[Any]] = weakref.WeakSet()
 
@@ -216,6 +217,16 @@ class Engine:
 
         return self._wait(finish())
 
+    def drain(self) -> Handle[list[Job]]:
+        """As finish_submissions, for good: whatever is asked for from here on is refused."""
+        self._is_draining = True
+        return self.finish_submissions()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether it takes nothing new, as its process is about to end."""
+        return self._is_draining
+
     @property
     def is_working(self) -> bool:
         """Whether any job was begun here."""
@@ -325,6 +336,8 @@ class Engine:
         *,
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
+        if self._is_draining:
+            raise StorageError("engine.draining")
         async with self._spun().preparing:
             connection = await self._connections.get(profile)
             try:
@@ -386,22 +399,24 @@ class Engine:
                 raise
             connection = await self._connections.get(profile)
             check_destination(destination)
-            await by_hand.look(connection, name)  # a mistyped id leaves no row
-            return self.ledger.adopt_remote(
-                profile=profile, place=connection.place, remote_id=name, destination=destination
-            )
+            place = await by_hand.found(connection, name)  # a mistyped id leaves no row
+            return self.ledger.adopt_remote(profile=profile, place=place, remote_id=name, destination=destination)
         if destination.exact and str(destination.exact) not in (job.planned_path, job.path):
             check_destination(destination)
-        connection = await self._connections.get(profile or job.profile)
+        connection = await self._connection_of(job, profile)
         return await by_hand.taken_up(job, connection, self.ledger, moved=profile is not None)
 
     async def _name_remote(self, name: str, remote_id: str) -> Job:
         job = self.ledger.find(name)
-        return await by_hand.named(job, remote_id, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.named(job, remote_id, await self._connection_of(job), self.ledger)
 
     async def _cancel(self, name: str) -> Job:
         job = self.ledger.find(name)
-        return await by_hand.canceled(job, await self._connections.get(job.profile), self.ledger)
+        return await by_hand.canceled(job, await self._connection_of(job), self.ledger)
+
+    async def _connection_of(self, job: Job, profile: str | None = None) -> Connection:
+        """The way to where the job was made, over its own profile or the one that the user says."""
+        return (await self._connections.get(profile or job.profile)).at(job.place)
 
     def _joined(self) -> RunningJobs:
         with self._lock:

@@ -18,7 +18,7 @@ NODES = PACK / "nodes"
 
 # From the ground up. A room imports from the rooms below it; those on one floor know nothing of each other.
 FLOORS = (
-    ("texts", "secret_words"),
+    ("texts", "secret_words", "logs"),
     ("redaction",),
     ("models", "errors", "clock", "files"),
     ("requests", "transport"),

@@ -12,6 +12,11 @@ export function el(tag, attributes = {}, ...children) {
   return element
 }
 
+/** Sets a text only when it is another one: a screen reader would say it again. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text
+}
+
 export function addStyle() {
   document.head.append(el('link', { rel: 'stylesheet', href: new URL('./sora_video.css', import.meta.url).href }))
 }

@@ -4,13 +4,13 @@
  */
 import { costLine, graphCost, isPriced } from './costs.js'
 import { ask } from './dialogs.js'
-import { el } from './dom.js'
+import { el, write } from './dom.js'
 import { isOurs } from './graph.js'
+import { Room } from './node_room.js'
 import { offers } from './offers.js'
 import { choice, say } from './words.js'
 
 const ROW_PX = 28
-const TEXT_ROOM_PX = 40 // beyond the least that a text gets
 const MARGIN_PX = 20 // that the page leaves around an element
 const LOOK_MS = 400
 const OTHER = '\u0000other' // no model is called this
@@ -26,6 +26,7 @@ class Bar {
   constructor(node) {
     this.node = node
     this.lists = {}
+    this.room = new Room(node)
     for (const name of LISTED) if (this.widget(name) && !(name === 'seconds' && node.comfyClass === OF_SHOTS)) this.lists[name] = this.list(name)
     this.more = el('button', { type: 'button', class: 'sora-button', onclick: () => this.toggle() })
     this.cost = el('output', { class: 'sora-hint', hidden: !isPriced(node) })
@@ -45,18 +46,12 @@ class Bar {
     bars.add(this)
     for (const name of this.rare) if (this.widget(name)) this.widget(name).options.advanced = true
     this.hide()
-    this.fit()
+    this.room.fit()
   }
 
   /** Behind the button: what is rarely used, and what the row shows already. */
   get rare() {
     return [...(RARE.get(this.node.comfyClass) ?? []), ...LISTED]
-  }
-
-  fit() {
-    const texts = this.node.widgets.filter((each) => !each.hidden && each.element?.tagName === 'TEXTAREA')
-    this.node.setSize([this.node.size[0], this.node.computeSize()[1] + TEXT_ROOM_PX * texts.length])
-    this.node.setDirtyCanvas(true, true)
   }
 
   widget(name) {
@@ -89,13 +84,13 @@ class Bar {
   toggle() {
     this.node.showAdvanced = !this.node.showAdvanced
     this.hide()
-    this.fit()
+    this.room.fit()
     this.showMore()
   }
 
   showMore() {
     const count = this.rare.filter((name) => this.widget(name)).length
-    this.more.textContent = say(this.node.showAdvanced ? 'bar.less' : 'bar.more', { count })
+    write(this.more, say(this.node.showAdvanced ? 'bar.less' : 'bar.more', { count }))
     this.more.ariaExpanded = String(Boolean(this.node.showAdvanced))
   }
 
@@ -103,7 +98,7 @@ class Bar {
   async look(graph) {
     if (this.hide()) this.node.setDirtyCanvas(true, true)
     this.showMore()
-    if (isPriced(this.node)) this.cost.textContent = await costLine(this.node, graph)
+    if (isPriced(this.node)) write(this.cost, await costLine(this.node, graph))
     const names = Object.keys(this.lists)
     const seen = JSON.stringify([this.widget('profile').value, ...names.map((name) => [this.widget(name).value, this.isLinked(name)])])
     if (seen === this.seen) return
@@ -184,6 +179,7 @@ function look() {
   const graph = shown.length ? graphCost() : ''
   for (const bar of shown) {
     bar.look(graph)
+    bar.room.look()
     labelShots(bar.node)
   }
 }

@@ -14,9 +14,9 @@ const LINE_PX = 18
 const PICTURE_PX = 150
 const MOST_PX = 220
 const TICK_MS = 5000
-const SETTLING_MS = [200, 800, 2000]
 
 const boxes = new WeakMap() // node -> Box
+const found = new Set() // nodes whose video was there already
 const waiting = new Map() // Box of a node that waits -> job id -> what was told of it last, and when
 
 /** One element below the node's inputs; not a part of the workflow. */
@@ -63,24 +63,9 @@ function boxOf(node) {
 
 /** How a run of this node ended. */
 function showEnd(node, shown) {
-  const texts = (node.widgets ?? []).filter((each) => each.computedHeight && each.element?.tagName === 'TEXTAREA')
-  const heights = new Map(texts.map((each) => [each, each.computedHeight]))
   const box = boxOf(node)
   waiting.delete(box)
   box.show({ picture: '', ...shown })
-  for (const wait of SETTLING_MS) setTimeout(() => makeRoom(node, heights), wait)
-}
-
-/**
- * For the player, which the canvas puts below a while after the run: it takes its height from the texts, and draws the
- * node as it was before.
- */
-function makeRoom(node, heights) {
-  if (window.LiteGraph.vueNodesMode || !node.graph) return
-  const lost = [...heights].reduce((sum, [widget, height]) => sum + Math.max(0, height - widget.computedHeight), 0)
-  const [width, height] = node.size
-  node.setSize([width, Math.max(height + lost, node.computeSize()[1])])
-  node.setDirtyCanvas(true, true)
 }
 
 /** The lines of a node's `text` output. */
@@ -90,7 +75,7 @@ function textOf(output) {
 
 function showOutput(executionId, output) {
   const node = ourNode(executionId)
-  const text = textOf(output)
+  const text = [textOf(output), found.delete(node) && say('result.found')].filter(Boolean).join('\n')
   if (node && (text || boxes.has(node))) showEnd(node, { text })
 }
 
@@ -135,6 +120,7 @@ export const nodeResult = {
   setup() {
     api.addEventListener('sora_video.picture', showPicture)
     api.addEventListener('sora_video.progress', showProgress)
+    api.addEventListener('sora_video.found', ({ detail }) => found.add(ourNode(detail.node)))
     api.addEventListener('executed', ({ detail }) => showOutput(detail.display_node ?? detail.node, detail.output))
     api.addEventListener('execution_error', showError)
     api.addEventListener('execution_interrupted', stopWaiting)

@@ -14,8 +14,8 @@ from aiohttp import web
 from ...sora_core.errors import InvalidRequest, JobNotFound, SoraError
 from .. import _host as host
 from .._language import of_request
-from . import costs, jobs, profiles, storyboard
-from ._answers import File, Jpeg, Lines
+from . import costs, health, jobs, profiles, storyboard
+from ._answers import File, Jpeg, Lines, Status, Text
 from ._asked import MOST_BYTES, Asked, body_of
 from ._guard import HEADER, refusal
 from ._watch import watch_the_ledger
@@ -68,6 +68,8 @@ ROUTES = (
     Route("POST", "/sora_video/storyboard/check", storyboard.check),
     Route("GET", "/sora_video/estimate", costs.estimate),
     Route("GET", "/sora_video/costs", costs.by_day),
+    Route("GET", "/sora_video/health", health.health),
+    Route("GET", "/sora_video/metrics", health.metrics),
 )
 
 
@@ -125,6 +127,10 @@ async def _answered(request: web.Request, answer: Any) -> web.StreamResponse:
         return web.Response(body=answer.data, content_type="image/jpeg", headers=_HEADERS)
     if isinstance(answer, Lines):
         return await _streamed(request, answer)
+    if isinstance(answer, Text):
+        return web.Response(body=answer.text.encode(), headers={**_HEADERS, "Content-Type": answer.content_type})
+    if isinstance(answer, Status):
+        return web.json_response(answer.value, status=answer.status, headers=_HEADERS)
     return web.json_response(answer, headers=_HEADERS)
 
 

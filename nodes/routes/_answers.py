@@ -22,6 +22,20 @@ class Jpeg:
 
 
 @dataclass(frozen=True)
+class Text:
+    text: str
+    content_type: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """JSON with a status of its own."""
+
+    status: int
+    value: Any
+
+
+@dataclass(frozen=True)
 class Lines:
     """One JSON value a line, each sent when it is there. ``work`` is given what sends one."""
 

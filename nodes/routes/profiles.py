@@ -89,9 +89,11 @@ def quota(asked: Asked) -> Any:
 
 def models(asked: Asked) -> Any:
     """What the server lists as its models, empty where it has no list. A free read, kept for some minutes."""
-    name = asked.only("name").text("name", most=64)
-    listed = engine().listed.fresh(engine().profiles.get(name))
-    return {"models": engine().models(name).result() if listed is None else listed}
+    profile = engine().profiles.get(asked.only("name").text("name", most=64))
+    if profile.embedded:  # its gateway is not started for that
+        return {"models": []}
+    listed = engine().listed.fresh(profile)
+    return {"models": engine().models(profile.name).result() if listed is None else listed}
 
 
 def export(asked: Asked) -> Any:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, logs
 from ..engine import Engine
 from ..errors import SoraError
 from . import _account, _characters, _enhance, _generate, _image, _jobs, _ledger, _profiles, _script
@@ -23,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; the exit code is the error tree's."""
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _interrupt)
+    logs.set_up()
     engine = Engine()
     try:
         code: int = arguments.run(engine, arguments)

@@ -40,7 +40,11 @@ def _profiles_list(engine: Engine, arguments: argparse.Namespace) -> int:
         show_json(facts)
         return 0
     for fact in facts:
-        address = "built in, free, renders an animatic" if fact["embedded"] else fact["base_url"]
+        address = (
+            "built in, free, renders an animatic"
+            if fact["embedded"]
+            else ", ".join(fact["servers"] or [fact["base_url"]])
+        )
         show(f"{fact['name']:16} {fact['provider']:10} {address}  (key: {fact['key']})")
     return 0
 
@@ -52,12 +56,14 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
     if key and arguments.key_env:
         raise InvalidRequest("cli.key_stdin_key_env_both")
     has_key = bool(key or arguments.key_env)
+    base_url = arguments.base_url or next(iter(arguments.servers), "")
     default_auth = PROVIDERS[arguments.provider].default_auth
     profile = Profile(
         name=arguments.name,
         provider=arguments.provider,
-        base_url=arguments.base_url,
-        auth=arguments.auth or (default_auth if has_key or not is_local(arguments.base_url) else "none"),
+        base_url=base_url,
+        servers=tuple(arguments.servers),
+        auth=arguments.auth or (default_auth if has_key or not is_local(base_url) else "none"),
         key_env=arguments.key_env,
         proxy=arguments.proxy,
         proxy_env=arguments.proxy_env,
@@ -84,8 +90,9 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
 def _profiles_edit(engine: Engine, arguments: argparse.Namespace) -> int:
     asked = {name: getattr(arguments, name, None) for name in _SETTINGS}
     given = {name: value for name, value in asked.items() if value is not None}
-    if arguments.prices is not None:
-        given["prices"] = list(filter(None, arguments.prices))
+    for name in ("prices", "servers"):
+        if getattr(arguments, name) is not None:
+            given[name] = list(filter(None, getattr(arguments, name)))
     if arguments.extra is not None:
         old = engine.profiles.get_as_written(arguments.name).extra
         given["extra"] = {name: value for name, value in {**old, **_extra(arguments.extra)}.items() if value}
@@ -166,7 +173,7 @@ def _add_profiles(actions: Any, command: Any) -> None:
     add = command(actions, "add", _profiles_add, "add a connection")
     add.add_argument("name", metavar="NAME")
     add.add_argument("--provider", required=True, choices=sorted(PROVIDERS))
-    add.add_argument("--base-url", required=True, metavar="URL")
+    add.add_argument("--base-url", default="", metavar="URL")
     _add_settings(add, default="", number=0, many=[])
     key = add.add_argument_group("the key")
     key.add_argument("--key-stdin", action="store_true", help="read the key from standard input and store it")
@@ -185,6 +192,8 @@ def _add_profiles(actions: Any, command: Any) -> None:
 def _add_settings(parser: argparse.ArgumentParser, *, default: Any, number: Any, many: Any) -> None:
     """What can be set of a connection, with the value of what is not given."""
     given: Any = parser.add_argument
+    given("--server", dest="servers", action="append", default=many, metavar="URL",
+          help="instead of a base URL: one of several that do the same; those given replace all others")  # fmt: skip
     given("--auth", choices=AUTH_SCHEMES)
     given("--key-env", default=default, metavar="VAR")
     proxy = parser.add_mutually_exclusive_group()

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..clock import Clock
@@ -29,9 +29,22 @@ if TYPE_CHECKING:
 PREVIEW_SPEED = 4.0
 
 
+DOWN_SECONDS = 30.0  # for which a server is passed over that could not be reached
+
+
+@dataclass
+class Server:
+    """One of several that a profile leads to."""
+
+    provider: Provider
+    http: Http
+    place: Place
+    down_until: float = 0.0  # on the clock that never jumps
+
+
 @dataclass(frozen=True)
 class Connection:
-    """One profile in use."""
+    """One profile in use: the way to one of its servers, and the others beside it."""
 
     profile: Profile
     provider: Provider
@@ -40,6 +53,30 @@ class Connection:
     can: Capabilities
     proxy: Secret  # empty: none but the environment's
     place: Place  # where its jobs are made
+    servers: tuple[Server, ...] = ()  # all of them, where there are several
+
+    @property
+    def claim_place(self) -> Place:
+        """Where a job is claimed; at which of several servers it is made is settled when it is sent."""
+        return replace(self.place, origin="") if self.servers else self.place
+
+    def at(self, place: Place) -> Connection:
+        """The way to where a job was made; the same one where that is none of the servers."""
+        for each in self.servers:
+            if each.place == place:
+                return replace(self, provider=each.provider, http=each.http, place=each.place)
+        return self
+
+    def up(self, now: float) -> list[Place]:
+        """The places of the servers that are not known to be down; all of them when each is."""
+        return [each.place for each in self.servers if each.down_until <= now] or [each.place for each in self.servers]
+
+    def fails_over(self, now: float) -> bool:
+        """This server could not be reached: it is passed over for a while. Whether there is another one."""
+        for each in self.servers:
+            if each.place == self.place:
+                each.down_until = now + DOWN_SECONDS
+        return any(each.down_until <= now for each in self.servers)
 
 
 class Connections:
@@ -64,7 +101,7 @@ class Connections:
         if profile.embedded:
             base_url, key = await self._embedded()
         else:
-            base_url, key = provider.base_url(), self._credentials.get(profile)
+            base_url, key = provider.base_url(), self._credentials.get(profile)  # each server's is the user's word
         proxy = self._credentials.proxy(profile)
         identity = (profile, base_url, key.reveal(), proxy.reveal())
         known = self._open.get(name)
@@ -78,6 +115,26 @@ class Connections:
 
     def _connect(self, profile: Profile, provider: Provider, base_url: str, key: Secret, proxy: Secret) -> Connection:
         can = provider.can
+        limits = Limits(
+            profile.name,
+            self._ledger(),
+            self._clock,
+            max_jobs=profile.max_jobs or can.max_jobs,
+            requests_per_minute=profile.requests_per_minute or can.requests_per_minute,
+        )
+        if not profile.servers:
+            server = self._server(profile, provider, base_url, key, proxy)
+            return Connection(profile, provider, server.http, limits, can, proxy, server.place)
+        providers = [provider_for(each) for each in profile.at_each_server()]
+        servers = tuple(
+            self._server(each.profile, each, each.base_url(), key, proxy, fails_over=True) for each in providers
+        )
+        first = servers[0]
+        return Connection(profile, first.provider, first.http, limits, can, proxy, first.place, servers)
+
+    def _server(
+        self, profile: Profile, provider: Provider, base_url: str, key: Secret, proxy: Secret, fails_over: bool = False
+    ) -> Server:
         http = Http(
             base_url,
             judge=provider.judge,
@@ -88,19 +145,13 @@ class Connections:
             named_urls=provider.named_urls(),
             never=provider.never_hosts,
             plain_links=profile.allow_http,
+            fails_over=fails_over,
         )
         provider.opened(http, TokenStore(self._credentials, profile))
-        limits = Limits(
-            profile.name,
-            self._ledger(),
-            self._clock,
-            max_jobs=profile.max_jobs or can.max_jobs,
-            requests_per_minute=profile.requests_per_minute or can.requests_per_minute,
-        )
         # the embedded gateway listens elsewhere each time, and is one place all the same
         origin = profile.name if profile.embedded else "{}://{}:{}".format(*url_origin(base_url))
         place = Place(provider.name, origin, "" if profile.embedded else self._ledger().account(key))
-        return Connection(profile, provider, http, limits, can, proxy, place)
+        return Server(provider, http, place)
 
     async def _embedded(self) -> tuple[str, Secret]:
         """The preview gateway's address and token; it is started when first asked for."""
@@ -117,7 +168,8 @@ class Connections:
 
     async def aclose(self) -> None:
         for connection in (*self._retired, *(connection for _, connection in self._open.values())):
-            await connection.http.aclose()
+            for http in {connection.http, *(each.http for each in connection.servers)}:
+                await http.aclose()
         self._open.clear()
         self._retired.clear()
         if self._gateway:

@@ -39,8 +39,12 @@ def edit(
     if unknown:
         raise InvalidRequest("profile_no_such_field", field=unknown[0], allowed=", ".join(EDITABLE))
     values = {**facts(old), **changes}
+    if changes.get("servers"):
+        values["base_url"] = changes.get("base_url", changes["servers"][0])
+    elif "base_url" in changes and changes["base_url"] != old.base_url:
+        values["servers"] = ()  # one server in their place
     new = profile_of(new_name or name, {key: value for key, value in values.items() if value is not None})
-    same_server = _origin(new.base_url) == _origin(old.base_url)
+    same_server = _origins(new) <= _origins(old)
     if not same_server and "key_env" not in changes:  # nor is another server given the key of the environment
         new = replace(new, key_env="")
     if new.name != old.name:
@@ -98,6 +102,10 @@ def facts(profile: Profile) -> dict[str, Any]:
 def default_auth(provider: str, *, has_key: bool, is_local: bool) -> str:
     """How a key is sent when nobody said; a local server without a key wants none."""
     return PROVIDERS[provider].default_auth if has_key or not is_local else "none"
+
+
+def _origins(profile: Profile) -> set[tuple[str, str | None, int | None] | None]:
+    return {_origin(each.base_url) for each in profile.at_each_server()}
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None] | None:

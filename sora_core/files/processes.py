@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -19,6 +20,12 @@ def boot_id() -> str:
         return (_PROC / "sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
         return ""
+
+
+@functools.cache
+def this_host() -> str:
+    """What this machine, or container, calls itself."""
+    return socket.gethostname()
 
 
 def this_process() -> str:

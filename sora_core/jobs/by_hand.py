@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from ..connections.connection import Connection
-from ..errors import InvalidRequest, JobError, JobNotFound, NotReady, RemoteIdTaken, SoraError, Unsupported
+from ..errors import (
+    InvalidRequest,
+    JobError,
+    JobNotFound,
+    NetworkError,
+    NotReady,
+    RemoteIdTaken,
+    SoraError,
+    Unsupported,
+)
 from ..ledger.ledger import Ledger
-from ..ledger.row import ANYONE, CANCELED, DELIVERED, MISSING, SUBMITTING, SUCCEEDED, Job
+from ..ledger.row import ANYONE, CANCELED, DELIVERED, MISSING, SUBMITTING, SUCCEEDED, Job, Place
 from ..models import Snapshot, State
 from .follow import ended, job_error
 from .money import money_of
@@ -17,6 +26,19 @@ async def look(connection: Connection, remote_id: str) -> Snapshot:
     """What the server says of a job, for free. Raises JobNotFound and the rest of the error tree."""
     await connection.limits.pace()
     return await connection.provider.fetch(connection.http, remote_id, attempts=3)
+
+
+async def found(connection: Connection, remote_id: str) -> Place:
+    """Which of the servers knows a job. Raises JobNotFound and the rest of the error tree."""
+    *others, last = [each.place for each in connection.servers] or [connection.place]
+    for place in others:
+        try:
+            await look(connection.at(place), remote_id)
+            return place
+        except (JobNotFound, NetworkError):
+            continue
+    await look(connection.at(last), remote_id)
+    return last
 
 
 async def taken_up(job: Job, connection: Connection, ledger: Ledger, *, moved: bool) -> Job:

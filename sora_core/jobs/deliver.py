@@ -206,6 +206,7 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
         log.warning("%s", error.message)
     record, owner = ledger.record_delivered, job.owner or ""
     await ledger.aside(record, job.job_id, width=width, height=height, fps=fps, duration=duration, owner=owner)
+    log.info("job %s is delivered: %s", job.job_id, path)
 
 
 def delivered_is_intact(job: Job) -> bool:

@@ -20,6 +20,7 @@ from ..errors import (
     JobChanged,
     JobNotFound,
     LedgerAway,
+    NetworkError,
     ProfileError,
     RemoteIdTaken,
     SoraError,
@@ -132,7 +133,7 @@ class JobRun:
                 request,
                 fingerprint=own,
                 profile=self._connection.profile.name,
-                place=self._connection.place,
+                place=self._connection.claim_place,
                 owner=self._owner.id,
                 destination=destination,
                 also=also,
@@ -209,6 +210,7 @@ class JobRun:
             job = self._ledger.peek(job_id)
             if job is None:
                 return None  # another process dropped its claim before anything was sent
+            self._connection = self._connection.at(job.place)
             if job.over:
                 if job.error_kind == MADE_ANEW:
                     return None
@@ -224,6 +226,8 @@ class JobRun:
             except JobChanged:
                 continue  # the row says by now how to go on
             except LedgerAway as error:
+                if error.remote_id:
+                    raise  # accepted, and nowhere written
                 self._report.say("waiting for the ledger", job, note=error.message)
                 await self._clock.sleep(_LOOK_SECONDS)
 
@@ -265,6 +269,10 @@ class JobRun:
         limits = self._connection.limits
         self._refuse_if_open_elsewhere(request)
         await self._slot(job)
+        if self._connection.servers:
+            up = self._connection.up(self._clock.monotonic())
+            job = await self._ledger.aside(self._ledger.place_claim, job.job_id, up, owner=self._owner.id)
+            self._connection = self._connection.at(job.place)
         await check_spending(job, self._connection, self._ledger, self._clock)
         await limits.pace(ahead=True)
         self.worked = True
@@ -287,10 +295,17 @@ class JobRun:
             if proves(Step.SUBMIT, answer_to_submit(error)) is Proof.UNKNOWN:
                 await self._keep_open(job, error)
                 return
+            if self._fails_over(error):
+                return  # the row says that it was not sent: the next step sends it to another server
             await self._record_over(job, error.message, error.kind)
             raise
         finally:
             self.posting = False
+
+    def _fails_over(self, error: SoraError) -> bool:
+        """Whether no byte has left, and there is another server."""
+        not_sent = isinstance(error, NetworkError) and not self.committed
+        return not_sent and self._connection.fails_over(self._clock.monotonic())
 
     def _refuse_if_open_elsewhere(self, request: Request) -> None:
         """Raises ProfileError when the profile led elsewhere, and a job of the same words is still open there.
@@ -300,7 +315,10 @@ class JobRun:
         if not request.prompt:
             return
         words = (request.operation.value, request.prompt.encode("utf-8", "replace").decode())
+        own = {each.place for each in self._connection.servers}
         for other in self._ledger.open_elsewhere(self._connection.profile.name, self._connection.place):
+            if other.place in own:
+                continue
             same = (other.operation, other.prompt) == words
             take = json.loads(other.request).get("seed", 0) == getattr(request, "seed", 0)
             if same and take:
@@ -353,6 +371,7 @@ class JobRun:
 
     async def _record_over(self, job: Job, reason: str, kind: str) -> None:
         await self._ledger.aside(self._ledger.record_over, job.job_id, FAILED, reason, kind, owner=self._owner.id)
+        log.info("job %s was not taken: %s", job.job_id, reason)
 
     async def _slot(self, job: Job) -> None:
         """Waits for a slot. Raises JobChanged when the claim was given up meanwhile: nobody will call it."""
@@ -393,6 +412,7 @@ class JobRun:
         for wait in (0.2, 1.0, 3.0, None):
             try:
                 await self._ledger.aside(record)
+                log.info("job %s was taken by its server, as %s", job.job_id, snapshot.remote_id)
                 self._snapshot = snapshot
                 return
             except StorageError as error:

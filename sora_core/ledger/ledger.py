@@ -28,6 +28,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from ..clock import Clock
 from ..errors import JobChanged, QuotaExceeded, RemoteIdTaken, StorageError
+from ..files.processes import this_host
 from ..models import Destination, Secret, Snapshot, State
 from ..profiles.prices import UNKNOWN as NO_PRICE
 from ..profiles.prices import Cost, amount_of
@@ -38,6 +39,7 @@ from .costs import CHARGED, WHEN, Costs, spent
 from .database import Database, Session
 from .leases import Leases, Owner
 from .lookups import JOB, Lookups, storable
+from .metrics import lines_of
 from .pages import JobPages
 from .row import (
     ANYONE,
@@ -68,6 +70,10 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 DAY_SECONDS = 86_400.0
+_BUSY_AT = (
+    "SELECT origin, count(*) FROM jobs WHERE profile = ? AND state IN ('submitting', 'queued', 'running')"
+    " AND job_id != ? AND origin != '' GROUP BY origin"
+)
 _RENAME_CHARACTERS = (
     "UPDATE characters SET profile = ? WHERE profile = ?"
     " AND name NOT IN (SELECT name FROM characters WHERE profile = ?)"
@@ -117,6 +123,10 @@ class Ledger(Lookups):
     def name(self) -> str:
         """What users know it by: a path, or an address without its password."""
         return self._file.name
+
+    def metrics(self) -> list[str]:
+        """Its figures, as lines in Prometheus' text form. Raises StorageError."""
+        return lines_of(self._file)
 
     def stamp(self) -> object:
         """Differs when something was written, by whomever. Raises StorageError."""
@@ -294,6 +304,19 @@ class Ledger(Lookups):
         ).fetchone()
         return int(row[0])
 
+    def place_claim(self, job_id: str, places: Sequence[Place], *, owner: str) -> Job:
+        """The claim, which is to be made at the least busy of the places: the first of equals. Raises JobChanged."""
+        with self._file.change() as db:
+            busy = dict(db.execute(_BUSY_AT, (self._get(db, job_id).profile, job_id)).fetchall())
+            place = min(places, key=lambda each: busy.get(each.origin, 0))
+            changes = {"provider": place.provider, "origin": place.origin, "account": place.account}
+            return self._write(db, job_id, owner, (SUBMITTING,), changes, also="sent_at IS NULL")
+
+    def busy_at(self, profile: str) -> dict[str, int]:
+        """How many of the profile's jobs are at work at each origin."""
+        with self._file.read() as db:
+            return dict(db.execute(_BUSY_AT, (profile, "")).fetchall())
+
     def mark_sent(self, job_id: str, *, owner: str, daily_limit: int = 0, daily_cost: int = 0) -> Job:
         """On disk before the first byte of the charge leaves.
 
@@ -462,6 +485,7 @@ class Ledger(Lookups):
     def record_plan(self, job_id: str, path: Path, sha256: str, size: int, *, owner: str) -> Job:
         """The name that is about to be taken, and what will stand there."""
         changes = {"planned_path": str(path), "planned_sha256": sha256, "planned_bytes": size}
+        changes["host"] = this_host()  # another one may have begun it
         return self._change(job_id, owner, FOLLOWED, changes)
 
     def record_delivered(self, job_id: str, *, width: int, height: int, fps: float, duration: float, owner: str) -> Job:
@@ -543,6 +567,7 @@ def _whereabouts(destination: Destination) -> dict[str, Any]:
         "folder": str(destination.folder),
         "stem": destination.stem,
         "exact_path": str(destination.exact) if destination.exact else None,
+        "host": this_host(),
     }
 
 

@@ -46,6 +46,8 @@ class JobSummary:
     finished_at: float | None
     delivered_at: float | None
     updated_at: float
+    origin: str
+    host: str
     cost: int | None
     currency: str
     has_graph: bool

@@ -85,6 +85,7 @@ class Job:
     updated_at: float
     cost: int | None
     currency: str
+    host: str  # of `folder` and `path`; empty on rows of versions that did not write it down
 
     @property
     def over(self) -> bool:

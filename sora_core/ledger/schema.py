@@ -135,6 +135,8 @@ MIGRATIONS = (
     """
     CREATE TABLE said (job_id TEXT PRIMARY KEY, facts TEXT NOT NULL)
     """,
+    # 10: on which host the file lies, or goes to.
+    "ALTER TABLE jobs ADD COLUMN host TEXT NOT NULL DEFAULT ''",
 )
 
 # A shared ledger begins here: what SQLite came to be in FIRST_SHARED steps. Later steps are taken by both, in SQL that

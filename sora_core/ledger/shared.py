@@ -69,7 +69,8 @@ class Journal:
             db.execute("UPDATE jobs SET owner = NULL WHERE job_id = ?", (job_id,))
 
     def drop(self, db: Session, job_id: str) -> None:
-        db.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
+        for table in ("jobs", "said", "workflows"):
+            db.execute(f"DELETE FROM {table} WHERE job_id = ?", (job_id,))  # noqa: S608 (own names)
         db.execute("DELETE FROM meta WHERE name = ?", (job_id,))
 
     def close(self) -> None:
@@ -232,6 +233,8 @@ class SharedLedger(Ledger):
         if (there.owner or "") == owner and not there.over:
             changes = {name: getattr(learned, name) for name in COLUMNS if name not in _NOT_LEARNED}
             self._write(db, there.job_id, owner, (there.state,), changes)
+            self.said.keep(db, there.job_id, self._journal.rows.said.get(there.job_id))
+            self.workflows.keep(db, there.job_id, self._journal.rows.workflows.get(there.job_id))
             if learned.owner is None:
                 self._let_go(db, "job_id = ? AND owner = ?", (there.job_id, owner))
         elif learned.remote_id and not there.remote_id:

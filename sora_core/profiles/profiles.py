@@ -25,7 +25,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequest, ProfileError, StorageError
 from ..files.home import make_private_dir, write_private
-from ..transport.urls import is_local, shown_url
+from ..transport.urls import is_local, origin, shown_url
 from .prices import MILLION, parse_prices
 
 if sys.version_info >= (3, 11):
@@ -66,6 +66,7 @@ class Profile:
     prices: tuple[str, ...] = ()  # lines as `prices` reads them
     currency: str = ""
     max_cost_per_day: float = 0.0  # in the currency, of 24 hours; 0: no limit
+    servers: tuple[str, ...] = ()  # base URLs of several that do the same; base_url is the first of them
     extra: Mapping[str, str] = field(default_factory=dict)
     known_as: str = ""  # the name under which its requests are paid, since it was renamed
     embedded: bool = False  # the preview gateway: no URL of its own
@@ -82,6 +83,15 @@ class Profile:
     def max_cost_millionths(self) -> int:
         return round(self.max_cost_per_day * MILLION)
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where it leads."""
+        return self.servers or (self.base_url,)
+
+    def at_each_server(self) -> tuple[Profile, ...]:
+        """The profile as it leads to each of its servers, the first first; itself where there is one."""
+        return tuple(replace(self, base_url=url, servers=()) for url in self.servers) or (self,)
+
     def check(self) -> None:
         """Raises ProfileError for a value that cannot work, naming what is allowed."""
         if self.embedded:
@@ -95,6 +105,8 @@ class Profile:
         for name in _NUMBERS:
             if not 0 <= getattr(self, name) < math.inf:
                 raise ProfileError("profiles.must_number_from_on", where=where, name=name)
+        if self.servers:
+            self._check_servers(where)
         parts, proxy = _split(self.base_url), _split(self.proxy)
         if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
             raise ProfileError(
@@ -109,10 +121,20 @@ class Profile:
         if parts.scheme == "http" and not is_local(self.base_url) and not self.allow_http:
             raise ProfileError("profiles.plain_http_would_send_key", where=where, hostname=parts.hostname)
 
+    def _check_servers(self, where: str) -> None:
+        if self.base_url != self.servers[0]:
+            raise ProfileError("profiles.servers_and_base_url", where=where)
+        for each in self.at_each_server():
+            each.check()
+        origins = [origin(url) for url in self.servers]
+        if len(set(origins)) < len(origins):
+            raise ProfileError("profiles.server_twice", where=where)
+
 
 PREVIEW_PROFILE = Profile(name=PREVIEW, provider="openai", auth="bearer", dialect="preview", embedded=True)
 _FIELDS = {each.name: each for each in fields(Profile) if each.name not in ("name", "embedded")}
 EDITABLE = tuple(name for name in _FIELDS if name != "known_as")  # what a user sets, beside the name
+_LISTS = ("prices", "servers")
 _TOP: dict[str, type] = {"profiles": dict, "ledger_env": str}
 _TYPES: dict[str, tuple[type, ...]] = {
     "requests_per_minute": (int,),
@@ -121,6 +143,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "max_submissions_per_day": (int,),
     "min_quota": (int, float),
     "prices": (list, tuple),
+    "servers": (list, tuple),
     "max_cost_per_day": (int, float),
     "allow_http": (bool,),
     "paid": (bool,),
@@ -325,12 +348,14 @@ class Profiles:
         for key, value in table.get("extra", {}).items():
             if not isinstance(value, (str, int, float, list, dict)):
                 raise ProfileError("profiles.extra_must_text_number_true", where=where, key=key)
-        for line in table.get("prices", ()):
-            if not isinstance(line, str):
-                raise ProfileError("profiles.must_type", where=where, key="prices", name__="list of texts")
+        lists = {key: tuple(table.get(key, ())) for key in _LISTS}
+        for key, lines in lists.items():
+            if not all(isinstance(line, str) for line in lines):
+                raise ProfileError("profiles.must_type", where=where, key=key, name__="list of texts")
+        if lists["servers"]:
+            table = {"base_url": lists["servers"][0], **table}
         extra = {key: _plain(value) for key, value in table.get("extra", {}).items()}
-        prices = tuple(table.get("prices", ()))
-        return Profile(name=name, **{**table, "prices": prices, "extra": extra})
+        return Profile(name=name, **{**table, **lists, "extra": extra})
 
 
 def profile_of(name: str, values: Mapping[str, Any]) -> Profile:

@@ -62,6 +62,7 @@ class Http:
         named_urls: Iterable[str] = (),
         never: Iterable[str] = (),
         plain_links: bool = False,
+        fails_over: bool = False,
         reach: Reach | None = None,
     ) -> None:
         import httpx
@@ -69,6 +70,7 @@ class Http:
         from .ways import Ways
 
         self.base_url = base_url.rstrip("/")
+        self._fails_over = fails_over
         self.keys: Keys = FixedKeys(auth or {})  # a protocol that renews its key puts its own here
         self.headers: Mapping[str, str] = {}  # what requests to the server itself say besides their own
         key_urls = (base_url, *key_urls)
@@ -152,6 +154,8 @@ class Http:
                     if renewed:
                         kind, attempts = FailureKind.STALE, attempts + 1
             most = sys.maxsize if call.patient and kind is FailureKind.BUSY else attempts
+            if self._fails_over and call.effect is Effect.CHARGE and kind is FailureKind.NOT_SENT:
+                most = 1
             decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=most)
             if decision.action is Action.UNKNOWN:
                 lost = SubmissionUnknown("submit.open", error=error.message)

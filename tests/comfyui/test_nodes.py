@@ -212,7 +212,6 @@ BAD = {
     "blank prompt": ({"prompt": "  "}, "prompt is empty"),
     "length": ({"seconds": 61}, "whole seconds from 1 to 60"),
     "size": ({"size": "10x10"}, "each side from 64 to 2048"),
-    "missing key": ({"profile": "keyless"}, "SORA_NO_KEY"),
     "path outside": ({"filename_prefix": "../../etc/x"}, "below the output folder"),
     "too long": ({"prompt": "x" * 40_000}, "up to 32000"),
 }
@@ -222,9 +221,18 @@ BAD = {
 def test_bad_input_is_refused_on_its_node_with_what_is_allowed_before_anything_is_sent(stage: Stage, case: str) -> None:
     inputs, words = BAD[case]
     before = stage.gateway.stats()["requests"]
-    error = error_of(stage.comfy.run({"1": t2v("x") | {"inputs": t2v("x")["inputs"] | inputs}}))
+    with pytest.raises(Refused) as refused:
+        stage.comfy.queue({"1": t2v("x") | {"inputs": t2v("x")["inputs"] | inputs}})
+    (error,) = refused.value.args[0]["node_errors"]["1"]["errors"]
+    assert words in error["details"]
+    assert stage.gateway.stats()["requests"] == before
+
+
+def test_a_missing_key_is_told_on_its_node_before_anything_is_sent(stage: Stage) -> None:
+    before = stage.gateway.stats()["requests"]
+    error = error_of(stage.comfy.run({"1": t2v("x", profile="keyless")}))
     assert error["node_id"] == "1"
-    assert words in error["exception_message"]
+    assert "SORA_NO_KEY" in error["exception_message"]
     assert stage.gateway.stats()["requests"] == before
 
 

@@ -160,6 +160,14 @@ class TestWhileItIsAway:
         assert (done.state, done.path, done.sha256, done.bytes) == (DELIVERED, "a.mp4", "abc", 7)
         assert (done.owner, done.remote_id) == (None, "video_1")
 
+    def test_what_the_server_said_of_a_result_is_told_too(self, host, other):
+        job = host.queued()
+        host.way.off()
+        done = Snapshot(State.SUCCEEDED, "video_1", said={"seed": 7})
+        host.ledger.record_snapshot(job.job_id, done, owner=host.me)
+        host.back()
+        assert other.ledger.said.get(job.job_id) == {"seed": 7}
+
     def test_a_job_that_failed_frees_its_request_when_it_is_back(self, host, other):
         job = host.queued()
         host.way.off()

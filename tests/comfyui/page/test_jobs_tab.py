@@ -83,6 +83,23 @@ def test_plays_a_clip_in_its_place(tab: Tab, stage: Stage) -> None:
     assert video.evaluate("(it) => it.duration") == pytest.approx(1, abs=0.1)
 
 
+def test_sums_what_was_spent_by_day_and_profile(tab: Tab, stage: Stage) -> None:
+    settings = {
+        "provider": "openai", "base_url": stage.gateway.openai, "key_env": "SORA_TEST_KEY", "auth": "bearer",
+        "dialect": "preview", "paid": True, "currency": "EUR", "prices": ["0.30/second"],
+    }  # fmt: skip
+    stage.comfy.post("/sora_video/profiles", {"name": "counted", "settings": settings}).raise_for_status()
+    try:
+        made(stage, "one that costs", profile="counted", seconds=2)
+        jobs = tab.open_jobs()
+        expect(tab.card("one that costs")).to_contain_text("0.60 EUR")
+        jobs.get_by_text("What was spent").click()
+        expect(jobs.get_by_role("row").filter(has_text="counted")).to_contain_text("0.60 EUR")
+        jobs.get_by_text("What was spent").click()
+    finally:
+        stage.comfy.delete("/sora_video/profiles", {"name": "counted"}).raise_for_status()
+
+
 def test_follows_a_background_job_and_tells_when_it_is_ready(tab: Tab, stage: Stage) -> None:
     tab.open_jobs()
     stage.comfy.run({"1": t2v("in the background", **LONG, seed=next(TAKES), wait=False)})

@@ -84,23 +84,44 @@ def test_what_is_rarely_used_is_behind_a_button_and_nothing_of_it_is_lost(tab: T
 def test_model_and_length_are_chosen_from_what_the_profile_has(tab: Tab, stage: Stage) -> None:
     tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), profile="own")
     seconds, model = bar(tab).get_by_label("Length"), bar(tab).get_by_label("Model")
-    expect(seconds.locator("option:checked")).to_have_text("5 s (the profile's)")
+    expect(seconds.locator("option:checked")).to_have_text("4 s (the profile's)")
     seconds.select_option(label="8 s")
     assert value_of(tab, "seconds") == 8
     listed = stage.comfy.post("/sora_video/profiles/models", {"name": "own"}).json()["models"]
     expect(model.locator(f"option[value='{listed[0]}']")).to_have_count(1)
     model.select_option(listed[0])
     assert value_of(tab, "model") == listed[0]
-    assert tab.api_prompt()["1"]["inputs"]["seconds"] == 8
+    (queued,) = tab.api_prompt().values()
+    assert (queued["inputs"]["seconds"], queued["inputs"]["model"]) == (8, listed[0])
     model.select_option(label="Other…")
     dialog = tab.page.get_by_role("dialog", name="Model")
     dialog.get_by_label("Model").fill("my-own-model")
     dialog.get_by_role("button", name="Take it").click()
     expect(model.locator("option:checked")).to_have_text("my-own-model")
     assert value_of(tab, "model") == "my-own-model"
-    tab.page.keyboard.press("Control+z")  # the page's own undo still works
     tab.js("void (app.graph.nodes[0].widgets.find((each) => each.name === 'seconds').value = 3)")
     expect(seconds.locator("option:checked")).to_have_text("3 s")
+
+
+def test_the_text_keeps_its_height_and_the_player_lies_inside_of_the_node(tab: Tab) -> None:
+    tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), profile="own", seconds=1, size="320x180")
+    bar(tab).wait_for()
+    field = tab.page.locator("textarea:visible").first
+    tab.page.wait_for_timeout(1000)
+    before = field.bounding_box()
+    tab.press_run()
+    tab.wait_for_player()
+    tab.page.wait_for_timeout(4000)  # what the page puts below is drawn
+    after, player = field.bounding_box(), tab.page.locator("video:visible").first.bounding_box()
+    assert before
+    assert after
+    assert player
+    assert after["height"] >= before["height"] - 2
+    top, height, scale = tab.js(
+        "((n, s) => [n.pos[1] + app.canvas.ds.offset[1], n.size[1], s])(app.graph.nodes[0], app.canvas.ds.scale)"
+    )
+    canvas = tab.js("document.querySelector('#graph-canvas').getBoundingClientRect().top")
+    assert player["y"] + player["height"] <= canvas + (top + height) * scale + 2
 
 
 def test_a_linked_input_is_never_hidden(tab: Tab) -> None:

@@ -61,6 +61,23 @@ def test_run_shows_the_job_on_the_node_and_then_plays_the_clip(tab: Tab, stage: 
     assert tab.alerts().count() == 0
 
 
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        ({"stage": "queued", "queue_position": 3}, "Queued · place 3"),
+        ({"stage": "running", "percent": 41.6, "remaining": 30.2}, "Being made · 42 % · about 35 s left"),
+        ({"stage": "running", "percent": 99, "remaining": 0.3, "elapsed": 16}, "Being made · 99 % · almost done"),
+        ({"stage": "running", "remaining": 400}, "Being made · about 7 min left"),
+        ({"stage": "running", "remaining": 100}, "Being made · about 1.5 min left"),
+        ({"stage": "downloading", "percent": 100, "note": "3 of 12 MiB"}, "Downloading · 3 of 12 MiB"),
+    ],
+)
+def test_progress_is_said_calmly_and_without_ids(tab: Tab, stage: Stage, told: dict[str, Any], line: str) -> None:
+    module = f"/extensions/{stage.comfy.pack.name}/progress.js"
+    told |= {"job_id": "job_0123456789abcdef0123", "remote_id": "video_0123456789abcdef"}
+    assert tab.js("import(x[0]).then((it) => it.progressLines([{told: x[1], passed: 0}]))", [module, told]) == line
+
+
 def test_the_saved_file_dropped_on_an_empty_canvas_restores_the_graph(tab: Tab, stage: Stage) -> None:
     tab.set(seed=next(TAKES), style="", filename_prefix="video/dropped")
     queued = tab.api_prompt()

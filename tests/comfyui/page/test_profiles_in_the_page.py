@@ -94,6 +94,8 @@ def test_a_profile_is_edited_renamed_duplicated_and_removed(tab: Tab, stage: Sta
     form.get_by_label("Name", exact=True).fill("my-second")
     form.get_by_text("More settings").click()
     form.get_by_label("Jobs at once", exact=True).fill("2")
+    form.get_by_label("Currency of the prices", exact=True).fill("EUR")
+    form.get_by_label("Prices", exact=True).fill("0.10/second\n0.04/image")
     press(form, "Save")
     expect(row(tab, "my-second")).to_contain_text("key stored")
     press(row(tab, "my-second"), "Duplicate")
@@ -103,6 +105,7 @@ def test_a_profile_is_edited_renamed_duplicated_and_removed(tab: Tab, stage: Sta
     expect(row(tab, "my-second-2")).to_have_count(0)
     facts = {each["name"]: each for each in stage.comfy.get("/sora_video/profiles").json()}
     assert facts["my-second"]["max_jobs"] == 2
+    assert facts["my-second"]["prices"] == ["0.10/second", "0.04/image"]
     assert "my-first" not in facts
 
 

@@ -21,7 +21,13 @@ SCRIPTS = (
     "\ufeff[5s] one\n", "[5s] one\r\n[4s] two\r\n", "[٣s] three", "[5s] a\u2028b",
     "[5s] one\n[wide] more\n#no\n\n[1.5s]  two  ",
 )  # fmt: skip
-REFUSED = ("a door", "[5s] one\n5s two", "[5s] one\nShot 2: two", '[{"text": "a", "seconds": 1}]')
+REFUSED = (
+    "a door",
+    "[5s] one\n5s two",
+    "[5s] one\nShot 2: two",
+    "[5s] one\n> [5s] two",
+    '[{"text": "a", "seconds": 1}]',
+)
 
 pytestmark = [
     pytest.mark.browser,
@@ -145,6 +151,7 @@ def test_blocks_are_dragged_to_another_place_and_to_another_length_and_the_video
     tab.run()
     job = stage.gateway.stats()["jobs"][-1]
     assert (job["shots"], stage.gateway.charges) == (3, charged + 1)
+    expect(tab.page.locator(".sora-block[data-picture]")).to_have_count(3)  # each shows its part of the result
 
 
 def test_the_total_is_red_before_anything_is_queued_where_the_profile_does_not_make_it(tab: Tab) -> None:
