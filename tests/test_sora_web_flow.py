@@ -28,6 +28,7 @@ from sora_core.errors import (
 from sora_core.models import Delivery, Operation, Shot, Upload
 from sora_core.providers.sora_web import lookup, tasks
 from sora_core.requests.kinds import PromptRequest
+from sora_core.requests.settings import settings_of
 
 pytestmark = pytest.mark.usefixtures("no_faults")
 KEY = "web-key-77aa41"
@@ -327,6 +328,21 @@ class TestCharacters:
         assert desk.cast("bo", profile="showing", clip=clip).character_id.startswith("char_")
         assert desk.asked("visibility") == before + 1
 
+    def test_it_has_the_user_name_that_was_wished_for_and_can_be_seen_later(self, desk, source):
+        wishes = settings_of({"username": "ida_of_mine", "visibility": "public"})
+        clip = Upload(source.path.read_bytes(), "video/mp4", "ida.mp4")
+        before = desk.asked("visibility")
+        ida = desk.cast("ida", clip=clip, start=0.2, end=2.2, settings=wishes)
+        assert ida.username == "ida_of_mine"
+        assert desk.asked("visibility") == before + 1
+        again = desk.cast("ida 2", clip=clip, start=0.4, end=2.4, settings=wishes)
+        assert re.fullmatch(r"ida_of_mine\d{3}", again.username)  # somebody has it already
+        done = Command(desk.home.parent, WEB_SESSION=SESSION)(
+            "character", "visibility", "ida", "private", "--profile", "web"
+        )
+        assert done.code == 0, done.err
+        assert desk.asked("visibility") == before + 3
+
     def test_one_that_is_called_finalized_is_made_a_character_nevertheless(self, desk, source):
         clip = Upload(source.path.read_bytes(), "video/mp4", "ada.mp4")
         pictures = desk.asked("file_upload")
@@ -351,6 +367,27 @@ class TestCharacters:
             for _ in range(2):
                 with pytest.raises(SubmissionUnknown):
                     desk.cast("kim", clip=clip, start=0.5, end=2.0)
+
+
+class TestAPostThatIsKept:
+    def test_can_be_remixed_in_its_own_shape_and_is_paid_once(self, desk):
+        clip = desk.make("a lighthouse upright", orientation="portrait", seconds=15)
+        keep, deleted = settings_of({"keep_post": True, "post_text": "mine"}), desk.asked("unpublish")
+        with desk.charging(0):
+            kept = desk.make("", Operation.CLEAN_LINK, source_id=clip.remote_id, settings=keep)
+            assert kept.remote_id.startswith("kept:s_")
+            assert desk.make("", Operation.CLEAN_LINK, source_id=clip.remote_id, settings=keep).reused
+        assert desk.asked("unpublish") == deleted
+        source = desk.engine.source_id(kept.job_id, "web")
+        job = desk.ordered("at night", Operation.REMIX, source_id=source)
+        assert job["remix_of"] == kept.remote_id.removeprefix("kept:")
+        assert (job["size"], job["seconds"]) == ("720x1280", 15)
+        wide = desk.ordered("at noon", Operation.REMIX, source_id=source, orientation="landscape", quality="hd")
+        assert (wide["model"], wide["size"]) == ("sy_ore", "1792x1024")
+
+    def test_of_another_one_the_shape_is_said_to_be_unknown(self, desk):
+        desk.ordered("at dusk", Operation.REMIX, source_id=POST)
+        assert any("asking for landscape" in progress.note for progress in desk.seen)
 
 
 class TestCleanLinks:

@@ -17,7 +17,7 @@ from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
 from ._script import shots_in
-from ._settings import settings_given
+from ._settings import add_settings, settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 
@@ -33,6 +33,7 @@ def add(commands: Any, command: Any) -> None:
     clean.add_argument("source", metavar="SOURCE", help="a job of ours, an id of the server, or the address of a post")
     clean.add_argument("--profile", required=True)
     clean.add_argument("--confirm-rights", action="store_true", help="the clip is mine, or I have permission")
+    add_settings(clean)
     add_output(clean)
 
 
@@ -59,6 +60,7 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
     request = CleanLinkRequest(
         source_url=source if is_url else "",
         source_id="" if is_url else engine.source_id(source, arguments.profile),
+        settings=settings_given(arguments.settings, arguments.set),
     )
     progress = ProgressLine()
     handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
@@ -183,10 +185,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")
     parser.add_argument("--remix-of", metavar="JOB")
     parser.add_argument("--character", action="append", default=[], metavar="NAME")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps"
-    )
-    parser.add_argument("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")
+    add_settings(parser)
     parser.add_argument("--style", default="")
     parser.add_argument("--negative-prompt", default="")
     parser.add_argument("--seed", type=int, default=0, help="another seed is another take, and another payment")
