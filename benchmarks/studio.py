@@ -94,11 +94,11 @@ class Studio:
         self._after(0.0, worker, "wait")
 
     def _wait(self, worker: int, owner: str, ledger: Ledger) -> None:
-        from sora_core.connections.limits import LOOK_SECONDS
+        from sora_core.connections.limits import LOOK_SECONDS, MOST_LOOKS
         from sora_core.models import Snapshot, State
 
         if self._jobs[worker] not in ledger.turns.hand_out_slots("gpus", max(1, self._workers // 2), owner):
-            self._after(LOOK_SECONDS, worker, "wait")
+            self._after(max(LOOK_SECONDS, self._workers / MOST_LOOKS), worker, "wait")
             return
         ledger.mark_sent(self._jobs[worker], owner=owner)
         ledger.record_submitted(self._jobs[worker], Snapshot(State.QUEUED, self._jobs[worker]), owner=owner)

@@ -14,6 +14,7 @@ SETTINGS = io.Custom("SORAVIDEO_SETTINGS")
 FRAMES = ("auto", "decode", "skip")
 ON_ERROR = ("raise", "block")
 MAX_TAKES = 8
+MAX_REFERENCES = 12
 MAX_SEED = 2**53 - 1  # the largest whole number that survives the browser's JSON
 AS_SOURCE = "as the source"
 
@@ -225,6 +226,38 @@ def submission_inputs() -> list[io.Input]:
             **advanced(),
         ),
         on_error_input(),
+    ]
+
+
+def reference_inputs() -> list[io.Input]:
+    """What the video begins with, ends with, or follows."""
+    return [
+        io.Image.Input(
+            "first_frame",
+            optional=True,
+            tooltip="The picture that the video begins with; refused where the profile takes no images.",
+        ),
+        io.Image.Input(
+            "last_frame",
+            optional=True,
+            tooltip="The picture that the video ends with; needs a first one, and is refused where the profile has no "
+            "place for it.",
+        ),
+        io.Autogrow.Input(
+            "references",
+            # ComfyUI 0.8 finds only a required template; min=0 makes the sockets optional
+            template=io.Autogrow.TemplatePrefix(
+                io.MultiType.Input(
+                    "reference", types=[io.Image, io.Video, io.Audio], tooltip="A picture, a video or a sound."
+                ),
+                prefix="reference",
+                min=0,
+                max=MAX_REFERENCES,
+            ),
+            optional=True,
+            tooltip="Pictures, videos and sounds that the video follows, in this order; refused where the profile has "
+            "no place for them. A free socket is added for the next one.",
+        ),
     ]
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
 from . import _widgets as widgets
-from ._checking import Asked, Written
+from ._checking import Asked, Written, refusal
 from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._references import with_images
+from ._references import with_images, with_references
 from ._requests import video_request
 
 
@@ -53,6 +53,7 @@ class Image2Video(VideoNode):
                 *widgets.submission_inputs(),
                 widgets.takes_input(),
                 widgets.settings_input(),
+                *widgets.reference_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -61,6 +62,11 @@ class Image2Video(VideoNode):
                 "i2v", "image to video", "animate image", "reference image", "extend", "图生视频", "视频", "图片"
             ),
         )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None, references: Any = None) -> bool | str:
+        # ComfyUI hands over every growing input, named or not
+        return refusal(cls, profile, cls.asked)
 
     @classmethod
     def asked(cls, profile: str, written: Written) -> Asked:
@@ -78,4 +84,5 @@ class Image2Video(VideoNode):
         note = ""
         if image is not None:
             request, note = await with_images(request, profile, image, options.get("fit", "crop"))
+        request, note = await with_references(request, profile, options, note)
         return await generate(request, profile, options, cls.hidden, note=note)

@@ -14,6 +14,7 @@ from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
 from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
+from ._references import with_references
 from ._requests import video_request
 
 MAX_SHOTS = 50
@@ -64,6 +65,7 @@ class Storyboard(VideoNode):
                 *widgets.submission_inputs(),
                 widgets.takes_input(),
                 widgets.settings_input(),
+                *widgets.reference_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -81,7 +83,7 @@ class Storyboard(VideoNode):
         return Asked(replace(request, shots=_shots(written.text("script"), sockets)))
 
     @classmethod
-    def validate_inputs(cls, profile: str | None = None, shots: Any = None) -> bool | str:
+    def validate_inputs(cls, profile: str | None = None, shots: Any = None, references: Any = None) -> bool | str:
         # ComfyUI hands over every growing input, named or not
         return refusal(cls, profile, cls.asked)
 
@@ -92,7 +94,8 @@ class Storyboard(VideoNode):
     ) -> io.NodeOutput:
         _check_count((cls.hidden.prompt or {}).get(cls.hidden.unique_id, {}).get("inputs", {}))
         request = video_request(Operation.STORYBOARD, profile, prompt, seed, **options)
-        return await generate(replace(request, shots=_shots(script, shots)), profile, options, cls.hidden)
+        request, note = await with_references(replace(request, shots=_shots(script, shots)), profile, options)
+        return await generate(request, profile, options, cls.hidden, note=note)
 
 
 def _check_count(inputs: Iterable[str]) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from ..sora_core.models import Operation
 from . import _widgets as widgets
-from ._checking import Asked, Written
+from ._checking import Asked, Written, refusal
 from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
+from ._references import with_references
 from ._requests import video_request
 
 
@@ -31,12 +32,18 @@ class Text2Video(VideoNode):
                 *widgets.submission_inputs(),
                 widgets.takes_input(),
                 widgets.settings_input(),
+                *widgets.reference_inputs(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
             is_output_node=True,
             **found_by("t2v", "text to video", "generate video", "openai video", "文生视频", "视频"),
         )
+
+    @classmethod
+    def validate_inputs(cls, profile: str | None = None, references: Any = None) -> bool | str:
+        # ComfyUI hands over every growing input, named or not
+        return refusal(cls, profile, cls.asked)
 
     @classmethod
     def asked(cls, profile: str, written: Written) -> Asked:
@@ -46,4 +53,5 @@ class Text2Video(VideoNode):
     @one_branch
     async def execute(cls, prompt: str, profile: str, seed: int, **options: Any) -> io.NodeOutput:
         request = video_request(Operation.TEXT_TO_VIDEO, profile, prompt, seed, **options)
-        return await generate(request, profile, options, cls.hidden)
+        request, note = await with_references(request, profile, options)
+        return await generate(request, profile, options, cls.hidden, note=note)

@@ -28,6 +28,7 @@ from .jobs.fingerprint import fingerprints_of
 from .jobs.handle import Handle
 from .jobs.money import money_of
 from .jobs.running import RunningJobs, Watch
+from .jobs.work import work_told
 from .ledger.characters import check_name
 from .ledger.ledger import FILE, Ledger
 from .ledger.opening import address, open_ledger
@@ -40,7 +41,7 @@ from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
-from .requests.checks import check_part, picture_size
+from .requests.checks import check_part, image_bytes_limit, picture_size
 from .requests.kinds import (
     CharacterRequest,
     PictureRequest,
@@ -103,12 +104,22 @@ class Engine:
         """What the profile can do; no network. Raises ProfileError."""
         return provider_for(self.profiles.get(profile)).capabilities()
 
-    def image_needs(self, request: VideoRequest | PictureRequest, profile: str, images: int) -> ImageNeeds:
-        """How that many reference images of the request are to be encoded; no network. Raises as generate does."""
+    def work_told(self, job_id: str) -> str:
+        """What the server said of its work on the job, in one line; "" where it said nothing."""
+        return work_told(self.ledger.said.get(job_id))
+
+    def image_needs(
+        self, request: VideoRequest | PictureRequest, profile: str, images: int, *, and_last: bool = False
+    ) -> ImageNeeds:
+        """How that many reference images of the request are to be encoded; no network. Raises as generate does.
+
+        ``and_last``: a last frame is encoded too.
+        """
         provider = provider_for(self.profiles.get(profile))
         prepared = provider.prepared(request, images_to_come=images)
         assert isinstance(prepared, (VideoRequest, PictureRequest))
-        return ImageNeeds(*picture_size(prepared), provider.capabilities().image_bytes_limit)
+        limit = image_bytes_limit(request, provider.capabilities(), images + and_last)
+        return ImageNeeds(*picture_size(prepared), limit)
 
     def check(self, request: Request, profile: str, *, images_to_come: int = 0) -> None:
         """Raises as generate does for what can be told at once: no network, no ledger, nothing that waits.
@@ -302,8 +313,8 @@ class Engine:
         if aged:
             log.info("%d workflows older than %d days were dropped from the ledger", aged, KEPT_DAYS)
         jobs = self.ledger.unfinished()
-        living = {owner: self.ledger.is_alive(owner) for owner in {job.owner for job in jobs}}
-        return [job for job in jobs if not living[job.owner]]
+        living = self.ledger.living(job.owner for job in jobs)
+        return [job for job in jobs if job.owner not in living]
 
     async def _take_up_gently(self, jobs: list[Job]) -> None:
         """One after the other: what is asked for now goes before what was left."""

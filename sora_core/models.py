@@ -216,12 +216,18 @@ class Capabilities:
     image_limit: int = 1  # reference images in one request
     image_forms: frozenset[ImageForm] = frozenset((ImageForm.FILE,))
     image_bytes_limit: int = 20 * 1024 * 1024
+    text_bytes_limit: int | None = None  # of all references together that travel as text, as base64; None: no limit
+    last_frame: bool = False  # a picture that the video ends with, beside the one that it begins with
+    clip_limit: int = 0  # reference clips in one request, and so for sounds
+    sound_limit: int = 0
+    reference_bytes_limit: int = 50 * 1024 * 1024  # of one of those
     clip_forms: frozenset[ClipForm] = frozenset()  # of the clip that shows a character
     clip_bytes_limit: int = 0  # of an uploaded one
     clip_seconds: tuple[float, float] = (1.0, 3.0)  # shortest and longest part that shows a character
     picture_sizes: Sequence[str] | SizeRange | None = None  # None: as of videos, and so for the next
     picture_size_for: Mapping[tuple[str, str], str] | None = None
     picture_references: int = 0  # reference images in one request for a picture
+    fps: float | None = None  # frames per second when a request names none; None: up to the model
     settings: Mapping[str, Setting] = field(default_factory=dict)  # of the server's own, by the name they have here
     takes_settings: frozenset[Operation] = frozenset()  # that take them, beside those that make a video
     any_setting: bool = False  # also those that are not named above: nobody here knows all that the server takes

@@ -17,10 +17,12 @@ COLUMNS = {
     "two images": ("two_images_arrive",),
     "seed": ("a_seed_arrives",),
     "own field": ("a_field_of_the_servers_own_arrives",),
+    "references": ("each_reference_arrives_as_it_is_and_in_its_place",),
     "settings": (
         "every_setting_of_the_table_arrives_as_what_it_is",
         "a_setting_that_the_server_does_not_take_is_refused_before_anything_is_sent",
     ),
+    "work told": ("what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file",),
     "failure told": ("a_failed_job_says_why_and_its_row_is_closed",),
     "refusal told": (
         "a_refusal_is_told_and_charges_nothing",

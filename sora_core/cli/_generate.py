@@ -11,11 +11,12 @@ from ..engine import Engine, Handle
 from ..errors import InvalidRequest
 from ..files.home import output_dir
 from ..media.placing import copy_to, named_by_hand
-from ..models import Delivery, Destination, Operation, Upload
+from ..models import Delivery, Destination, Operation
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
+from ._references import references
 from ._script import shots_in
 from ._settings import add_settings, settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
@@ -75,25 +76,25 @@ def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | Re
     if remix_of is not None:
         return _remix(engine, arguments)
     shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
-    references = images(engine, arguments)
+    given = references(engine, arguments)
     operation = Operation.TEXT_TO_VIDEO
     if shots:
         operation = Operation.STORYBOARD
-    elif references or urls:
+    elif given["images"] or given["last_frame"] or given["clips"] or urls:
         operation = Operation.IMAGE_TO_VIDEO
     return VideoRequest(
         operation=operation,
         orientation=arguments.orientation or "landscape",
         quality=arguments.quality or "standard",
-        images=references,
         image_urls=urls,
         shots=shots,
+        **given,
         **_common(arguments),
     )
 
 
 def _remix(engine: Engine, arguments: argparse.Namespace) -> RemixRequest:
-    for option in ("image", "image_url", "shot", "script"):
+    for option in ("image", "image_url", "last_frame", "reference", "shot", "script"):
         if getattr(arguments, option):
             raise InvalidRequest("cli.remix_takes_no_only_source", option=option.replace("_", "-"))
     return RemixRequest(
@@ -124,22 +125,6 @@ def _seconds(value: int | None) -> int:
     return value or 0
 
 
-def images(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload, ...]:
-    """The files of `--image`; one that is larger than the profile takes is encoded anew, and that is said."""
-    if not arguments.image:
-        return ()
-    from ..media.images import upload_from_file, within_limit
-
-    limit = engine.capabilities(arguments.profile).image_bytes_limit
-    uploads = []
-    for path in arguments.image:
-        upload, note = within_limit(upload_from_file(Path(path)), limit)
-        if note:
-            say(f"{path} is larger than profile '{arguments.profile}' takes; it is sent as {note}.")
-        uploads.append(upload)
-    return tuple(uploads)
-
-
 def destination(out: str | None) -> Destination:
     if not out:
         return Destination(output_dir())
@@ -153,6 +138,9 @@ def deliver(engine: Engine, handle: Handle[Delivery], progress: ProgressLine, ar
         progress.end()
     if delivery.reused:
         say(f"Found finished job {delivery.job_id}; nothing was charged.")
+    worked = engine.work_told(delivery.job_id)
+    if worked:
+        say(worked)
     path = _copy_out(delivery.path, arguments.out)
     if arguments.json:
         show_json({**asdict(delivery), "path": str(path)})
@@ -180,6 +168,10 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", default="", metavar="WxH")
     parser.add_argument("--quality", default="", choices=QUALITIES)
     parser.add_argument("--image-url", action="append", default=[], metavar="URL")
+    parser.add_argument("--last-frame", metavar="FILE", help="the picture that the video ends with; --image begins it")
+    parser.add_argument(
+        "--reference", action="append", default=[], metavar="FILE", help="a picture, clip or sound that it follows"
+    )
     parser.add_argument("--image", action="append", default=[], metavar="FILE")
     parser.add_argument("--shot", action="append", default=[], metavar='"5s: text"')
     parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")

@@ -9,7 +9,8 @@ from ..engine import Engine
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import PictureRequest
-from ._generate import add_output, deliver, destination, images
+from ._generate import add_output, deliver, destination
+from ._references import images
 from ._terminal import ProgressLine
 
 

@@ -13,6 +13,7 @@ from ..ledger.ledger import Ledger
 LOOK_SECONDS = 0.5  # how often is looked whether another process has let go of a slot
 TURN_SECONDS = 0.05  # and whether another process has sent the request whose turn it was
 AWAY_SECONDS = 1.0  # and whether the ledger is back
+MOST_LOOKS = 100.0  # a second, of all processes together
 COUNT_SECONDS = 10.0  # how often is counted who shares the profile
 
 
@@ -151,12 +152,18 @@ class Limits:
 
     async def _call_slots(self) -> tuple[list[str], float]:
         hand_out, owner = self._ledger.turns.hand_out_slots, self._ledger.owner.id
-        return await self._ledger.aside(hand_out, self._profile, self._max_jobs or 0, owner), LOOK_SECONDS
+        await self._count_sharers()
+        called = await self._ledger.aside(hand_out, self._profile, self._max_jobs or 0, owner)
+        return called, max(LOOK_SECONDS, self._sharers[0] / MOST_LOOKS)
 
     async def _call_request(self) -> tuple[list[int], float]:
         call_next, owner = self._ledger.turns.call_next, self._ledger.owner.id
-        if self._clock.monotonic() - self._counted_at > COUNT_SECONDS:
-            self._counted_at = self._clock.monotonic()
-            self._sharers = await self._ledger.aside(self._ledger.turns.sharers, self._profile, owner)
+        await self._count_sharers()
         ticket, wait = await self._ledger.aside(call_next, self._profile, self._spacing, owner)
         return [] if ticket is None else [ticket], max(wait, TURN_SECONDS)
+
+    async def _count_sharers(self) -> None:
+        if self._clock.monotonic() - self._counted_at > COUNT_SECONDS:
+            self._counted_at = self._clock.monotonic()
+            owner = self._ledger.owner.id
+            self._sharers = await self._ledger.aside(self._ledger.turns.sharers, self._profile, owner)

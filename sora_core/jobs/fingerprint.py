@@ -57,7 +57,9 @@ def _digest(recipe: str, named: dict[str, Any]) -> str:
 
 
 def _media(request: Request) -> tuple[Upload, ...]:
-    if isinstance(request, (VideoRequest, PictureRequest)):
+    if isinstance(request, VideoRequest):
+        return request.media
+    if isinstance(request, PictureRequest):
         return request.images
     return (request.clip,) if isinstance(request, CharacterRequest) and request.clip else ()
 
@@ -69,7 +71,9 @@ def _wire(request: Request, provider: Provider) -> dict[str, Any]:
         made_of = [request.name, request.source_id, request.start, request.end, *_told(request)]
         standing_in = replace(request, clip=_named_by_content(request.clip) if request.clip else None)
         return {"character": made_of, **_sent(provider.encode_submit(standing_in))}
-    if isinstance(request, (VideoRequest, PictureRequest)):
+    if isinstance(request, VideoRequest):
+        request = request.with_media(_named_by_content)
+    if isinstance(request, PictureRequest):
         request = replace(request, images=tuple(map(_named_by_content, request.images)))
     return _sent(provider.encode_submit(request))
 

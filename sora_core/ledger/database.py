@@ -53,6 +53,9 @@ class Database(Protocol):
     def change(self) -> AbstractContextManager[Session]:
         """All of it or nothing; on disk at the end. No other change happens meanwhile. Raises StorageError."""
 
+    def touch(self) -> AbstractContextManager[Session]:
+        """A change of one row, that may be lost with the machine, as a sign of life. Raises StorageError."""
+
     def stamp(self) -> object:
         """Differs when something was written. Raises StorageError."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
+from collections.abc import Iterable
 
 from ..errors import StorageError
 from ..files.processes import is_gone, this_process
@@ -48,7 +49,7 @@ class Leases:
 
     def beat(self, owner: str) -> None:
         """Renews the lease of an owner that has something to do; without that, nothing is written."""
-        with self._file.change() as db:
+        with self._file.touch() as db:
             clock, now, _ = db.lease_time()
             db.execute(_RENEW.format(_HAS_WORK), (owner, clock, now, self._process, owner, owner))
 
@@ -69,22 +70,35 @@ class Leases:
 
     def alive(self, db: Session, owner: str | None) -> bool:
         """Whether the process that calls itself ``owner`` still works on its rows. None never does."""
-        if owner is None:
-            return False
-        if owner in self._own:
-            return True
-        row = db.execute("SELECT beat, boot, beat_at, process FROM owners WHERE owner = ?", (owner,)).fetchone()
-        if row is None:
-            return False
-        beat, clock, beat_at, process = row
+        return owner in self.living(db, [owner])
+
+    def living(self, db: Session, owners: Iterable[str | None]) -> set[str]:
+        """Those of the owners that are alive, by one question."""
+        asked = {each for each in owners if each}
+        found = asked & self._own
+        others = tuple(asked - found)
+        if not others:
+            return found
         ours, now, writable_since = db.lease_time()
-        if ours and clock == ours:
-            return now - max(beat_at, writable_since) < LEASE_SECONDS and not is_gone(process)
+        marks = ", ".join("?" * len(others))
+        rows = db.execute(
+            f"SELECT owner, beat, boot, beat_at, process FROM owners WHERE owner IN ({marks})",  # noqa: S608 (own)
+            others,
+        )
+        for owner, beat, clock, beat_at, process in rows:
+            if ours and clock == ours:
+                is_alive = now - max(beat_at, writable_since) < LEASE_SECONDS and not is_gone(process)
+            else:
+                is_alive = now - self._still_since(owner, beat, now) < LEASE_SECONDS
+            if is_alive:
+                found.add(owner)
+        return found
+
+    def _still_since(self, owner: str, beat: int, now: float) -> float:
+        """Since when we see its count of beats stand still."""
         known, since = self._seen.get(owner, (-1, now))
-        if beat != known:
-            since = now
-        self._seen[owner] = (beat, since)
-        return now - since < LEASE_SECONDS
+        self._seen[owner] = beat, (since if beat == known else now)
+        return self._seen[owner][1]
 
 
 class Owner:

@@ -26,6 +26,11 @@ class Lookups:
         with self._file.read() as db:
             return self._leases.alive(db, owner)
 
+    def living(self, owners: Iterable[str | None]) -> set[str]:
+        """Those of the owners that are alive."""
+        with self._file.read() as db:
+            return self._leases.living(db, owners)
+
     def get(self, job_id: str) -> Job:
         """Raises JobNotFound."""
         with self._file.read() as db:
@@ -86,8 +91,8 @@ class Lookups:
         """The profile's jobs that a server has and no living process is at."""
         marks = ", ".join(f"'{state}'" for state in FOLLOWED)
         jobs = self._select(f"profile = ? AND state IN ({marks}) AND remote_id != ''", (profile,))
-        living = {owner: self.is_alive(owner) for owner in {job.owner for job in jobs}}
-        return sorted((job for job in jobs if not living[job.owner]), key=lambda job: job.number)
+        living = self.living(job.owner for job in jobs)
+        return sorted((job for job in jobs if job.owner not in living), key=lambda job: job.number)
 
     def jobs(
         self, limit: int = PAGE, *, before: int | None = None, state: str | None = None, profile: str | None = None

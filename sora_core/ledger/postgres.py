@@ -32,6 +32,7 @@ OLDEST = 13  # PostgreSQL's version
 SCHEMA = "sora_video"
 PATIENCE_SECONDS = 10
 LONGEST_SECONDS = PATIENCE_SECONDS + 1.0  # that a statement takes
+CLOCK_SECONDS = 5.0  # for which the server's clock is known once it was read
 RETRY_SECONDS = 1.0  # between two tries to reach a server that is away
 _LOCK = 0x736F7261  # "sora": whoever changes the schema takes number 0 of these locks, whoever changes rows number 1
 _TYPES = {
@@ -43,6 +44,7 @@ _TYPES = {
 _TYPE = re.compile(r"\b(?:" + "|".join(_TYPES) + r")\b")
 _NOW = b"SELECT extract(epoch FROM clock_timestamp())::float8"
 _BEGIN = b"BEGIN; SELECT pg_advisory_xact_lock(%d, 1); " % _LOCK + _NOW
+_TOUCH = b"BEGIN; SET LOCAL synchronous_commit = off; " + _NOW
 # a worker that vanishes must not hold the lock for the hours that TCP takes to notice
 _SETTINGS = f"""
     SET search_path = {SCHEMA};
@@ -75,6 +77,7 @@ class Postgres:
         self._clock = clock
         self._up_since = float("-inf")
         self._away: tuple[float, LedgerAway] | None = None  # until when nobody tries, and what they are told
+        self._offset = float("-inf"), 0.0  # when the server's clock was read, and how far it was from this one's
         self._closing = threading.Event()
         self._writer, self._reader = _Line(self._connect), _Line(self._connect)
         try:
@@ -99,13 +102,27 @@ class Postgres:
     def read(self) -> Iterator[_Session]:
         """Sees what was committed. Raises StorageError; LedgerAway while the server is."""
         with self._translated(), self._reader:
-            yield self._session(self._reader, None)
+            measured_at, offset = self._offset
+            age = time.monotonic() - measured_at
+            yield self._session(self._reader, time.monotonic() + offset if age < CLOCK_SECONDS else None)
 
     @contextlib.contextmanager
     def change(self) -> Iterator[_Session]:
         """All of it or nothing. Raises StorageError; LedgerAway also when nobody knows whether it was written."""
+        with self._transaction(_BEGIN) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def touch(self) -> Iterator[_Session]:
+        """Beside all changes, and without waiting for the disk."""
+        with self._transaction(_TOUCH) as session:
+            yield session
+
+    @contextlib.contextmanager
+    def _transaction(self, begin: bytes) -> Iterator[_Session]:
         with self._translated(), self._writer as line:
-            now = _last(line.execute(_BEGIN))
+            now = _last(line.execute(begin))
+            self._offset = time.monotonic(), now - time.monotonic()
             try:
                 yield self._session(line, now)
             except BaseException:
@@ -118,7 +135,12 @@ class Postgres:
             return db.execute("SELECT max(updated_at), max(rowid) FROM jobs").fetchone()
 
     def _session(self, line: _Line, now: float | None) -> _Session:
-        return _Session(line, self._clock() if self._clock else now, self._up_since)
+        return _Session(line, self._clock() if self._clock else now, self._up_since, self._read_clock)
+
+    def _read_clock(self, line: _Line) -> float:
+        now = _last(line.execute(_NOW))
+        self._offset = time.monotonic(), now - time.monotonic()
+        return now
 
     def _connect(self) -> psycopg.Connection[Any]:
         if self._closing.is_set():
@@ -159,8 +181,9 @@ class Postgres:
 class _Session:
     """What one `read` or `change` does. Its time is that of its first look at the clock."""
 
-    def __init__(self, line: _Line, now: float | None, up_since: float) -> None:
+    def __init__(self, line: _Line, now: float | None, up_since: float, read_clock: Callable[[_Line], float]) -> None:
         self._line = line
+        self._read_clock = read_clock
         self._now = now
         self._up_since = up_since
 
@@ -173,7 +196,7 @@ class _Session:
 
     def now(self) -> float:
         if self._now is None:
-            self._now = _last(self._line.execute(_NOW))
+            self._now = self._read_clock(self._line)
         return self._now
 
     def lease_time(self) -> tuple[str, float, float]:

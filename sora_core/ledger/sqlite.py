@@ -114,6 +114,9 @@ class Sqlite:
                 raise
             self._connection.execute("COMMIT")
 
+    def touch(self) -> contextlib.AbstractContextManager[_Connection]:
+        return self.change()
+
     def stamp(self) -> object:
         """SQLite appends to the file beside it, and starts that anew."""
         found: list[tuple[int, int]] = []

@@ -12,6 +12,10 @@ _BUSY = (
     " OR state IN ('unknown', 'missing') AND updated_at > ? FROM jobs WHERE profile = ?"
     " AND state IN ('queued', 'running', 'unknown', 'missing', 'submitting') AND (state != 'submitting' OR slot = 1)"
 )
+_FRESH = (
+    "SELECT count(*) FROM jobs WHERE profile = ? AND"
+    " (state IN ('queued', 'running') AND updated_at > ? OR state IN ('unknown', 'missing') AND updated_at > ?)"
+)
 _WAITING = (
     "SELECT owner, job_id FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 0 AND sent_at IS NULL"
     " ORDER BY rowid"  # the clock may be set back at any time; rows are numbered in the order in which they came
@@ -51,14 +55,17 @@ class Turns:
             return self._called(db, profile, owner)
 
     def _next(self, db: Session, profile: str, limit: int, owner: str) -> list[str]:
+        now = db.now()
+        fresh = (profile, now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS)
+        if db.execute(_FRESH, fresh).fetchone()[0] >= limit:
+            return []  # however many wait: most looks end here
         waiting = db.execute(_WAITING, (profile,)).fetchall()
         if not any(each == owner for each, _ in waiting):
             return []
-        now = db.now()
         held = db.execute(_BUSY, (now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS, profile)).fetchall()
-        living = {each: self._leases.alive(db, each) for each in {row[0] for row in (*held, *waiting)}}
-        busy = sum(1 for each, is_fresh in held if is_fresh or living[each])
-        in_line = [(each, job_id) for each, job_id in waiting if living[each]]
+        living = self._leases.living(db, {row[0] for row in (*held, *waiting)})
+        busy = sum(1 for each, is_fresh in held if is_fresh or each in living)
+        in_line = [(each, job_id) for each, job_id in waiting if each in living]
         return [job_id for each, job_id in in_line[: max(0, limit - busy)] if each == owner]
 
     def _called(self, db: Session, profile: str, owner: str) -> list[str]:

@@ -22,6 +22,7 @@ from ..profiles.profiles import Profile
 from ..profiles.tokens import TokenStore
 from ..requests.checks import resolve, with_defaults
 from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
+from ..requests.lengths import length_told
 from ..requests.settings import unknown_to
 from ..requests.shots import as_prompt
 from ..transport import Call, Http, Reply
@@ -124,7 +125,9 @@ class Provider(ABC):
         """What whoever waits for it should know of a prepared request when it is sent; usually nothing. Pure."""
         settings = request.settings if isinstance(request, (VideoRequest, RemixRequest)) else None
         unknown = unknown_to(settings, self.capabilities()) if settings else []
-        return f"nobody here knows whether this server has {', '.join(unknown)}: sent as written" if unknown else ""
+        told = [f"nobody here knows whether this server has {', '.join(unknown)}: sent as written"] if unknown else []
+        told += [length_told(request, self.capabilities())] if isinstance(request, VideoRequest) else []
+        return "; ".join(filter(None, told))
 
     def sent_prompt(self, request: VideoRequest | RemixRequest) -> str:
         """The prompt as the server gets it, and as its list of jobs shows it: with the shots where it has no field.

@@ -17,6 +17,7 @@ from .kinds import (
     Request,
     VideoRequest,
 )
+from .lengths import check_length
 from .settings import on_the_wire
 from .shots import as_prompt
 
@@ -26,6 +27,7 @@ EXPANSIONS = ("short", "medium", "long")  # how much an enhanced prompt gains
 
 _SHAPES = {"landscape": (1280, 720), "portrait": (720, 1280), "square": (720, 720)}
 _OF_A_REMIX = (Field.MODEL, Field.SECONDS, Field.ORIENTATION, Field.QUALITY, Field.SIZE)
+_TEXT_AROUND = 100  # bytes around an image in a field of text
 _OPTIONAL = (Field.NEGATIVE_PROMPT, Field.STYLE, Field.CHARACTERS)
 
 
@@ -55,6 +57,7 @@ def resolve(request: Request, can: Capabilities, profile: str, *, images_to_come
 def with_defaults(request: Request, can: Capabilities, profile: str) -> Request:
     """The checked request with what nobody named, once the provider has said what the named values imply."""
     if isinstance(request, VideoRequest):
+        check_length(request, can)
         seconds = request.seconds or (0 if request.settings.num_frames else can.default_seconds) or 0
         return replace(
             request, seconds=seconds, size=request.size or _size_for(request, can.size_for, "video", profile)
@@ -111,10 +114,19 @@ def picture_size(request: VideoRequest | PictureRequest) -> tuple[int, int]:
     return parse_size(request.size) or _SHAPES[request.orientation]
 
 
+def image_bytes_limit(request: VideoRequest | PictureRequest, can: Capabilities, images: int) -> int:
+    """The most bytes that each of so many images may have."""
+    travel_as_text = images > 1 and can.text_bytes_limit and not (isinstance(request, VideoRequest) and request.clips)
+    if not travel_as_text:
+        return can.image_bytes_limit
+    return min(can.image_bytes_limit, (can.text_bytes_limit or 0) * 3 // 4 // images - _TEXT_AROUND)
+
+
 def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_come: int) -> VideoRequest:
     images = len(request.images) + images_to_come
-    if request.operation is Operation.IMAGE_TO_VIDEO and not images and not request.image_urls:
+    if request.operation is Operation.IMAGE_TO_VIDEO and not images and not request.image_urls and not request.clips:
         raise InvalidRequest("requests.image_video_needs_image_or")
+    _check_references(request, images, can, profile)
     for url in request.image_urls:
         if ImageForm.URL not in can.image_forms:
             raise Unsupported("requests.profile_takes_no_address_image", profile=profile)
@@ -181,6 +193,44 @@ def _picture(request: PictureRequest, can: Capabilities, profile: str, images_to
         _size_for(request, size_for, "pictures", profile)
     size = _size(request.size, sizes, size_for, profile)
     return replace(request, model=_model(request.model, can, profile), size=size)
+
+
+def _check_references(request: VideoRequest, images: int, can: Capabilities, profile: str) -> None:
+    """Of what there is beside images: the last frame, clips, sounds."""
+    if request.last_frame:
+        if not can.last_frame:
+            raise Unsupported("requests.profile_takes_no_last_frame", profile=profile)
+        if images + len(request.image_urls) != 1:
+            raise InvalidRequest("requests.last_frame_needs_one_first")
+        _check_bytes("image", request.last_frame, can.image_bytes_limit, profile)
+    _check_text_bytes(request, can, profile)
+    for what, uploads, most in (("clip", request.clips, can.clip_limit), ("sound", request.sounds, can.sound_limit)):
+        if len(uploads) > most:
+            raise Unsupported(
+                f"requests.profile_takes_no_{what}s" if not most else f"requests.profile_takes_so_many_{what}s",
+                profile=profile,
+                most=most,
+                count=len(uploads),
+            )
+        for upload in uploads:
+            _check_bytes(what, upload, can.reference_bytes_limit, profile)
+
+
+def _check_text_bytes(request: VideoRequest, can: Capabilities, profile: str) -> None:
+    """Of several images, and of sounds, where they stand in a field of limited size."""
+    if can.text_bytes_limit is None or request.clips:
+        return
+    pictures = (*request.images, *((request.last_frame,) if request.last_frame else ()))
+    texts = {"image": pictures if len(pictures) > 1 else (), "sound": request.sounds}
+    for what, uploads in texts.items():
+        size = sum(len(upload.data) * 4 // 3 + _TEXT_AROUND for upload in uploads)
+        if size > can.text_bytes_limit:
+            raise Unsupported(
+                f"requests.{what}s_too_large_as_text",
+                profile=profile,
+                size=size / 2**20,
+                limit=can.text_bytes_limit * 3 / 4 / 2**20,
+            )
 
 
 def _check_character(request: CharacterRequest, can: Capabilities, profile: str) -> None:

@@ -6,7 +6,8 @@ In all of them ``model`` and ``size`` "" and ``seconds`` 0 mean the profile's de
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
 
 from ..models import Character, Operation, Shot, Upload
@@ -15,7 +16,11 @@ from .settings import AS_THE_SERVER_DECIDES, Settings
 
 @dataclass(frozen=True)
 class VideoRequest:
-    """A video from text, from reference images (files, addresses or both), or from the shots of a storyboard."""
+    """A video from text, from references, or from the shots of a storyboard.
+
+    ``images`` and ``image_urls`` are what the video begins with or follows, ``last_frame`` is what it ends with;
+    ``clips`` and ``sounds`` are references too. Their order is that in which the server is given them.
+    """
 
     operation: Operation
     prompt: str
@@ -33,6 +38,24 @@ class VideoRequest:
     image_urls: tuple[str, ...] = ()
     shots: tuple[Shot, ...] = ()
     settings: Settings = AS_THE_SERVER_DECIDES
+    last_frame: Upload | None = None
+    clips: tuple[Upload, ...] = ()
+    sounds: tuple[Upload, ...] = ()
+
+    @property
+    def media(self) -> tuple[Upload, ...]:
+        """All that is uploaded, in order."""
+        return (*self.images, *((self.last_frame,) if self.last_frame else ()), *self.clips, *self.sounds)
+
+    def with_media(self, change: Callable[[Upload], Upload]) -> VideoRequest:
+        """The same request with each of them changed."""
+        return replace(
+            self,
+            images=tuple(map(change, self.images)),
+            last_frame=change(self.last_frame) if self.last_frame else None,
+            clips=tuple(map(change, self.clips)),
+            sounds=tuple(map(change, self.sounds)),
+        )
 
 
 @dataclass(frozen=True)

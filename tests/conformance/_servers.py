@@ -33,9 +33,12 @@ class ServerKind:
         return f"{self.package} {self.release}"
 
 
+_OF_A_DIALECT = frozenset("seed images references no_remix settings known_settings work".split())
+
+
 def _by_default(recipe: Recipe) -> Recipe:
     """With the default dialect, which has no place for a seed and sends one image."""
-    return replace(recipe, dialect="", can=recipe.can - {"seed", "images", "no_remix", "settings", "known_settings"})
+    return replace(recipe, dialect="", can=recipe.can - _OF_A_DIALECT)
 
 
 _AQUILES = Recipe(
@@ -53,7 +56,8 @@ _DYNAMO = Recipe(
     name="dynamo",
     dialect="dynamo",
     model="wan2.2",
-    can=words("made image seed extra settings known_settings fails lost_unlisted doctor unknown_model"),
+    references=("first",),
+    can=words("made image references seed extra settings known_settings fails lost_unlisted doctor unknown_model"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480},
     extra={"num_inference_steps": "7"},
@@ -64,9 +68,10 @@ _VLLM_OMNI = Recipe(
     name="vllm-omni",
     dialect="vllm-omni",
     model="wan",
+    references=("first", "first last", "first second", "clip", "first sound", "first second clip sound"),
     can=words(
-        "made image images seed extra settings known_settings fails refused unknown_model wrong_key lost_listed "
-        "restart forgets cancel doctor"
+        "made work image images references seed extra settings known_settings fails refused unknown_model wrong_key "
+        "lost_listed restart forgets cancel doctor"
     ),
     usual={"seconds": 4, "size": "832x480"},
     saw={"seconds": "4", "size": "832x480"},
@@ -80,9 +85,10 @@ _SGLANG = Recipe(
     name="sglang",
     dialect="sglang",
     model="wan",
+    references=("first", "clip", "first clip"),
     can=words(
-        "made image seed extra settings known_settings fails refused lost_unlisted restart forgets cancel doctor "
-        "dead_worker"
+        "made work image references seed extra settings known_settings fails refused lost_unlisted restart forgets "
+        "cancel doctor dead_worker"
     ),  # no prompts in lists
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
@@ -97,7 +103,10 @@ _FASTVIDEO = Recipe(
     name="fastvideo",
     dialect="fastvideo",
     model="wan",
-    can=words("made image seed settings known_settings fails refused lost_unlisted restart forgets cancel doctor"),
+    references=("first",),
+    can=words(
+        "made image references seed settings known_settings fails refused lost_unlisted restart forgets cancel doctor"
+    ),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
     refused_extra={"num_inference_steps": "many"},
@@ -108,7 +117,8 @@ _XINFERENCE = Recipe(
     name="xinference",
     dialect="xinference",
     model="wan",
-    can=words("made image images extra settings fails lost_unlisted unknown_model doctor"),
+    references=("first", "first last"),
+    can=words("made image images references extra settings fails lost_unlisted unknown_model doctor"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480},
     extra={"num_inference_steps": "7"},

@@ -6,6 +6,7 @@ A subclass names recipes and a way to play the server; a test runs for each reci
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from _clock import HastyClock, LeapingClock
 from _desk import LOST
+from _media import digest, media_of, pixels_of
 from _peers import Peer
 from _recipes import KEY, WRONG_KEY, Recipe
 from _requests import request_of
@@ -163,6 +165,23 @@ class Conformance:
             case.make("from one to the other", Operation.IMAGE_TO_VIDEO, images=(picture, picture))
         assert case.asked["images"] == 2
 
+    @needs("references")
+    def test_each_reference_arrives_as_it_is_and_in_its_place(self, case: Case, picture: Upload, clip: bytes) -> None:
+        kept = media_of(picture, clip)
+        for words in case.recipe.references:
+            given = [kept[word] for word in words.split()]
+            facts: dict[str, Any] = {"images": (), "clips": (), "sounds": (), "last_frame": None}
+            for name, each in given:
+                facts[name] = each if name == "last_frame" else (*facts[name], each)
+            with case.charging(1):
+                case.make(f"after {words}", Operation.IMAGE_TO_VIDEO, **facts)
+        journal = case.peer.journal()[-len(case.recipe.references) :]
+        for words, asked in zip(case.recipe.references, journal, strict=True):
+            uploads = [kept[word][1] for word in words.split()]
+            assert len(asked["media"]) == len(uploads), words
+            for upload, arrived in zip(uploads, asked["media"], strict=True):
+                assert arrived in (digest(upload.data), *pixels_of(upload)), words
+
     @needs("seed")
     def test_a_seed_arrives(self, case: Case) -> None:
         case.make("a seeded one", seed=4711)
@@ -194,6 +213,16 @@ class Conformance:
             assert isinstance(error, InputError), error
             assert f"'{name}'" in error.message
         assert case.wire.posts == 0
+
+    @needs("work")
+    def test_what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file(self, case: Case) -> None:
+        made = case.make("measured")
+        told = case.engine.work_told(made.job_id)
+        assert "2.0 GiB" in told
+        kept = json.loads(made.path.with_suffix(".json").read_text("utf-8"))["server"]
+        assert kept["peak_memory_mb"] == 2048
+        if kept.get("stage_durations"):
+            assert "denoising 1.5 s, text_encoding 0.2 s" in told
 
     @needs("fails")
     def test_a_failed_job_says_why_and_its_row_is_closed(self, case: Case) -> None:

@@ -9,7 +9,7 @@ from sora_core.models import Setting
 
 LORA = "loras/style.safetensors"
 KINDS: dict[str, Any] = {
-    "integer": 3,
+    "integer": 5,  # as many frames as a model takes, too
     "number": 1.5,
     "boolean": True,
     "string": "some text 文字",

@@ -29,6 +29,7 @@ STATUS = {
 }
 MAX_FPS = 120
 _HOW = {"num_inference_steps": "steps", "guidance_scale": "guidance", "flow_shift": "shift"}
+_BESIDE = {"last_frame": "last frame", "video_reference": "reference clip", "audio_reference": "reference sound"}
 _MAX_HOW = 200
 _MAX_SECONDS = 60
 _PAGE = 20
@@ -87,7 +88,7 @@ class OpenAIWire(BaseWire):
             seconds=usual if frames else whole_of(fields, "seconds", usual, 1, _MAX_SECONDS),
             fps=fps,
             frames=frames,
-            how=" · ".join(f"{word} {fields[name]}" for name, word in _HOW.items() if name in fields)[:_MAX_HOW],
+            how=" · ".join(_how(fields))[:_MAX_HOW],
             width=width,
             height=height,
             shots=shots,
@@ -216,3 +217,9 @@ class OpenAIWire(BaseWire):
             "remixed_from_video_id": order.remix_of or None,
             **({"queue_position": self._core.books.queue_position(job)} if queued else {}),
         }
+
+
+def _how(fields: Fields) -> list[str]:
+    """What the animatic cannot show, in words: settings of a model, and references that are not its first picture."""
+    told = [f"{word} {fields[name]}" for name, word in _HOW.items() if name in fields]
+    return [*told, *(f"with a {word}" for name, word in _BESIDE.items() if name in fields)]

@@ -28,7 +28,7 @@ from ...errors import (
     Unsupported,
 )
 from ...media.container import sniff
-from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State, Upload
+from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State
 from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
 from ...requests.settings import typed
 from ...transport import Call, Http, Reply
@@ -37,7 +37,7 @@ from .._answers.results import media_of
 from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
 from . import extras as more
-from .dialects import DIALECTS, JSON, Dialect, as_form, data_uri
+from .dialects import DIALECTS, JSON, Dialect, Files, as_form, data_uri
 from .settings import Fields, check_own, fields_of, over
 from .statements import StatedEnd, stated, stated_end, told
 
@@ -128,11 +128,11 @@ class OpenAI(Provider):
             return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
         path = dialect.sync_create if self.synchronous and dialect.sync_create else dialect.create
         no_form = bool(dialect.json_alone & fields.keys())
-        placed, files = self._images(request, as_text=no_form)
+        placed, files = self._references(request, as_text=no_form)
         check_own(settings, [*placed, *(name for name, _ in files)])
         if files and len(files) in dialect.files:
             path, names = dialect.files[len(files)]
-            files = tuple(zip(names, request.images, strict=True))
+            files = tuple((name, upload) for name, (_, upload) in zip(names, files, strict=True))
         fields = dialect.finish({**fields, **placed})
         as_json = dialect.body == JSON or no_form or "characters" in fields or (placed and not dialect.sync_create)
         waits = dialect.hosted
@@ -141,11 +141,20 @@ class OpenAI(Provider):
         # Otherwise multipart, also without a file, as the official client sends it: some servers read nothing else.
         return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=files, timeout=timeout, patient=waits)
 
-    def _images(self, request: VideoRequest, *, as_text: bool) -> tuple[Fields, tuple[tuple[str, Upload], ...]]:
-        """The reference images: what of them stands in the body, and what is sent as files."""
-        dialect, images, urls = self.dialect, request.images, request.image_urls
+    def _references(self, request: VideoRequest, *, as_text: bool) -> tuple[Fields, Files]:
+        """What the video begins with, ends with or follows: what of it stands in the body, and what are files."""
+        if self.dialect.attach and (request.clips or request.sounds):
+            return self.dialect.attach(request)
+        placed, files = self._images(request, as_text=as_text)
+        ends = self.dialect.ends_with
+        return {**placed, **(ends(request.last_frame, placed) if ends and request.last_frame else {})}, files
+
+    def _images(self, request: VideoRequest, *, as_text: bool) -> tuple[Fields, Files]:
+        dialect, urls = self.dialect, request.image_urls
+        last = () if dialect.ends_with or not request.last_frame else (request.last_frame,)
+        images = (*request.images, *last)
         if dialect.several and len(images) + len(urls) > 1:
-            return dialect.several([*map(data_uri, images), *urls]), ()
+            return dialect.several([*map(data_uri, request.images), *urls, *map(data_uri, last)]), ()
         inline = data_uri if as_text else dialect.inline
         reference = inline(images[0]) if inline and images else "".join(urls[:1])
         placed = dialect.place(reference) if dialect.place and reference else {}

@@ -15,12 +15,16 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
+from ...requests.kinds import VideoRequest
 from . import settings
 from .settings import Fields
+
+Files = tuple[tuple[str, Upload], ...]  # name of the part, what is in it
 
 FORM, JSON = "form", "json"
 LOCALAI_FPS = XINFERENCE_FPS = 16
 CLIP_BYTES = 32 * 2**20
+VLLM_OMNI_TEXT_BYTES = 2**20 - 2**12  # of a field of a form, as Starlette has it
 
 _REMIXING = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.REMIX))
 _MAKING = _REMIXING - {Operation.REMIX}
@@ -73,6 +77,9 @@ class Dialect:
     inline: Callable[[Upload], str] | None = None  # an image as text; None: it is sent as a file
     place: Callable[[str], Fields] | None = None
     several: Callable[[Sequence[str]], Fields] | None = None  # as `place`, for more than one: addresses, data URIs
+    # the picture that the video ends with, beside what stands in the body for the first one; None: it comes after that
+    ends_with: Callable[[Upload, Fields], Fields] | None = None
+    attach: Callable[[VideoRequest], tuple[Fields, Files]] | None = None  # where there are clips or sounds
     # by the number of image files: where the request goes, and the names of the parts
     files: Mapping[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     finish: Callable[[Fields], Fields] = lambda fields: fields
@@ -107,6 +114,11 @@ def _frame_image(reference: str) -> Fields:
     }
 
 
+def _framed_last(image: Upload, placed: Fields) -> Fields:
+    last = {"type": "image_url", "image_url": {"url": data_uri(image)}, "frame_type": "last_frame"}
+    return {"frame_images": [*placed.get("frame_images", ()), last]}
+
+
 _NVEXT = frozenset(("fps", "num_frames", "negative_prompt", "num_inference_steps", "guidance_scale", "seed"))
 
 
@@ -137,6 +149,29 @@ def _both_prompts(fields: Fields) -> Fields:
 
 def _image_references(references: Sequence[str]) -> Fields:
     return {"image_reference": json.dumps([{"image_url": reference} for reference in references])}
+
+
+def _mixed(request: VideoRequest) -> tuple[Fields, Files]:
+    """vLLM-Omni: all as files where there is a clip, for what stands in a form's field may not be larger than 1 MiB."""
+    if request.clips:
+        return {}, tuple(("input_references", each) for each in request.media)
+    sounds = [{"audio_url": data_uri(sound)} for sound in request.sounds]
+    fields = {"audio_reference": json.dumps(sounds[0] if len(sounds) == 1 else sounds)}
+    images = [*map(data_uri, request.images), *request.image_urls]
+    if len(images) > 1 or request.image_urls:
+        return {**fields, **_image_references(images)}, ()
+    return fields, tuple(("input_reference", image) for image in request.images)
+
+
+def _beside(request: VideoRequest) -> tuple[Fields, Files]:
+    """Each kind as files of its own name."""
+    last = (("last_frame", request.last_frame),) if request.last_frame else ()
+    parts = (
+        ("input_reference", request.images),
+        ("video_reference", request.clips),
+        ("audio_reference", request.sounds),
+    )
+    return {}, (*((name, each) for name, uploads in parts for each in uploads), *last)
 
 
 _XINFERENCE = ("model", "prompt", "negative_prompt")
@@ -242,9 +277,15 @@ DIALECTS: dict[str, Dialect] = {
             **_FROM_A_CLIP,
             poll_seconds=0.5,
             paid=False,
+            last_frame=True,
+            image_limit=8,
+            clip_limit=4,
+            sound_limit=4,
+            fps=24,
             settings=settings.PREVIEW,
             any_setting=True,
         ),
+        attach=_beside,
         text_model="preview",
         parse_path="/sora-web",
     ),
@@ -255,6 +296,10 @@ DIALECTS: dict[str, Dialect] = {
                 _HOSTED,
                 image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
                 image_limit=8,
+                text_bytes_limit=VLLM_OMNI_TEXT_BYTES,
+                last_frame=True,
+                clip_limit=4,
+                sound_limit=4,
                 settings=settings.VLLM_OMNI,
             )
         ),
@@ -262,12 +307,20 @@ DIALECTS: dict[str, Dialect] = {
         sync_create="/videos/sync",
         states_failure=r"^Video generation failed: ",
         several=_image_references,
+        attach=_mixed,
         place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
     ),
     "sglang": Dialect(
         "JSON with whole seconds; deleting a job does not stop its work; results may lie at a cloud address.",
-        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), settings=settings.SGLANG),
+        replace(
+            _HOSTED,
+            image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
+            clip_limit=1,
+            fps=24,
+            settings=settings.SGLANG,
+        ),
         hosted=True,
+        attach=_beside,
         body=JSON,
         whole_seconds=True,
         place=_as("reference_url"),
@@ -312,7 +365,7 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "fastvideo": Dialect(
         "A form whose own seed is always the same, so one is sent; its list does not say whether there is more.",
-        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), settings=settings.FASTVIDEO),
+        replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), fps=24, settings=settings.FASTVIDEO),
         hosted=True,
         json_alone=settings.FASTVIDEO_JSON_ALONE,
         place=_as("reference_url"),
@@ -324,7 +377,14 @@ DIALECTS: dict[str, Dialect] = {
     ),
     "xinference": Dialect(
         "`POST /v1/video/generations` answers with the video; two images are its first and its last frame.",
-        replace(_ANSWERS_WITH_VIDEO, image_limit=2, settings=settings.XINFERENCE, any_setting=True),
+        replace(
+            _ANSWERS_WITH_VIDEO,
+            last_frame=True,
+            image_limit=2,
+            fps=XINFERENCE_FPS,
+            settings=settings.XINFERENCE,
+            any_setting=True,
+        ),
         create="/video/generations",
         hosted=True,
         body=JSON,
@@ -357,6 +417,8 @@ DIALECTS: dict[str, Dialect] = {
             replace(
                 _ANSWERS_WITH_VIDEO,
                 image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
+                last_frame=True,
+                fps=LOCALAI_FPS,
                 settings=settings.LOCALAI,
             )
         ),
@@ -370,6 +432,7 @@ DIALECTS: dict[str, Dialect] = {
         needs_model=True,
         inline=_base64,
         place=_as("start_image"),
+        ends_with=lambda image, placed: {"end_image": _base64(image)},
         finish=_frames,
         picture=_both_prompts,
     ),
@@ -378,6 +441,7 @@ DIALECTS: dict[str, Dialect] = {
         replace(
             _ANSWERS_WITH_VIDEO,
             image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
+            fps=24,
             settings=settings.DYNAMO,
         ),
         hosted=True,
@@ -397,6 +461,7 @@ DIALECTS: dict[str, Dialect] = {
             paid=True,
             fields=frozenset((Field.SEED,)),
             image_forms=frozenset((ImageForm.DATA, ImageForm.URL)),
+            last_frame=True,
             poll_seconds=10.0,
             can_list=False,
             can_cancel=False,
@@ -410,6 +475,7 @@ DIALECTS: dict[str, Dialect] = {
         needs_model=True,
         inline=data_uri,
         place=_frame_image,
+        ends_with=_framed_last,
         finish=_duration,
     ),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import os
 import subprocess
 import sys
@@ -37,7 +38,8 @@ async def work(model: str) -> None:
         async def _generate_video(self, prompt: str, **facts: Any) -> bytes:
             facts.pop("request_id")
             reference = facts.pop("input_reference")
-            return await asyncio.to_thread(engine.generate, prompt, has_image=bool(reference), **facts)
+            media = [engine.digest(base64.b64decode(reference.partition(",")[2]))] if reference else []
+            return await asyncio.to_thread(engine.generate, prompt, has_image=bool(reference), media=media, **facts)
 
     runtime = DistributedRuntime(asyncio.get_running_loop(), "file", "tcp")
     endpoint = runtime.endpoint(ENDPOINT)

@@ -19,7 +19,9 @@ class Generator:
     def generate_video(self, prompt: str = "", **asked: Any) -> Any:
         facts = {name: asked.get(name) for name in ("width", "height", "num_frames", "fps", "seed", "guidance_scale")}
         told = {name: value for name, value in asked.items() if name not in ("output_path", "image_path")}
-        engine.generate(prompt, asked["output_path"], has_image=bool(asked.get("image_path")), told=told, **facts)
+        image = asked.get("image_path")
+        facts |= {"has_image": bool(image), "media": [engine.of_file(image)] if image else [], "told": told}
+        engine.generate(prompt, asked["output_path"], **facts)
         return engine.Result()
 
     def shutdown(self) -> None:

@@ -35,6 +35,9 @@ stand_in(
 )  # fmt: skip
 
 
+ELSEWHERE = {"input_reference", "output_path", "video_path"}  # in the journal
+
+
 class Sampling(SimpleNamespace):
     prompt_optional = False
 
@@ -89,19 +92,21 @@ def application(model: str) -> Any:
             request_id=request_id, prompt=asked.prompt, width=width, height=height, fps=fps, num_frames=frames,
             seed=asked.seed, image_path=asked.input_reference, output_path=asked.output_path,
             guidance_scale=asked.guidance_scale, negative_prompt=asked.negative_prompt,
-            told=asked.model_dump(mode="json", exclude_none=True, exclude={"input_reference", "output_path"}),
+            media=[engine.of_file(path) for path in (asked.input_reference, asked.video_path) if path],
+            told=asked.model_dump(mode="json", exclude_none=True, exclude=ELSEWHERE),
         )  # fmt: skip
 
     async def generate(scheduler: Any, batch: Any, **rest: Any) -> Any:
         asked = batch.sampling_params
         facts = {"width": asked.width, "height": asked.height, "seed": asked.seed, "num_frames": asked.num_frames}
         facts |= {"guidance_scale": asked.guidance_scale, "has_image": bool(asked.image_path), "told": asked.told}
+        facts["media"] = asked.media
         await video_api.VIDEO_STORE.update_fields(asked.request_id, {"status": "in_progress", "progress": 10})
         if "[dies]" in asked.prompt:  # as the scheduler's client says it
             client.failure_reason = "Scheduler worker exited; restart the server."
             raise RuntimeError(client.failure_reason)
         await asyncio.to_thread(engine.generate, asked.prompt, asked.output_file_path(), **facts)
-        return [asked.output_file_path()], engine.Result(peak_memory_mb=0.0)
+        return [asked.output_file_path()], engine.Result(peak_memory_mb=engine.PEAK_MB)
 
     async def as_asked(request: Any, prompt: str, **rest: Any) -> str:
         return prompt

@@ -49,18 +49,27 @@ def application(model: str, key: str) -> Any:
 
     api_server.VIDEO_ABORT_TIMEOUT_S = 2.0
 
+    def listed(value: Any) -> list[Any]:
+        return [] if value is None else value if isinstance(value, list) else [value]
+
     class Video(serving_video.OmniOpenAIServingVideo):
+        supports_mixed_reference_inputs = True  # as MiniMax H3 has it
+
         async def generate_video_bytes(self, request: Any, reference_id: str, **references: Any) -> Any:
             started = references.get("on_started")
             if started:
                 await started()
             facts = request.model_dump(exclude_none=True, mode="json")
-            facts.pop("image_reference", None)
-            prompt, image = facts.pop("prompt"), references.get("reference_image")
-            images = [] if image is None else image.data if isinstance(image.data, list) else [image.data]
+            for name in ("image_reference", "video_reference", "audio_reference"):
+                facts.pop(name, None)
+            prompt = facts.pop("prompt")
+            images = listed(getattr(references.get("reference_image"), "data", None))
+            clips = listed(getattr(references.get("reference_video"), "data", None))
+            sounds = listed(getattr(references.get("reference_audio"), "path", None))
             facts |= {"has_image": bool(images), "images": len(images)}
+            facts["media"] = [*map(engine.pixels, images), *map(engine.of_file, (*clips, *sounds))]
             made = await asyncio.to_thread(engine.generate, prompt, None, **facts)
-            return made, {}, 0.0, None, {}
+            return made, engine.STAGES, engine.PEAK_MB, None, {}
 
     class Engine:
         async def abort(self, request_id: str, timeout: float) -> None:

@@ -32,19 +32,20 @@ class Model:
     uid = b"wan"
 
     async def text_to_video(self, prompt: str, n: int, **asked: Any) -> bytes:
-        return await self._made(prompt, 0, asked)
+        return await self._made(prompt, (), asked)
 
     async def image_to_video(self, image: Any, prompt: str, negative_prompt: Any, n: int, **asked: Any) -> bytes:
-        return await self._made(prompt, 1, {**asked, "negative_prompt": negative_prompt})
+        return await self._made(prompt, (image,), {**asked, "negative_prompt": negative_prompt})
 
     async def flf_to_video(self, first_frame: Any, last_frame: Any, prompt: str, **asked: Any) -> bytes:
-        return await self._made(prompt, 2, asked)
+        return await self._made(prompt, (first_frame, last_frame), asked)
 
-    async def _made(self, prompts: str | list[str], images: int, asked: dict[str, Any]) -> bytes:
+    async def _made(self, prompts: str | list[str], images: tuple[Any, ...], asked: dict[str, Any]) -> bytes:
         prompt = prompts if isinstance(prompts, str) else prompts[0]  # a form's arrives as a list
         shape = asked.pop("response_format", "b64_json")
         assert shape == "b64_json", "the other one is a path on the server's own disk"
-        facts = {**asked, "images": images, "has_image": bool(images)}
+        media = [engine.pixels(image) for image in images]
+        facts = {**asked, "images": len(images), "has_image": bool(images), "media": media}
         clip = await asyncio.to_thread(engine.generate, prompt, None, **facts)
         video = {"url": None, "b64_json": base64.b64encode(clip).decode()}
         return json.dumps({"created": int(time.time()), "data": [video]}).encode()

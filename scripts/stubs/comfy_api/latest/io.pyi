@@ -32,6 +32,10 @@ class Autogrow(_Type):
     class TemplateNames:
         def __init__(self, input: Input, names: list[str], min: int = ...) -> None: ...
 
+class MultiType:
+    @staticmethod
+    def Input(id: str, types: list[type[_Type]], *, optional: bool = ..., tooltip: str = ...) -> Input: ...
+
 def Custom(io_type: str) -> type[_Type]: ...
 
 class Hidden(Enum):

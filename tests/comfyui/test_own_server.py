@@ -1,0 +1,72 @@
+"""What a server of one's own can be told: settings, frames and references, through graphs of a real ComfyUI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from comfyui._graphs import node, plain
+from comfyui._host import Stage, error_of, outputs_of
+
+
+def clip(prompt: str, **inputs: Any) -> dict[str, Any]:
+    return node("SoraVideo_Text2Video", prompt=prompt, profile="own", seed=0, size="320x180", **inputs)
+
+
+def request_of(outputs: dict[str, Any], number: str) -> dict[str, Any]:
+    """As the sidecar of the file keeps it."""
+    path = Path(outputs[number]["text"][0])
+    return json.loads(path.with_suffix(".json").read_text("utf-8"))["request"]
+
+
+def test_settings_are_chained_sent_and_kept_beside_the_file(stage: Stage) -> None:
+    graph = {
+        "1": node("SoraVideo_Settings", steps=30, guidance=4.0, lora="a.safetensors:0.5"),
+        "2": node(
+            "SoraVideo_Settings", guidance=5.0, fps=16.0, num_frames=33, lora="b", more="mode = wide", settings=["1", 0]
+        ),
+        "3": clip("a chain of settings", settings=["2", 0]),
+    }
+    outputs = outputs_of(stage.comfy.run(graph))
+    assert request_of(outputs, "3")["settings"] == {
+        "steps": 30, "guidance": 5.0, "fps": 16.0, "num_frames": 33, "more": {"mode": "wide"},
+        "lora": [{"name": "a.safetensors", "scale": 0.5}, {"name": "b", "scale": 1.0}],
+    }  # fmt: skip
+
+
+def test_first_and_last_frame_and_references_of_every_kind_arrive(stage: Stage) -> None:
+    graph = {
+        "1": plain(320, 180),
+        "2": plain(160, 90),
+        "3": clip("the reference", seconds=1, frames="decode"),
+        "4": clip(
+            "from one to the other", seconds=1, first_frame=["1", 0], last_frame=["2", 0],
+            **{"references.reference0": ["3", 0], "references.reference1": ["3", 2]},
+        ),
+    }  # fmt: skip
+    request = request_of(outputs_of(stage.comfy.run(graph)), "4")
+    assert request["operation"] == "image_to_video"
+    assert [len(request[kind]) for kind in ("images", "clips", "sounds")] == [1, 1, 1]
+    assert request["last_frame"] != request["images"][0]
+
+
+@pytest.mark.parametrize("kind", ["SoraVideo_Image2Video", "SoraVideo_Storyboard"])
+def test_pictures_are_references_of_the_other_nodes_too(stage: Stage, kind: str) -> None:
+    script = {"script": "[1s] a door"} if kind.endswith("Storyboard") else {}
+    graph = {
+        "1": plain(320, 180, count=2),
+        "2": node(
+            kind, prompt="two references", profile="own", seed=0, seconds=1, size="320x180", **script,
+            **{"references.reference0": ["1", 0]},
+        ),
+    }  # fmt: skip
+    assert len(request_of(outputs_of(stage.comfy.run(graph)), "2")["images"]) == 2
+
+
+def test_what_a_server_does_not_take_is_refused_and_nothing_is_charged(stage: Stage) -> None:
+    before = stage.gateway.stats()["charges"]
+    graph = {"1": node("SoraVideo_Settings", more="steps = many"), "2": clip("refused", settings=["1", 0])}
+    assert "whole number" in error_of(stage.comfy.run(graph))["exception_message"]
+    assert stage.gateway.stats()["charges"] == before
