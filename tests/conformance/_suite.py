@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _client import LOST
 from _clock import HastyClock, LeapingClock
-from _desk import LOST
 from _peers import Peer
 from _recipes import KEY, WRONG_KEY, Recipe
 from _requests import request_of
