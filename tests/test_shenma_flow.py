@@ -11,6 +11,7 @@ import pytest
 from _client import LIGHT, LOST, Client, open_client
 from _command import Command
 
+from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
     BadResponse,
@@ -209,6 +210,21 @@ def test_the_gateway_calls_its_json_text_and_takes_a_duration_as_text(client):
     assert created.headers["content-type"].startswith("text/plain")
     assert set(created.json()) == {"task_id", "status", "progress", "created_at"}
     assert client.last["seconds"] == 15
+
+
+def test_the_command_sends_every_address_and_the_file(client, picture, tmp_path):
+    command = Command(tmp_path, RELAY_KEY=KEY)
+    command.add_profile("own", client.gateway.url + "/shenma", provider="shenma", key_env="RELAY_KEY")
+    client.gateway.fault({"on": "create", "do": "fail", "code": "prompt_review_failed", "message": "no"})
+    urls, file = ["https://a.example/i.png", "https://a.example/j.png"], tmp_path / "k.png"
+    file.write_bytes(picture.data)
+    named = [word for url in urls for word in ("--image-url", url)]
+    assert command("generate", "it moves", "--profile", "own", *named, "--image", str(file)).code == 4
+    assert client.last["has_image"]
+    engine = Engine(command.home)
+    sent = json.loads(next(iter(engine.ledger.all_jobs())).request)
+    engine.close()
+    assert (sent["image_urls"], len(sent["images"])) == (urls, 1)
 
 
 def test_the_command_makes_a_character_and_uses_it(client, tmp_path):
