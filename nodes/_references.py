@@ -68,7 +68,7 @@ async def with_references(
     if request.operation is Operation.TEXT_TO_VIDEO and (found.pictures or found.last is not None or found.clips):
         request = replace(request, operation=Operation.IMAGE_TO_VIDEO)
     # clips and sounds first: what they are not is said before anything is drawn
-    clips = [await in_thread(functools.partial(_clip, clip)) for clip in found.clips]
+    clips = [await in_thread(functools.partial(clip_of, clip)) for clip in found.clips]
     sounds = [await in_thread(functools.partial(_sound, sound)) for sound in found.sounds]
     request = replace(request, clips=tuple(clips), sounds=tuple(sounds))
     needs = engine().image_needs(request, profile, found.pictures, and_last=found.last is not None)
@@ -114,7 +114,7 @@ def _kind_of(value: Any) -> str:
     raise InvalidRequest("node.no_reference", kind=type(value).__name__)
 
 
-def _clip(video: Any) -> Upload:
+def clip_of(video: Any) -> Upload:
     with tempfile.TemporaryDirectory(prefix="sora-clip-") as folder:
         path = Path(folder) / "clip.mp4"
         video.save_to(str(path))  # its part alone, where it was cut

@@ -29,6 +29,8 @@ class Operation(str, enum.Enum):
     IMAGE_TO_VIDEO = "image_to_video"
     STORYBOARD = "storyboard"
     REMIX = "remix"
+    EDIT = "edit"
+    EXTEND = "extend"
     CREATE_CHARACTER = "create_character"
     CLEAN_LINK = "clean_link"
     IMAGE = "image"
@@ -218,6 +220,8 @@ class Capabilities:
     image_bytes_limit: int = 20 * 1024 * 1024
     text_bytes_limit: int | None = None  # of all references together that travel as text, as base64; None: no limit
     last_frame: bool = False  # a picture that the video ends with, beside the one that it begins with
+    edit_forms: frozenset[ClipForm] = frozenset()  # of the clip that is edited or extended
+    edit_fields: frozenset[Field] = frozenset()  # what an edit may say of model, seconds, orientation, quality, size
     clip_limit: int = 0  # reference clips in one request, and so for sounds
     sound_limit: int = 0
     reference_bytes_limit: int = 50 * 1024 * 1024  # of one of those

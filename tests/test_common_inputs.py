@@ -62,7 +62,7 @@ def test_every_node_that_ends_in_a_video_of_a_job_is_in_the_table():
 
 @pytest.mark.parametrize("node", WITHOUT)
 def test_only_what_a_node_cannot_do_without_is_required(node):
-    needed = {"prompt", "profile", "seed", "script", "source", "source_job", "confirm_rights", "job_id"}
+    needed = {"prompt", "profile", "seed", "script", "source", "source_job", "confirm_rights", "job_id", "operation"}
     assert set(NODES[node]["inputs"]["required"]) <= needed
 
 

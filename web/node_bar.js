@@ -27,7 +27,7 @@ class Bar {
     this.node = node
     this.lists = {}
     this.room = new Room(node)
-    for (const name of LISTED) if (this.widget(name) && !(name === 'seconds' && node.comfyClass === OF_SHOTS)) this.lists[name] = this.list(name)
+    for (const name of LISTED) if (this.isListed(name)) this.lists[name] = this.list(name)
     this.more = el('button', { type: 'button', class: 'sora-button', onclick: () => this.toggle() })
     this.cost = el('output', { class: 'sora-hint', hidden: !isPriced(node) })
     const rows = [el('div', { class: 'sora-bar-row' }, Object.values(this.lists), this.more), this.cost]
@@ -49,9 +49,14 @@ class Bar {
     this.room.fit()
   }
 
+  isListed(name) {
+    return this.widget('profile') && this.widget(name) && !(name === 'seconds' && this.node.comfyClass === OF_SHOTS)
+  }
+
   /** Behind the button: what is rarely used, and what the row shows already. */
   get rare() {
-    return [...(RARE.get(this.node.comfyClass) ?? []), ...LISTED]
+    const shown = this.widget('profile') ? LISTED : []
+    return [...(RARE.get(this.node.comfyClass) ?? []), ...shown]
   }
 
   widget(name) {
@@ -100,6 +105,7 @@ class Bar {
     this.showMore()
     if (isPriced(this.node)) write(this.cost, await costLine(this.node, graph))
     const names = Object.keys(this.lists)
+    if (!names.length) return
     const seen = JSON.stringify([this.widget('profile').value, ...names.map((name) => [this.widget(name).value, this.isLinked(name)])])
     if (seen === this.seen) return
     this.seen = seen
@@ -196,7 +202,6 @@ export const nodeBar = {
   nodeCreated(node) {
     if (!isOurs(node)) return
     labelChoices(node)
-    const isRare = node.widgets?.some((each) => RARE.get(node.comfyClass)?.includes(each.name))
-    if (isRare && node.widgets.some((each) => each.name === 'profile')) new Bar(node)
+    if (node.widgets?.some((each) => RARE.get(node.comfyClass)?.includes(each.name))) new Bar(node)
   }
 }

@@ -13,7 +13,7 @@ from typing import Any
 from .. import __version__, logs
 from ..engine import Engine
 from ..errors import SoraError
-from . import _account, _characters, _enhance, _generate, _image, _jobs, _ledger, _profiles, _script
+from . import _account, _characters, _enhance, _generate, _image, _jobs, _ledger, _loras, _profiles, _script
 from ._terminal import say
 
 INTERRUPTED = 130
@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="sora-video", description=about)
     parser.add_argument("--version", action="version", version=f"sora-video {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (_generate, _script, _image, _enhance, _jobs, _ledger, _characters, _account, _profiles):
+    for module in (_generate, _script, _image, _enhance, _jobs, _ledger, _characters, _account, _loras, _profiles):
         module.add(commands, _command)
     gateway = _command(commands, "gateway", _gateway, "run the preview server")
     gateway.add_argument("--host", default="127.0.0.1")

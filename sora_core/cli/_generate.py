@@ -16,7 +16,7 @@ from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
-from ._references import references
+from ._references import clip_from, references
 from ._script import shots_in
 from ._settings import add_settings, settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
@@ -70,11 +70,15 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | RemixRequest:
     # an empty value is one that a script meant to fill: never a reason to pay for another kind of video
-    script, remix_of, urls = arguments.script, arguments.remix_of, tuple(arguments.image_url)
+    script, urls = arguments.script, tuple(arguments.image_url)
     if script is not None and arguments.shot:
         raise InvalidRequest("cli.script_shot_both_give_shots")
-    if remix_of is not None:
-        return _remix(engine, arguments)
+    changed = {name: getattr(arguments, name) for name in ("remix_of", "edit", "extend")}
+    named = [name for name, source in changed.items() if source is not None]
+    if len(named) > 1:
+        raise InvalidRequest("cli.one_of_remix_edit_extend")
+    if named:
+        return _of_another(engine, arguments, named[0])
     shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
     given = references(engine, arguments)
     operation = Operation.TEXT_TO_VIDEO
@@ -93,12 +97,17 @@ def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | Re
     )
 
 
-def _remix(engine: Engine, arguments: argparse.Namespace) -> RemixRequest:
+def _of_another(engine: Engine, arguments: argparse.Namespace, by: str) -> RemixRequest:
+    """``by`` is the option that names the source: a job, or of an edit and an extension a file too."""
     for option in ("image", "image_url", "last_frame", "reference", "shot", "script"):
         if getattr(arguments, option):
             raise InvalidRequest("cli.remix_takes_no_only_source", option=option.replace("_", "-"))
+    source = getattr(arguments, by)
+    clip = None if by == "remix_of" else clip_from(source)
     return RemixRequest(
-        source_id=engine.source_id(arguments.remix_of, arguments.profile) if arguments.remix_of else "",
+        operation={"remix_of": Operation.REMIX, "edit": Operation.EDIT, "extend": Operation.EXTEND}[by],
+        source_id=engine.source_id(source, arguments.profile) if source and not clip else "",
+        clip=clip,
         orientation=arguments.orientation,
         quality=arguments.quality,
         **_common(arguments),
@@ -176,6 +185,8 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--shot", action="append", default=[], metavar='"5s: text"')
     parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")
     parser.add_argument("--remix-of", metavar="JOB")
+    parser.add_argument("--edit", metavar="SOURCE", help="a job, or a video file, that is changed as the prompt says")
+    parser.add_argument("--extend", metavar="SOURCE", help="a job, or a video file, that the new one goes on from")
     parser.add_argument("--character", action="append", default=[], metavar="NAME")
     add_settings(parser)
     parser.add_argument("--style", default="")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..engine import Engine
+from ..errors import InvalidRequest
 from ..models import Operation, Upload
 from ..requests.checks import image_bytes_limit
 from ..requests.kinds import VideoRequest
@@ -39,6 +40,19 @@ def references(engine: Engine, arguments: argparse.Namespace) -> dict[str, Any]:
         "clips": clips,
         "sounds": tuple(upload for upload in found if upload.media_type.startswith("audio/")),
     }
+
+
+def clip_from(source: str) -> Upload | None:
+    """The clip, where the source is a file; None for the id of a job. Raises InvalidRequest."""
+    path = Path(source)
+    if not source or not path.is_file():
+        return None
+    from ..media.references import reference_from_file
+
+    clip = reference_from_file(path)
+    if clip is None or not clip.media_type.startswith("video/"):
+        raise InvalidRequest("media.reference_clip_kind", kind=path.suffix or "?")
+    return clip
 
 
 def _image(path: str, limit: int, profile: str) -> Upload:

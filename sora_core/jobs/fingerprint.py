@@ -14,7 +14,15 @@ from typing import Any
 
 from ..models import Upload
 from ..providers import Provider
-from ..requests.kinds import CharacterRequest, CleanLinkRequest, PictureRequest, Request, VideoRequest, facts
+from ..requests.kinds import (
+    CharacterRequest,
+    CleanLinkRequest,
+    PictureRequest,
+    RemixRequest,
+    Request,
+    VideoRequest,
+    facts,
+)
 from ..transport import Call
 
 # what the first recipe wrote for what a request did not name
@@ -61,7 +69,7 @@ def _media(request: Request) -> tuple[Upload, ...]:
         return request.media
     if isinstance(request, PictureRequest):
         return request.images
-    return (request.clip,) if isinstance(request, CharacterRequest) and request.clip else ()
+    return (request.clip,) if isinstance(request, (CharacterRequest, RemixRequest)) and request.clip else ()
 
 
 def _wire(request: Request, provider: Provider) -> dict[str, Any]:
@@ -71,6 +79,8 @@ def _wire(request: Request, provider: Provider) -> dict[str, Any]:
         made_of = [request.name, request.source_id, request.start, request.end, *_told(request)]
         standing_in = replace(request, clip=_named_by_content(request.clip) if request.clip else None)
         return {"character": made_of, **_sent(provider.encode_submit(standing_in))}
+    if isinstance(request, RemixRequest) and request.clip:
+        request = replace(request, clip=_named_by_content(request.clip))
     if isinstance(request, VideoRequest):
         request = request.with_media(_named_by_content)
     if isinstance(request, PictureRequest):

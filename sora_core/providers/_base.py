@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..errors import BadResponse, SoraError, SubmissionUnknown, Unsupported
 from ..media.container import sniff
@@ -23,7 +23,7 @@ from ..profiles.tokens import TokenStore
 from ..requests.checks import resolve, with_defaults
 from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
 from ..requests.lengths import length_told
-from ..requests.settings import unknown_to
+from ..requests.settings import Lora, unknown_to
 from ..requests.shots import as_prompt
 from ..transport import Call, Http, Reply
 from ._answers import ids, normalize
@@ -253,6 +253,14 @@ class Provider(ABC):
 
     async def quota(self, http: Http) -> Quota:
         raise Unsupported("protocol.no_quota", protocol=self.name)
+
+    async def loras(self, http: Http) -> list[dict[str, Any]]:
+        """The adapters that the server has loaded: name, path, and strength, 0 where it is not in use."""
+        raise Unsupported("protocol.no_loras", protocol=self.name)
+
+    async def use_loras(self, http: Http, loras: Sequence[Lora]) -> None:
+        """From now on the server uses these and no others, for everybody. Raises Unsupported."""
+        raise Unsupported("protocol.no_loras", protocol=self.name)
 
     async def models(self, http: Http) -> list[str]:
         """Model names that the server offers; for `doctor`."""

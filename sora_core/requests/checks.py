@@ -156,13 +156,12 @@ def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_com
 
 
 def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixRequest:
-    if not request.source_id:
-        raise InvalidRequest("requests.remix_needs_job_starts_from")
+    takes = _check_source(request, can, profile)
     _check_prompt(request.prompt, "video", can, profile)
     _check_words(request, can, profile)
     for name in _OF_A_REMIX:
-        if getattr(request, name.value) and name not in can.remix_fields:
-            allowed = _listing([each.value for each in _OF_A_REMIX if each in can.remix_fields])
+        if getattr(request, name.value) and name not in takes:
+            allowed = _listing([each.value for each in _OF_A_REMIX if each in takes])
             choice = f"it can change {allowed}" if allowed else "it can change none of its shape"
             raise Unsupported(
                 "requests.remix_through_profile_keeps_source", profile=profile, value=name.value, choice=choice
@@ -172,6 +171,24 @@ def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixReque
         raise _wrong_seconds(request.seconds, can, profile)
     size = _size(request.size, can.sizes, can.size_for, profile)
     return replace(request, model=_model(request.model, can, profile), size=size)
+
+
+def _check_source(request: RemixRequest, can: Capabilities, profile: str) -> frozenset[Field]:
+    """Of the video that the request starts from; what may be said of the shape of the new one."""
+    if request.operation is Operation.REMIX:
+        if not request.source_id:
+            raise InvalidRequest("requests.remix_needs_job_starts_from")
+        return can.remix_fields
+    sources = {ClipForm.JOB: request.source_id, ClipForm.FILE: request.clip}
+    given = [form for form, source in sources.items() if source]
+    if len(given) != 1:
+        raise InvalidRequest("requests.edit_needs_one_source", count=len(given))
+    if given[0] not in can.edit_forms:
+        text = "requests.edit_takes_jobs" if ClipForm.JOB in can.edit_forms else "requests.edit_takes_files"
+        raise Unsupported(text, profile=profile)
+    if request.clip:
+        _check_bytes("clip", request.clip, can.reference_bytes_limit, profile)
+    return can.edit_fields | ({Field.SECONDS} if request.operation is Operation.EXTEND else set())
 
 
 def _picture(request: PictureRequest, can: Capabilities, profile: str, images_to_come: int) -> PictureRequest:

@@ -60,8 +60,9 @@ class VideoRequest:
 
 @dataclass(frozen=True)
 class RemixRequest:
-    """A video made of another one, ``source_id`` (the remote id of its job), changed as the prompt says.
+    """A video made of another one, changed as the prompt says; an edit keeps the rest of it, an extension goes on.
 
+    The other one is a job's (``source_id``, remote), or of an edit and an extension a file (``clip``).
     ``orientation``, ``quality``, ``size`` "" and ``seconds`` 0 mean: as the source.
     """
 
@@ -78,8 +79,8 @@ class RemixRequest:
     characters: tuple[str, ...] = ()
     cast: tuple[Character, ...] = ()
     settings: Settings = AS_THE_SERVER_DECIDES
-
-    operation: ClassVar[Operation] = Operation.REMIX
+    operation: Operation = Operation.REMIX
+    clip: Upload | None = None
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class ServerKind:
         return f"{self.package} {self.release}"
 
 
-_OF_A_DIALECT = frozenset("seed images references no_remix settings known_settings work".split())
+_OF_A_DIALECT = frozenset("seed images references no_remix settings known_settings work loras".split())
 
 
 def _by_default(recipe: Recipe) -> Recipe:
@@ -87,7 +87,8 @@ _SGLANG = Recipe(
     model="wan",
     references=("first", "clip", "first clip"),
     can=words(
-        "made work image references seed extra settings known_settings fails refused lost_unlisted restart forgets "
+        "made work loras image references seed extra settings known_settings fails refused lost_unlisted restart "
+        "forgets "
         "cancel doctor dead_worker"
     ),  # no prompts in lists
     usual={"seconds": 4, "size": "832x480"},

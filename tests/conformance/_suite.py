@@ -23,6 +23,7 @@ from _wire import FELL_OVER, Wire
 
 from sora_core import doctor
 from sora_core.clock import Clock, SystemClock
+from sora_core.connections.connection import Connection
 from sora_core.engine import Engine
 from sora_core.errors import (
     AuthError,
@@ -40,7 +41,7 @@ from sora_core.ledger.row import Job
 from sora_core.models import Delivery, Destination, Operation, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.requests.kinds import Request
-from sora_core.requests.settings import settings_of
+from sora_core.requests.settings import Lora, settings_of
 
 needs = pytest.mark.needs
 REFUSALS: dict[str, type[SoraError]] = {
@@ -223,6 +224,23 @@ class Conformance:
         assert kept["peak_memory_mb"] == 2048
         if kept.get("stage_durations"):
             assert "denoising 1.5 s, text_encoding 0.2 s" in told
+
+    @needs("loras")
+    def test_loras_are_listed_and_used_for_everybody_on_a_persons_word_alone(self, case: Case) -> None:
+        def asked(*wanted: Lora, change: bool = True) -> dict[str, float]:
+            async def run(connection: Connection) -> Any:
+                if change:
+                    await connection.provider.use_loras(connection.http, wanted)
+                return await connection.provider.loras(connection.http)
+
+            return {each["name"]: each["strength"] for each in case.engine.ask(PROFILE, run).result(30)}
+
+        made = len(case.peer.journal())
+        assert asked(change=False) == {"default": 0}
+        assert asked(Lora("loras/night.safetensors", 0.5), Lora("default")) == {"default": 1, "night": 0.5}
+        assert asked(Lora("night", 0.25)) == {"default": 0, "night": 0.25}
+        assert asked() == {"default": 0, "night": 0}
+        assert len(case.peer.journal()) == made
 
     @needs("fails")
     def test_a_failed_job_says_why_and_its_row_is_closed(self, case: Case) -> None:

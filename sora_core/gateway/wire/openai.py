@@ -56,6 +56,8 @@ class OpenAIWire(BaseWire):
             Route("DELETE", "/videos/{id}", "delete", "delete", self.delete),
             Route("GET", "/videos/{id}/content", "content", "content", self.content),
             Route("POST", "/videos/{id}/remix", "remix", "remix", self.remix),
+            Route("POST", "/videos/edits", "remix", "remix", self.edit),
+            Route("POST", "/videos/extensions", "remix", "remix", self.extend),
             Route("GET", "/models", "models", "models", self.models),
             Route("GET", "/dashboard/billing/subscription", "subscription", "quota", self.subscription),
             Route("GET", "/dashboard/billing/usage", "usage", "quota", self.usage),
@@ -115,6 +117,36 @@ class OpenAIWire(BaseWire):
             negative_prompt=text_of(fields, "negative_prompt", source.order.negative_prompt),
             seed=whole_of(fields, "seed", source.order.seed, -MAX_SEED, MAX_SEED),
             remix_of=source.id,
+        )
+        return self._video(call, await self._core.accept(call, order))
+
+    async def edit(self, call: Incoming) -> web.StreamResponse:
+        return await self._of_a_video(call, "Edit", seconds=None)
+
+    async def extend(self, call: Incoming) -> web.StreamResponse:
+        return await self._of_a_video(call, "Extension", seconds=DEFAULT_SECONDS)
+
+    async def _of_a_video(self, call: Incoming, word: str, *, seconds: int | None) -> web.StreamResponse:
+        """Of a job of ours, which says how long and how large, or of a file, of which nothing but that it is there."""
+        fields = await self.read(call)
+        given = fields.get("video")
+        named = given.get("id") if isinstance(given, dict) else None
+        source = self._core.find(str(named), self.name) if named else None
+        if named and (source is None or self._core.books.progress(source).state is not State.SUCCEEDED):
+            raise Refusal(404, f"No completed video has the id '{named!s:.120}'.", code="video_not_found")
+        if not named and not isinstance(given, bytes):
+            raise invalid("video", "Invalid value for 'video': send a file, or an object with the id of a video.")
+        width, height = DEFAULT_SIZE
+        of = source.order if source else Order(self.name, "", DEFAULT_MODEL, DEFAULT_SECONDS, width, height)
+        order = replace(
+            of,
+            prompt=prompt_of(fields),
+            seconds=whole_of(fields, "seconds", of.seconds if seconds is None else seconds, 1, _MAX_SECONDS),
+            frames=of.frames if seconds is None else 0,
+            shots=(),
+            image=await self._core.image_of(source) if source else None,
+            seed=whole_of(fields, "seed", of.seed, -MAX_SEED, MAX_SEED),
+            how=f"{word} of {source.id if source else 'an uploaded clip'}",
         )
         return self._video(call, await self._core.accept(call, order))
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from ...errors import (
@@ -29,14 +31,14 @@ from ...errors import (
 )
 from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State
 from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
-from ...requests.settings import typed
+from ...requests.settings import Lora, typed
 from ...transport import Call, Http, Reply
 from .._answers import normalize
 from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
-from . import account, synchronous
+from . import account, loras, synchronous
 from . import extras as more
-from .dialects import DIALECTS, JSON, Dialect, Files, as_form, data_uri
+from .dialects import DIALECTS, JSON, Dialect, Files, as_form, as_reference, data_uri
 from .settings import Fields, check_own, fields_of, over
 from .statements import StatedEnd, stated, stated_end, told
 
@@ -117,12 +119,13 @@ class OpenAI(Provider):
         if not isinstance(request, (VideoRequest, RemixRequest)):
             return more.encode(request, self.dialect, max(given, 0.0))
         timeout = given if given > 0 else synchronous.ANSWER_SECONDS if self.synchronous else CREATE_SECONDS
+        if isinstance(request, RemixRequest) and self.dialect.edits_by_reference:
+            request = as_reference(request)
         dialect, own, settings = self.dialect, self._own_fields(request), self._settings(request)
         check_own(settings, own)
         fields = {**over(self._extra_fields(), settings), **own}
         if isinstance(request, RemixRequest):
-            path = f"/videos/{quote(request.source_id, safe='')}/remix"
-            return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout)
+            return replace(self._of_another(request, fields), timeout=timeout, patient=dialect.hosted)
         path = dialect.sync_create if self.synchronous and dialect.sync_create else dialect.create
         no_form = bool(dialect.json_alone & fields.keys())
         placed, files = self._references(request, as_text=no_form)
@@ -137,6 +140,14 @@ class OpenAI(Provider):
             return Call("POST", path, Effect.CHARGE, json=fields, timeout=timeout, patient=waits)
         # Otherwise multipart, also without a file, as the official client sends it: some servers read nothing else.
         return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=files, timeout=timeout, patient=waits)
+
+    def _of_another(self, request: RemixRequest, fields: Fields) -> Call:
+        if request.operation is Operation.REMIX:
+            return Call("POST", f"/videos/{quote(request.source_id, safe='')}/remix", Effect.CHARGE, json=fields)
+        path = "/videos/edits" if request.operation is Operation.EDIT else "/videos/extensions"
+        if request.clip:
+            return Call("POST", path, Effect.CHARGE, form=as_form(fields), files=(("video", request.clip),))
+        return Call("POST", path, Effect.CHARGE, json={**fields, "video": {"id": request.source_id}})
 
     def _references(self, request: VideoRequest, *, as_text: bool) -> tuple[Fields, Files]:
         """What the video begins with, ends with or follows: what of it stands in the body, and what are files."""
@@ -190,7 +201,7 @@ class OpenAI(Provider):
             try:
                 return await super().submit(http, request, self._patient(attempt))
             except JobNotFound as error:  # of a job nothing was said yet, unless the request names one
-                if isinstance(request, RemixRequest):
+                if isinstance(request, RemixRequest) and request.source_id:
                     raise
                 raise RequestRejected(
                     "openai.no_such", provider=self.name, code=error.code, said=error.message
@@ -306,6 +317,18 @@ class OpenAI(Provider):
     @property
     def lists_all_models(self) -> bool:
         return self.dialect.lists_all_models
+
+    async def loras(self, http: Http) -> list[dict[str, Any]]:
+        self._check_loras()
+        return loras.decode_list(await http.send(loras.encode_list()))
+
+    async def use_loras(self, http: Http, wanted: Sequence[Lora]) -> None:
+        known = [each["name"] for each in await self.loras(http)]
+        await http.send(loras.encode_use(wanted, known))
+
+    def _check_loras(self) -> None:
+        if not self.dialect.loras:
+            raise Unsupported("openai.no_routes_for_loras", profile=self.profile.name)
 
     async def models(self, http: Http) -> list[str]:
         return await account.models(http, self.dialect.models)

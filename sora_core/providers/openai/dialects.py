@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
-from ...requests.kinds import VideoRequest
+from ...requests.kinds import RemixRequest, VideoRequest
 from . import settings
 from .settings import Fields
 
@@ -80,6 +80,8 @@ class Dialect:
     # the picture that the video ends with, beside what stands in the body for the first one; None: it comes after that
     ends_with: Callable[[Upload, Fields], Fields] | None = None
     attach: Callable[[VideoRequest], tuple[Fields, Files]] | None = None  # where there are clips or sounds
+    loras: bool = False  # has routes that list and load them, for everybody
+    edits_by_reference: bool = False  # has no page for edits: a clip to be edited is a reference of a new video
     # by the number of image files: where the request goes, and the names of the parts
     files: Mapping[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     finish: Callable[[Fields], Fields] = lambda fields: fields
@@ -112,6 +114,22 @@ def _frame_image(reference: str) -> Fields:
     return {
         "frame_images": [{"type": "image_url", "image_url": {"url": reference}, "frame_type": "first_frame"}],
     }
+
+
+def as_reference(request: RemixRequest) -> VideoRequest:
+    """The edit of a clip as the request for a video that follows it."""
+    assert request.clip, "the only form of a clip that is taken here"
+    return VideoRequest(
+        Operation.IMAGE_TO_VIDEO,
+        request.prompt,
+        model=request.model,
+        seconds=request.seconds,
+        size=request.size,
+        seed=request.seed,
+        negative_prompt=request.negative_prompt,
+        settings=request.settings,
+        clips=(request.clip,),
+    )
 
 
 def _framed_last(image: Upload, placed: Fields) -> Fields:
@@ -245,6 +263,13 @@ _TENSORRT_FIELDS = frozenset(
     "max_sequence_length user extra_params".split()
 )
 
+_EDITING = frozenset((Operation.EDIT, Operation.EXTEND))
+_BOTH_FORMS = frozenset((ClipForm.FILE, ClipForm.JOB))
+_OF_A_REFERENCE: dict[str, Any] = {
+    "edit_forms": frozenset((ClipForm.FILE,)),
+    "edit_fields": frozenset((Field.MODEL, Field.SECONDS, Field.SIZE)),
+}
+
 _FROM_A_CLIP: dict[str, Any] = {
     "clip_forms": frozenset((ClipForm.FILE,)),
     "clip_bytes_limit": CLIP_BYTES,
@@ -254,13 +279,19 @@ _FROM_A_CLIP: dict[str, Any] = {
 DIALECTS: dict[str, Dialect] = {
     "": Dialect(
         "The default: takes what most servers take and leaves finer limits to the server.",
-        replace(_with_pictures(_OPEN), any_setting=True),
+        replace(
+            _with_pictures(_OPEN),
+            operations=_with_pictures(_OPEN).operations | _EDITING,
+            edit_forms=_BOTH_FORMS,
+            any_setting=True,
+        ),
     ),
     "openai": Dialect(
         "Holds to the limits that OpenAI documented; the address of an image goes out as JSON.",
         replace(
             _OPENAI,
-            operations=_REMIXING | {Operation.CREATE_CHARACTER},
+            operations=_REMIXING | _EDITING | {Operation.CREATE_CHARACTER},
+            edit_forms=_BOTH_FORMS,
             image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
             fields=frozenset((Field.CHARACTERS,)),
             **_FROM_A_CLIP,
@@ -271,7 +302,8 @@ DIALECTS: dict[str, Dialect] = {
         "The built-in gateway: free, and takes shots, style and seed.",
         replace(
             _OPEN,
-            operations=_REMIXING | {Operation.CREATE_CHARACTER, Operation.IMAGE},
+            operations=_REMIXING | _EDITING | {Operation.CREATE_CHARACTER, Operation.IMAGE},
+            edit_forms=_BOTH_FORMS,
             sizes=SizeRange(64, 2048),
             fields=frozenset((Field.CHARACTERS, Field.NEGATIVE_PROMPT, Field.SEED, Field.SHOTS, Field.STYLE)),
             **_FROM_A_CLIP,
@@ -294,6 +326,8 @@ DIALECTS: dict[str, Dialect] = {
         _with_pictures(
             replace(
                 _HOSTED,
+                operations=_MAKING | {Operation.EDIT},
+                **_OF_A_REFERENCE,
                 image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
                 image_limit=8,
                 text_bytes_limit=VLLM_OMNI_TEXT_BYTES,
@@ -308,12 +342,15 @@ DIALECTS: dict[str, Dialect] = {
         states_failure=r"^Video generation failed: ",
         several=_image_references,
         attach=_mixed,
+        edits_by_reference=True,
         place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
     ),
     "sglang": Dialect(
         "JSON with whole seconds; deleting a job does not stop its work; results may lie at a cloud address.",
         replace(
             _HOSTED,
+            operations=_MAKING | {Operation.EDIT},
+            **_OF_A_REFERENCE,
             image_forms=frozenset((ImageForm.FILE, ImageForm.URL)),
             clip_limit=1,
             fps=24,
@@ -321,6 +358,8 @@ DIALECTS: dict[str, Dialect] = {
         ),
         hosted=True,
         attach=_beside,
+        loras=True,
+        edits_by_reference=True,
         body=JSON,
         whole_seconds=True,
         place=_as("reference_url"),

@@ -142,7 +142,7 @@ def test_the_price_is_said_before_anything_is_queued(tab: Tab, priced: str) -> N
     expect(costs.nth(1)).to_have_text("about 1.20 EUR · 1.80 EUR in this graph")
     tab.js("void (app.graph.nodes[1].mode = 2)")  # muted
     expect(costs.nth(0)).to_have_text("about 0.60 EUR")
-    tab.js("void (app.graph.nodes[0].widgets.find((each) => each.name === 'profile').value = 'own')")
+    tab.js("void (app.graph.nodes[0].widgets.find((each) => each.name === 'profile').value = 'keyless')")
     expect(costs.nth(0)).to_have_text("cost unknown")
     tab.js("void (app.graph.nodes[0].widgets.find((each) => each.name === 'profile').value = 'preview')")
     expect(costs.nth(0)).to_have_text("free")

@@ -61,6 +61,30 @@ class Sampling(SimpleNamespace):
         return {}
 
 
+class Loras:
+    """What the scheduler's side keeps of them: `LoRAPipeline.get_lora_status` says it in this shape."""
+
+    def __init__(self) -> None:
+        self._paths = {"default": "loras/default.safetensors"}
+        self._used: list[tuple[str, float]] = []
+
+    async def forward(self, asked: Any) -> Any:
+        if asked.name == "SetLoraReq":
+            for name, path in zip(asked.lora_nickname, asked.lora_path, strict=True):
+                if path is None and name not in self._paths:
+                    return SimpleNamespace(error=f"adapter {name} is not loaded", output=None)
+                self._paths.setdefault(name, path)
+            self._used = list(zip(asked.lora_nickname, asked.strength, strict=True))
+        if asked.name == "UnmergeLoraWeightsReq":
+            self._used = []
+        names, strengths = ([each[at] for each in self._used] for at in (0, 1))
+        status = {
+            "loaded_adapters": [{"nickname": name, "path": path} for name, path in self._paths.items()],
+            "active": {"transformer": [{"nicknames": names, "strengths": strengths}]} if names else {},
+        }
+        return SimpleNamespace(error=None, output=status)
+
+
 def application(model: str) -> Any:
     server = SimpleNamespace(
         model_path=model, served_model_name=model, enable_metrics=False,
@@ -117,6 +141,10 @@ def application(model: str) -> Any:
     def prepared(server_args: Any, sampling_params: Any, **rest: Any) -> Any:
         return SimpleNamespace(sampling_params=sampling_params, extra={}, num_outputs_per_prompt=1)
 
+    common_api.async_scheduler_client = SimpleNamespace(forward=Loras().forward)
+    common_api.format_lora_message = lambda *words: ("", "", "")
+    for name in ("SetLoraReq", "ListLorasReq", "UnmergeLoraWeightsReq"):
+        setattr(common_api, name, lambda name=name, **asked: SimpleNamespace(name=name, **asked))
     video_api.get_global_server_args = common_api.get_global_server_args = lambda: server
     video_api._build_video_sampling_params = sampled
     common_api.get_served_pipeline_class = lambda server_args: None

@@ -1,0 +1,40 @@
+"""`loras`: the LoRA of a server that has routes for them."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..connections.connection import Connection
+from ..engine import Engine
+from ..errors import InvalidRequest
+from ..requests.settings import settings_of
+from ._terminal import show, show_json, wait
+
+
+def add(commands: Any, command: Any) -> None:
+    """Adds the command to the parser."""
+    loras = command(commands, "loras", _loras, "the LoRA on a server, and which of them it uses, for everybody")
+    loras.add_argument("profile", metavar="PROFILE")
+    loras.add_argument("--use", action="append", default=[], metavar="NAME:STRENGTH", help="from now on, for everybody")
+    loras.add_argument("--use-none", action="store_true", help="from now on, for everybody")
+    loras.add_argument("--json", action="store_true")
+
+
+def _loras(engine: Engine, arguments: argparse.Namespace) -> int:
+    if arguments.use and arguments.use_none:
+        raise InvalidRequest("cli.use_or_use_none")
+    wanted = settings_of({"lora": arguments.use}).lora
+
+    async def run(connection: Connection) -> list[dict[str, Any]]:
+        if arguments.use or arguments.use_none:
+            await connection.provider.use_loras(connection.http, wanted)
+        return await connection.provider.loras(connection.http)
+
+    found = wait(engine.ask(arguments.profile, run))
+    if arguments.json:
+        show_json(found)
+        return 0
+    for each in found:
+        show(f"{each['name']}  {each['strength']:g}  {each['path']}")
+    return 0
