@@ -319,7 +319,7 @@ class TestQuota:
         assert (await self.read({"data": {"total_quota": 1_000_000, "used_quota": 250_000}})).remaining == 1.5
 
     async def test_that_is_none_is_a_bad_response_and_a_missing_one_is_unsupported(self):
-        with pytest.raises(BadResponse, match="no quota"):
+        with pytest.raises(BadResponse, match="not a quota"):
             await self.read({"message": "hello"})
         with pytest.raises(Unsupported):
             await self.read({"error": {"message": "Invalid URL"}}, status=404)
