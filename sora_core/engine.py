@@ -169,6 +169,14 @@ class Engine:
         """
         return self._wait(self._name_remote(name.strip(), remote_id.strip()))
 
+    def add_profile(self, profile: Profile) -> None:
+        """Writes it down; that the caller names its variables is the permission to send them to its server.
+
+        Raises ProfileError, InvalidRequest, StorageError.
+        """
+        editing.add(self.profiles, profile)
+        self.credentials.trust.allow(profile)
+
     def edit_profile(self, name: str, changes: Mapping[str, Any], *, new_name: str = "") -> Profile:
         """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
         with self._lock:

@@ -42,7 +42,7 @@ class Client:
     def add(self, name: str, path: str, *, usual: dict[str, Any] | None = None, **settings: Any) -> None:
         """A profile of the gateway's ``path``; ``usual`` is what is asked of it unless a test says otherwise."""
         facts = {"key_env": "RELAY_KEY", "poll_seconds": 0.1, **settings}
-        self.engine.profiles.add(Profile(name, provider=self._provider, base_url=self.gateway.url + path, **facts))
+        self.engine.add_profile(Profile(name, provider=self._provider, base_url=self.gateway.url + path, **facts))
         self._usual[name] = usual or {}
 
     def make(

@@ -18,6 +18,7 @@ import pytest
 from sora_core.clock import SystemClock
 from sora_core.ledger.ledger import Ledger
 from sora_core.profiles.profiles import Profile, Profiles
+from sora_core.profiles.trust import Trust
 
 ROOT = Path(__file__).resolve().parent.parent
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
@@ -88,7 +89,9 @@ class Command:
         profiles = Profiles(self.home, self.env)
         if name in profiles.all():
             profiles.remove(name)
-        profiles.add(Profile(name, base_url=base_url, **{"auth": auth, "poll_seconds": 0.1, **settings}))
+        profile = Profile(name, base_url=base_url, **{"auth": auth, "poll_seconds": 0.1, **settings})
+        profiles.add(profile)
+        Trust(self.home, self.env).allow(profile)
 
     def jobs(self) -> list[dict[str, Any]]:
         """Newest first; read here, as a process for each look would take its time."""

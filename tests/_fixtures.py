@@ -10,9 +10,16 @@ import pytest
 from _client import Client
 from _command import Command, forget_settings
 from _gateway import GatewayProcess
+from _postgres import MISSING, programs
 from PIL import Image
 
 from sora_core.models import Upload
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if programs() is None:
+        terminalreporter.section("NO POSTGRESQL FOUND", sep="!", red=True)
+        terminalreporter.line(f"{MISSING}.")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -30,6 +29,8 @@ def _user() -> str:
     """Who runs it: the server refuses root."""
     if os.geteuid():
         return ""
+    import pwd
+
     for name in ("postgres", "nobody"):
         try:
             pwd.getpwnam(name)

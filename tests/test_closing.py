@@ -169,7 +169,7 @@ def test_an_engine_that_is_closed_ends_what_is_under_way(tmp_path: Path, no_sett
 
     def ask_and_close(url: str) -> None:
         engine = Engine(tmp_path / "home")
-        engine.profiles.add(Profile("far", provider="openai", base_url=url, auth="none"))
+        engine.add_profile(Profile("far", provider="openai", base_url=url, auth="none"))
         handle = engine.ask("far", read)
         assert arrived.wait(60)
         engine.close()

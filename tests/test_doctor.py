@@ -67,7 +67,7 @@ def engine(tmp_path: Path, no_settings: None, monkeypatch: pytest.MonkeyPatch) -
 
 def findings(engine: Engine, base_url: str, **settings: Any) -> dict[str, Finding]:
     profile = Profile("sick", **{"base_url": base_url, "key_env": "DOCTOR_KEY", "model": "wan", **settings})
-    engine.profiles.add(profile)
+    engine.add_profile(profile)
     return {finding.check: finding for finding in examine(engine, "sick")}
 
 

@@ -17,6 +17,7 @@ from sora_core.engine import Engine
 from sora_core.errors import InvalidRequest, Unsupported
 from sora_core.jobs.progress import Progress
 from sora_core.media.cut import part_of_clip
+from sora_core.media.references import clip_upload
 from sora_core.models import Delivery, Destination, Effect, Operation, Shot, Upload
 from sora_core.requests.kinds import (
     CharacterRequest,
@@ -102,6 +103,10 @@ def test_a_file_is_charged_once_and_free_again(
             Operation.STORYBOARD, "noir", shots=(Shot("a door", 1.0), Shot("a cat", 1.0)), size="64x64"
         ),
         Operation.REMIX: RemixRequest("at night", source_id=source.remote_id),
+        Operation.EDIT: RemixRequest("at dusk", source_id=source.remote_id, operation=Operation.EDIT),
+        Operation.EXTEND: RemixRequest(
+            "it goes on", clip=clip_upload(source.path.read_bytes()), operation=Operation.EXTEND, seconds=1
+        ),
         Operation.CLEAN_LINK: CleanLinkRequest(source_id=source.remote_id),
         Operation.IMAGE: PICTURE,
     }

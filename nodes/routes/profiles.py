@@ -36,7 +36,9 @@ def add(asked: Asked) -> Any:
     settings = dict(asked.mapping("settings"))
     _refuse_foreign_variables(settings, {})
     settings.setdefault("auth", usual_auth(settings))
-    editing.add(engine().profiles, profile_of(asked.text("name", most=64), settings))
+    profile = profile_of(asked.text("name", most=64), settings)
+    editing.add(engine().profiles, profile)
+    editing.allow_named(engine().credentials, profile, settings)
     return _after(asked.text("name", most=64))
 
 
@@ -68,7 +70,7 @@ def set_key(asked: Asked) -> Any:
     profile = engine().profiles.get(asked.text("profile", most=64))
     if profile.embedded:
         raise InvalidRequest("route_preview_has_no_key")
-    engine().credentials.set(profile.name, asked.text("key", most=20_000))
+    engine().credentials.set(profile, asked.text("key", most=20_000))
     return {"profile": profile.name, "key": engine().credentials.source(profile)}
 
 

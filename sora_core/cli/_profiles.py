@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from ..connections import editing
 from ..doctor import Finding, examine
 from ..engine import Engine
 from ..errors import InvalidRequest
-from ..profiles.profiles import AUTH_SCHEMES, EDITABLE, Profile
+from ..profiles.master import PROTECTIONS
+from ..profiles.profiles import AUTH_SCHEMES, EDITABLE, Profile, without_passwords
+from ..profiles.trust import variables_of
 from ..providers import PROVIDERS
 from ..transport.urls import is_local
 from ._terminal import say, show, show_json, wait
@@ -35,7 +36,7 @@ def add(commands: Any, command: Any) -> None:
 
 def _profiles_list(engine: Engine, arguments: argparse.Namespace) -> int:
     profiles = engine.profiles.all().values()
-    facts = [{**asdict(profile), "key": engine.credentials.source(profile)} for profile in profiles]
+    facts = [{**asdict(without_passwords(profile)), "key": engine.credentials.source(profile)} for profile in profiles]
     if arguments.json:
         show_json(facts)
         return 0
@@ -80,9 +81,9 @@ def _profiles_add(engine: Engine, arguments: argparse.Namespace) -> int:
         max_cost_per_day=arguments.max_cost_per_day,
         extra=_extra(arguments.extra),
     )
-    editing.add(engine.profiles, profile)
+    engine.add_profile(profile)
     if key:
-        engine.credentials.set(profile.name, key)
+        engine.credentials.set(profile, key)
     say(f"Profile '{profile.name}' is in {engine.profiles.path}; try it with `sora-video doctor {profile.name}`.")
     return 0
 
@@ -117,9 +118,33 @@ def _profiles_key(engine: Engine, arguments: argparse.Namespace) -> int:
     profile = engine.profiles.get(arguments.name)
     if profile.embedded:
         raise InvalidRequest("cli.profile_needs_no_key")
+    if arguments.delete:
+        was_there = engine.credentials.delete(profile.name)
+        say(f"The stored key of profile '{profile.name}' is deleted." if was_there else "There was no stored key.")
+        return 0
     asked = getpass.getpass(f"Key of profile '{profile.name}': ") if sys.stdin.isatty() else sys.stdin.readline()
-    engine.credentials.set(profile.name, asked)
+    engine.credentials.set(profile, asked)
     say(f"The key of profile '{profile.name}' is stored.")
+    return 0
+
+
+def _profiles_trust(engine: Engine, arguments: argparse.Namespace) -> int:
+    profile = engine.profiles.get(arguments.name)
+    wanted = variables_of(profile)
+    if not wanted:
+        raise InvalidRequest("cli.profile_names_no_variable", name=profile.name)
+    for variable, scope in wanted.items():
+        say(f"Profile '{profile.name}' sends the value of {variable} to {scope}.")
+    if not arguments.yes and sys.stdin.isatty() and input("Allow it? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise InvalidRequest("cli.not_allowed")
+    engine.credentials.trust.allow(profile)
+    say("Allowed.")
+    return 0
+
+
+def _profiles_rekey(engine: Engine, arguments: argparse.Namespace) -> int:
+    engine.credentials.renew(arguments.protect)
+    say(f"All stored keys are sealed anew; the master key's protection: {engine.credentials.protection()}.")
     return 0
 
 
@@ -185,6 +210,12 @@ def _add_profiles(actions: Any, command: Any) -> None:
     _add_settings(edit, default=None, number=None, many=None)
     change_key = command(actions, "key", _profiles_key, "store a profile's key, asked for or from standard input")
     change_key.add_argument("name", metavar="NAME")
+    change_key.add_argument("--delete", action="store_true", help="forget the stored key")
+    trust = command(actions, "trust", _profiles_trust, "allow the variables that a profile names to go to its server")
+    trust.add_argument("name", metavar="NAME")
+    trust.add_argument("--yes", action="store_true", help="do not ask")
+    rekey = command(actions, "rekey", _profiles_rekey, "seal all stored keys with a new master key")
+    rekey.add_argument("--protect", default="", choices=PROTECTIONS, help="and protect that one so")
     remove = command(actions, "remove", _profiles_remove, "remove a connection and its stored key")
     remove.add_argument("name", metavar="NAME")
 

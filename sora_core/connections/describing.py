@@ -8,9 +8,9 @@ from typing import Any
 from ..errors import SoraError
 from ..models import Capabilities, SizeRange
 from ..profiles.credentials import Credentials
-from ..profiles.profiles import AUTH_SCHEMES, ENV, PREVIEW, Profile
+from ..profiles.profiles import AUTH_SCHEMES, ENV, PREVIEW, Profile, without_passwords
 from ..providers import PROVIDERS, provider_for
-from ..transport.urls import bare_url, is_local
+from ..transport.urls import is_local
 from .editing import default_auth, facts
 
 
@@ -23,23 +23,13 @@ def described(profile: Profile, credentials: Credentials) -> dict[str, Any]:
     except SoraError as error:
         problem = str(error)
     return {
-        **facts(profile),
+        **facts(without_passwords(profile)),
         "name": profile.name,
-        "base_url": _shown(profile.base_url),
-        "proxy": _shown(profile.proxy),
         "key": credentials.source(profile),
         "built_in": profile.name in (PREVIEW, ENV),
         "problem": problem,
         "can": _abilities(can) if can else None,
     }
-
-
-def _shown(url: str) -> str:
-    """Without what may be a secret in it; nothing of what is no address."""
-    try:
-        return bare_url(url) if url else ""
-    except ValueError:
-        return ""
 
 
 def _abilities(can: Capabilities) -> dict[str, Any]:

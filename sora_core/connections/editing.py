@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import InvalidRequest, ProfileError
 from ..profiles.credentials import Credentials
-from ..profiles.profiles import EDITABLE, Profile, Profiles, profile_of, toml_of
+from ..profiles.profiles import EDITABLE, Profile, Profiles, profile_of, toml_of, without_passwords
 from ..profiles.tokens import TokenStore
+from ..profiles.trust import origins_of, variables_of
 from ..providers import PROVIDERS, provider_for
 
 
@@ -44,21 +44,32 @@ def edit(
     elif "base_url" in changes and changes["base_url"] != old.base_url:
         values["servers"] = ()  # one server in their place
     new = profile_of(new_name or name, {key: value for key, value in values.items() if value is not None})
-    same_server = _origins(new) <= _origins(old)
+    same_server = origins_of(new) <= origins_of(old)
     if not same_server and "key_env" not in changes:  # nor is another server given the key of the environment
         new = replace(new, key_env="")
     if new.name != old.name:
         new = replace(new, known_as=old.identity)
     check(new)
+    # those that stood there may have been pasted: saving the profile again is no word on them
+    pasted = set(credentials.trust.missing(old))
     tokens = _tokens(credentials, old) if same_server and new.name != old.name else {}
     profiles.replace(name, new)
     if not same_server:
         credentials.delete(name)
     elif new.name != old.name:
-        credentials.rename(old.name, new.name)
+        credentials.rename(old, new)
         if tokens:
             TokenStore(credentials, new).keep(tokens)
+    allow_named(credentials, new, changes, but=pasted)
     return new
+
+
+def allow_named(
+    credentials: Credentials, profile: Profile, changes: Mapping[str, Any], *, but: Collection[str] = ()
+) -> None:
+    """The variables that the user has just named may go where the profile goes."""
+    named = {changes.get("key_env"), *(changes.get("extra") or {}).values()}
+    credentials.trust.allow(profile, (named & set(variables_of(profile))) - set(but))
 
 
 def _tokens(credentials: Credentials, profile: Profile) -> Mapping[str, str]:
@@ -78,7 +89,7 @@ def duplicate(profiles: Profiles, name: str, new_name: str) -> Profile:
 
 def exported(profiles: Profiles) -> str:
     """The user's profiles as TOML; the file holds no secret, and neither does this."""
-    return "\n".join(toml_of(each) for each in profiles.written().values())
+    return "\n".join(toml_of(without_passwords(each)) for each in profiles.written().values())
 
 
 def imported(profiles: Profiles, text: str) -> list[str]:
@@ -102,15 +113,3 @@ def facts(profile: Profile) -> dict[str, Any]:
 def default_auth(provider: str, *, has_key: bool, is_local: bool) -> str:
     """How a key is sent when nobody said; a local server without a key wants none."""
     return PROVIDERS[provider].default_auth if has_key or not is_local else "none"
-
-
-def _origins(profile: Profile) -> set[tuple[str, str | None, int | None] | None]:
-    return {_origin(each.base_url) for each in profile.at_each_server()}
-
-
-def _origin(url: str) -> tuple[str, str | None, int | None] | None:
-    try:
-        parts = urlsplit(url.strip())
-        return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    except ValueError:
-        return None

@@ -20,8 +20,15 @@ COUNT_SECONDS = 10.0  # how often is counted who shares the profile
 class _Line:
     """Those in this process who wait for a turn. One task looks for all of them, so that many cost what one costs."""
 
-    def __init__(self, call: Callable[[], Coroutine[Any, Any, tuple[Iterable[Hashable], float]]], clock: Clock) -> None:
+    def __init__(
+        self,
+        call: Callable[[], Coroutine[Any, Any, tuple[Iterable[Hashable], float]]],
+        clock: Clock,
+        *,
+        waits_while_away: bool = False,
+    ) -> None:
         self._call = call  # whose turn it is, and seconds until it is worth to look again
+        self._waits_while_away = waits_while_away
         self._clock = clock
         self._waiting: dict[Hashable, tuple[asyncio.Future[None], Callable[[], None]]] = {}
         self._looking = asyncio.Lock()
@@ -56,6 +63,8 @@ class _Line:
                 try:
                     wait = await self._look()
                 except LedgerAway:  # nobody's turn comes
+                    if not self._waits_while_away:
+                        raise
                     wait = AWAY_SECONDS
                     continue
                 first = next((on_wait for turn, on_wait in self._waiting.values() if not turn.done()), None)
@@ -68,6 +77,11 @@ class _Line:
             for turn, _ in self._waiting.values():
                 if not turn.done():
                     turn.set_exception(error)
+
+    async def tidy(self, drop_all_but: Callable[[list[Any]], Coroutine[Any, Any, None]]) -> None:
+        """``drop_all_but`` is told who waits, while nobody joins."""
+        async with self._looking:
+            await drop_all_but(list(self._waiting))
 
     async def _look(self) -> float:
         async with self._looking:
@@ -92,7 +106,8 @@ class Limits:
         self._clock = clock
         self._sharers, self._counted_at = (1, 0), float("-inf")
         self._alone_from = 0.0  # when this process may send again, while the ledger is away
-        self._slots = _Line(self._call_slots, clock)
+        self._tidying: asyncio.Task[None] | None = None
+        self._slots = _Line(self._call_slots, clock, waits_while_away=True)
         self._requests = _Line(self._call_request, clock)
 
     async def slot(self, job_id: str, *, on_wait: Callable[[], None]) -> None:
@@ -114,15 +129,22 @@ class Limits:
         """
         if not self._spacing:
             return
-        try:
-            await self._in_line(ahead)
-        except LedgerAway:
-            if ahead:
-                raise
-            await self._alone()
+        mine: float | None = None
+        while True:
+            try:
+                await self._in_line(ahead)
+                return
+            except LedgerAway:
+                if ahead:
+                    raise
+            mine = self._reserved() if mine is None else mine
+            left = mine - self._clock.monotonic()
+            if left <= 0:
+                return
+            await self._clock.sleep(min(left, AWAY_SECONDS))  # it may be back before
 
-    async def _alone(self) -> None:
-        """So that all who shared the profile when it was last counted send no more than they may together."""
+    def _reserved(self) -> float:
+        """When to send, so that all who shared the profile when it was last counted keep to its requests a minute."""
         count, rank = self._sharers
         share = int(60 / self._spacing) // count  # requests a minute; where there are more of us, we take turns
         turn = 1.1 * self._spacing  # they do not notice at one moment that it has gone
@@ -131,24 +153,36 @@ class Limits:
         if now - self._alone_from > spacing:  # it has just gone: what all had sent before counts too
             self._alone_from = now + (0 if share else turn * rank)
         self._alone_from += spacing
-        await self._clock.sleep(self._alone_from - now)
+        return self._alone_from
 
     async def _in_line(self, ahead: bool) -> None:
-        turns, drawn = self._ledger.turns, list[int]()
-
-        def draw() -> int:
-            drawn.append(turns.draw_ticket(self._profile, self._ledger.owner.id, ahead=ahead))
-            return drawn[0]
+        draw = self._ledger.turns.draw_ticket
 
         async def join() -> int:
-            return await self._ledger.aside(draw)
+            return await self._ledger.aside(draw, self._profile, self._ledger.owner.id, ahead=ahead)
 
         try:
             await self._requests.turn(join, lambda: None)
-        except asyncio.CancelledError:
-            for ticket in drawn:
-                await self._ledger.aside(turns.drop_ticket, ticket)
+        except (asyncio.CancelledError, LedgerAway):
+            try:
+                await self._tidy()
+            except LedgerAway:
+                if self._tidying is None or self._tidying.done():
+                    self._tidying = asyncio.get_running_loop().create_task(self._tidy_when_back())
             raise
+
+    async def _tidy(self) -> None:
+        """Drops the tickets of those who wait no more, also those that nobody knows of: they would hold up the line."""
+        drop, owner = self._ledger.turns.drop_tickets, self._ledger.owner.id
+        await self._requests.tidy(lambda kept: self._ledger.aside(drop, self._profile, owner, kept))
+
+    async def _tidy_when_back(self) -> None:
+        while True:
+            await self._clock.sleep(AWAY_SECONDS)
+            try:
+                return await self._tidy()
+            except LedgerAway:
+                continue
 
     async def _call_slots(self) -> tuple[list[str], float]:
         hand_out, owner = self._ledger.turns.hand_out_slots, self._ledger.owner.id

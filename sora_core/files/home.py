@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -48,9 +49,9 @@ def make_private_dir(folder: Path) -> None:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Writes the whole file or none of it, readable by its owner only."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Writes the whole file or none of it, readable by its owner only. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(16)}.tmp")
+    descriptor = open_private(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
@@ -60,3 +61,20 @@ def write_private(path: Path, data: bytes) -> None:
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def open_private(path: Path, flags: int) -> int:
+    """A descriptor of a file of ours, for its owner only whatever the umask is; a link is not followed.
+
+    Raises OSError.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0), 0o600)
+    if hasattr(os, "fchmod"):
+        try:
+            os.fchmod(descriptor, 0o600)
+        except PermissionError:
+            pass  # somebody else's, made before: a lock is held on it all the same
+        except OSError:
+            os.close(descriptor)
+            raise
+    return descriptor

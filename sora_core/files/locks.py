@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
+
+from .home import open_private
 
 _LOOK_SECONDS = 0.05
 
@@ -55,15 +59,35 @@ async def taken(path: Path, *, patience_seconds: float) -> IO[bytes]:
     The file is only there for the lock, and stays: were it deleted, two could hold a lock on two files of its name.
     Raises TimeoutError when another has held it for ``patience_seconds``, and OSError when it cannot be opened.
     """
-    until = time.monotonic() + patience_seconds
     with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(path.open("ab"))
-        while not _locked_or_no_locks(stream):
-            if time.monotonic() >= until:
-                raise TimeoutError(f"{path} has been locked by another process for {patience_seconds:g} s")
-            await asyncio.sleep(_LOOK_SECONDS)
+        stream = stack.enter_context(_opened(path))
+        for wait in _waits(path, stream, patience_seconds):
+            await asyncio.sleep(wait)
         stack.pop_all()
         return stream
+
+
+def held(path: Path, *, patience_seconds: float) -> IO[bytes]:
+    """As `taken`, for who may block."""
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(_opened(path))
+        for wait in _waits(path, stream, patience_seconds):
+            time.sleep(wait)
+        stack.pop_all()
+        return stream
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return os.fdopen(open_private(path, os.O_RDWR | os.O_CREAT), "r+b")
+
+
+def _waits(path: Path, stream: IO[bytes], patience_seconds: float) -> Iterator[float]:
+    """Seconds to wait before each next try, until the lock is had."""
+    until = time.monotonic() + patience_seconds
+    while not _locked_or_no_locks(stream):
+        if time.monotonic() >= until:
+            raise TimeoutError(f"{path} has been locked by another process for {patience_seconds:g} s")
+        yield _LOOK_SECONDS
 
 
 def _locked_or_no_locks(stream: IO[bytes]) -> bool:

@@ -1,1 +1,1 @@
-"""Every paid job in SQLite, on disk before it is paid."""
+"""Every paid job on disk before it is paid: in SQLite, or in one PostgreSQL for many hosts."""

@@ -13,6 +13,7 @@ from ..errors import ProfileError, StorageError
 from ..models import Secret
 from .database import Database
 from .ledger import FILE, Ledger
+from .postgres import Postgres
 from .shared import SharedLedger
 from .sqlite import Sqlite
 
@@ -46,8 +47,7 @@ def is_address(text: str) -> bool:
 
 def open_ledger(home: Path, clock: Clock, url: Secret) -> Ledger:
     """The ledger of everybody who says the same ``url``, or of the state folder. Raises StorageError."""
-    database = database_at(home, clock, url)
-    ledger = SharedLedger(home, clock, database) if url else Ledger(home, clock, database)
+    ledger = SharedLedger(home, clock, Postgres(url)) if url else Ledger(home, clock)
     moved_to = ledger.moved_to()
     if moved_to:
         ledger.close()
@@ -67,8 +67,4 @@ def _warn_of_own(home: Path, clock: Clock, used: Ledger) -> None:
 
 def database_at(home: Path, clock: Clock, url: Secret) -> Database:
     """Opened. Raises StorageError."""
-    if not url:
-        return Sqlite(home / FILE, clock)
-    from .postgres import Postgres
-
-    return Postgres(url)
+    return Postgres(url) if url else Sqlite(home / FILE, clock)

@@ -83,6 +83,7 @@ class Postgres:
         try:
             with self._translated():
                 _migrate(self._writer.connection(), self.name)
+                self._read_clock(self._writer)
         except BaseException:
             self.close()
             raise
@@ -136,6 +137,10 @@ class Postgres:
 
     def _session(self, line: _Line, now: float | None) -> _Session:
         return _Session(line, self._clock() if self._clock else now, self._up_since, self._read_clock)
+
+    def now(self) -> float:
+        """By the server's clock, as it was known when it was last read. Never fails."""
+        return self._clock() if self._clock else time.monotonic() + self._offset[1]
 
     def _read_clock(self, line: _Line) -> float:
         now = _last(line.execute(_NOW))

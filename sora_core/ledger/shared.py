@@ -7,6 +7,7 @@ that somebody else has taken over meanwhile stays theirs; a remote id is kept wh
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
@@ -14,11 +15,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from ..clock import Clock
+from ..clock import Clock, SystemClock
 from ..errors import JobChanged, JobNotFound, LedgerAway, RemoteIdTaken, SoraError
-from .database import Database, Session
+from .database import Session
 from .ledger import Ledger
 from .lookups import JOB
+from .postgres import Postgres
 from .row import ANYONE, COLUMNS, QUEUED, UNFINISHED, UNKNOWN, Job
 from .sqlite import Sqlite
 
@@ -35,9 +37,9 @@ log = logging.getLogger(__name__)
 class Journal:
     """The rows that the shared ledger is to hear of. In a file: it outlives the process, and is merged by the next."""
 
-    def __init__(self, home: Path, clock: Clock) -> None:
+    def __init__(self, home: Path, database: Postgres) -> None:
         self._path = home / FILE
-        self._clock = clock
+        self._clock = _ServerClock(database)  # a worker's own may be wrong
 
     @functools.cached_property
     def rows(self) -> Ledger:
@@ -78,6 +80,14 @@ class Journal:
             self.rows.close()
 
 
+class _ServerClock(SystemClock):
+    def __init__(self, database: Postgres) -> None:
+        self._database = database
+
+    def now(self) -> float:
+        return self._database.now()
+
+
 def _kept(method: Write) -> Write:
     """``method`` of the shared ledger, or of the journal while that is away and until it has heard of the row."""
 
@@ -99,10 +109,12 @@ def _kept(method: Write) -> Write:
 class SharedLedger(Ledger):
     """As `Ledger`. LedgerAway is raised for whatever must not be done while the database is away."""
 
-    def __init__(self, home: Path, clock: Clock, database: Database) -> None:
+    def __init__(self, home: Path, clock: Clock, database: Postgres) -> None:
         super().__init__(home, clock, database)
-        self._journal = Journal(home, clock)
+        self._journal = Journal(home, database)
         self._known: dict[str, Job] = {}  # the rows that this process works on, as they were last seen
+        with contextlib.suppress(LedgerAway):
+            self.merge()  # what the last process of this folder learned comes before what this one asks
         self._closing = threading.Event()
         self._merging = threading.Thread(target=self._merge_when_back, name="sora-ledger-merge", daemon=True)
         self._merging.start()
@@ -110,6 +122,8 @@ class SharedLedger(Ledger):
     def close(self) -> None:
         self._closing.set()
         self._merging.join()
+        with contextlib.suppress(SoraError):  # it stays in the journal
+            self.merge()
         super().close()
         self._journal.close()
 
@@ -130,6 +144,7 @@ class SharedLedger(Ledger):
         if not self._journal.has(job_id):
             try:
                 super().release(job_id, owner)
+                self._known.pop(job_id, None)
                 return
             except LedgerAway as away:
                 self._keep(job_id, away)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from .database import Database, Session
 from .leases import Leases
 
@@ -13,8 +15,8 @@ _BUSY = (
     " AND state IN ('queued', 'running', 'unknown', 'missing', 'submitting') AND (state != 'submitting' OR slot = 1)"
 )
 _FRESH = (
-    "SELECT count(*) FROM jobs WHERE profile = ? AND"
-    " (state IN ('queued', 'running') AND updated_at > ? OR state IN ('unknown', 'missing') AND updated_at > ?)"
+    "SELECT 1 FROM jobs WHERE profile = ? AND state IN ('queued', 'running', 'unknown', 'missing')"
+    " AND updated_at > CASE WHEN state IN ('queued', 'running') THEN ? ELSE ? END LIMIT ?"
 )
 _WAITING = (
     "SELECT owner, job_id FROM jobs WHERE profile = ? AND state = 'submitting' AND slot = 0 AND sent_at IS NULL"
@@ -56,8 +58,8 @@ class Turns:
 
     def _next(self, db: Session, profile: str, limit: int, owner: str) -> list[str]:
         now = db.now()
-        fresh = (profile, now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS)
-        if db.execute(_FRESH, fresh).fetchone()[0] >= limit:
+        fresh = (profile, now - _HELD_SECONDS, now - _DOUBTFUL_HELD_SECONDS, limit)
+        if len(db.execute(_FRESH, fresh).fetchall()) >= limit:
             return []  # however many wait: most looks end here
         waiting = db.execute(_WAITING, (profile,)).fetchall()
         if not any(each == owner for each, _ in waiting):
@@ -85,10 +87,15 @@ class Turns:
             drawn: int = db.execute("SELECT max(ticket) FROM tickets WHERE owner = ?", (owner,)).fetchone()[0]
             return drawn
 
-    def drop_ticket(self, ticket: int) -> None:
-        """Who drew it does not want to send any more."""
+    def drop_tickets(self, profile: str, owner: str, kept: Collection[int]) -> None:
+        """Who drew the owner's others does not want to send any more."""
+        marks = ", ".join("?" * len(kept))
+        others = f"AND ticket NOT IN ({marks})" if kept else ""
         with self._file.change() as db:
-            db.execute("DELETE FROM tickets WHERE ticket = ?", (ticket,))
+            db.execute(
+                f"DELETE FROM tickets WHERE owner = ? AND profile = ? {others}",  # noqa: S608 (own)
+                (owner, profile, *kept),
+            )
 
     def call_next(self, profile: str, spacing: float, owner: str) -> tuple[int | None, float]:
         """The owner's ticket whose turn has come, and seconds until it is worth to look again.

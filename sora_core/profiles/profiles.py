@@ -12,7 +12,6 @@ ledger that several hosts share. `preview` always exists; SORA_BASE_URL makes on
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import sys
@@ -24,9 +23,11 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import InvalidRequest, ProfileError, StorageError
-from ..files.home import make_private_dir, write_private
+from ..files.changing import Changing, changing
+from ..redaction import redact
 from ..transport.urls import is_local, origin, shown_url
 from .prices import MILLION, parse_prices
+from .toml_text import parted, tables_of, without
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -40,6 +41,7 @@ ENV = "env"
 _NUMBERS = (
     "requests_per_minute", "max_jobs", "poll_seconds", "max_submissions_per_day", "min_quota", "max_cost_per_day",
 )  # fmt: skip
+_MOST = 1e12  # of any number
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 
 
@@ -103,7 +105,7 @@ class Profile:
             )
         parse_prices(self.prices, where)
         for name in _NUMBERS:
-            if not 0 <= getattr(self, name) < math.inf:
+            if not 0 <= getattr(self, name) < _MOST:
                 raise ProfileError("profiles.must_number_from_on", where=where, name=name)
         if self.servers:
             self._check_servers(where)
@@ -224,44 +226,44 @@ class Profiles:
         """Appends the profile; what is in the file, comments too, stays as it is."""
         _check_name(profile.name)
         profile.check()
-        with self._lock:
-            text = self._text()
+        with changing(self.path) as file:
+            text = self._decoded(file.data)
             known = self._parse(text)
             if profile.name in known:
                 raise InvalidRequest("profiles.there_profile_already_remove_first", profile=profile.name)
             profile = _with_own_identity(profile, known.values())
             separator = "\n" if text and not text.endswith("\n\n") else ""
-            self._write(text + ("" if text.endswith("\n") or not text else "\n") + separator + _toml(profile))
+            new = text + ("" if text.endswith("\n") or not text else "\n") + separator + _toml(profile)
+            self._write(file, new, {**known, profile.name: profile})
 
     def remove(self, name: str) -> None:
         """Takes the profile's tables out of the file. Raises ProfileError when there is none."""
-        with self._lock:
-            text = self._text()
-            if name not in self._parse(text):
+        with changing(self.path) as file:
+            text = self._decoded(file.data)
+            known = self._parse(text)
+            if name not in known:
                 raise ProfileError("profiles.has_no_profile", path=self.path, name=name)
-            kept = _without(text, name)
+            kept = without(text, name)
             if name in self._parse(kept):
                 raise ProfileError("profiles.writes_profile_form_only_hand", path=self.path, name=name)
-            self._write(kept)
+            self._write(file, kept, {each: known[each] for each in known if each != name})
 
     def replace(self, name: str, profile: Profile) -> None:
         """Writes the profile in the place of the one of that name. Raises ProfileError, InvalidRequest."""
         _check_name(profile.name)
-        with self._lock:
-            text = self._text()
+        with changing(self.path) as file:
+            text = self._decoded(file.data)
             known = self._parse(text)
             if name not in known:
                 raise ProfileError("profiles.has_no_profile", path=self.path, name=name)
             if profile.name != name and profile.name in known:
                 raise InvalidRequest("profiles.there_profile_already", profile=profile.name)
-            kept = _without(text, name)
+            kept = without(text, name)
             if name in self._parse(kept):
                 raise ProfileError("profiles.writes_profile_form_only_hand_2", path=self.path, name=name)
-            before, after = _parted(text, kept)
+            before, after = parted(text, kept)
             new = before + _toml(profile) + ("\n" + after.lstrip("\n") if after.strip() else "")
-            if self._parse(new) != {**{each: known[each] for each in known if each != name}, profile.name: profile}:
-                raise ProfileError("profiles.writes_profile_form_only_hand_2", path=self.path, name=name)
-            self._write(new)
+            self._write(file, new, {**{each: known[each] for each in known if each != name}, profile.name: profile})
 
     def parse(self, text: str) -> dict[str, Profile]:
         """Profiles as the file writes them. Raises ProfileError."""
@@ -298,25 +300,36 @@ class Profiles:
 
     def _text(self) -> str:
         try:
-            with self.path.open(encoding="utf-8", newline="") as stream:  # line ends stay as they are
-                return stream.read()
+            return self._decoded(self.path.read_bytes())
         except FileNotFoundError:
             return ""
-        except (OSError, UnicodeDecodeError) as error:
-            raise ProfileError("profiles.cannot_read", path=self.path, reason=error) from error
-
-    def _write(self, text: str) -> None:
-        try:
-            make_private_dir(self.path.parent)
-            write_private(self.path, text.encode("utf-8"))
         except OSError as error:
-            raise StorageError("profiles.cannot_written", parent=self.path, reason=error.strerror) from error
+            raise ProfileError("profiles.cannot_read", path=self.path, reason=error.strerror) from error
+
+    def _decoded(self, data: bytes) -> str:
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ProfileError("profiles.cannot_read", path=self.path, reason=error.reason) from error
+
+    def _write(self, file: Changing, text: str, meant: Mapping[str, Profile]) -> None:
+        """Raises ProfileError when the text would not say what is meant: then the file stays as it is."""
+        try:
+            data = text.encode("utf-8")
+            says = self._parse(text)
+        except UnicodeEncodeError as error:
+            raise InvalidRequest("profiles.not_writable", path=self.path) from error
+        if says != meant:
+            raise ProfileError("profiles.not_writable", path=self.path)
+        file.write(data)
 
     def _document(self, text: str) -> dict[str, Any]:
         try:
             document: dict[str, Any] = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
         except tomllib.TOMLDecodeError as error:
             raise ProfileError("profiles.not_valid_toml", path=self.path, error=error) from error
+        except (RecursionError, ValueError, OverflowError) as error:  # nested too deeply, a number too large
+            raise ProfileError("profiles.not_valid_toml", path=self.path, error=type(error).__name__) from error
         wrong = set(document) - set(_TOP)
         wrong |= {name for name, kind in _TOP.items() if not isinstance(document.get(name, kind()), kind)}
         if wrong:
@@ -358,6 +371,18 @@ class Profiles:
         return Profile(name=name, **{**table, **lists, "extra": extra})
 
 
+def without_passwords(profile: Profile) -> Profile:
+    """As it may be shown: addresses that were written by hand may hold one."""
+    extra = {name: redact(value) for name, value in profile.extra.items()}
+    servers = tuple(map(_bare, profile.servers))
+    return replace(profile, base_url=_bare(profile.base_url), servers=servers, proxy=_bare(profile.proxy), extra=extra)
+
+
+def _bare(url: str) -> str:
+    """Without the user, and what may be secret in the rest; nothing of what is no address."""
+    return shown_url(url).removesuffix("***") if url else ""
+
+
 def profile_of(name: str, values: Mapping[str, Any]) -> Profile:
     """From plain values, such as of a form. Raises ProfileError for an unknown field or a wrong type."""
     return Profiles(Path("profiles"), {})._profile(name, dict(values))
@@ -366,13 +391,6 @@ def profile_of(name: str, values: Mapping[str, Any]) -> Profile:
 def toml_of(profile: Profile) -> str:
     """The profile's tables, without what only this file's history needs."""
     return _toml(replace(profile, known_as=""))
-
-
-def _parted(text: str, kept: str) -> tuple[str, str]:
-    """The lines that were kept, before and after the place where some were not."""
-    lines, others = text.splitlines(keepends=True), kept.splitlines(keepends=True)
-    same = next((at for at, (a, b) in enumerate(zip(lines, others, strict=False)) if a != b), len(others))
-    return "".join(others[:same]), "".join(others[same:])
 
 
 def _check_name(name: str) -> None:
@@ -395,40 +413,8 @@ def _plain(value: Any) -> str:
 
 
 def _toml(profile: Profile) -> str:
-    """The profile as TOML tables; defaults are left out. JSON strings are valid TOML strings."""
-    default = Profile(name=profile.name)
-    lines = [f"[profiles.{_key(profile.name)}]"]
-    for name in _FIELDS:
-        value = getattr(profile, name)
-        if name == "extra" or (value == getattr(default, name) and name not in ("provider", "base_url", "auth")):
-            continue
-        lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
-    if profile.extra:
-        lines += ["", f"[profiles.{_key(profile.name)}.extra]"]
-        lines += [f"{_key(key)} = {json.dumps(value, ensure_ascii=False)}" for key, value in profile.extra.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[\w-]+", name, re.ASCII) else json.dumps(name, ensure_ascii=False)
-
-
-def _without(text: str, name: str) -> str:
-    """The text without the profile's own tables, from their header to the next one."""
-    spelled = "|".join(re.escape(form) for form in {name, json.dumps(name), f"'{name}'"})
-    own = re.compile(rf"\s*\[\s*profiles\s*\.\s*(?:{spelled})\s*(?:\.[^\]]*)?\]")
-    kept: list[str] = []
-    skipping, pending = False, list[str]()  # what stands right above a header may belong to that header
-    for line in text.splitlines(keepends=True):
-        if line.lstrip().startswith("["):
-            was_skipping, skipping = skipping, bool(own.match(line))
-            kept += pending if not (was_skipping and skipping) else []
-            pending = []
-        elif skipping:
-            is_remark = not line.strip() or line.lstrip().startswith("#")
-            pending = [*pending, line] if is_remark else []
-            continue
-        if not skipping:
-            kept.append(line)
-    kept += pending
-    return "".join(kept)
+    """The profile as TOML tables; defaults are left out."""
+    default, always = Profile(name=profile.name), ("provider", "base_url", "auth")
+    values = {name: getattr(profile, name) for name in _FIELDS if name != "extra"}
+    said = {name: value for name, value in values.items() if name in always or value != getattr(default, name)}
+    return tables_of(profile.name, said, profile.extra)

@@ -14,11 +14,13 @@ from typing import Any
 
 from ..errors import ProfileError, StorageError
 from ..files import locks
+from ..files.changing import changing
 from ..files.home import make_private_dir, write_private
 from ..models import Secret
 from ..redaction import know
 from .credentials import Credentials, tokens_path
 from .profiles import Profile
+from .trust import scope_of
 
 PATIENCE_SECONDS = 200.0  # another process that renews a token and gets no answer gives up before
 
@@ -42,29 +44,30 @@ class TokenStore:
         """What was kept for the key that is given now; empty when nothing was. Raises StorageError."""
         path = self._path()
         try:
-            record: dict[str, Any] = json.loads(self.credentials.unseal(self._label, path.read_text("utf-8")))
+            label, _, sealed = path.read_text("utf-8").rpartition("\n")
+            # before labels stood in front, the profile's name was the whole of it
+            record: dict[str, Any] = json.loads(self.credentials.unseal(label or self._old_label, sealed))
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise StorageError("profiles.cannot_read", path=path, reason=error.strerror) from error
         except (ProfileError, ValueError):
             return {}  # the seal is of another store: the key that the user gave still counts
-        if record["made_of"] != self._mark():
+        if record["made_of"] != self._mark() or label not in ("", self._label):
             return {}
         tokens: dict[str, str] = record["tokens"]
         _know(tokens)
+        if not label:
+            self.keep(tokens)
         return tokens
 
     def keep(self, tokens: Mapping[str, str]) -> None:
         """On the disk when it returns. Raises StorageError."""
         _know(tokens)
-        path = self._path()
         record = json.dumps({"made_of": self._mark(), "tokens": dict(tokens)})
-        try:
-            make_private_dir(path.parent)
-            write_private(path, self.credentials.seal(self._label, record).encode())
-        except OSError as error:
-            raise StorageError("profiles.cannot_written", parent=path, reason=error.strerror) from error
+        sealed = self.credentials.seal(self._label, record)
+        with changing(self._path()) as file:
+            file.write(f"{self._label}\n{sealed}".encode())
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -100,6 +103,10 @@ class TokenStore:
 
     @property
     def _label(self) -> str:
+        return f"{self._old_label} for {scope_of(self.profile)}"
+
+    @property
+    def _old_label(self) -> str:
         return f"tokens of {self.profile.name}"
 
     def _path(self) -> Path:

@@ -25,7 +25,7 @@ class Buyer:
         self.out = folder / "out"
         self.engine = Engine(folder / "home", clock=HastyClock())
         settings = {"auth": "none", "poll_seconds": 0.1, **settings}
-        self.engine.profiles.add(Profile("p", base_url=server.url, **settings))
+        self.engine.add_profile(Profile("p", base_url=server.url, **settings))
 
     def buy(self, destination: Destination | None = None, prompt: str = "a cat") -> Delivery:
         request = VideoRequest(Operation.TEXT_TO_VIDEO, prompt, model="m", seconds=4)

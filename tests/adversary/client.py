@@ -136,6 +136,9 @@ class User:
                 text += f"[profiles.{profile}.extra]\n"
                 text += "".join(f"{key} = {json.dumps(value)}\n" for key, value in values["extra"].items())
         (self.home / "profiles.toml").write_text(text, "utf-8")
+        # who writes by hand allows the variable, too
+        allowed = {f"{facts['key_env']}@{facts['base_url']}" for facts in self.profiles.values()}
+        self.env["SORA_TRUSTED_KEYS"] = " ".join(sorted(allowed))
 
     def start(self, *arguments: str, skew: float = 0.0, patch: str | None = None) -> Process:
         """``skew``: seconds by which its clock is ahead. ``patch``: Python that its process runs first, to be another

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from _gateway import ROOT, GatewayProcess
 from _postgres import PostgresServer
+from _trust import trust_all
 
 from campaign.plan import Order, Settings, base_path, draw_faults, draw_orders, kind_of, profile_of
 from campaign.proxy import Proxy
@@ -124,6 +125,7 @@ class _Round:
             profiles = Profiles(self._home_of(client))
             for provider in providers:
                 profiles.add(profile_of(provider, f"http://127.0.0.1:{self._proxy.port}"))
+            trust_all(self._home_of(client))
         orders = draw_orders(providers, count, self._chance)
         self._outcome.jobs.update(order.profile for order in orders)
         self._hand_out(orders)

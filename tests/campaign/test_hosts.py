@@ -27,7 +27,7 @@ def test_over_a_database_that_is_killed_and_cut_off_nobody_pays_twice_and_nothin
 
 
 def test_limits_hold_over_all_hosts(tmp_path: Path) -> None:
-    books = run_limited(tmp_path, jobs=12, max_jobs=5, requests_per_minute=240, away_seconds=0, patience=200)
+    books = run_limited(tmp_path, jobs=12, max_jobs=5, requests_per_minute=240, away_seconds=0, patience=200, speed=4)
     assert (books.charges, books.delivered) == (12, 12)
     assert 1 < books.at_once <= 5
     assert books.most_in(5.0) <= 20 + 2  # what the way to the proxy adds

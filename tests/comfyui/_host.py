@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from _gateway import GatewayProcess
+from _trust import trust_all
 from comfyui_front_ends import PageHost
 from comfyui_process import ComfyUI, Refused, checkouts, python_of, running
 
@@ -85,6 +86,7 @@ def _start(host: PageHost, base: Path) -> Stage:
         + f'[profiles.two]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
         'dialect = "preview"\npoll_seconds = 0.2\nmax_jobs = 2\n'
     )
+    trust_all(home)
     # a name with a dash and an at sign is what the registry and the Manager make of it
     keys = {"SORA_TEST_KEY": KEY, "SORA_TEST_SESSION": f"sess-{KEY}"}
     comfy = ComfyUI(host.checkout, base, folder="sora-video-nodes@0.1.0", env=keys, arguments=host.arguments)

@@ -13,6 +13,7 @@ import av
 import pytest
 from _command import until
 from _gateway import GatewayProcess
+from _trust import trust_all
 from comfyui._graphs import t2v
 from comfyui._host import KEY, ComfyUI, Stage, checkouts, error_of, outputs_of
 
@@ -35,6 +36,7 @@ def own_stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         f'[profiles.own]\nprovider = "openai"\nbase_url = "{gateway.openai}"\nkey_env = "SORA_TEST_KEY"\n'
         'dialect = "preview"\npoll_seconds = 0.2\nmin_quota = 1.0\n'
     )
+    trust_all(home)
     comfy = ComfyUI(CHECKOUTS[0], base, env={"SORA_TEST_KEY": KEY})
     try:
         comfy.start()
@@ -131,3 +133,24 @@ def test_an_unknown_job_is_ended_by_the_user_through_the_routes(killed: Stage) -
     assert killed.comfy.post("/sora_video/jobs/forget", {"job_id": job["job_id"]}).json()["state"] == "forgotten"
     outputs_of(killed.comfy.run({"1": t2v("not accepted")}))
     assert killed.gateway.charges == charges + 2
+
+
+def test_told_to_stop_it_takes_nothing_new_and_waits_for_the_answer_under_way(killed: Stage) -> None:
+    """SIGTERM, as a container gets it."""
+    before = killed.gateway.charges
+    killed.gateway.fault({"on": "create", "do": "delay", "seconds": 5, "when": "after", "times": 1})
+    killed.comfy.queue({"1": t2v("stopped in the middle")})
+    until(lambda: is_charged(killed, "stopped in the middle"))
+    process = killed.comfy._process
+    assert process
+    process.terminate()
+    until(lambda: killed.comfy.get("/sora_video/health").status_code == 503)
+    assert killed.comfy.get("/sora_video/health").json()["draining"] is True
+    process.wait(30)
+    (row,) = rows(killed, "stopped in the middle")
+    assert row["remote_id"] == killed.gateway.stats()["jobs"][-1]["id"]
+    assert row["owner"] is None
+    killed.comfy._process = None
+    killed.comfy.start()
+    until(lambda: [each["state"] for each in rows(killed, "stopped in the middle")] == ["delivered"], timeout=60)
+    assert killed.gateway.charges == before + 1

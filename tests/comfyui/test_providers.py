@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 import pytest
+from _trust import trust_all
 from comfyui._host import Stage, outputs_of
 
 Prompt = dict[str, Any]
@@ -176,6 +177,7 @@ PROTOCOLS = {
 def _profiles(stage: Stage) -> None:
     with (stage.home / "profiles.toml").open("a") as file:
         file.writelines(protocol.toml(stage) for protocol in PROTOCOLS.values())
+    trust_all(stage.home)
 
 
 def is_video(path: str) -> bool:

@@ -247,3 +247,21 @@ def test_pages_of_jobs_follow_one_another_without_a_gap(stage: Stage) -> None:
 def next_page(pages: list[dict[str, Any]]) -> str:
     before = f"&before={pages[-1]['number']}" if pages else ""
     return f"/sora_video/jobs?limit=2{before}"
+
+
+class TestForWhoeverRunsManyWorkers:
+    def test_health_is_good_while_work_is_taken(self, stage: Stage) -> None:
+        reply = stage.comfy.get("/sora_video/health")
+        assert (reply.status_code, reply.json()) == (
+            200, {"ok": True, "trouble": "", "draining": False, "open_submissions": 0},
+        )  # fmt: skip
+
+    def test_metrics_are_prometheus_text_of_what_was_charged(self, stage: Stage) -> None:
+        outputs_of(stage.comfy.run({"1": t2v("counted")}))
+        reply = stage.comfy.get("/sora_video/metrics")
+        assert reply.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+        lines = reply.text.splitlines()
+        assert "sora_video_ledger_up 1" in lines
+        assert any(line.startswith("sora_video_charges_total{profile=") for line in lines)
+        assert any('state="delivered"' in line for line in lines)
+        assert KEY not in reply.text

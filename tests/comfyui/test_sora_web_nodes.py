@@ -11,6 +11,7 @@ from typing import Any
 import av
 import pytest
 import requests
+from _trust import trust_all
 from comfyui._graphs import Prompt, node, plain
 from comfyui._host import Stage, error_of, outputs_of
 from PIL import Image
@@ -67,6 +68,7 @@ def _profiles(stage: Stage) -> None:
                 ("web-brief", "sora-web~brief", "SORA_TEST_KEY"),
             )
         )
+    trust_all(stage.home)
 
 
 def asked(stage: Stage, page: str) -> int:

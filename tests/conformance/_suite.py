@@ -91,7 +91,7 @@ class Case:
             "paid": True,  # on a machine of one's own, too: what costs nothing is simply made anew
             **settings,
         }
-        self.engine.profiles.add(Profile(name, **facts))
+        self.engine.add_profile(Profile(name, **facts))
 
     def request(
         self, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, *, as_said: bool = False, **facts: Any

@@ -44,7 +44,7 @@ def test_an_edit_leaves_every_other_line_of_the_file_as_it_is(profiles, credenti
 
 
 def test_a_renamed_profile_keeps_its_key_its_tokens_and_its_identity(profiles, credentials):
-    credentials.set("first", "key-1")
+    credentials.set(profiles.get("first"), "key-1")
     TokenStore(credentials, profiles.get("first")).keep({"refresh": "rotated"})
     new = editing.edit(profiles, credentials, "first", {}, new_name="third")
     assert new.identity == "first"
@@ -64,7 +64,7 @@ def test_a_new_profile_of_an_old_name_has_an_identity_of_its_own(profiles, crede
 
 def test_another_server_gets_neither_the_stored_key_nor_that_of_the_environment(profiles, credentials):
     editing.edit(profiles, credentials, "first", {"key_env": "SORA_MINE"})
-    credentials.set("first", "key-1")
+    credentials.set(profiles.get("first"), "key-1")
     moved = editing.edit(profiles, credentials, "first", {"base_url": "http://127.0.0.1:2/v1"})
     assert (credentials.source(moved), moved.key_env) == ("missing", "")
     same = editing.edit(profiles, credentials, "second", {"base_url": "https://relay.example:443/v2"})
@@ -84,7 +84,7 @@ def test_another_server_gets_neither_the_stored_key_nor_that_of_the_environment(
     ],
 )
 def test_what_cannot_be_is_refused_and_nothing_is_changed(profiles, credentials, changes, new_name):
-    credentials.set("first", "key-1")
+    credentials.set(profiles.get("first"), "key-1")
     with pytest.raises((InvalidRequest, ProfileError)):
         editing.edit(profiles, credentials, "first", changes, new_name=new_name)
     assert profiles.path.read_text() == TEXT
@@ -92,7 +92,7 @@ def test_what_cannot_be_is_refused_and_nothing_is_changed(profiles, credentials,
 
 
 def test_an_export_is_imported_elsewhere_without_keys(profiles, credentials, tmp_path):
-    credentials.set("first", "key-1")
+    credentials.set(profiles.get("first"), "key-1")
     editing.edit(profiles, credentials, "first", {"extra": {"group": "vip"}}, new_name="renamed")
     exported = editing.exported(profiles)
     assert "key-1" not in exported

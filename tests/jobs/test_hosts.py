@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from _command import until
 from _gateway import GatewayProcess
 from _ledgers import new_database, server
-from _postgres import MISSING, programs
+from _postgres import MISSING, PostgresServer, programs
 
 from sora_core.engine import Engine
-from sora_core.errors import StorageError
+from sora_core.errors import LedgerAway, StorageError
 from sora_core.files import processes
 from sora_core.models import Destination, Operation
 from sora_core.profiles.profiles import Profile
@@ -64,3 +65,61 @@ def test_a_worker_that_is_being_stopped_takes_nothing_new(workers, gateway, tmp_
         make(workers[0], tmp_path / "out", "late")
     assert gateway.charges == 0
     assert make(workers[1], tmp_path / "out", "late").path.is_file()
+
+
+class TestTheDatabaseIsKilled:
+    @pytest.fixture
+    def database(self):
+        started = PostgresServer()
+        yield started
+        started.close()
+
+    @pytest.fixture
+    def worker(self, tmp_path, gateway: GatewayProcess, database, monkeypatch):
+        gateway.count_from_here()
+        monkeypatch.setenv("SORA_LEDGER", database.url())
+        made = Engine(tmp_path / "home")
+        made.profiles.add(Profile("own", base_url=gateway.openai, auth="none", poll_seconds=0.1))
+        yield made
+        made.close()
+        gateway.fault()
+
+    def test_a_job_that_runs_goes_on_and_what_is_asked_for_meanwhile_waits(self, worker, gateway, database, tmp_path):
+        gateway.fault({"on": "create", "do": "stuck", "seconds": 4, "times": 1})
+        notes: list[str] = []
+
+        def begin(prompt: str):
+            request = VideoRequest(Operation.TEXT_TO_VIDEO, prompt, seconds=2, size="64x64")
+            return worker.generate(request, "own", Destination(tmp_path, prompt), lambda told: notes.append(told.stage))
+
+        running = begin("running")
+        until(lambda: any(job.remote_id for job in worker.ledger.jobs()))
+        (row,) = worker.ledger.jobs()
+        polls = gateway.requests("retrieve")
+        database.kill()
+        with pytest.raises(LedgerAway):
+            begin("asked for meanwhile").result(30)
+        until(lambda: gateway.requests("retrieve") > polls + 5)
+        assert gateway.charges == 1
+        until(lambda: "waiting for the ledger" in notes or (tmp_path / "home" / "journal.sqlite").exists())
+        database.start()
+        assert running.result(60).job_id == row.job_id
+        assert gateway.charges == 1
+        assert begin("asked for again").result(60).path.is_file()
+        assert gateway.charges == 2
+
+    def test_an_answer_that_comes_while_it_is_away_names_a_job_that_is_collected(
+        self, worker, gateway, database, tmp_path
+    ):
+        gateway.fault({"on": "create", "do": "delay", "seconds": 3, "when": "after", "times": 1})
+        request = VideoRequest(Operation.TEXT_TO_VIDEO, "answered late", seconds=2, size="64x64")
+        handle = worker.generate(request, "own", Destination(tmp_path), lambda told: None)
+        until(lambda: any(job.sent_at for job in worker.ledger.jobs()))
+        database.kill()
+        until((tmp_path / "home" / "journal.sqlite").exists)
+        assert gateway.charges == 1
+        database.start()
+        delivery = handle.result(60)
+        assert (delivery.path.is_file(), gateway.charges) == (True, 1)
+        row = worker.ledger.get(delivery.job_id)
+        assert row.remote_id == gateway.stats()["jobs"][-1]["id"]

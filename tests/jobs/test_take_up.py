@@ -161,7 +161,7 @@ def test_a_failure_that_nobody_saw_is_told_before_the_request_is_paid_again(
 
 
 def test_a_source_that_two_profiles_know_is_taken_as_the_profiles_own(command: Command, engine: Engine) -> None:
-    engine.profiles.add(replace(engine.profiles.get("own"), name="two"))
+    engine.add_profile(replace(engine.profiles.get("own"), name="two"))
     made = command(*arguments("of two profiles")).json
     engine.resume(made["remote_id"], "two", Destination(command.output), lambda progress: None).result(30)
     for profile in ("own", "two"):

@@ -253,10 +253,17 @@ class TestWhenItIsBack:
         host.way.off()
         host.ledger.record_submitted(job.job_id, Snapshot(State.RUNNING, "video_1"), owner=host.me)
         heir = Host(host.folder, url)
-        heir.ledger.merge()
         row = other.ledger.get(job.job_id)
         assert (row.state, row.remote_id) == (RUNNING, "video_1")
         heir.ledger.close()
+
+    def test_times_are_the_database_s_whatever_the_worker_s_clock_says(self, host, other):
+        job = host.sent()  # of a worker whose clock is a fake one
+        host.way.off()
+        host.ledger.record_submitted(job.job_id, Snapshot(State.RUNNING, "video_1"), owner=host.me)
+        host.back()
+        row = other.ledger.get(job.job_id)
+        assert 0 <= row.submitted_at - row.sent_at < 60
 
     def test_a_thread_tells_it_by_itself(self, tmp_path, url, other, monkeypatch):
         monkeypatch.setattr("sora_core.ledger.shared.MERGE_SECONDS", 0.05)

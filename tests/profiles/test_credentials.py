@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,12 +28,13 @@ def keys(tmp_path):
 class TestWhereAKeyComesFrom:
     def test_the_environment_goes_first(self, tmp_path):
         keys = Credentials(tmp_path, {"RELAY_KEY": f" {KEY}\n"})
-        keys.set("relay", "from-the-store")
+        keys.trust.allow(PROFILE)
+        keys.set(PROFILE, "from-the-store")
         assert keys.get(PROFILE).reveal() == KEY
         assert keys.source(PROFILE) == "environment"
 
     def test_the_store_goes_second(self, keys):
-        keys.set("relay", KEY)
+        keys.set(PROFILE, KEY)
         assert keys.get(PROFILE).reveal() == KEY
         assert keys.source(PROFILE) == "store"
 
@@ -54,30 +56,30 @@ class TestWhereAKeyComesFrom:
 
 class TestTheStore:
     def test_is_read_by_the_next_process(self, keys, tmp_path):
-        keys.set("relay", KEY)
-        keys.set("other", "another-key")
+        keys.set(PROFILE, KEY)
+        keys.set(Profile("other", base_url="https://other.example"), "another-key")
         assert Credentials(tmp_path, {}).get(PROFILE).reveal() == KEY
 
     def test_keeps_the_newest_key(self, keys):
-        keys.set("relay", "old-key")
-        keys.set("relay", KEY)
+        keys.set(PROFILE, "old-key")
+        keys.set(PROFILE, KEY)
         assert keys.get(PROFILE).reveal() == KEY
 
     def test_forgets_a_key(self, keys):
-        keys.set("relay", KEY)
+        keys.set(PROFILE, KEY)
         assert keys.delete("relay") is True
         assert keys.delete("relay") is False
         assert keys.source(PROFILE) == "missing"
 
     def test_holds_no_key_that_can_be_read(self, keys, tmp_path):
-        keys.set("relay", KEY)
+        keys.set(PROFILE, KEY)
         everything = b"".join(path.read_bytes() for path in tmp_path.iterdir())
         for form in (KEY.encode(), base64.b64encode(KEY.encode()), KEY.encode().hex().encode(), KEY[3:].encode()):
             assert form not in everything
 
     def test_seals_the_same_key_differently_each_time(self, keys, tmp_path):
-        keys.set("a", KEY)
-        keys.set("b", KEY)
+        keys.set(replace(PROFILE, name="a"), KEY)
+        keys.set(replace(PROFILE, name="b"), KEY)
         sealed = json.loads((tmp_path / "credentials.json").read_text())["keys"]
         assert sealed["a"] != sealed["b"]
 
@@ -85,16 +87,17 @@ class TestTheStore:
     def test_is_for_its_owner_only(self, tmp_path):
         before = os.umask(0)
         try:
-            Credentials(tmp_path / "home", {}).set("relay", KEY)
+            Credentials(tmp_path / "home", {}).set(PROFILE, KEY)
         finally:
             os.umask(before)
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "home").iterdir()}
-        assert modes == {"credentials.json": 0o600, "credentials.key": 0o600}
+        names = ("credentials.json", "credentials.key", ".credentials.json.lock")
+        assert modes == dict.fromkeys(names, 0o600)
         assert stat.S_IMODE((tmp_path / "home").stat().st_mode) == 0o700
 
     @pytest.mark.parametrize("text", [f"{KEY}\n", f"  {KEY}  ", f"\t{KEY}\r\n"])
     def test_takes_what_a_paste_brings_along(self, keys, text):
-        keys.set("relay", text)
+        keys.set(PROFILE, text)
         assert keys.get(PROFILE).reveal() == KEY
 
     @pytest.mark.parametrize(
@@ -102,7 +105,7 @@ class TestTheStore:
     )
     def test_refuses_what_is_no_key(self, keys, tmp_path, text):
         with pytest.raises(InvalidRequest):
-            keys.set("relay", text)
+            keys.set(PROFILE, text)
         assert list(tmp_path.iterdir()) == []
 
     def test_refuses_a_variable_that_holds_no_key(self, tmp_path):
@@ -112,7 +115,7 @@ class TestTheStore:
     def test_below_what_is_no_folder_is_a_storage_error(self, tmp_path):
         (tmp_path / "file").write_bytes(b"")
         with pytest.raises(StorageError):
-            Credentials(tmp_path / "file" / "home", {}).set("relay", KEY)
+            Credentials(tmp_path / "file" / "home", {}).set(PROFILE, KEY)
 
 
 def _sealed(tmp_path: Path) -> dict:
@@ -124,9 +127,9 @@ class TestTampering:
 
     def _spoil_text(self, tmp_path):
         document = _sealed(tmp_path)
-        raw = bytearray(base64.b64decode(document["keys"]["relay"]))
+        raw = bytearray(base64.b64decode(document["keys"]["relay"]["sealed"]))
         raw[-1] ^= 1
-        document["keys"]["relay"] = base64.b64encode(raw).decode()
+        document["keys"]["relay"]["sealed"] = base64.b64encode(raw).decode()
         (tmp_path / "credentials.json").write_text(json.dumps(document))
 
     def _swap_names(self, tmp_path):
@@ -134,9 +137,20 @@ class TestTampering:
         document["keys"]["relay"] = document["keys"]["other"]
         (tmp_path / "credentials.json").write_text(json.dumps(document))
 
+    def _move(self, tmp_path):
+        document = _sealed(tmp_path)
+        document["keys"]["relay"]["origin"] = "https://evil.example:443"
+        (tmp_path / "credentials.json").write_text(json.dumps(document))
+
+    def _unbind(self, tmp_path):
+        """As an old version wrote it, to pass it off as a key of no server."""
+        document = _sealed(tmp_path)
+        document["keys"]["relay"] = document["keys"]["relay"]["sealed"]
+        (tmp_path / "credentials.json").write_text(json.dumps(document))
+
     def _cut(self, tmp_path):
         document = _sealed(tmp_path)
-        document["keys"]["relay"] = document["keys"]["relay"][:8]
+        document["keys"]["relay"]["sealed"] = document["keys"]["relay"]["sealed"][:8]
         (tmp_path / "credentials.json").write_text(json.dumps(document))
 
     def _no_base64(self, tmp_path):
@@ -168,6 +182,8 @@ class TestTampering:
     WAYS = (
         _spoil_text,
         _swap_names,
+        _move,
+        _unbind,
         _cut,
         _no_base64,
         _other_key,
@@ -181,8 +197,8 @@ class TestTampering:
 
     @pytest.fixture(params=WAYS, ids=lambda way: way.__name__.strip("_"))
     def spoiled(self, request, keys, tmp_path):
-        keys.set("relay", KEY)
-        keys.set("other", "another-key")
+        keys.set(PROFILE, KEY)
+        keys.set(Profile("other", base_url="https://other.example"), "another-key")
         request.param(self, tmp_path)
         return Credentials(tmp_path, {})
 
@@ -194,16 +210,16 @@ class TestTampering:
 
     def test_is_an_error_of_the_tree_or_mended_when_a_key_is_stored(self, spoiled):
         try:
-            spoiled.set("relay", "a-new-key")
+            spoiled.set(PROFILE, "a-new-key")
         except InputError:
             return
         assert spoiled.get(PROFILE).reveal() == "a-new-key"
 
     def test_a_damaged_store_is_not_overwritten(self, keys, tmp_path):
-        keys.set("relay", KEY)
+        keys.set(PROFILE, KEY)
         (tmp_path / "credentials.json").write_bytes(b"{damaged")
         with pytest.raises(ProfileError):
-            keys.set("relay", "a-new-key")
+            keys.set(PROFILE, "a-new-key")
         assert (tmp_path / "credentials.json").read_bytes() == b"{damaged"
 
 

@@ -227,7 +227,7 @@ class TestAddingAndRemoving:
     def test_leaves_the_file_to_its_owner(self, profiles):
         profiles.add(self.NEW)
         assert stat.S_IMODE(profiles.path.stat().st_mode) == 0o600
-        assert [each.name for each in profiles.path.parent.iterdir()] == ["profiles.toml"]
+        assert {each.name for each in profiles.path.parent.iterdir()} == {"profiles.toml", ".profiles.toml.lock"}
 
 
 class TestChecking:

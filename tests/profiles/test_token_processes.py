@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from _command import Command, until
 from _gateway import GatewayProcess
+from _trust import trust_all
 
 from sora_core.errors import StorageError
 from sora_core.profiles import tokens as vaults
@@ -48,6 +49,7 @@ def gateway() -> Iterator[GatewayProcess]:
 def home(tmp_path: Path, gateway: GatewayProcess) -> Path:
     url = f"{gateway.url}/sora-web"
     Profiles(tmp_path).add(Profile("web", provider="sora_web", base_url=url, key_env="WEB_REFRESH"))
+    trust_all(tmp_path)
     return tmp_path
 
 

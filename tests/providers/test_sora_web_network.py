@@ -125,7 +125,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[Engine]:
 def add(engine: Engine, url: str, **facts: Any) -> Profile:
     given = {"provider": "sora_web", "key_env": "WEB_KEY", "allow_http": True, "poll_seconds": 0.05, **facts}
     profile = Profile("web", base_url=url, **given)
-    engine.profiles.add(profile)
+    engine.add_profile(profile)
     return profile
 
 
@@ -212,7 +212,7 @@ class TestTokens:
     async def test_one_that_cannot_be_kept_is_not_used_and_not_lost(self, site, engine):
         add(engine, site.server.url)
         path = tokens_path(engine.home, "web")
-        in_the_way = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        in_the_way = path.with_name(f".{path.name}.lock")
         in_the_way.mkdir(parents=True)
         with pytest.raises(StorageError, match="must be on the disk"):
             await quota(engine)

@@ -119,7 +119,7 @@ class OpenAI(Provider):
         if not isinstance(request, (VideoRequest, RemixRequest)):
             return more.encode(request, self.dialect, max(given, 0.0))
         timeout = given if given > 0 else synchronous.ANSWER_SECONDS if self.synchronous else CREATE_SECONDS
-        if isinstance(request, RemixRequest) and self.dialect.edits_by_reference:
+        if isinstance(request, RemixRequest) and request.clip and self.dialect.edits_by_reference:
             request = as_reference(request)
         dialect, own, settings = self.dialect, self._own_fields(request), self._settings(request)
         check_own(settings, own)
