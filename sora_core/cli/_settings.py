@@ -14,7 +14,7 @@ from ..requests.settings import Settings, combined, pair_of, settings_of, settin
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps"
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps (repeat)"
     )
     parser.add_argument("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")
 

@@ -38,7 +38,8 @@ from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
 from . import account, loras, synchronous
 from . import extras as more
-from .dialects import DIALECTS, JSON, Dialect, Files, as_form, as_reference, data_uri
+from .bodies import Files, as_form, as_reference, data_uri
+from .dialects import DIALECTS, JSON, Dialect
 from .settings import Fields, check_own, fields_of, over
 from .statements import StatedEnd, stated, stated_end, told
 

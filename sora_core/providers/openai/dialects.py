@@ -9,20 +9,34 @@ new-api `relay/channel/task/sora`, Aquiles-Image `main.py`, LocalAI `endpoints/l
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
-from ...requests.kinds import RemixRequest, VideoRequest
+from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload
+from ...requests.kinds import VideoRequest
 from . import settings
+from .bodies import (
+    LOCALAI_FPS,
+    XINFERENCE_FPS,
+    Files,
+    as_duration,
+    at,
+    base64_of,
+    both_prompts,
+    data_uri,
+    frame_image,
+    framed_last,
+    image_references,
+    kwargs_field,
+    media_beside,
+    mixed_media,
+    nvext,
+    sides_and_frames,
+)
 from .settings import Fields
 
-Files = tuple[tuple[str, Upload], ...]  # name of the part, what is in it
-
 FORM, JSON = "form", "json"
-LOCALAI_FPS = XINFERENCE_FPS = 16
 CLIP_BYTES = 32 * 2**20
 VLLM_OMNI_TEXT_BYTES = 2**20 - 2**12  # of a field of a form, as Starlette has it
 
@@ -92,123 +106,6 @@ class Dialect:
     )
     text_model: str = ""  # writes better prompts when the profile names none
     parse_path: str = ""  # of the server's own parse service, from its origin; a job is shared as /p/ID
-
-
-def as_form(fields: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items()}
-
-
-def _base64(image: Upload) -> str:
-    return b64encode(image.data).decode("ascii")
-
-
-def data_uri(image: Upload) -> str:
-    return f"data:{image.media_type};base64,{_base64(image)}"
-
-
-def _as(name: str) -> Callable[[str], Fields]:
-    return lambda reference: {name: reference}
-
-
-def _frame_image(reference: str) -> Fields:
-    return {
-        "frame_images": [{"type": "image_url", "image_url": {"url": reference}, "frame_type": "first_frame"}],
-    }
-
-
-def as_reference(request: RemixRequest) -> VideoRequest:
-    """The edit of a clip as the request for a video that follows it."""
-    assert request.clip, "the only form of a clip that is taken here"
-    return VideoRequest(
-        Operation.IMAGE_TO_VIDEO,
-        request.prompt,
-        model=request.model,
-        seconds=request.seconds,
-        size=request.size,
-        seed=request.seed,
-        negative_prompt=request.negative_prompt,
-        settings=request.settings,
-        clips=(request.clip,),
-    )
-
-
-def _framed_last(image: Upload, placed: Fields) -> Fields:
-    last = {"type": "image_url", "image_url": {"url": data_uri(image)}, "frame_type": "last_frame"}
-    return {"frame_images": [*placed.get("frame_images", ()), last]}
-
-
-_NVEXT = frozenset(("fps", "num_frames", "negative_prompt", "num_inference_steps", "guidance_scale", "seed"))
-
-
-def _nvext(fields: Fields) -> Fields:
-    """NVIDIA's own fields go into a block of their own."""
-    own = {name: value for name, value in fields.items() if name in _NVEXT}
-    rest = {"response_format": "b64_json", **{name: value for name, value in fields.items() if name not in _NVEXT}}
-    return {**rest, "nvext": {**own, **rest.get("nvext", {})}} if own else rest
-
-
-def _frames(fields: Fields) -> Fields:
-    """LocalAI knows sides and frames, not size and seconds. Its models want a multiple of frames and one more."""
-    rest = {name: value for name, value in fields.items() if name not in ("size", "seconds")}
-    sides = parse_size(fields.get("size", ""))
-    if sides:
-        rest = {"width": sides[0], "height": sides[1], **rest}
-    if "seconds" in fields:
-        rest.setdefault("fps", LOCALAI_FPS)
-        rest.setdefault("num_frames", round(fields["seconds"] * rest["fps"]) + 1)
-    return rest
-
-
-def _both_prompts(fields: Fields) -> Fields:
-    """LocalAI's pictures have both prompts in one, with a bar between."""
-    negative = fields.pop("negative_prompt", "")
-    return {**fields, "prompt": f"{fields['prompt']}|{negative}"} if negative else fields
-
-
-def _image_references(references: Sequence[str]) -> Fields:
-    return {"image_reference": json.dumps([{"image_url": reference} for reference in references])}
-
-
-def _mixed(request: VideoRequest) -> tuple[Fields, Files]:
-    """vLLM-Omni: all as files where there is a clip, for what stands in a form's field may not be larger than 1 MiB."""
-    if request.clips:
-        return {}, tuple(("input_references", each) for each in request.media)
-    sounds = [{"audio_url": data_uri(sound)} for sound in request.sounds]
-    fields = {"audio_reference": json.dumps(sounds[0] if len(sounds) == 1 else sounds)}
-    images = [*map(data_uri, request.images), *request.image_urls]
-    if len(images) > 1 or request.image_urls:
-        return {**fields, **_image_references(images)}, ()
-    return fields, tuple(("input_reference", image) for image in request.images)
-
-
-def _beside(request: VideoRequest) -> tuple[Fields, Files]:
-    """Each kind as files of its own name."""
-    last = (("last_frame", request.last_frame),) if request.last_frame else ()
-    parts = (
-        ("input_reference", request.images),
-        ("video_reference", request.clips),
-        ("audio_reference", request.sounds),
-    )
-    return {}, (*((name, each) for name, uploads in parts for each in uploads), *last)
-
-
-_XINFERENCE = ("model", "prompt", "negative_prompt")
-
-
-def _kwargs(fields: Fields) -> Fields:
-    """What Xinference hands on to the model stands in one field, as JSON. Its models want frames, and one more."""
-    rest = {name: value for name, value in fields.items() if name not in (*_XINFERENCE, "size", "seconds")}
-    sides = parse_size(fields.get("size", ""))
-    if sides:
-        rest = {"width": sides[0], "height": sides[1], **rest}
-    if "seconds" in fields:
-        rest.setdefault("fps", XINFERENCE_FPS)
-        rest.setdefault("num_frames", round(int(fields["seconds"]) * rest["fps"]) + 1)
-    return {**{name: fields[name] for name in _XINFERENCE if name in fields}, "kwargs": json.dumps(rest)}
-
-
-def _duration(fields: Fields) -> Fields:
-    return {"duration" if name == "seconds" else name: value for name, value in fields.items()}
 
 
 _OPEN = Capabilities(
@@ -317,7 +214,7 @@ DIALECTS: dict[str, Dialect] = {
             settings=settings.PREVIEW,
             any_setting=True,
         ),
-        attach=_beside,
+        attach=media_beside,
         text_model="preview",
         parse_path="/sora-web",
     ),
@@ -340,8 +237,8 @@ DIALECTS: dict[str, Dialect] = {
         hosted=True,
         sync_create="/videos/sync",
         states_failure=r"^Video generation failed: ",
-        several=_image_references,
-        attach=_mixed,
+        several=image_references,
+        attach=mixed_media,
         edits_by_reference=True,
         place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
     ),
@@ -357,12 +254,12 @@ DIALECTS: dict[str, Dialect] = {
             settings=settings.SGLANG,
         ),
         hosted=True,
-        attach=_beside,
+        attach=media_beside,
         loras=True,
         edits_by_reference=True,
         body=JSON,
         whole_seconds=True,
-        place=_as("reference_url"),
+        place=at("reference_url"),
     ),
     "tensorrt-llm": Dialect(
         "Strict JSON: a field that the server does not know is never sent; answers 202.",
@@ -377,8 +274,8 @@ DIALECTS: dict[str, Dialect] = {
         body=JSON,
         whole_seconds=True,
         known=_TENSORRT_FIELDS,
-        inline=_base64,
-        place=_as("input_reference"),
+        inline=base64_of,
+        place=at("input_reference"),
     ),
     "litellm": Dialect(
         # A remix's id names no model, so the proxy cannot find its server again: paid for and out of reach.
@@ -400,14 +297,14 @@ DIALECTS: dict[str, Dialect] = {
             )
         ),
         needs_model=True,
-        place=_as("input_reference"),
+        place=at("input_reference"),
     ),
     "fastvideo": Dialect(
         "A form whose own seed is always the same, so one is sent; its list does not say whether there is more.",
         replace(_HOSTED, image_forms=frozenset((ImageForm.FILE, ImageForm.URL)), fps=24, settings=settings.FASTVIDEO),
         hosted=True,
         json_alone=settings.FASTVIDEO_JSON_ALONE,
-        place=_as("reference_url"),
+        place=at("reference_url"),
     ),
     "aquiles": Dialect(
         "Four sizes; one job at once, without a queue: where somebody else's runs, it is waited for.",
@@ -435,7 +332,7 @@ DIALECTS: dict[str, Dialect] = {
             1: ("/video/generations/image", ("image",)),
             2: ("/video/generations/flf", ("first_frame", "last_frame")),
         },
-        finish=_kwargs,
+        finish=kwargs_field,
     ),
     "aihubmix": Dialect(
         "A relay: JSON; which seconds and sizes there are, is up to the model; no list.",
@@ -469,11 +366,11 @@ DIALECTS: dict[str, Dialect] = {
         whole_seconds=True,
         synchronous=True,
         needs_model=True,
-        inline=_base64,
-        place=_as("start_image"),
-        ends_with=lambda image, placed: {"end_image": _base64(image)},
-        finish=_frames,
-        picture=_both_prompts,
+        inline=base64_of,
+        place=at("start_image"),
+        ends_with=lambda image, placed: {"end_image": base64_of(image)},
+        finish=sides_and_frames,
+        picture=both_prompts,
     ),
     "dynamo": Dialect(
         "The create call answers with the video; seed and negative prompt go into its `nvext` block.",
@@ -489,8 +386,8 @@ DIALECTS: dict[str, Dialect] = {
         synchronous=True,
         needs_model=True,
         inline=data_uri,
-        place=_as("input_reference"),
-        finish=_nvext,
+        place=at("input_reference"),
+        finish=nvext,
     ),
     "openrouter": Dialect(
         "JSON with `duration`; answers 202; results are fetched with the key.",
@@ -513,8 +410,8 @@ DIALECTS: dict[str, Dialect] = {
         whole_seconds=True,
         needs_model=True,
         inline=data_uri,
-        place=_frame_image,
-        ends_with=_framed_last,
-        finish=_duration,
+        place=frame_image,
+        ends_with=framed_last,
+        finish=as_duration,
     ),
 }
