@@ -9,8 +9,8 @@ from typing import Any
 from ..engine import Engine
 from ..errors import InvalidRequest
 from ..models import Operation, Upload
-from ..requests.checks import image_bytes_limit
 from ..requests.kinds import VideoRequest
+from ..requests.references import image_bytes_limit
 from ._terminal import say
 
 
