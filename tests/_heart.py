@@ -46,7 +46,7 @@ class Scripted(OpenAI):
         return self._can
 
     async def submit(self, http: Any, request: Request, attempt: Attempt) -> Snapshot:
-        attempt.on_sent()
+        await attempt.on_sent()
         self.keys.append(attempt.idempotency_key)
         await asyncio.sleep(0)
         return _next(self.answers)

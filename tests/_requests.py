@@ -23,3 +23,7 @@ def request_of(operation: Operation, prompt: str = "", **facts: Any) -> Request:
     if operation in WITHOUT_PROMPT:
         return WITHOUT_PROMPT[operation](**facts)
     return OTHERS[operation](prompt, **facts) if operation in OTHERS else VideoRequest(operation, prompt, **facts)
+
+
+async def unmarked() -> None:
+    """As ``Attempt.on_sent``, of those who keep no record."""

@@ -327,19 +327,23 @@ class JobRun:
     def _attempt(self, job: Job, request: Request) -> Attempt:
         profile = self._connection.profile
 
-        def on_sent() -> None:
-            self._ledger.mark_sent(
-                job.job_id,
-                owner=self._owner.id,
-                daily_limit=profile.max_submissions_per_day,
-                daily_cost=profile.max_cost_millionths,
-            )
-            self.committed = self.posting = True
+        async def on_sent() -> None:
+            self.committed = self.posting = True  # whoever leaves from here on comes too late
+            try:
+                await self._ledger.aside(
+                    self._ledger.mark_sent,
+                    job.job_id,
+                    owner=self._owner.id,
+                    daily_limit=profile.max_submissions_per_day,
+                    daily_cost=profile.max_cost_millionths,
+                )
+            except BaseException:
+                self._nothing_left()
+                raise
 
         def on_refused() -> None:
             self._ledger.mark_refused(job.job_id, owner=self._owner.id)
-            self.committed = self.posting = False
-            self._stop_if_left()  # who was interrupted in a POST that was refused wants no second one
+            self._nothing_left()
 
         return Attempt(
             job.idempotency_key,
@@ -349,6 +353,11 @@ class JobRun:
             on_early=lambda snapshot: self._record_early(job, snapshot),
             spool=spool_of(job) if request.operation.makes_file else None,
         )
+
+    def _nothing_left(self) -> None:
+        """Or it was refused: who was interrupted meanwhile wants no second try."""
+        self.committed = self.posting = False
+        self._stop_if_left()
 
     def _record_early(self, job: Job, snapshot: Snapshot) -> None:
         """What was read before the answer ended. When it cannot be written, the end of the answer tries again."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -35,7 +35,7 @@ class Attempt:
     """One submission. ``on_sent`` puts it on record right before the first byte leaves."""
 
     idempotency_key: str
-    on_sent: Callable[[], None]
+    on_sent: Callable[[], Awaitable[None]]
     on_refused: Callable[[], None] = lambda: None  # a try that was sent has been refused for sure
     tell: Callable[[str], None] = lambda text: None  # progress in the server's words, while the call is open
     on_early: Callable[[Snapshot], None] = lambda snapshot: None  # what is known before the answer has ended

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -112,7 +112,7 @@ class Http:
         self,
         call: Call,
         *,
-        on_sent: Callable[[], None] | None = None,
+        on_sent: Callable[[], Awaitable[None]] | None = None,
         on_refused: Callable[[], None] | None = None,
         on_chunk: Callable[[bytes], None] | None = None,
         spool: Path | None = None,
@@ -350,7 +350,7 @@ async def _hide_location(response: httpx.Response) -> None:
 class _Sent:
     """Learns from httpcore's trace the moment when the first byte of a request is about to leave."""
 
-    def __init__(self, on_sent: Callable[[], None] | None) -> None:
+    def __init__(self, on_sent: Callable[[], Awaitable[None]] | None) -> None:
         self.happened = False
         self.auth: Mapping[str, Secret] = {}  # what it went out with
         self.status, self.body = 0, bytearray()  # of the answer, as far as it was read
@@ -362,7 +362,7 @@ class _Sent:
         if getattr(info.get("request"), "method", b"") == b"CONNECT":
             return  # the proxy's tunnel, not the request
         if not self.happened and self._on_sent:
-            self._on_sent()
+            await self._on_sent()
         self.happened = True
 
 

@@ -219,9 +219,13 @@ class Stage:
         waits = []
         for job in jobs:
             if job["state"] not in (*_ENDED, "submitted", "queued", "running", "succeeded"):
-                words = next((run.err for run in self.user.runs[::-1] if _prompt(run) == job["prompt"]), "")
+                words = next((run.err for run in self.user.runs[::-1] if self._is_about(run, job)), "")
                 waits.append((job["state"], _last_words(words)))
         return waits
+
+    @staticmethod
+    def _is_about(run: Run, job: dict[str, Any]) -> bool:
+        return _prompt(run) == job["prompt"] if _prompt(run) else job["job_id"] in run.err
 
     def close(self) -> None:
         for server in self.servers:

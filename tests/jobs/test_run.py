@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from _heart import DONE, HERE, QUEUED, REQUEST, Heart, Scripted
@@ -51,6 +53,66 @@ async def test_two_who_want_the_same_join_one_run(heart):
     one, two = await asyncio.gather(heart.make(), heart.make())
     assert one == two
     assert len(heart.server.keys) == 1
+
+
+class TestTheMarkOfWhatIsSent:
+    @staticmethod
+    @contextlib.contextmanager
+    def another_writer(heart: Heart, monkeypatch: pytest.MonkeyPatch) -> Iterator[asyncio.Event]:
+        """Another process writes from the moment at which the mark is due, which is told, until this is over."""
+        due, loop, mark = asyncio.Event(), asyncio.get_running_loop(), heart.ledger.mark_sent
+        other = sqlite3.connect(heart.folder / "jobs.sqlite", isolation_level=None, check_same_thread=False)
+
+        def marked(*args: Any, **kwargs: Any) -> Job:
+            other.execute("BEGIN IMMEDIATE")
+            loop.call_soon_threadsafe(due.set)
+            return mark(*args, **kwargs)
+
+        monkeypatch.setattr(heart.ledger, "mark_sent", marked)
+        try:
+            yield due
+        finally:
+            other.execute("ROLLBACK")
+            other.close()
+
+    async def test_is_waited_for_and_nothing_else_waits_with_it(self, heart, monkeypatch):
+        with self.another_writer(heart, monkeypatch) as due:
+            making = asyncio.ensure_future(heart.make())
+            await asyncio.wait_for(due.wait(), 5)
+            await asyncio.sleep(0.05)  # the loop goes on
+            assert heart.server.keys == []
+        assert (await making).state == "delivered"
+
+    async def test_comes_before_an_interrupt_and_then_the_job_goes_on(self, heart, monkeypatch):
+        with self.another_writer(heart, monkeypatch) as due:
+            making = asyncio.ensure_future(heart.make())
+            await asyncio.wait_for(due.wait(), 5)
+            making.cancel()
+            await asyncio.sleep(0.05)
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        assert (await heart.make()).state == "delivered"
+        assert len(heart.server.keys) == 1
+
+    async def test_that_cannot_be_made_after_an_interrupt_leaves_nothing(self, heart, monkeypatch):
+        started, release = asyncio.Event(), threading.Event()
+        loop = asyncio.get_running_loop()
+
+        def full(*args: Any, **kwargs: Any) -> Job:
+            loop.call_soon_threadsafe(started.set)
+            release.wait(5)
+            raise errors.StorageError("said", said="the disk is full")
+
+        monkeypatch.setattr(heart.ledger, "mark_sent", full)
+        making = asyncio.ensure_future(heart.make())
+        await asyncio.wait_for(started.wait(), 5)
+        making.cancel()
+        await asyncio.sleep(0)
+        release.set()
+        await asyncio.wait([making])
+        await asyncio.sleep(0.1)
+        assert heart.server.keys == []
+        assert not any(job.sent_at for job in heart.ledger.jobs())
 
 
 class TestALostAnswer:

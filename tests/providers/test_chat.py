@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _requests import unmarked
 
 from sora_core.errors import ModerationRejected, NetworkError, RequestRejected, SubmissionUnknown
 from sora_core.models import Effect, Failure, Secret, State, Upload
@@ -379,7 +380,7 @@ class Line:
 
     async def send(self, call: Call, *, on_sent: Any, on_refused: Any, on_chunk: Any) -> Reply:
         self.calls += 1
-        on_sent()
+        await on_sent()
         for chunk in self.chunks:
             on_chunk(chunk.encode())
         if self.breaks:
@@ -389,7 +390,7 @@ class Line:
 
 async def converse(line: Line) -> Answer:
     call = Call("POST", "/chat/completions", Effect.CHARGE, json={})
-    return await chat.converse(line, call, Attempt("key", lambda: None), Reader(base_url=BASE))
+    return await chat.converse(line, call, Attempt("key", unmarked), Reader(base_url=BASE))
 
 
 class TestABrokenConnection:

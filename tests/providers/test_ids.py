@@ -6,6 +6,7 @@ import json
 
 import pytest
 from _clock import FakeClock
+from _requests import unmarked
 from _server import Server, cut, reply
 
 from sora_core.errors import SubmissionUnknown
@@ -98,10 +99,10 @@ async def test_what_was_read_counts_in_every_protocol(name, case):
         http = Http(provider.base_url(), judge=provider.judge, clock=FakeClock())
         try:
             if found:
-                assert (await provider.submit(http, request, Attempt("key", lambda: None))).remote_id == found
+                assert (await provider.submit(http, request, Attempt("key", unmarked))).remote_id == found
             else:
                 with pytest.raises(SubmissionUnknown) as caught:
-                    await provider.submit(http, request, Attempt("key", lambda: None))
+                    await provider.submit(http, request, Attempt("key", unmarked))
                 assert caught.value.body  # what was read goes into the row
         finally:
             await http.aclose()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
-from _requests import request_of
+from _requests import request_of, unmarked
 from _server import RESET, Server, cut, reply
 
 from sora_core.errors import (
@@ -408,7 +408,7 @@ class TestTheChatForm:
             own = provider("chat", base_url=server.url)
             http = Http(own.base_url(), judge=own.judge, clock=FakeClock())
             try:
-                snapshot = await own.submit(http, settled(own, prompt=prompt), Attempt("key", lambda: None))
+                snapshot = await own.submit(http, settled(own, prompt=prompt), Attempt("key", unmarked))
                 return snapshot, len(server.requests)
             finally:
                 await http.aclose()

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 from _clock import FakeClock
+from _requests import unmarked
 from _server import Server, reply
 
 from sora_core.errors import BadResponse, JobNotFound, ProfileError, SoraError, SubmissionUnknown, Unsupported
@@ -204,7 +205,7 @@ async def http_to():
 
 
 def _attempt() -> Attempt:
-    return Attempt("key-1", lambda: None)
+    return Attempt("key-1", unmarked)
 
 
 class TestTheAnswerToASubmission:

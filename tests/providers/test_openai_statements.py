@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
+from _requests import unmarked
 from _server import Server, reply
 
 from sora_core.errors import BadResponse, JobFailed, JobNotFound, RequestRejected, ServerError, SoraError
@@ -120,7 +121,7 @@ def test_a_form_that_is_not_taken_names_a_dialect_to_try(says, dialect):
 async def test_what_is_not_found_when_something_is_made_is_no_missing_job():
     missing = reply(404, {"message": "Model not found", "type": "not_found", "code": 404})
     async with line(missing) as (speaker, http, _):
-        attempt = Attempt("key", lambda: None)
+        attempt = Attempt("key", unmarked)
         with pytest.raises(RequestRejected, match="Model not found"):
             await speaker.submit(http, ASKED, attempt)
         with pytest.raises(JobNotFound):
@@ -158,7 +159,7 @@ async def test_a_busy_machine_of_ones_own_is_asked_until_it_has_time_and_that_is
     said: list[str] = []
     async with line(*[busy] * 40, taken, dialect="aquiles") as (speaker, http, server):
         refused: list[int] = []
-        attempt = Attempt("key", lambda: None, lambda: refused.append(1), tell=said.append)
+        attempt = Attempt("key", unmarked, lambda: refused.append(1), tell=said.append)
         made = await speaker.submit(http, replace(ASKED, size="1280x720"), attempt)
     assert made.remote_id == "video_1"
     assert (len(server.requests), len(refused)) == (41, 40)
@@ -168,7 +169,7 @@ async def test_a_busy_machine_of_ones_own_is_asked_until_it_has_time_and_that_is
 async def test_a_busy_relay_is_not_waited_for_for_ever():
     async with line(reply(429, {}), dialect="new-api") as (speaker, http, server):
         with pytest.raises(SoraError):
-            await speaker.submit(http, ASKED, Attempt("key", lambda: None))
+            await speaker.submit(http, ASKED, Attempt("key", unmarked))
     assert len(server.requests) == 5
 
 
@@ -181,7 +182,7 @@ async def test_whoever_leaves_a_busy_server_is_not_served_by_it():
 
     async with line(reply(503, {"detail": "The limit of 1 concurrent tasks"}), dialect="aquiles") as (speaker, http, _):
         with pytest.raises(Left):
-            await speaker.submit(http, ASKED, Attempt("key", lambda: None, leave))
+            await speaker.submit(http, ASKED, Attempt("key", unmarked, leave))
 
 
 PYTHON = "1 validation error:\n  {'type': 'missing', 'loc': 'body.prompt', 'msg': 'Field required', 'input': 'None'}"

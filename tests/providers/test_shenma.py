@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
-from _requests import request_of
+from _requests import request_of, unmarked
 from _server import Server, reply
 
 from sora_core import texts
@@ -298,7 +298,7 @@ class TestAWebPageInPlaceOfTheAnswer:
     async def test_leaves_it_open_whether_there_is_a_job(self):
         async with on_a_server(reply(200, HTML)) as (own, http, server):
             with pytest.raises(SubmissionUnknown) as caught:
-                await own.submit(http, settled(own), Attempt("key", lambda: None))
+                await own.submit(http, settled(own), Attempt("key", unmarked))
             assert caught.value.body == HTML.encode()
             assert [request.method for request in server.requests] == ["POST"]
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from _clock import FakeClock
+from _requests import unmarked
 from _server import Server, reply
 
 from sora_core import errors
@@ -209,7 +210,7 @@ async def _submitted(vector: dict[str, Any], request: Request, **extra: str) -> 
         assert (provider.base_url() + call.path).endswith(vector["request"]["path"])
         if request.operation is not Operation.TEXT_TO_VIDEO:
             assert call.json == vector["request"].get("json", call.json)
-        return await provider.submit(http, settled, Attempt("key", lambda: None))
+        return await provider.submit(http, settled, Attempt("key", unmarked))
 
 
 def _recorded(name: str) -> dict[str, Any]:

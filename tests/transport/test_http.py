@@ -55,7 +55,11 @@ class TestAServerThatCannotBeReached:
 
     async def test_a_charge_is_never_put_on_record_as_sent(self, connect):
         marks: list[int] = []
-        await _error(connect(f"http://127.0.0.1:{refused_port()}/v1"), CHARGE, on_sent=lambda: marks.append(1))
+
+        async def mark() -> None:
+            marks.append(1)
+
+        await _error(connect(f"http://127.0.0.1:{refused_port()}/v1"), CHARGE, on_sent=mark)
         assert marks == []
 
     async def test_a_charge_goes_through_once_the_server_is_up(self, connect, clock):
@@ -244,12 +248,17 @@ class TestTheMomentOfSending:
     async def test_is_on_record_before_the_server_sees_a_byte(self, connect):
         async with Server(OK) as server:
             seen: list[int] = []
-            await connect(server.url).send(CHARGE, on_sent=lambda: seen.append(server.bytes_seen))
+
+            async def look() -> None:
+                await asyncio.sleep(0.05)  # what would leave meanwhile has arrived by then
+                seen.append(server.bytes_seen)
+
+            await connect(server.url).send(CHARGE, on_sent=look)
             assert seen == [0]
             assert server.bytes_seen > 0
 
     async def test_that_cannot_be_recorded_stops_the_request(self, connect):
-        def full() -> None:
+        async def full() -> None:
             raise StorageError("The disk is full.")
 
         async with Server(OK) as server:
@@ -262,7 +271,11 @@ class TestTheMomentOfSending:
     async def test_comes_with_each_try(self, connect):
         marks: list[int] = []
         async with Server(reply(429), OK) as server:
-            await connect(server.url).send(CHARGE, on_sent=lambda: marks.append(len(server.requests)))
+
+            async def mark() -> None:
+                marks.append(len(server.requests))
+
+            await connect(server.url).send(CHARGE, on_sent=mark)
         assert marks == [0, 1]
 
 
