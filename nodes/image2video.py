@@ -38,8 +38,8 @@ class Image2Video(VideoNode):
                     "image_url",
                     default="",
                     optional=True,
-                    tooltip="Address of the reference instead of image; refused where the profile takes only files. "
-                    "The server fetches it as it is, without fitting.",
+                    tooltip="Addresses of references, separated by spaces or lines, beside image or instead of it; "
+                    "refused where the profile takes only files. The server fetches them as they are, without fitting.",
                 ),
                 io.Combo.Input(
                     "fit",

@@ -45,8 +45,10 @@ def resolve(request: Request, can: Capabilities, profile: str, *, images_to_come
         return _remix(request, can, profile)
     if isinstance(request, CharacterRequest):
         _check_character(request, can, profile)
+        _check_side_settings(request, can, profile)
     elif isinstance(request, CleanLinkRequest):
         _check_clean_link(request)
+        _check_side_settings(request, can, profile)
     elif isinstance(request, PromptRequest):
         _check_better_prompt(request, can, profile)
     return request
@@ -200,6 +202,12 @@ def _check_character(request: CharacterRequest, can: Capabilities, profile: str)
 def _check_clean_link(request: CleanLinkRequest) -> None:
     if request.source_id and request.source_url:
         raise InvalidRequest("requests.clean_link_asked_one_clip")
+
+
+def _check_side_settings(request: CharacterRequest | CleanLinkRequest, can: Capabilities, profile: str) -> None:
+    if request.settings and request.operation not in can.takes_settings:
+        raise Unsupported("settings.not_here", profile=profile, operation=_words(request.operation))
+    on_the_wire(request.settings, can, profile)
 
 
 def _check_better_prompt(request: PromptRequest, can: Capabilities, profile: str) -> None:
