@@ -13,10 +13,11 @@ from typing import Any, TypeVar
 from ..sora_core.errors import InvalidRequest
 from ..sora_core.media.images import Reference, references_from_tensor
 from ..sora_core.media.references import clip_upload, sound_upload
-from ..sora_core.models import Operation, Upload
+from ..sora_core.models import Delivery, Operation, Upload
 from ..sora_core.requests.kinds import PictureRequest, VideoRequest
 from ._engine import engine
-from ._waiting import in_thread, show_picture
+from ._paths import destination_of
+from ._waiting import Reports, in_thread, show_picture, wait_for
 
 Drawn = TypeVar("Drawn", VideoRequest, PictureRequest)
 
@@ -124,3 +125,20 @@ def clip_of(video: Any) -> Upload:
 def _sound(sound: Mapping[str, Any]) -> Upload:
     waveform = sound["waveform"]
     return sound_upload(waveform[0] if waveform.ndim == 3 else waveform, int(sound["sample_rate"]))
+
+
+async def last_frame_of_job(name: str, hidden: Any) -> Any:
+    """The last frame [1,H,W,3] of a job's clip, or the picture that it made; collected first, free, where needed."""
+    reports = Reports()
+    destination = destination_of("video/sora", hidden)
+    made = await wait_for(engine().resume(name, None, destination, reports), reports)
+    return await in_thread(functools.partial(_last_frame, made))
+
+
+def _last_frame(made: Delivery) -> Any:
+    import torch
+
+    from ..sora_core.media.last_frame import last_frame
+    from ..sora_core.media.picture import picture_tensor
+
+    return torch.from_numpy(last_frame(made.path))[None] if made.fps else picture_tensor(made.path)

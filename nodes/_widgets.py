@@ -204,14 +204,18 @@ def delivery_inputs() -> list[io.Input]:
             tooltip="Every n-th frame is decoded; fps is divided accordingly.",
             **advanced(),
         ),
-        io.String.Input(
-            "filename_prefix",
-            default="video/sora",
-            optional=True,
-            tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
-            **advanced(),
-        ),
+        filename_prefix_input("video/sora"),
     ]
+
+
+def filename_prefix_input(default: str) -> io.Input:
+    return io.String.Input(
+        "filename_prefix",
+        default=default,
+        optional=True,
+        tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
+        **advanced(),
+    )
 
 
 def submission_inputs() -> list[io.Input]:

@@ -8,7 +8,7 @@ from typing import Any
 from ..sora_core.media.picture import picture_tensor
 from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
-from ._comfy import advanced, found_by, io
+from ._comfy import found_by, io
 from ._engine import engine
 from ._paths import destination_of, shown_in_player
 from ._references import with_images
@@ -39,13 +39,7 @@ class Image(io.ComfyNode):
                     tooltip="A picture to start from; refused where the profile makes pictures from text alone.",
                 ),
                 *widgets.picture_inputs(),
-                io.String.Input(
-                    "filename_prefix",
-                    default=PREFIX,
-                    optional=True,
-                    tooltip="Name of the file below the output folder. %year%, %month% and the like are filled in.",
-                    **advanced(),
-                ),
+                widgets.filename_prefix_input(PREFIX),
             ],
             outputs=[
                 io.Image.Output("image", tooltip="The picture [1,H,W,3], 0..1."),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from ..sora_core.errors import InvalidRequest
 from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
 from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
 from ._comfy import found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._references import with_images, with_references
+from ._references import last_frame_of_job, with_images, with_references
 from ._requests import video_request
 
 
@@ -37,8 +38,8 @@ class Image2Video(VideoNode):
                     "image_url",
                     default="",
                     optional=True,
-                    tooltip="Address of the reference instead of image; refused where the profile takes only files. "
-                    "The server fetches it as it is, without fitting.",
+                    tooltip="Addresses of references, separated by spaces or lines, beside image or instead of it; "
+                    "refused where the profile takes only files. The server fetches them as they are, without fitting.",
                 ),
                 io.Combo.Input(
                     "fit",
@@ -54,6 +55,13 @@ class Image2Video(VideoNode):
                 widgets.takes_input(),
                 widgets.settings_input(),
                 *widgets.reference_inputs(),
+                io.String.Input(
+                    "source_job",
+                    default="",
+                    optional=True,
+                    tooltip="Instead of image: the last frame of this job's clip, so that one video goes on where "
+                    "another ended. Connect job_id of the node that made it, or write its id. Of any profile.",
+                ),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -72,17 +80,34 @@ class Image2Video(VideoNode):
     def asked(cls, profile: str, written: Written) -> Asked:
         request = video_request(Operation.IMAGE_TO_VIDEO, profile, **written.options)
         request = replace(request, image_urls=tuple(written.text("image_url").split()))
-        return Asked(request, images_to_come=int("image" in written.links))
+        source_job, has_image = written.text("source_job"), "image" in written.links
+        _refuse_both(source_job, has_image or bool(request.image_urls))
+        return Asked(request, images_to_come=int(has_image or bool(source_job.strip())))
 
     @classmethod
     @one_branch
     async def execute(
-        cls, prompt: str, profile: str, seed: int, image: Any = None, image_url: str = "", **options: Any
+        cls,
+        prompt: str,
+        profile: str,
+        seed: int,
+        image: Any = None,
+        image_url: str = "",
+        source_job: str = "",
+        **options: Any,
     ) -> io.NodeOutput:
         request = video_request(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
         request = replace(request, image_urls=tuple(image_url.split()))
         note = ""
+        _refuse_both(source_job, image is not None or bool(request.image_urls))
+        if source_job.strip():
+            image = await last_frame_of_job(source_job, cls.hidden)
         if image is not None:
             request, note = await with_images(request, profile, image, options.get("fit", "crop"))
         request, note = await with_references(request, profile, options, note)
         return await generate(request, profile, options, cls.hidden, note=note)
+
+
+def _refuse_both(source_job: str, has_image: bool) -> None:
+    if source_job.strip() and has_image:
+        raise InvalidRequest("node.source_job_and_image")

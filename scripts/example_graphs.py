@@ -373,6 +373,31 @@ On **preview** the graph runs as it is: the animatic has the same frames and nam
     return Example("Wan on Your Own Server", "own_server", note, [[how], [clip]], few, [[how, clip]])
 
 
+def film() -> Example:
+    first = sora(1, "Text2Video", prompt="Dawn: a small red biplane warms up on a wet airfield", seed=1, seconds=4)
+    second = sora(2, "Image2Video", prompt="It rolls, lifts off, the grass bends", source_job=first["job_id"], seed=1,
+                  seconds=4)  # fmt: skip
+    third = sora(3, "Image2Video", prompt="Above the clouds, the sun comes up", source_job=second["job_id"], seed=1,
+                 seconds=4)  # fmt: skip
+    whole = sora(4, "JoinClips", **{f"videos.video{number}": clip["video"] for number, clip in
+                                    enumerate((first, second, third))}, width=380)  # fmt: skip
+    note = """## A film of three clips
+
+Each clip begins where the one before ended: connect **job_id** to **source_job** of the next **Sora Image to Video**. \
+Its first picture is then the last frame, exactly.
+
+**Sora Join Clips** makes one file of them, pictures untouched where the clips are alike, sound in step. **crossfade** \
+lets one go over into the next.
+
+Change the prompt of the last clip and run again: the first two are not paid again.
+
+每个视频从上一个的最后一帧开始（job_id 连到 source_job），\
+再由“Sora 拼接片段”合成一部影片；只改最后一段时，前两段不会重复付费。
+"""
+    few = [(first, "prompt"), (second, "prompt"), (third, "prompt")]
+    return Example("Film of Three Clips", "film", note, [[first, second], [third, whole]], few, [[whole]])
+
+
 def everything() -> Example:
     first = sora(1, "Text2Video", prompt="Portrait of a sailor in a yellow coat, who turns her head", seed=1, seconds=4)
     sailor = sora(2, "CreateCharacter", name="Sailor", video=first["video"], start=0.5, end=3, width=340)
@@ -420,6 +445,7 @@ EXAMPLES = [
     resume_job(),
     enhance_prompt(),
     image(),
+    film(),
     own_server(),
     everything(),
 ]

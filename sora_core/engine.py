@@ -21,7 +21,7 @@ from .connections import editing
 from .connections.connection import Connection, Connections
 from .connections.costs import estimate
 from .connections.listed import ListedModels
-from .errors import InvalidRequest, JobNotFound, SoraError, StorageError
+from .errors import InvalidRequest, JobNotFound, SoraError, StorageError, UnknownJob
 from .files.home import state_dir
 from .jobs import by_hand, sources
 from .jobs.fingerprint import fingerprints_of
@@ -41,7 +41,7 @@ from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
-from .requests.checks import check_part, image_bytes_limit, picture_size
+from .requests.checks import check_part, picture_size
 from .requests.kinds import (
     CharacterRequest,
     PictureRequest,
@@ -50,6 +50,7 @@ from .requests.kinds import (
     Request,
     VideoRequest,
 )
+from .requests.references import image_bytes_limit
 
 log = logging.getLogger(__name__)
 
@@ -418,7 +419,11 @@ class Engine:
                 raise
             connection = await self._connections.get(profile)
             check_destination(destination)
-            place = await by_hand.found(connection, name)  # a mistyped id leaves no row
+            try:
+                place = await by_hand.found(connection, name)  # a mistyped id leaves no row
+            except JobNotFound as error:
+                error.exit_code = UnknownJob.exit_code
+                raise
             return self.ledger.adopt_remote(profile=profile, place=place, remote_id=name, destination=destination)
         if destination.exact and str(destination.exact) not in (job.planned_path, job.path):
             check_destination(destination)

@@ -4,7 +4,8 @@ SoraError
  ├── InputError            exit 2   refused before anything was sent
  │    ├── InvalidRequest            a value is missing or out of range
  │    ├── Unsupported               the profile cannot do this
- │    ├── ProfileError              profiles.toml, an unknown profile, a missing key
+ │    ├── ProfileError              profiles.toml, an unknown profile
+ │    │    └── MissingKey           exit 3   the profile has no key
  │    └── StorageError              ledger, output folder, disk
  │         └── LedgerAway           the database that holds the ledger does not answer
  ├── AccountError          exit 3
@@ -15,7 +16,8 @@ SoraError
  │    ├── ModerationRejected        a review refused prompt, image or result
  │    ├── JobFailed                 the job ended in failure
  │    ├── JobCanceled               the job was canceled
- │    ├── JobNotFound               no such job, here or on the server
+ │    ├── JobNotFound               no such job on the server
+ │    │    └── UnknownJob           exit 2   no such job in the ledger: a mistyped id
  │    ├── JobChanged                the row is not what the writer took it for
  │    │    └── RemoteIdTaken        another row has this remote id
  │    ├── NotReady                  the result is not there yet
@@ -161,6 +163,12 @@ class ProfileError(InputError):
     """profiles.toml cannot be read, a profile is unknown, or its key is missing."""
 
 
+class MissingKey(ProfileError):
+    """Neither the environment nor the store has the profile's key."""
+
+    exit_code = 3
+
+
 class StorageError(InputError):
     """The ledger, the output folder or the disk does not allow the job."""
 
@@ -207,6 +215,12 @@ class JobCanceled(JobError):
 
 class JobNotFound(JobError):
     """No job of that id, in the ledger or on the server."""
+
+
+class UnknownJob(JobNotFound):
+    """Nothing that is known here is called so."""
+
+    exit_code = 2
 
 
 class JobChanged(JobError):

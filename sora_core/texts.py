@@ -6,12 +6,16 @@ import functools
 import json
 import locale
 import os
+import re
+import shutil
 import string
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 LANGUAGES = ("en", "zh")
+COMMAND = "sora-video"
 
 _source: Callable[[], str] | None = None
 
@@ -33,8 +37,28 @@ def text(key: str, part: str = "text", /, *, lang: str | None = None, **values: 
     for name in (lang or language(), "en"):
         found = catalogue(name).get(key, {}).get(part)
         if found is not None:
-            return _FORMAT.vformat(found, (), values)
+            return runnable(_FORMAT.vformat(found, (), values))
     return None
+
+
+def runnable(said: str) -> str:
+    """With the command as it can be typed here: it need not be installed where the pack was put into ComfyUI."""
+    return said if command() == COMMAND else said.replace(f"`{COMMAND} ", f"`{command()} ")
+
+
+@functools.cache
+def command() -> str:
+    """`sora-video` where that is found, else how the package is run by its path."""
+    if shutil.which(COMMAND):
+        return COMMAND
+    here = Path(__file__).absolute().parent  # a link into custom_nodes is a folder of it
+    if here.parent.parent.name == "custom_nodes":  # seen from ComfyUI's folder, with the Python that runs ComfyUI
+        return f"python {_quoted(here.relative_to(here.parents[2]).as_posix())}"
+    return f"{_quoted(sys.executable)} {_quoted(str(here))}"
+
+
+def _quoted(path: str) -> str:
+    return path if re.fullmatch(r"[\w@%+=:,./\\-]+", path) else f'"{path}"'
 
 
 @functools.cache

@@ -5,6 +5,7 @@ The root stays off sys.path because its `nodes` package would shadow ComfyUI's.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def load_package(name: str, folder: Path) -> None:
 
 
 load_package("sora_core", ROOT / "sora_core")
+importlib.import_module("sora_core.texts").command = lambda: "sora-video"  # as where it is installed
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -4,6 +4,7 @@
  * it into the workflow.
  */
 import { api } from '../../scripts/api.js'
+import { app } from '../../scripts/app.js'
 import { el } from './dom.js'
 import { ourNode } from './graph.js'
 import { progressLines } from './progress.js'
@@ -14,8 +15,10 @@ const LINE_PX = 18
 const PICTURE_PX = 150
 const MOST_PX = 220
 const TICK_MS = 5000
+const LOOK_MS = 400
 
 const boxes = new WeakMap() // node -> Box
+let refused // what the page knows of the nodes that were refused when queued
 const found = new Set() // nodes whose video was there already
 const waiting = new Map() // Box of a node that waits -> job id -> what was told of it last, and when
 
@@ -110,6 +113,18 @@ function showError({ detail }) {
   stopWaiting()
 }
 
+/** Why a node was refused when it was queued: newer pages say only that it was. */
+function showRefusals() {
+  const errors = app.extensionManager.lastNodeErrors ?? app.lastNodeErrors // as older pages have it
+  if (errors === refused) return
+  refused = errors
+  for (const [id, { errors }] of Object.entries(refused ?? {})) {
+    const node = ourNode(id)
+    const said = errors.filter((each) => each.type === 'custom_validation_failed').map((each) => each.details.replace(/^\w+ - /, ''))
+    if (node && said.length) showEnd(node, { text: [...new Set(said)].join('\n'), isError: true })
+  }
+}
+
 /** The graph has stopped, and with it the waiting of its other nodes: their jobs have not. */
 function stopWaiting() {
   for (const box of waiting.keys()) showEnd(box.node, { text: say('progress.goes_on') })
@@ -125,5 +140,6 @@ export const nodeResult = {
     api.addEventListener('execution_error', showError)
     api.addEventListener('execution_interrupted', stopWaiting)
     setInterval(showWaiting, TICK_MS)
+    setInterval(showRefusals, LOOK_MS)
   }
 }

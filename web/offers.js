@@ -19,8 +19,8 @@ export function forgetOffers() {
   lists.clear()
 }
 
-function modelsOf({ name, can }) {
-  if (can.models.length) return can.models
+function modelsOf({ name, can, key }) {
+  if (can.models.length || key === 'missing') return can.models
   if (!lists.has(name)) lists.set(name, post('/profiles/models', { name }).then((answer) => answer.models, () => []))
   return lists.get(name)
 }

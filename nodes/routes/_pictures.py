@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import collections
 import functools
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...sora_core.errors import MediaError
 from ...sora_core.media.container import open_video
+from ...sora_core.media.last_frame import last_frame
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -25,7 +25,7 @@ def small_picture(path: Path) -> bytes:
 
 @functools.lru_cache(maxsize=512)  # of some 10 kB
 def _small(path: Path, _stamp: int) -> bytes:
-    picture = _open(path) if path.suffix.lower() in _PICTURES else _frame(path, last=False)
+    picture = _open(path) if path.suffix.lower() in _PICTURES else _first_frame(path)
     picture.thumbnail((SIDE, SIDE))
     held = io.BytesIO()
     picture.convert("RGB").save(held, "JPEG", quality=80)
@@ -34,7 +34,7 @@ def _small(path: Path, _stamp: int) -> bytes:
 
 def save_last_frame(path: Path, target: Path) -> None:
     """As PNG. Raises MediaError."""
-    picture = _open(path) if path.suffix.lower() in _PICTURES else _frame(path, last=True)
+    picture = _open(path) if path.suffix.lower() in _PICTURES else _picture_of(last_frame(path))
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part")
     picture.save(part, "PNG")
@@ -52,17 +52,19 @@ def _open(path: Path) -> Image:
     return picture
 
 
-def _frame(path: Path, *, last: bool) -> Image:
-    """The first frame, or the last one: from the last key frame on, nothing else is decoded."""
+def _picture_of(frame: Any) -> Image:
+    import numpy as np
+    from PIL import Image
+
+    return Image.fromarray(np.rint(frame * 255).astype(np.uint8))
+
+
+def _first_frame(path: Path) -> Image:
     from av.error import FFmpegError
 
     try:
         with open_video(path) as container:
-            stream = container.streams.video[0]
-            if last and stream.duration:
-                container.seek(stream.duration + (stream.start_time or 0), stream=stream)
-            frames = container.decode(stream)
-            found = collections.deque(frames, maxlen=1).pop() if last else next(frames)
+            found = next(container.decode(container.streams.video[0]))
             picture: Image = found.to_image()  # type: ignore[no-untyped-call]
             return picture.rotate(round(found.rotation / 90) * 90 % 360, expand=True)
     except (FFmpegError, IndexError, StopIteration) as error:

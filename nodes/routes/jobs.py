@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...sora_core.connections.connection import Connection
-from ...sora_core.errors import InvalidRequest, JobNotFound
+from ...sora_core.errors import InvalidRequest, UnknownJob
 from ...sora_core.ledger.pages import LIVE, MOST, NEEDS_USER, STATES, JobSummary
 from ...sora_core.models import Destination, Snapshot
 from ...sora_core.profiles.prices import amount_of
@@ -172,7 +172,7 @@ def _after(job_id: str) -> dict[str, Any]:
 def _known(job_id: str) -> JobSummary:
     job = engine().ledger.pages.one(job_id) if has_ledger() else None
     if job is None:
-        raise JobNotFound("node.there_no_job_ledger", value=job_id)
+        raise UnknownJob("node.there_no_job_ledger", value=job_id)
     return job
 
 

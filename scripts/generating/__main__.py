@@ -11,12 +11,12 @@ from . import ROOT
 
 sys.path.insert(1, str(ROOT))
 
-from . import adopt, help_pages, nodes, parts, providers_page, servers_page, texts
+from . import adopt, coverage_pages, help_pages, nodes, parts, providers_page, servers_page, texts
 
 ABOUT = """Writes what the sources say into the files that repeat it: the nodes' contract, their texts for ComfyUI in
-English and Chinese, the lists in their help pages, docs/providers.md, docs/servers.md, and the marked parts of README
-and CONTRIBUTING."""
-MAKERS = (nodes, texts, help_pages, providers_page, servers_page, parts)
+English and Chinese, the lists in their help pages, docs/providers.md, docs/servers.md, docs/coverage, and the marked
+parts of README and CONTRIBUTING."""
+MAKERS = (nodes, texts, help_pages, providers_page, servers_page, coverage_pages, parts)
 
 
 def stale() -> Iterator[tuple[str, str]]:

@@ -13,6 +13,7 @@ from typing import Any
 from .. import __version__, logs
 from ..engine import Engine
 from ..errors import SoraError
+from ..profiles.profiles import PREVIEW
 from . import _account, _characters, _enhance, _generate, _image, _jobs, _ledger, _loras, _profiles, _script
 from ._terminal import say
 
@@ -51,6 +52,9 @@ def _let_submissions_finish(engine: Engine) -> None:
                 told = True
             time.sleep(0.05)
         for job in finished.result():
+            if job.profile == PREVIEW:  # its server ends with this process
+                say(f"Job {job.job_id} ends with this command; the preview costs nothing, so run it again.")
+                continue
             say(f"Job {job.job_id} goes on; `sora-video resume {job.job_id}` collects it for free.")
     except KeyboardInterrupt:
         say("The answer is not waited for; `sora-video jobs` shows what is known of it.")

@@ -1,4 +1,4 @@
-"""`generate`, `resume` and `clean`: commands that end in a video file."""
+"""`generate`, `submit`, `resume` and `clean`: commands that end in a video file, or in its job."""
 
 from __future__ import annotations
 
@@ -10,21 +10,33 @@ from typing import Any
 from ..engine import Engine, Handle
 from ..errors import InvalidRequest
 from ..files.home import output_dir
+from ..media.images import FITS
 from ..media.placing import copy_to, named_by_hand
 from ..models import Delivery, Destination, Operation
 from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
-from ._references import clip_from, references
+from ._batch import run_batch
+from ._references import clip_from, with_references
 from ._script import shots_in
-from ._settings import settings_given
+from ._settings import add_settings, settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
+
+JSON_HELP = "one JSON object on stdout"
 
 
 def add(commands: Any, command: Any) -> None:
     """Adds the commands to the parser."""
-    _add_generate(command(commands, "generate", _generate, "make a video; the same request is paid once"))
+    generate = command(commands, "generate", _generate, "make a video; the same request is paid once")
+    _add_request(generate, prompt="?")
+    generate.add_argument(
+        "--batch", metavar="FILE", help="many videos: a prompt or a JSON object a line (- reads stdin); see the README"
+    )
+    add_output(generate)
+    submit = command(commands, "submit", _submit, "as generate, but back when the job's id is on the disk")
+    _add_request(submit, prompt=None)
+    submit.add_argument("--json", action="store_true", help=JSON_HELP)
     resume = command(commands, "resume", _resume, "collect a job by its id or remote id; never submits")
     resume.add_argument("job", metavar="JOB")
     resume.add_argument("--profile", help="the profile of a remote id that is not in the ledger")
@@ -34,14 +46,35 @@ def add(commands: Any, command: Any) -> None:
     clean.add_argument("source", metavar="SOURCE", help="a job of ours, an id of the server, or the address of a post")
     clean.add_argument("--profile", required=True)
     clean.add_argument("--confirm-rights", action="store_true", help="the clip is mine, or I have permission")
+    add_settings(clean)
     add_output(clean)
 
 
 def _generate(engine: Engine, arguments: argparse.Namespace) -> int:
-    request = _request(engine, arguments)
+    if arguments.batch is not None:
+        return run_batch(engine, arguments, request_of)
+    if arguments.prompt is None:
+        raise InvalidRequest("cli.no_prompt")
     progress = ProgressLine()
-    handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
+    handle = engine.generate(request_of(engine, arguments), arguments.profile, destination(arguments.out), progress)
     return deliver(engine, handle, progress, arguments)
+
+
+def _submit(engine: Engine, arguments: argparse.Namespace) -> int:
+    if engine.profiles.get(arguments.profile).embedded:
+        raise InvalidRequest("cli.preview_ends_with_command")
+    progress = ProgressLine()
+    request = request_of(engine, arguments)
+    try:
+        job = wait(engine.submit(request, arguments.profile, destination(None), progress))
+    finally:
+        progress.end()
+    if arguments.json:
+        facts = {"job_id": job.job_id, "remote_id": job.remote_id, "profile": job.profile, "state": job.state}
+        show_json({**facts, "path": job.path})
+    else:
+        show(job.job_id)
+    return 0
 
 
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -60,13 +93,15 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
     request = CleanLinkRequest(
         source_url=source if is_url else "",
         source_id="" if is_url else engine.source_id(source, arguments.profile),
+        settings=settings_given(arguments.settings, arguments.set),
     )
     progress = ProgressLine()
     handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
     return deliver(engine, handle, progress, arguments)
 
 
-def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | RemixRequest:
+def request_of(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | RemixRequest:
+    """What the options ask for. Raises InvalidRequest."""
     # an empty value is one that a script meant to fill: never a reason to pay for another kind of video
     script, urls = arguments.script, tuple(arguments.image_url)
     if script is not None and arguments.shot:
@@ -78,21 +113,16 @@ def _request(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | Re
     if named:
         return _of_another(engine, arguments, named[0])
     shots = shots_in(script) if script is not None else tuple(parse_shot(line) for line in arguments.shot)
-    given = references(engine, arguments)
-    operation = Operation.TEXT_TO_VIDEO
-    if shots:
-        operation = Operation.STORYBOARD
-    elif given["images"] or given["last_frame"] or given["clips"] or urls:
-        operation = Operation.IMAGE_TO_VIDEO
-    return VideoRequest(
-        operation=operation,
+    operation = Operation.IMAGE_TO_VIDEO if urls else Operation.TEXT_TO_VIDEO
+    request = VideoRequest(
+        operation=Operation.STORYBOARD if shots else operation,
         orientation=arguments.orientation or "landscape",
         quality=arguments.quality or "standard",
         image_urls=urls,
         shots=shots,
-        **given,
         **_common(arguments),
     )
+    return with_references(engine, request, arguments)
 
 
 def _of_another(engine: Engine, arguments: argparse.Namespace, by: str) -> RemixRequest:
@@ -166,36 +196,47 @@ def _copy_out(path: Path, out: str | None) -> Path:
     return wanted
 
 
-def _add_generate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", metavar="PROMPT")
-    parser.add_argument("--profile", default=PREVIEW)
-    parser.add_argument("--model", default="")
-    parser.add_argument("--seconds", type=int)
-    parser.add_argument("--orientation", default="", choices=ORIENTATIONS)
-    parser.add_argument("--size", default="", metavar="WxH")
-    parser.add_argument("--quality", default="", choices=QUALITIES)
-    parser.add_argument("--image-url", action="append", default=[], metavar="URL")
-    parser.add_argument("--last-frame", metavar="FILE", help="the picture that the video ends with; --image begins it")
-    parser.add_argument(
-        "--reference", action="append", default=[], metavar="FILE", help="a picture, clip or sound that it follows"
-    )
-    parser.add_argument("--image", action="append", default=[], metavar="FILE")
-    parser.add_argument("--shot", action="append", default=[], metavar='"5s: text"')
-    parser.add_argument("--script", metavar="FILE", help="the shots, one a line or as JSON")
-    parser.add_argument("--remix-of", metavar="JOB")
-    parser.add_argument("--edit", metavar="SOURCE", help="a job, or a video file, that is changed as the prompt says")
-    parser.add_argument("--extend", metavar="SOURCE", help="a job, or a video file, that the new one goes on from")
-    parser.add_argument("--character", action="append", default=[], metavar="NAME")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps"
-    )
-    parser.add_argument("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")
-    parser.add_argument("--style", default="")
-    parser.add_argument("--negative-prompt", default="")
-    parser.add_argument("--seed", type=int, default=0, help="another seed is another take, and another payment")
-    add_output(parser)
+def _add_request(parser: argparse.ArgumentParser, *, prompt: str | None) -> None:
+    """What can be asked for; ``prompt`` is argparse's word on how often it comes."""
+    given: Any = parser.add_argument
+    given("prompt", metavar="PROMPT", nargs=prompt)
+    add_profile(parser)
+    given("--model", default="", help="default: the profile's own")
+    given("--seconds", type=int, metavar="N", help="default: the profile's own")
+    given("--orientation", default="", choices=ORIENTATIONS, help="default: landscape, of a remix its source's")
+    given("--size", default="", metavar="WxH", help="default: by orientation and quality")
+    given("--quality", default="", choices=QUALITIES, help="default: standard, of a remix its source's")
+    given("--image-url", action="append", default=[], metavar="URL", help="a reference image by its address (repeat)")
+    add_image(parser, "a reference image (repeat)")
+    given("--last-frame", metavar="FILE", help="the picture that the video ends with; --image begins it")
+    given("--reference", action="append", default=[], metavar="FILE",
+          help="a picture, clip or sound that it follows (repeat)")  # fmt: skip
+    given("--shot", action="append", default=[], metavar='"5s: text"', help="a shot of a storyboard (repeat)")
+    given("--script", metavar="FILE", help="the shots, one a line or as JSON")
+    given("--remix-of", metavar="JOB", help="the job to start from")
+    given("--edit", metavar="SOURCE", help="a job, or a video file, that is changed as the prompt says")
+    given("--extend", metavar="SOURCE", help="a job, or a video file, that the new one goes on from")
+    given("--character", action="append", default=[], metavar="NAME", help="of the library (repeat)")
+    add_settings(parser)
+    given("--style", default="", help="by name, where the profile has styles")
+    given("--negative-prompt", default="", metavar="TEXT", help="what is not to be seen, where the profile takes it")
+    add_seed(parser)
+
+
+def add_profile(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--profile", default=PREVIEW, help="the connection; default: %(default)s")
+
+
+def add_image(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--image", action="append", default=[], metavar="FILE", help=f"{what}; turned and fitted")
+    parser.add_argument("--fit", default=FITS[0], choices=FITS, help="how an image gets its size; default: %(default)s")
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    words = "another seed is another take, and another payment; default: %(default)s"
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help=words)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", metavar="FILE")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", metavar="FILE", help="default: the next free name in the output folder")
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from typing import Any
 
 from ..engine import Engine
-from ..profiles.profiles import PREVIEW
 from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import PictureRequest
-from ._generate import add_output, deliver, destination
+from ._generate import add_image, add_output, add_profile, add_seed, deliver, destination
 from ._references import images
 from ._terminal import ProgressLine
 
@@ -18,13 +18,14 @@ def add(commands: Any, command: Any) -> None:
     """Adds the command to the parser."""
     parser = command(commands, "image", _image, "make a picture; the same request is paid once")
     parser.add_argument("prompt", metavar="PROMPT")
-    parser.add_argument("--profile", default=PREVIEW)
-    parser.add_argument("--model", default="")
-    parser.add_argument("--orientation", default="landscape", choices=ORIENTATIONS)
-    parser.add_argument("--size", default="", metavar="WxH")
-    parser.add_argument("--quality", default="standard", choices=QUALITIES)
-    parser.add_argument("--image", action="append", default=[], metavar="FILE", help="a picture to start from")
-    parser.add_argument("--seed", type=int, default=0, help="another seed is another take, and another payment")
+    add_profile(parser)
+    parser.add_argument("--model", default="", help="default: the profile's own")
+    shown = "default: %(default)s"
+    parser.add_argument("--orientation", default="landscape", choices=ORIENTATIONS, help=shown)
+    parser.add_argument("--size", default="", metavar="WxH", help="default: by orientation and quality")
+    parser.add_argument("--quality", default="standard", choices=QUALITIES, help=shown)
+    add_image(parser, "a picture to start from (repeat)")
+    add_seed(parser)
     add_output(parser)
 
 
@@ -36,8 +37,8 @@ def _image(engine: Engine, arguments: argparse.Namespace) -> int:
         quality=arguments.quality,
         size=arguments.size,
         seed=arguments.seed,
-        images=images(engine, arguments),
     )
+    request = replace(request, images=images(engine, request, arguments))
     progress = ProgressLine()
     handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
     return deliver(engine, handle, progress, arguments)

@@ -17,6 +17,7 @@ from ..ledger.pages import LIVE, NEEDS_USER
 from ..ledger.recovery import set_aside
 from ..ledger.row import DELIVERED, MISSING, OVER, SUBMITTING, UNFINISHED, UNKNOWN, Job
 from ..profiles.prices import amount_of
+from ..texts import runnable
 from ._terminal import say, show, show_json, wait
 
 GROUPS = {"live": LIVE, "needs_user": NEEDS_USER}  # of states
@@ -53,7 +54,7 @@ def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
         show(f"{job.job_id}  {when}  {job.profile:12} {job.state:10} {job.remote_id or '-'}  {job.path or prompt}")
         hint = _hint(job)
         if hint:
-            show(f"    {hint}")
+            show(f"    {runnable(hint)}")
     if none:
         say("There are no such jobs." if arguments.state or arguments.profile else "There are no jobs yet.")
     return 0
@@ -131,7 +132,7 @@ def _hint(job: Job) -> str:
 
 def _cancel(engine: Engine, arguments: argparse.Namespace) -> int:
     job = wait(engine.cancel(arguments.job))
-    say(f"Job {job.job_id} is canceled, says the server. What it had done by then may stay billed.")
+    say(f"Job {job.job_id} is canceled, says the server. What it had done by then may still be billed.")
     return 0
 
 

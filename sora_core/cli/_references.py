@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..engine import Engine
 from ..errors import InvalidRequest
+from ..media.images import ImageNeeds, upload_fitted
 from ..models import Operation, Upload
-from ..requests.checks import image_bytes_limit
-from ..requests.kinds import VideoRequest
+from ..requests.kinds import PictureRequest, VideoRequest
 from ._terminal import say
 
 
-def images(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload, ...]:
-    """The files of `--image`; one that is larger than the profile takes is encoded anew, and that is said."""
-    limit = engine.capabilities(arguments.profile).image_bytes_limit
-    return tuple(_image(path, limit, arguments.profile) for path in arguments.image)
+def images(engine: Engine, request: PictureRequest, arguments: argparse.Namespace) -> tuple[Upload, ...]:
+    """The files of `--image` as the profile wants them: upright, of the size asked for. Raises InvalidRequest."""
+    if not arguments.image:
+        return ()
+    needs = engine.image_needs(request, arguments.profile, len(arguments.image))
+    return tuple(_fitted(path, needs, arguments.fit) for path in arguments.image)
 
 
-def references(engine: Engine, arguments: argparse.Namespace) -> dict[str, Any]:
-    """All three as fields of a request; pictures as `images` has them. Raises InvalidRequest."""
-    if not arguments.image and not arguments.reference and not arguments.last_frame:
-        return {"images": (), "last_frame": None, "clips": (), "sounds": ()}
+def with_references(engine: Engine, request: VideoRequest, arguments: argparse.Namespace) -> VideoRequest:
+    """The request with all three in it; pictures that it only follows keep their shape. Raises InvalidRequest."""
+    first, last = arguments.image, arguments.last_frame
+    if not first and not arguments.reference and not last:
+        return request
     from ..media.references import reference_from_file
 
     others = {path: reference_from_file(Path(path)) for path in arguments.reference}
     found = [upload for upload in others.values() if upload]
+    followed = [path for path, upload in others.items() if not upload]
     clips = tuple(upload for upload in found if upload.media_type.startswith("video/"))
-    paths = [*arguments.image, *(path for path, upload in others.items() if not upload)]
-    last = [arguments.last_frame] if arguments.last_frame else []
-    plain = VideoRequest(Operation.IMAGE_TO_VIDEO, "", clips=clips)
-    limit = image_bytes_limit(plain, engine.capabilities(arguments.profile), len(paths) + len(last))
-    pictures = [_image(path, limit, arguments.profile) for path in (*paths, *last)]
-    return {
-        "last_frame": pictures.pop() if last else None,
-        "images": tuple(pictures),
-        "clips": clips,
-        "sounds": tuple(upload for upload in found if upload.media_type.startswith("audio/")),
-    }
+    sounds = tuple(upload for upload in found if upload.media_type.startswith("audio/"))
+    if request.operation is Operation.TEXT_TO_VIDEO and (first or followed or clips or last):
+        request = replace(request, operation=Operation.IMAGE_TO_VIDEO)
+    request = replace(request, clips=clips, sounds=sounds)
+    if not first and not followed and not last:
+        return request
+    needs = engine.image_needs(request, arguments.profile, len(first) + len(followed), and_last=bool(last))
+    begun = [_fitted(path, needs, arguments.fit) for path in first]
+    begun += [_fitted(path, needs, arguments.fit, own_shape=True) for path in followed]
+    end = _fitted(last, needs, arguments.fit) if last else None
+    return replace(request, images=tuple(begun), last_frame=end)
 
 
 def clip_from(source: str) -> Upload | None:
@@ -55,10 +59,9 @@ def clip_from(source: str) -> Upload | None:
     return clip
 
 
-def _image(path: str, limit: int, profile: str) -> Upload:
-    from ..media.images import upload_from_file, within_limit
-
-    upload, note = within_limit(upload_from_file(Path(path)), limit)
+def _fitted(path: str, needs: ImageNeeds, fit: str, *, own_shape: bool = False) -> Upload:
+    """What was done to it is said."""
+    upload, note = upload_fitted(Path(path), needs, fit, own_shape=own_shape)
     if note:
-        say(f"{path} is larger than profile '{profile}' takes; it is sent as {note}.")
+        say(f"{path}: {note}")
     return upload

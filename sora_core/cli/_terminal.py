@@ -11,13 +11,14 @@ from typing import Any, TextIO, TypeVar
 
 from ..engine import Handle
 from ..jobs.progress import Progress
+from ..texts import runnable
 
 T = TypeVar("T")
 
 
 def say(text: str) -> None:
     """To stderr."""
-    _write(sys.stderr, text)
+    _write(sys.stderr, runnable(text))
 
 
 def show(text: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import InvalidRequest, JobNotFound
+from ..errors import InvalidRequest, JobNotFound, UnknownJob
 from .database import Database, Session
 from .leases import Leases
 from .row import COLUMNS, DELIVERED, FOLLOWED, UNFINISHED, Job, Place
@@ -39,7 +39,7 @@ class Lookups:
     def _get(self, db: Session, job_id: str) -> Job:
         row = db.execute(f"SELECT {JOB} FROM jobs WHERE job_id = ?", (job_id,)).fetchone()  # noqa: S608 (own names)
         if row is None:
-            raise JobNotFound("ledger.there_no_job_ledger", value=job_id)
+            raise UnknownJob("ledger.there_no_job_ledger", value=job_id)
         return Job(*row)
 
     def peek(self, job_id: str) -> Job | None:
@@ -58,7 +58,7 @@ class Lookups:
         )
         jobs = [job for job in jobs if profile in (None, job.profile)]
         if not jobs:
-            raise JobNotFound("ledger.there_no_job_ledger", value=name)
+            raise UnknownJob("ledger.there_no_job_ledger", value=name)
         if len({job.profile for job in jobs}) > 1:
             raise InvalidRequest(
                 "ledger.job_several_profiles_name_profile", name=name, listed=", ".join(job.profile for job in jobs)

@@ -7,29 +7,26 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..errors import InvalidRequest, MediaError
 from ..models import Upload
-from .clip import Clip, Orientation, Reader, audio_stream, scan, video_stream
+from .canvas import BT709, LIMITED, TICKS, UNSPECIFIED, Canvas, even
+from .clip import Clip, Reader, audio_stream, scan, video_stream
 from .container import av_errors, open_video
 from .sound import Soundtrack
 
 if TYPE_CHECKING:
     from av import VideoFrame, VideoStream
     from av.container import OutputContainer
-    from av.filter import Graph
 
 _SPARE_SECONDS = 0.05  # a part that ends this near to the clip's end is not cut off
 _TICK_SECONDS = 1e-3  # by which a picture may come late and still be the one that is shown
 _LEAD_SECONDS = 1  # of sound that is decoded before the part: its first piece needs the one before
 _LONG_SIDE = 1920  # pixels; what shows a person is not better with more
 _RATE_HZ = 48_000
-_PICTURE_TICKS = Fraction(1, 90_000)
-_BT709, _LIMITED, _UNSPECIFIED = 1, 1, 2  # numbers of H.273, the range as FFmpeg counts it
-_UNTOLD = (0, _UNSPECIFIED)
+_UNTOLD = (0, UNSPECIFIED)
 _CHUNK_BYTES = 2**20
 
 
@@ -117,18 +114,18 @@ class _Encoder:
         # of a fixed number of threads: the output depends on it
         options = {"preset": "veryfast", "crf": "18", "threads": "2"}
         self._video: Any = container.add_stream("libx264", rate=Fraction(rate), options=options)
-        self._video.pix_fmt, self._video.time_base = "yuv420p", _PICTURE_TICKS
-        self._video.codec_context.time_base = _PICTURE_TICKS
+        self._video.pix_fmt, self._video.time_base = "yuv420p", TICKS
+        self._video.codec_context.time_base = TICKS
         scale = min(1.0, _LONG_SIDE / max(clip.info.width, clip.info.height))
-        self._video.width = max(round(clip.info.width * scale / 2) * 2, 2)
-        self._video.height = max(round(clip.info.height * scale / 2) * 2, 2)
+        self._video.width = even(clip.info.width * scale)
+        self._video.height = even(clip.info.height * scale)
         # matrix and range are those we convert to; what the numbers of red, green and blue mean stays
         context, told = self._video.codec_context, source.codec_context
-        context.colorspace, context.color_range = _BT709, _LIMITED
-        context.color_primaries = told.color_primaries if told.color_primaries not in _UNTOLD else _BT709
-        context.color_trc = told.color_trc if told.color_trc not in _UNTOLD else _BT709
+        context.colorspace, context.color_range = BT709, LIMITED
+        context.color_primaries = told.color_primaries if told.color_primaries not in _UNTOLD else BT709
+        context.color_trc = told.color_trc if told.color_trc not in _UNTOLD else BT709
         self._audio: Any = container.add_stream("aac", rate=_RATE_HZ, layout="stereo") if with_sound else None
-        self._graphs: dict[tuple[object, ...], Graph] = {}
+        self._canvas = Canvas(self._video.width, self._video.height)
         self._early: VideoFrame | None = None
         self.pictures = 0
 
@@ -144,20 +141,12 @@ class _Encoder:
     def _encode(self, frame: VideoFrame, at: Fraction) -> None:
         import av
 
-        picture = self._picture(frame)
-        picture.colorspace, picture.color_range = _BT709, _LIMITED
-        picture.pts, picture.time_base = round(at / _PICTURE_TICKS), _PICTURE_TICKS
+        picture = self._canvas.picture(frame)
+        picture.colorspace, picture.color_range = BT709, LIMITED
+        picture.pts, picture.time_base = round(at / TICKS), TICKS
         picture.pict_type = av.video.frame.PictureType.NONE
         self._out.mux(self._video.encode(picture))
         self.pictures += 1
-
-    def _picture(self, frame: VideoFrame) -> VideoFrame:
-        turn = Orientation.of(frame)
-        key = (frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range, turn)
-        if key not in self._graphs:
-            self._graphs[key] = _upright_graph(frame, turn, self._video.width, self._video.height)
-        self._graphs[key].push(frame)
-        return cast("VideoFrame", self._graphs[key].pull())
 
     def finish(self, sound: Soundtrack) -> None:
         import av
@@ -175,33 +164,3 @@ class _Encoder:
             samples += piece.samples
             self._out.mux(self._audio.encode(piece))
         self._out.mux(self._audio.encode(None))
-
-
-def _upright_graph(frame: VideoFrame, turn: Orientation, width: int, height: int) -> Graph:
-    """A filter to upright yuv420p of that size in BT.709, limited range; BT.601 is taken where there is no tag."""
-    import av
-
-    graph = av.filter.Graph()
-    matrix = "bt601" if int(frame.colorspace) == _UNSPECIFIED else "auto"
-    chain = [
-        graph.add_buffer(
-            width=frame.width,
-            height=frame.height,
-            format=frame.format,
-            time_base=frame.time_base or _PICTURE_TICKS,
-        ),
-        *([graph.add("transpose", "cclock_flip")] if turn.swapped else []),
-        *([graph.add("hflip")] if turn.left_right else []),
-        *([graph.add("vflip")] if turn.upside_down else []),
-        graph.add(
-            "scale",
-            f"{width}:{height}:flags=bicubic+accurate_rnd+full_chroma_int:"
-            f"in_color_matrix={matrix}:out_color_matrix=bt709:out_range=tv",
-        ),
-        graph.add("format", "yuv420p"),
-        graph.add("buffersink"),
-    ]
-    for here, there in pairwise(chain):
-        here.link_to(there)
-    graph.configure()
-    return graph

@@ -28,6 +28,7 @@ MOST_SIDE = 16_384  # pixels
 MOST_ASPECT = 10  # the longer side over the shorter one
 _AS_IS = {"PNG": "image/png", "JPEG": "image/jpeg", "WEBP": "image/webp"}
 _CHUNK_BYTES = 2**18  # of floats at a time, which stay in a core's own cache
+_EXIF_ORIENTATION = 0x0112
 _JPEG_QUALITIES = (95, 88, 80, 70, 55)
 
 
@@ -87,6 +88,28 @@ def within_limit(upload: Upload, bytes_limit: int) -> tuple[Upload, str]:
     return replace(smaller, made_from=upload.identity), note
 
 
+def upload_fitted(path: Path, needs: ImageNeeds, fit: str, *, own_shape: bool = False) -> tuple[Upload, str]:
+    """The file as it is where that is what the profile wants, else turned upright, fitted and encoded; what was done.
+
+    With ``own_shape`` it is turned, and keeps its size. Raises InvalidRequest for what no server could use.
+    """
+    from PIL import Image, ImageOps
+
+    if fit not in FITS:
+        raise InvalidRequest("media.fit_not_known_allowed", fit=fit, fits=", ".join(FITS))
+    upload = upload_from_file(path)
+    with Image.open(io.BytesIO(upload.data)) as image:
+        upright = ImageOps.exif_transpose(image) or image
+        if own_shape:
+            needs = replace(needs, width=upright.width, height=upright.height)
+        is_upright = image.getexif().get(_EXIF_ORIENTATION, 1) == 1
+        if is_upright and upright.size == (needs.width, needs.height):
+            return within_limit(upload, needs.bytes_limit)
+        _check_size(*upright.size)
+        reference = _reference(_bytes_of(as_rgb(upright)), needs, fit)
+    return reference.upload, reference.note
+
+
 def references_from_tensor(images: Any, needs: ImageNeeds, fit: str) -> list[Reference]:
     """Fits and encodes a batch: float tensor [B,H,W,C], 0..1, with 1, 3 or 4 channels (alpha goes on black).
 
@@ -129,7 +152,11 @@ def _checked(images: Any, fit: str) -> Any:
     kind = str(images.dtype).removeprefix("torch.")
     if not images.is_floating_point() and kind != "uint8":
         raise InvalidRequest("media.image_made_image_has_floats", kind=kind)
-    height, width = int(batch.shape[1]), int(batch.shape[2])
+    _check_size(int(batch.shape[2]), int(batch.shape[1]))
+    return batch
+
+
+def _check_size(width: int, height: int) -> None:
     longer, shorter = max(width, height), min(width, height)
     what = f"The image has {width}x{height} pixels"
     if shorter < LEAST_SIDE:
@@ -138,7 +165,6 @@ def _checked(images: Any, fit: str) -> Any:
         raise InvalidRequest("media.no_side_may_have_more", what=what, most_side=MOST_SIDE)
     if longer > MOST_ASPECT * shorter:
         raise InvalidRequest("media.one_side_may_at_most", what=what, most_aspect=MOST_ASPECT)
-    return batch
 
 
 def _pixels(image: Any) -> Bytes:

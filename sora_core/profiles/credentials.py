@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import InvalidRequest, ProfileError, StorageError
+from ..errors import InvalidRequest, MissingKey, ProfileError, StorageError
 from ..files.changing import Changing, changing
 from ..models import Secret
 from ..transport.urls import is_local
@@ -67,7 +67,7 @@ class Credentials:
         if sealed is not None:
             return Secret(self._stored(profile, sealed))
         fix = "profiles.or_variable" if profile.key_env else None
-        raise ProfileError("profiles.profile_has_no_key", profile=profile.name, variable=profile.key_env, fix=fix)
+        raise MissingKey("profiles.profile_has_no_key", profile=profile.name, variable=profile.key_env, fix=fix)
 
     def set(self, profile: Profile, key: str) -> None:
         """Stores a key for the servers that the profile names now. Raises InvalidRequest for what cannot be one."""

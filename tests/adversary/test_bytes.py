@@ -112,7 +112,7 @@ def test_bytes_that_are_no_sound_file_are_kept(spoil: Callable[[bytes], bytes], 
 def test_a_body_without_end_is_ended(tmp_path: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "UNSIZED_LIMIT_BYTES", 20 * 2**20)
     with bought(tmp_path, whole, habits.without_end(whole)) as (buyer, _):
-        with pytest.raises(MediaError, match="came to no end"):
+        with pytest.raises(MediaError, match="without coming to an end"):
             buyer.buy()
         assert sum(path.stat().st_size for path in buyer.out.iterdir()) < 2**20
 

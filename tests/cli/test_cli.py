@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import shlex
+import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from _command import Command, arguments
+from _command import ROOT, Command, arguments
 from _gateway import GatewayProcess
+from PIL import Image
 
 KEY = "cli-key-9b3f2c"
 
@@ -114,7 +121,7 @@ REFUSED = {
     "unknown profile": (("generate", "x", "--profile", "nobody"), "available: preview, own"),
     "style that has no place": (("generate", "x", "--profile", "own", "--style", "noir"), "has no place for style"),
     "long prompt": (("generate", "x" * 32_001, "--profile", "own"), "up to 32000"),
-    "shot": (("generate", "x", "--profile", "own", "--shot", "soon"), "is no shot"),
+    "shot": (("generate", "x", "--profile", "own", "--shot", "soon"), "is not a shot"),
     "image": (("generate", "x", "--profile", "own", "--image", "/no/such.png"), "cannot be read"),
     "usage": (("generate", "x", "--orientation", "diagonal"), "choose from"),
 }
@@ -216,7 +223,7 @@ def test_jobs_lists_resume_collects_and_forget_frees(command: Command, gateway: 
     charges = gateway.charges
     for name in (done["job_id"], done["remote_id"]):
         assert command("resume", name, "--json").json["path"] == done["path"]
-    assert command("resume", "job_missing").code == 4
+    assert command("resume", "job_missing").code == 2
     assert gateway.charges == charges
     assert command("forget", done["job_id"]).code == 0
     assert command(*arguments("collect me")).json["job_id"] != done["job_id"]
@@ -230,7 +237,7 @@ def test_a_remote_id_that_was_made_elsewhere_is_collected_with_its_profile(
     other = Command(tmp_path / "other", SORA_TEST_KEY=KEY)
     other.add_profile("own", gateway.openai, key_env="SORA_TEST_KEY")
     charges = gateway.charges
-    assert other("resume", remote).code == 4
+    assert other("resume", remote).code == 2
     got = other("resume", remote, "--profile", "own", "--json")
     assert Path(got.json["path"]).is_file()
     assert gateway.charges == charges
@@ -245,7 +252,7 @@ def test_cancel_tells_the_server_and_says_what_stays_billed(command: Command, ga
     (job,) = command.jobs()
     canceled = command("cancel", job["job_id"])
     assert canceled.code == 0
-    assert "may stay billed" in canceled.err
+    assert "may still be billed" in canceled.err
     assert gateway.requests("delete") == 1
     assert command.jobs()[0]["state"] == "canceled"
     assert command("cancel", job["job_id"]).code == 2
@@ -271,7 +278,7 @@ def test_a_job_that_is_done_is_not_canceled_as_that_would_delete_what_was_paid(
 def test_nothing_is_no_name_of_a_job_to_which_the_server_gave_no_id(command: Command) -> None:
     assert command("image", "a picture").code == 0
     assert not command.jobs()[0]["remote_id"]
-    assert command("forget", "").code == 4
+    assert command("forget", "").code == 2
     assert command.jobs()[0]["state"] == "delivered"
 
 
@@ -302,7 +309,7 @@ def test_a_profile_from_the_environment_is_named_env(gateway: GatewayProcess, tm
 DOCTOR = {
     "right": ("{openai}", "SORA_TEST_KEY", 0, "ok   server"),
     "wrong key": ("{openai}", "SORA_WRONG_KEY", 3, "FAIL server"),
-    "no key": ("{openai}", "SORA_NO_KEY", 2, "SORA_NO_KEY"),
+    "no key": ("{openai}", "SORA_NO_KEY", 3, "SORA_NO_KEY"),
     "wrong path": ("{url}/nowhere", "SORA_TEST_KEY", 2, 'base_url = "{url}/openai/v1"'),
     "nothing there": ("http://127.0.0.1:9", "SORA_TEST_KEY", 6, "FAIL server"),
 }
@@ -374,3 +381,76 @@ def test_doctor_tells_scripts_what_it_found(command):
     assert told.code == 0
     lost = command("doctor", "nowhere", "--json")
     assert (lost.code, json.loads(lost.out)[0]["error"]["kind"]) == (2, "ProfileError")
+
+
+def test_submit_is_back_with_the_id_and_resume_collects_it(command: Command, gateway: GatewayProcess) -> None:
+    charges = gateway.charges
+    asked = ("a long one", "--profile", "own", "--seconds", "60", "--size", "64x64")
+    submitted = command("submit", *asked, "--json").json
+    assert submitted["remote_id"].startswith("video_")
+    assert submitted["state"] in ("queued", "running")
+    assert command("submit", *asked).out == f"{submitted['job_id']}\n"
+    assert Path(command("resume", submitted["job_id"], "--json").json["path"]).is_file()
+    assert command("generate", *asked, "--json").json["reused"] is True
+    assert gateway.charges == charges + 1
+    refused = command("submit", "x")
+    assert refused.code == 2
+    assert "ends with it" in refused.err
+
+
+def test_jobs_are_picked_by_state_and_profile_and_an_empty_list_is_said(command: Command) -> None:
+    assert "There are no jobs yet." in command("jobs").err
+    assert command("jobs", "--json").json == []
+    done = command(*arguments("listed")).json["job_id"]
+    assert done in command("jobs", "--state", "delivered", "--profile", "own").out
+    for options in (("--state", "live"), ("--state", "unknown"), ("--profile", "other")):
+        none = command("jobs", *options)
+        assert (none.out, none.code) == ("", 0)
+        assert "There are no such jobs." in none.err
+    assert command("jobs", "--cost", "--state", "live").code == 2
+
+
+def test_a_picture_is_turned_upright_and_fitted_as_the_node_does_it(
+    command: Command, gateway: GatewayProcess, tmp_path: Path
+) -> None:
+    photo, plain = tmp_path / "photo.jpg", tmp_path / "plain.png"
+    turned = Image.new("RGB", (200, 100), (10, 200, 30))
+    exif = turned.getexif()
+    exif[0x0112] = 6  # stored on its side
+    turned.save(photo, exif=exif)
+    Image.new("RGB", (64, 64), (200, 30, 30)).save(plain)
+    asked = ("--profile", "own", "--seconds", "1", "--size", "64x64", "--json")
+    fitted = command("generate", "a photo", "--image", str(photo), "--fit", "letterbox", *asked)
+    assert "reference 100x200 → 64x64 (letterbox)" in fitted.err
+    as_it_is = command("generate", "a picture", "--image", str(plain), *asked)
+    assert "reference" not in as_it_is.err
+    assert [each.code for each in (fitted, as_it_is)] == [0, 0]
+    charges = gateway.charges
+    assert command("generate", "a photo", "--image", str(photo), "--fit", "letterbox", *asked).json["reused"] is True
+    assert command("generate", "a photo", "--image", str(photo), "--fit", "crop", *asked).json["reused"] is False
+    assert gateway.charges == charges + 1
+
+
+@pytest.mark.parametrize("how", ["-I", "-P" if sys.version_info >= (3, 11) else "-s"])
+def test_runs_from_a_folder_of_any_name_however_python_is_started(tmp_path: Path, how: str) -> None:
+    folder = tmp_path / "sora video@1.0 (copy)"
+    folder.mkdir()
+    for name in ("sora_core", "locales"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    env = {**os.environ, "SORA_HOME": str(tmp_path / "home")}
+    run = [sys.executable, how, str(folder / "sora_core"), "profiles", "list"]
+    done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert "preview" in done.stdout
+
+
+def test_where_it_is_not_installed_errors_name_the_command_that_works(command: Command, tmp_path: Path) -> None:
+    command.env["PATH"] = str(tmp_path)
+    said = command("resume", "job_nowhere").err
+    found = re.search(r"`(.+) jobs` lists the jobs", said)
+    assert found, said
+    assert found[1] != "sora-video"
+    done = subprocess.run(
+        [*shlex.split(found[1]), "jobs", "--json"], capture_output=True, text=True, env=command.env, cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, "[]")

@@ -113,7 +113,7 @@ def test_an_unknown_job_is_ended_by_the_user_through_the_routes(killed: Stage) -
     killed.gateway.fault(*lost)
     error = error_of(killed.comfy.run({"1": t2v("who knows")}))
     assert "--remote-id" in error["exception_message"]
-    assert "sora-video forget" in error["exception_message"]
+    assert "sora_core forget job_" in error["exception_message"]
     (job,) = [each for each in killed.comfy.get("/sora_video/jobs").json() if each["prompt"] == "who knows"]
     assert job["state"] == "unknown"
     remote_id = killed.gateway.stats()["jobs"][-1]["id"]

@@ -99,7 +99,7 @@ def test_every_generating_node_takes_them_and_a_list_goes_on_into_the_next(stage
 def test_without_waiting_their_ids_come_at_once(stage: Stage) -> None:
     before = stage.gateway.charges
     prompt = {
-        "1": t2v("later", takes=2, seconds=60, size="64x64", wait=False),
+        "1": t2v("takes for later", takes=2, seconds=60, size="64x64", wait=False),
         "2": node("SoraVideo_ResumeJob", job_id=["1", 5], profile="own"),
     }
     outputs = outputs_of(stage.comfy.run(prompt))

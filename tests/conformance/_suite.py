@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _client import LOST
 from _clock import HastyClock, LeapingClock
-from _desk import LOST
 from _media import digest, media_of, pixels_of
 from _peers import Peer
 from _recipes import KEY, WRONG_KEY, Recipe

@@ -164,7 +164,7 @@ def test_is_found_by_the_words_that_people_use(tab: Tab, stage: Stage, word: str
     if version_of(stage.comfy.checkout) < (0, 33):
         pytest.skip("this old host knows no other words than a node's name")
     tab.js("void app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
-    field = tab.page.locator("input[type=text]:visible, input[role=combobox]:visible").first
+    field = tab.page.locator("input[role=combobox]:visible").first
     field.fill(word)
     expect(
         tab.page.get_by_text("Sora Image to Video" if word in ("image", "extend") else "Sora Text to Video").first

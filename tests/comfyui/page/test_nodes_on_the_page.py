@@ -73,9 +73,10 @@ def test_run_shows_the_job_on_the_node_and_then_plays_the_clip(tab: Tab, stage: 
     ],
 )
 def test_progress_is_said_calmly_and_without_ids(tab: Tab, stage: Stage, told: dict[str, Any], line: str) -> None:
-    module = f"/extensions/{stage.comfy.pack.name}/progress.js"
     told |= {"job_id": "job_0123456789abcdef0123", "remote_id": "video_0123456789abcdef"}
-    assert tab.js("import(x[0]).then((it) => it.progressLines([{told: x[1], passed: 0}]))", [module, told]) == line
+    said = """import(x[0] + 'words.js').then((words) => words.loadWords())
+      .then(() => import(x[0] + 'progress.js')).then((it) => it.progressLines([{told: x[1], passed: 0}]))"""
+    assert tab.js(said, [f"/extensions/{stage.comfy.pack.name}/", told]) == line
 
 
 def test_the_saved_file_dropped_on_an_empty_canvas_restores_the_graph(tab: Tab, stage: Stage) -> None:
