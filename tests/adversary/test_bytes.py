@@ -12,7 +12,7 @@ from adversary import bytes_habits as habits
 from adversary.bytes_buyer import bought
 from adversary.bytes_clips import made
 from adversary.bytes_server import Habit
-from sora_core.errors import MediaError, ServiceError, SoraError
+from sora_core.errors import BadResponse, MediaError, ServiceError, SoraError
 from sora_core.media import download
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -72,8 +72,8 @@ def test_the_file_arrives_whole(case: str, tmp_path: Path, whole: bytes) -> None
 
 
 TOLD: dict[str, tuple[Callable[[bytes], Habit], type[SoraError], str]] = {
-    "packed in two layers": (habits.packed_in_two_layers, MediaError, "'gzip, gzip'"),
-    "packed in another way": (habits.packed_in_another_way, MediaError, "'br'"),
+    "packed in two layers": (habits.packed_in_two_layers, BadResponse, "'gzip, gzip'"),
+    "packed in another way": (habits.packed_in_another_way, BadResponse, "'br'"),
     "a drip": (habits.drip, ServiceError, "download|broke"),
     "another file each time": (habits.other_file_each_time, ServiceError, "download|broke"),
     "a link to itself": (habits.link_to_itself, MediaError, "from one address to the next"),
