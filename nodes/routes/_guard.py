@@ -59,4 +59,7 @@ def _is_address(name: str) -> bool:
 
 def _is_foreign(request: web.Request) -> bool:
     origin = request.headers.get("Origin")
-    return origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower()
+    try:
+        return origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("Host", "").lower()
+    except ValueError:
+        return True  # nothing that a browser sends

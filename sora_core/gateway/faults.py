@@ -176,7 +176,7 @@ def parse_faults(text: str | bytes) -> tuple[tuple[FaultRule, ...], int | None]:
     """The rules and the seed. Raises InvalidRequest with the place of what is wrong."""
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidRequest("gateway.faults_not_json", error=error) from error
     if not isinstance(value, dict) or not isinstance(value.get("faults"), list) or set(value) - {"seed", "faults"}:
         raise InvalidRequest("gateway.faults_must_object_seed_if")

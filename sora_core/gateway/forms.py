@@ -63,7 +63,7 @@ async def read_fields(request: web.Request) -> Fields:
 def _json_object(body: bytes) -> Fields:
     try:
         value = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Refusal(400, f"We could not parse the JSON body of your request: {error}", code="invalid_json") from error
     if not isinstance(value, dict):
         raise Refusal(400, "The JSON body of your request must be an object.", code="invalid_json")

@@ -52,6 +52,8 @@ class Sqlite:
                 self._use_wal()
                 # FULL: a commit survives a power cut, which WAL alone does not promise
                 self._connection.execute("PRAGMA synchronous=FULL")
+                # what is taken out of a row, such as a signed link, does not stay in the file
+                self._connection.execute("PRAGMA secure_delete=ON")
                 self._migrate()
                 # a second one, so that who only looks does not wait for who writes, or waits to write
                 self._reader = self._connect()

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 _FORMATS = ("PNG", "JPEG", "WEBP")
 _DEEP_MODES = ("I", "F")  # one channel of 16 or 32 bits
-MAX_PIXELS = 200_000_000
+MAX_PIXELS = 100_000_000
+_MAX_SCANNED = 1_000_000_000  # pixels that the scans of a progressive JPEG paint, one over the other
+_DECODED_BYTES = 4  # of a pixel, at most, in each of the formats
 
 
 def sniff_picture(head: bytes) -> str | None:
@@ -41,10 +43,22 @@ def picture_size(path: Path) -> tuple[int, int]:
                 raise MediaError(
                     "media.has_x_pixels_no_more", path=path.name, width=picture.width, height=picture.height
                 )
+            _refuse_if_too_big(path, picture.width * picture.height)
             picture.load()
             return picture.width, picture.height
     except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:
         raise MediaError("media.no_whole_png_jpeg_or", path=path.name, error=error) from error
+
+
+def _refuse_if_too_big(path: Path, pixels: int) -> None:
+    """Raises MediaError, before anything is decoded, for what would take more memory or time than it may."""
+    need, budget = pixels * _DECODED_BYTES, int(available_bytes() * BUDGET_SHARE)
+    if need > budget:
+        raise MediaError("media.picture_needs_more_than", path=path.name, need=need / 2**20, budget=budget / 2**20)
+    data = path.read_bytes()
+    scans = data.count(b"\xff\xda") if sniff_picture(data[:12]) == "jpg" else 1
+    if scans * pixels > max(_MAX_SCANNED, 16 * pixels):
+        raise MediaError("media.picture_of_many_scans", path=path.name, scans=scans)
 
 
 def picture_tensor(path: Path, *, byte_budget: int | None = None) -> torch.Tensor:

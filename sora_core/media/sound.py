@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..errors import MediaError
+from .memory import BUDGET_SHARE, available_bytes
+
 if TYPE_CHECKING:
     from av import AudioFrame, AudioLayout
     from av.audio.resampler import AudioResampler
@@ -48,6 +51,7 @@ class Soundtrack:
             self.sample_rate = frame.sample_rate
             self._layout = frame.layout
             self.layout = frame.layout.name
+            self._refuse_if_too_big(frame.layout.nb_channels)
             self.waveform = np.zeros((frame.layout.nb_channels, self._samples()), np.float32)
         for planar in self._planar(frame):
             samples = planar.to_ndarray()
@@ -57,6 +61,17 @@ class Soundtrack:
             if end > first:
                 self.waveform[:, first:end] = samples[:, first - start : end - start]
             self._cursor = start + samples.shape[1]
+
+    def _refuse_if_too_big(self, channels: int) -> None:
+        """The frames may have more channels, and faster ones, than the header that was checked said."""
+        need, budget = self._samples() * channels * 4, int(available_bytes() * BUDGET_SHARE)
+        if need > budget:
+            raise MediaError(
+                "media.s_sound_need_memory_may",
+                seconds=float(self._seconds),
+                need=f"{need / 2**20:.0f} MiB",
+                budget=f"{budget / 2**20:.0f} MiB",
+            )
 
     def _start_of(self, frame: AudioFrame) -> int:
         """The sample at which the frame starts."""
