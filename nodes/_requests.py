@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..sora_core.errors import InvalidRequest
-from ..sora_core.models import Operation
+from ..sora_core.models import Operation, Upload
 from ..sora_core.requests.kinds import CleanLinkRequest, PictureRequest, RemixRequest, VideoRequest
 from ..sora_core.requests.settings import Settings, settings_of
 from ._engine import engine
@@ -33,6 +34,14 @@ def remix_request(profile: str, prompt: str, seed: int, source_id: str, **option
     asked = {name: "" if value == AS_SOURCE else value for name, value in shape.items()}
     words = {**_words(options, profile), **asked, "settings": given_settings(options)}
     return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, **words)
+
+
+def edit_request(
+    operation: str, profile: str, prompt: str, seed: int, source_id: str, clip: Upload | None, **options: Any
+) -> RemixRequest:
+    """As remix_request, for an edit or an extension of a job's video or of a file."""
+    request = remix_request(profile, prompt, seed, source_id, **options)
+    return replace(request, operation=Operation(operation), clip=clip)
 
 
 def picture_request(profile: str, prompt: str, seed: int, **options: Any) -> PictureRequest:

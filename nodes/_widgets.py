@@ -299,7 +299,7 @@ def recent_input() -> io.Input:
 
 def making_inputs(*, references: bool) -> list[io.Input]:
     """The last inputs of every node that makes a video. A new one goes to the end, here, and so onto all of them."""
-    return [takes_input(), settings_input(), *(reference_inputs() if references else [])]
+    return [takes_input(), settings_input(), *(reference_inputs() if references else []), rate_input()]
 
 
 def takes_input() -> io.Input:

@@ -60,7 +60,6 @@ class Image2Video(VideoNode):
                     tooltip="Instead of image: the last frame of this job's clip, so that one video goes on where "
                     "another ended. Connect job_id of the node that made it, or write its id. Of any profile.",
                 ),
-                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

@@ -36,7 +36,6 @@ class Remix(VideoNode):
                 *widgets.submission_inputs(),
                 *widgets.remix_shape_inputs(),
                 *widgets.making_inputs(references=False),
-                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

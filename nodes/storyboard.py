@@ -64,7 +64,6 @@ class Storyboard(VideoNode):
                 widgets.character_input(),
                 *widgets.submission_inputs(),
                 *widgets.making_inputs(references=True),
-                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

@@ -31,7 +31,6 @@ class Text2Video(VideoNode):
                 widgets.character_input(),
                 *widgets.submission_inputs(),
                 *widgets.making_inputs(references=True),
-                widgets.rate_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),

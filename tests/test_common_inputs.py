@@ -31,6 +31,7 @@ MAKING = ("SoraVideo_Text2Video", "SoraVideo_Image2Video", "SoraVideo_Storyboard
 WITHOUT = {
     **dict.fromkeys(MAKING, ()),
     "SoraVideo_Remix": ("first_frame", "last_frame", "references"),  # it begins with its source
+    "SoraVideo_Edit": ("orientation", "quality", "size", "first_frame", "last_frame", "references"),  # as its source
     "SoraVideo_RemoveWatermark": tuple(name for name in (*ASKED, *NEXT) if name != "seed"),
     "SoraVideo_ResumeJob": (*ASKED, *NEXT),
 }
