@@ -112,7 +112,7 @@ REFUSED_HERE = {
 @pytest.mark.parametrize("case", REFUSED_HERE)
 def test_what_the_server_would_refuse_is_refused_before_anything_is_sent(case: str, desk: Desk) -> None:
     profile, words = REFUSED_HERE[case]
-    desk.engine.add_profile(replace(profile, base_url=desk.gateway.url + BASES[profile.dialect], key_env="RELAY_KEY"))
+    desk.engine.profiles.add(replace(profile, base_url=desk.gateway.url + BASES[profile.dialect], key_env="RELAY_KEY"))
     request = VideoRequest(Operation.TEXT_TO_VIDEO, "x", seconds=1, size="128x96")
     before = desk.gateway.stats()["requests"]
     with pytest.raises(InputError, match=words):
