@@ -22,7 +22,7 @@ def video_request(operation: Operation, profile: str, prompt: str, seed: int, **
         quality=options.get("quality", "standard"),
         seconds=options.get("seconds", 0),
         seed=seed,
-        settings=_settings(options),
+        settings=given_settings(options),
         **_words(options, profile),
     )
 
@@ -31,7 +31,7 @@ def remix_request(profile: str, prompt: str, seed: int, source_id: str, **option
     """As video_request; what is left out, or said to be as the source, is as in the source."""
     shape = {name: options.get(name, AS_SOURCE).strip() for name in ("orientation", "quality", "size")}
     asked = {name: "" if value == AS_SOURCE else value for name, value in shape.items()}
-    words = {**_words(options, profile), **asked, "settings": _settings(options)}
+    words = {**_words(options, profile), **asked, "settings": given_settings(options)}
     return RemixRequest(prompt, source_id, seconds=options.get("seconds", 0), seed=seed, **words)
 
 
@@ -56,7 +56,7 @@ def _words(options: Mapping[str, Any], profile: str) -> dict[str, Any]:
     }
 
 
-def _settings(options: Mapping[str, Any]) -> Settings:
+def given_settings(options: Mapping[str, Any]) -> Settings:
     """Raises InvalidRequest for what no Sora Settings gives."""
     given = options.get("settings")
     return Settings() if given is None else settings_of(given)
@@ -80,12 +80,12 @@ def _characters(names: str, connected: Any, profile: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def clean_link_request(name: str, profile: str, seed: int) -> CleanLinkRequest:
+def clean_link_request(name: str, profile: str, seed: int, options: Mapping[str, Any]) -> CleanLinkRequest:
     """From an address, our job id or the server's. Raises InvalidRequest."""
-    source = name.strip()
+    source, settings = name.strip(), given_settings(options)
     if source.startswith(("http://", "https://")):
-        return CleanLinkRequest(source_url=source, seed=seed)
-    return CleanLinkRequest(source_id=engine().source_id(source, profile), seed=seed)
+        return CleanLinkRequest(source_url=source, seed=seed, settings=settings)
+    return CleanLinkRequest(source_id=engine().source_id(source, profile), seed=seed, settings=settings)
 
 
 def identity_of(profile: str | None) -> str:

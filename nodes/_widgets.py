@@ -297,6 +297,11 @@ def recent_input() -> io.Input:
     )
 
 
+def making_inputs(*, references: bool) -> list[io.Input]:
+    """The last inputs of every node that makes a video. A new one goes to the end, here, and so onto all of them."""
+    return [takes_input(), settings_input(), *(reference_inputs() if references else [])]
+
+
 def takes_input() -> io.Input:
     return io.Int.Input(
         "takes",

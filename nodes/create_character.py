@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
 from ._comfy import io, known
 from ._engine import engine
-from ._requests import identity_of
+from ._requests import given_settings, identity_of
 from ._waiting import Reports, in_thread, wait_for
 
 
@@ -68,6 +69,7 @@ class CreateCharacter(io.ComfyNode):
                     optional=True,
                     tooltip="Where it ends, in seconds: 1 to 3 seconds after start.",
                 ),
+                widgets.settings_input(),
             ],
             outputs=[
                 widgets.CHARACTER.Output("character", tooltip="For the character input of the generating nodes."),
@@ -104,9 +106,10 @@ class CreateCharacter(io.ComfyNode):
 
     @classmethod
     async def execute(
-        cls, profile: str, name: str, start: float = 0.0, end: float = 3.0, **source: Any
+        cls, profile: str, name: str, start: float = 0.0, end: float = 3.0, settings: Any = None, **source: Any
     ) -> io.NodeOutput:
-        request = await _request(profile, start, end, **source)
+        told = given_settings({"settings": settings})
+        request = replace(await _request(profile, start, end, **source), settings=told)
         reports = Reports()
         made = await wait_for(engine().create_character(request, profile, name, reports), reports)
         value = {

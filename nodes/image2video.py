@@ -38,8 +38,8 @@ class Image2Video(VideoNode):
                     "image_url",
                     default="",
                     optional=True,
-                    tooltip="Address of the reference instead of image; refused where the profile takes only files. "
-                    "The server fetches it as it is, without fitting.",
+                    tooltip="Addresses of references, separated by spaces or lines, beside image or instead of it; "
+                    "refused where the profile takes only files. The server fetches them as they are, without fitting.",
                 ),
                 io.Combo.Input(
                     "fit",
@@ -52,9 +52,7 @@ class Image2Video(VideoNode):
                 *widgets.delivery_inputs(),
                 widgets.character_input(),
                 *widgets.submission_inputs(),
-                widgets.takes_input(),
-                widgets.settings_input(),
-                *widgets.reference_inputs(),
+                *widgets.making_inputs(references=True),
                 io.String.Input(
                     "source_job",
                     default="",

@@ -41,6 +41,7 @@ class RemoveWatermark(VideoNode):
                 *widgets.delivery_inputs(),
                 *widgets.submission_inputs(),
                 widgets.seed_input(optional=True),
+                widgets.settings_input(),
             ],
             outputs=video_outputs(),
             hidden=video_hidden(),
@@ -65,7 +66,7 @@ class RemoveWatermark(VideoNode):
         cls, source: str, profile: str, confirm_rights: bool, seed: int = 0, **options: Any
     ) -> io.NodeOutput:
         _check_rights(confirm_rights)
-        return await generate(clean_link_request(source, profile, seed), profile, options, cls.hidden)
+        return await generate(clean_link_request(source, profile, seed, options), profile, options, cls.hidden)
 
 
 def _check_rights(confirmed: bool) -> None:

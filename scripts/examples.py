@@ -1,7 +1,7 @@
 """Makes the example workflows, their pictures, their API twins and the help pages' pictures, in a real page.
 
-Arguments are names as in api_examples, without `.json`, or `page` for the pictures of jobs, profiles and timeline;
-none: all of them.
+Arguments are names as in api_examples, without `.json`, or `page` for the pictures of jobs, profiles and timeline,
+or `moving` for the moving picture of README; none: all of them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import av
 from comfyui_page import Tab, running_browser
 from comfyui_process import ROOT, checkouts, running, version_of
 from example_graphs import EXAMPLES, Example, Node, Output
+from moving_picture import record
 from page_pictures import make_page_pictures
 from PIL import Image
 
 PACK = "sora-video-nodes"
 PAGE = "page"  # the pictures of what is no example
+MOVING = "moving"  # the moving picture of README
 WORKFLOWS, TWINS, HELP = ROOT / "example_workflows", ROOT / "api_examples", ROOT / "web" / "docs"
 ABOUT, NOTE_WIDTH = "About this graph", 420
 GAP, TITLE_HEIGHT = 70, 40  # between nodes, in the units of the canvas
@@ -75,6 +77,9 @@ _HOLD = """Promise.all([...document.querySelectorAll('video')].map((video) => {
   video.currentTime = video.duration * 0.4
   return there
 }))"""
+_ANOTHER_TAKE = """void app.graph.nodes.forEach((node) => {
+  for (const widget of node.widgets ?? []) if (widget.name === 'seed') widget.value = 8
+})"""
 _SETTLE = "new Promise((done) => setTimeout(done, 400))"
 _CALM = "new Promise((done) => setTimeout(done, 3500))"  # until the nodes have made room for what they show
 _QUIET = {"Comfy.Minimap.Visible": False, "Comfy.Graph.CanvasInfo": False, "Comfy.Queue.ShowRunProgressBar": False}
@@ -158,8 +163,8 @@ def _version() -> str:
     return re.findall(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text("utf-8"), flags=re.MULTILINE)[0]
 
 
-def shoot(tab: Tab, boxes: Sequence[Box], limit: tuple[int, int]) -> bytes:
-    """A JPEG of the part of the graph that these boxes take."""
+def frame(tab: Tab, boxes: Sequence[Box]) -> dict[str, float]:
+    """Brings the part of the graph that these boxes take into view; where on the page it is then."""
     left, top = min(box[0] for box in boxes) - 30, min(box[1] for box in boxes) - TITLE_HEIGHT - 20
     width = int(max(box[0] + box[2] for box in boxes) + 30 - left)
     height = int(max(box[1] + box[3] for box in boxes) + 30 - top)
@@ -168,8 +173,13 @@ def shoot(tab: Tab, boxes: Sequence[Box], limit: tuple[int, int]) -> bytes:
     origin = tab.js("(({left, top}) => [left, top])(document.querySelector('#graph-canvas').getBoundingClientRect())")
     tab.js(_LOOK, [EDGES["left"] - left - origin[0], EDGES["top"] - top - origin[1]])
     tab.js(_SETTLE)
-    clip = {"x": EDGES["left"], "y": EDGES["top"], "width": width, "height": height}
-    return _jpeg(Image.open(io.BytesIO(tab.page.screenshot(clip=clip))), limit)
+    return {"x": EDGES["left"], "y": EDGES["top"], "width": width, "height": height}
+
+
+def shoot(tab: Tab, boxes: Sequence[Box], limit: tuple[int, int]) -> bytes:
+    """A JPEG of the part of the graph that these boxes take."""
+    clip = frame(tab, boxes)
+    return _jpeg(Image.open(io.BytesIO(tab.page.screenshot(clip=clip))), limit)  # type: ignore[arg-type]
 
 
 def _jpeg(picture: Image.Image, limit: tuple[int, int]) -> bytes:
@@ -231,12 +241,25 @@ def make(tab: Tab, example: Example) -> None:
     _write(TWINS / f"{example.api}.json", tab.api_prompt(titles=True))
 
 
+def _record(tab: Tab, example: Example) -> None:
+    """The graph is run twice: it is known only afterwards how much room the player takes."""
+    build(tab, example)
+    tab.run()
+    tab.wait_for_players()
+    tab.js(_SETTLE)
+    boxes = lay_out(tab, example)
+    build(tab, example)
+    place(tab, boxes)
+    tab.js(_ANOTHER_TAKE)
+    record(tab, frame(tab, [boxes[node.id] for node in example.nodes]))
+
+
 def _write(path: Path, value: Any) -> None:
     path.write_bytes((json.dumps(value, ensure_ascii=False, indent=2) + "\n").encode("utf-8"))
 
 
 def main() -> int:
-    names = [PAGE, *(example.api for example in EXAMPLES)]
+    names = [PAGE, MOVING, *(example.api for example in EXAMPLES)]
     wanted = sys.argv[1:] or names
     unknown = set(wanted) - set(names)
     if unknown:
@@ -244,14 +267,17 @@ def main() -> int:
     found = checkouts()
     if not found:
         sys.exit("No ComfyUI was found (COMFYUI_DIR, comfy-cli's workspace, ~/comfy/ComfyUI).")
+    pace = {"SORA_PREVIEW_SPEED": "1"} if MOVING in wanted else {}  # so that there is something to see
     with (
         tempfile.TemporaryDirectory() as base,
         running_browser() as browser,
-        running(max(found, key=version_of), Path(base)) as comfy,
+        running(max(found, key=version_of), Path(base), env=pace) as comfy,
     ):
         tab = Tab(browser, comfy, **_QUIET)
         if PAGE in wanted:
             make_page_pictures(tab)
+        if MOVING in wanted:
+            _record(tab, EXAMPLES[0])
         for example in EXAMPLES:
             if example.api in wanted:
                 print(example.file_name, flush=True)

@@ -41,7 +41,7 @@ from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
-from .requests.checks import check_part, image_bytes_limit, picture_size
+from .requests.checks import check_part, picture_size
 from .requests.kinds import (
     CharacterRequest,
     PictureRequest,
@@ -50,6 +50,7 @@ from .requests.kinds import (
     Request,
     VideoRequest,
 )
+from .requests.references import image_bytes_limit
 
 log = logging.getLogger(__name__)
 

@@ -233,6 +233,7 @@ class Capabilities:
     picture_references: int = 0  # reference images in one request for a picture
     fps: float | None = None  # frames per second when a request names none; None: up to the model
     settings: Mapping[str, Setting] = field(default_factory=dict)  # of the server's own, by the name they have here
+    takes_settings: frozenset[Operation] = frozenset()  # that take them, beside those that make a video
     any_setting: bool = False  # also those that are not named above: nobody here knows all that the server takes
     poll_seconds: float = 5.0
     requests_per_minute: int | None = None

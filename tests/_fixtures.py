@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from _client import Client
 from _command import Command, forget_settings
-from _desk import Desk
 from _gateway import GatewayProcess
 from _postgres import MISSING, programs
 from PIL import Image
@@ -43,9 +43,9 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def no_faults(desk: Desk) -> None:
-    """At a desk that a whole file shares: the faults of the test before are gone."""
-    desk.gateway.fault()
+def no_faults(client: Client) -> None:
+    """For a client that a whole file shares: the faults of the test before are gone."""
+    client.gateway.fault()
 
 
 @pytest.fixture(scope="session")

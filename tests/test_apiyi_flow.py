@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from _client import LIGHT, Client, open_client
 from _command import Command
-from _desk import LIGHT, Desk, open_desk
 from PIL import Image
 
 from sora_core.errors import (
@@ -35,19 +35,19 @@ PROFILES = {
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with open_desk(tmp_path_factory, "apiyi", key=KEY, profile="own") as desk:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with open_client(tmp_path_factory, "apiyi", key=KEY, profile="own") as client:
         for name, (path, auth) in PROFILES.items():
-            desk.add(name, path, auth=auth, requests_per_minute=100_000)
-        yield desk
+            client.add(name, path, auth=auth, requests_per_minute=100_000)
+        yield client
 
 
-def test_an_image_goes_as_a_file(desk):
+def test_an_image_goes_as_a_file(client):
     file = io.BytesIO()
     Image.new("RGB", (64, 64), (200, 30, 30)).save(file, "JPEG")
     picture = Upload(file.getvalue(), "image/jpeg", "a.jpeg")
     wanted = {"images": (picture,), "orientation": "portrait", "seconds": 15}
-    job = desk.ordered("from an image", Operation.IMAGE_TO_VIDEO, **wanted)
+    job = client.ordered("from an image", Operation.IMAGE_TO_VIDEO, **wanted)
     assert job["has_image"]
     assert (job["size"], job["seconds"], job["model"]) == ("720x1280", 15, "sora-2")
 
@@ -63,15 +63,15 @@ LOST: tuple[dict[str, Any], ...] = (
 @pytest.mark.parametrize(
     ("message", "kind"), [("fell over", JobFailed), ("Content policy violation", ModerationRejected)]
 )
-def test_a_job_that_fails_says_why_in_a_plain_text(desk, message, kind):
-    desk.gateway.fault({"on": "create", "do": "fail", "message": message})
+def test_a_job_that_fails_says_why_in_a_plain_text(client, message, kind):
+    client.gateway.fault({"on": "create", "do": "fail", "message": message})
     with pytest.raises(kind, match=message):
-        desk.make(f"failing: {message}")
+        client.make(f"failing: {message}")
 
 
-def test_a_key_that_goes_the_wrong_way_is_named_as_such(desk):
+def test_a_key_that_goes_the_wrong_way_is_named_as_such(client):
     with pytest.raises(AuthError) as caught:
-        desk.make(LIGHT, profile="wrong-way")
+        client.make(LIGHT, profile="wrong-way")
     assert "--auth" in caught.value.fix
 
 
@@ -89,29 +89,29 @@ STRICT: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", STRICT)
-def test_the_gateway_is_as_strict_as_the_manual(desk, case):
+def test_the_gateway_is_as_strict_as_the_manual(client, case):
     wrong, words = STRICT[case]
     files = {name: (None, text) for name, text in {**GOOD, **wrong}.items()}
     path, headers = "/apiyi/v1/videos", {"authorization": KEY}
-    with desk.charging(0):
-        refused = desk.gateway.post(path, files=files, headers=headers)
+    with client.charging(0):
+        refused = client.gateway.post(path, files=files, headers=headers)
         assert refused.status_code == 400
         assert words in json.dumps(refused.json())
         assert refused.json()["error"]["code"] == "invalid_request"
-        assert desk.gateway.post(path, json=GOOD, headers=headers).status_code == 400
+        assert client.gateway.post(path, json=GOOD, headers=headers).status_code == 400
 
 
-def test_the_command_sends_the_key_raw_without_being_told(desk, tmp_path):
+def test_the_command_sends_the_key_raw_without_being_told(client, tmp_path):
     command = Command(tmp_path, RELAY_KEY=KEY)
-    words = ("profiles", "add", "own", "--provider", "apiyi", "--base-url", desk.gateway.url + "/apiyi")
+    words = ("profiles", "add", "own", "--provider", "apiyi", "--base-url", client.gateway.url + "/apiyi")
     assert command(*words, "--key-env", "RELAY_KEY", "--poll", "0.1", "--rpm", "100000").code == 0
     video = command("generate", LIGHT, "--profile", "own", "--json")
     assert video.code == 0, video.err
-    assert desk.refused(LIGHT, seconds=25).exit_code == 2
+    assert client.refused(LIGHT, seconds=25).exit_code == 2
     noise = Image.frombytes("RGB", (1900, 1900), os.urandom(1900 * 1900 * 3))
     noise.save(tmp_path / "large.png", compress_level=1)  # over 10 MB
-    desk.gateway.fault({"on": "create", "do": "fail"})  # nothing has to be drawn to see what arrived
+    client.gateway.fault({"on": "create", "do": "fail"})  # nothing has to be drawn to see what arrived
     large = command("generate", "from a large image", "--profile", "own", "--image", str(tmp_path / "large.png"))
     assert large.code == 4, large.err
     assert "larger than profile 'own' takes; it is sent as JPEG quality" in large.err
-    assert desk.last["has_image"]
+    assert client.last["has_image"]

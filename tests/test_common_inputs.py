@@ -36,6 +36,10 @@ WITHOUT = {
 }
 
 
+_VIDEO = ["video", "frames", "audio", "fps", "video_path", "job_id"]
+ENDING = [name for name, node in NODES.items() if [output for _, output in node["outputs"]][:6] == _VIDEO]
+
+
 def inputs_of(node: str) -> set[str]:
     return {name for group in NODES[node]["inputs"].values() for name in group}
 
@@ -46,21 +50,19 @@ def has_begun(name: str) -> bool:
 
 def missing_on(node: str) -> list[str]:
     wanted = (*ASKED, *DELIVERED, *filter(has_begun, NEXT))
-    return [name for name in wanted if name not in inputs_of(node) and name not in WITHOUT[node]]
+    return [name for name in wanted if name not in inputs_of(node) and name not in WITHOUT.get(node, ())]
 
 
-@pytest.mark.parametrize("node", WITHOUT)
+@pytest.mark.parametrize("node", ENDING)
 def test_a_generating_node_has_the_common_inputs(node):
     assert missing_on(node) == []
 
 
-def test_every_node_that_ends_in_a_video_of_a_job_is_in_the_table():
-    outputs = ["video", "frames", "audio", "fps", "video_path", "job_id"]
-    ending = {name for name, node in NODES.items() if [output for _, output in node["outputs"]][:6] == outputs}
-    assert ending == set(WITHOUT)
+def test_the_table_names_nodes_that_end_in_a_video_of_a_job():
+    assert set(WITHOUT) <= set(ENDING)
 
 
-@pytest.mark.parametrize("node", WITHOUT)
+@pytest.mark.parametrize("node", ENDING)
 def test_only_what_a_node_cannot_do_without_is_required(node):
     needed = {"prompt", "profile", "seed", "script", "source", "source_job", "confirm_rights", "job_id", "operation"}
     assert set(NODES[node]["inputs"]["required"]) <= needed

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from _desk import Desk, open_desk
+from _client import Client, open_client
 
 from sora_core.errors import (
     InputError,
@@ -45,58 +45,60 @@ def _size(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with open_desk(tmp_path_factory, "openai", key=KEY) as desk:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with open_client(tmp_path_factory, "openai", key=KEY) as client:
         for name in BASES:
-            add(desk, name)
-        add(desk, "vllm-omni sync", extra={"sync": "true", "timeout": "60"})
+            add(client, name)
+        add(client, "vllm-omni sync", extra={"sync": "true", "timeout": "60"})
         for name in ("vllm-omni wrong key", "aquiles wrong key"):
-            add(desk, name, key_env="WRONG_KEY")
-        yield desk
+            add(client, name, key_env="WRONG_KEY")
+        yield client
 
 
-def add(desk: Desk, name: str, **more: Any) -> None:
+def add(client: Client, name: str, **more: Any) -> None:
     """A profile of the dialect that is the first word of its name."""
     dialect = name.partition(" ")[0]
     auth = "api-key" if dialect == "azure" else "bearer"
     usual = {"seconds": _shortest(name), "size": _size(name)}
     # as if all of them cost something; what is made anew where they do not has a test of its own
     more = {"paid": True, **more}
-    desk.add(profile_of(name), BASES[dialect], dialect=dialect, auth=auth, model="wan", usual=usual, **more)
+    client.add(profile_of(name), BASES[dialect], dialect=dialect, auth=auth, model="wan", usual=usual, **more)
 
 
 def profile_of(name: str) -> str:
     return name.replace(" ", "-")
 
 
-def make(desk: Desk, name: str, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, **facts: Any) -> Delivery:
-    return desk.make(prompt, operation, profile_of(name), **facts)
+def make(
+    client: Client, name: str, prompt: str, operation: Operation = Operation.TEXT_TO_VIDEO, **facts: Any
+) -> Delivery:
+    return client.make(prompt, operation, profile_of(name), **facts)
 
 
-def test_shots_go_out_as_text(desk: Desk) -> None:
+def test_shots_go_out_as_text(client: Client) -> None:
     shots = (Shot("a door", 1.0), Shot("a cat", 1.0))
-    make(desk, "sglang", "film noir", Operation.STORYBOARD, shots=shots, seconds=0)
-    assert desk.last["prompt"].startswith("current timeline:\nShot 1:\nduration: 1sec\nScene: a door")
+    make(client, "sglang", "film noir", Operation.STORYBOARD, shots=shots, seconds=0)
+    assert client.last["prompt"].startswith("current timeline:\nShot 1:\nduration: 1sec\nScene: a door")
 
 
-def test_where_jobs_cost_nothing_a_lost_one_is_made_anew_at_once(desk: Desk) -> None:
-    add(desk, "tensorrt-llm own", paid=None)
-    desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
-    with desk.charging(2):
-        assert make(desk, "tensorrt-llm own", "lost, and free").path.is_file()
+def test_where_jobs_cost_nothing_a_lost_one_is_made_anew_at_once(client: Client) -> None:
+    add(client, "tensorrt-llm own", paid=None)
+    client.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    with client.charging(2):
+        assert make(client, "tensorrt-llm own", "lost, and free").path.is_file()
 
 
 @pytest.mark.parametrize("name", ["localai"])
-def test_a_server_error_in_place_of_the_video_leaves_it_open_what_became_of_it(name: str, desk: Desk) -> None:
-    desk.gateway.fault({"on": "create", "do": "fail", "message": "the model fell over"})
-    with desk.charging(1):
+def test_a_server_error_in_place_of_the_video_leaves_it_open_what_became_of_it(name: str, client: Client) -> None:
+    client.gateway.fault({"on": "create", "do": "fail", "message": "the model fell over"})
+    with client.charging(1):
         for _ in range(2):
             with pytest.raises(SubmissionUnknown):
-                make(desk, name, f"failing, {name}")
+                make(client, name, f"failing, {name}")
 
 
-def test_the_result_of_a_proxy_keeps_its_long_id(desk: Desk) -> None:
-    made = make(desk, "litellm", "an opaque id")
+def test_the_result_of_a_proxy_keeps_its_long_id(client: Client) -> None:
+    made = make(client, "litellm", "an opaque id")
     assert made.remote_id.startswith("video_bGl0ZWxsbTpj")
     assert len(made.remote_id) > 100
 
@@ -110,27 +112,28 @@ REFUSED_HERE = {
 
 
 @pytest.mark.parametrize("case", REFUSED_HERE)
-def test_what_the_server_would_refuse_is_refused_before_anything_is_sent(case: str, desk: Desk) -> None:
+def test_what_the_server_would_refuse_is_refused_before_anything_is_sent(case: str, client: Client) -> None:
     profile, words = REFUSED_HERE[case]
-    desk.engine.profiles.add(replace(profile, base_url=desk.gateway.url + BASES[profile.dialect], key_env="RELAY_KEY"))
+    base_url = client.gateway.url + BASES[profile.dialect]
+    client.engine.profiles.add(replace(profile, base_url=base_url, key_env="RELAY_KEY"))
     request = VideoRequest(Operation.TEXT_TO_VIDEO, "x", seconds=1, size="128x96")
-    before = desk.gateway.stats()["requests"]
+    before = client.gateway.stats()["requests"]
     with pytest.raises(InputError, match=words):
-        desk.engine.generate(request, profile.name, Destination(desk.out), lambda progress: None).result(20)
-    assert desk.gateway.stats()["requests"] == before
+        client.engine.generate(request, profile.name, Destination(client.out), lambda progress: None).result(20)
+    assert client.gateway.stats()["requests"] == before
 
 
-def test_quota_is_read_where_there_is_one(desk: Desk) -> None:
-    assert desk.engine.quota("openrouter").result(20).total == 10
-    assert desk.engine.quota("new-api").result(20).total == 1000
+def test_quota_is_read_where_there_is_one(client: Client) -> None:
+    assert client.engine.quota("openrouter").result(20).total == 10
+    assert client.engine.quota("new-api").result(20).total == 1000
     for name in ("vllm-omni", "litellm", "dynamo"):
         with pytest.raises(Unsupported):
-            desk.engine.quota(name).result(20)
+            client.engine.quota(name).result(20)
 
 
-def test_pages_in_place_of_answers_prove_nothing_where_a_job_has_been_made(desk: Desk) -> None:
-    make(desk, "sglang", "a job before the pages")
+def test_pages_in_place_of_answers_prove_nothing_where_a_job_has_been_made(client: Client) -> None:
+    make(client, "sglang", "a job before the pages")
     listed = {"on": "list", "do": "garbage", "times": None}
-    desk.gateway.fault({"on": "create", "do": "garbage", "kind": "html"}, listed)
+    client.gateway.fault({"on": "create", "do": "garbage", "kind": "html"}, listed)
     with pytest.raises(SubmissionUnknown):
-        make(desk, "sglang", "a page")
+        make(client, "sglang", "a page")

@@ -299,7 +299,7 @@ class TestTheWayThere:
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{refused_port()}")
         assert "HTTPS_PROXY" in failure(findings(engine, "https://relay.invalid/v1")).detail
 
-    @pytest.mark.parametrize(("status", "words"), [(407, "user name"), (502, "perhaps of the proxy")])
+    @pytest.mark.parametrize(("status", "words"), [(407, "user name"), (502, "perhaps from the proxy")])
     async def test_a_proxy_that_answers_itself(self, status: int, words: str, engine: Engine) -> None:
         async def answer(request: Any, writer: asyncio.StreamWriter) -> None:
             writer.write(reply(status if "doctor" not in request.target or status == 407 else 404, "proxy says no"))

@@ -28,10 +28,12 @@ FLOORS = (
     ("connections",),
     ("jobs",),
     ("engine",),
-    ("doctor", "cli"),
+    ("doctor",),
+    ("conformance",),
+    ("cli",),
     ("__main__",),
 )
-ON_ONE_FLOOR = {("files", "errors"), ("files", "models"), ("cli", "doctor")}  # which of it may use the other
+ON_ONE_FLOOR = {("files", "errors"), ("files", "models")}  # which of it may use the other
 GATEWAY_MAY_USE = {"errors", "models", "clock", "requests"}
 GATEWAY_IS_STARTED_BY = {"connections", "cli"}
 HEAVY = {"torch", "av", "PIL", "numpy", "aiohttp", "Crypto", "httpx"}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from _client import LIGHT, Client, open_client
 from _command import Command
-from _desk import LIGHT, Desk, open_desk
 
 from sora_core.errors import (
     AuthError,
@@ -39,12 +39,12 @@ PROFILES: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with open_desk(tmp_path_factory, "newapi", key=KEY, profile="native") as desk:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with open_client(tmp_path_factory, "newapi", key=KEY, profile="native") as client:
         for name, (dialect, path, settings) in PROFILES.items():
-            extra = {key: text.format(url=desk.gateway.url) for key, text in settings.get("extra", {}).items()}
-            desk.add(name, path, dialect=dialect, **{**settings, "extra": extra})
-        yield desk
+            extra = {key: text.format(url=client.gateway.url) for key, text in settings.get("extra", {}).items()}
+            client.add(name, path, dialect=dialect, **{**settings, "extra": extra})
+        yield client
 
 
 @pytest.mark.parametrize(
@@ -52,37 +52,37 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     [("native", "url", False), ("chat", "url", False), ("raw", "file", True), ("chat", "file", True),
      ("generic", "file", True), ("generic", "url", False)],
 )  # fmt: skip
-def test_images_are_taken_in_every_form_that_there_is(desk, picture, profile, form, is_drawn):
+def test_images_are_taken_in_every_form_that_there_is(client, picture, profile, form, is_drawn):
     image = {"images": (picture,)} if form == "file" else {"image_urls": ("https://a.example/i.png",)}
-    job = desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, profile=profile, **image)
+    job = client.ordered("it moves", Operation.IMAGE_TO_VIDEO, profile=profile, **image)
     assert job["has_image"] is is_drawn  # the preview fetches no addresses
 
 
 @pytest.mark.parametrize("profile", ["native", "generic"])
-def test_a_remix_keeps_shape_and_length_of_its_source(desk, profile):
-    source = desk.make(LIGHT, profile=profile, orientation="portrait")
-    charges, before = desk.gateway.charges, desk.last
-    job = desk.ordered("at night", Operation.REMIX, profile=profile, source_id=source.remote_id)
+def test_a_remix_keeps_shape_and_length_of_its_source(client, profile):
+    source = client.make(LIGHT, profile=profile, orientation="portrait")
+    charges, before = client.gateway.charges, client.last
+    job = client.ordered("at night", Operation.REMIX, profile=profile, source_id=source.remote_id)
     assert job["remix_of"] == source.remote_id
     assert (job["size"], job["seconds"]) == (before["size"], before["seconds"])
-    assert desk.gateway.charges == charges + 1
+    assert client.gateway.charges == charges + 1
 
 
 @pytest.mark.parametrize("profile", ["native", "raw", "late", "at-once"])
-def test_a_character_of_a_clip_is_read_from_its_task_and_paid_once(desk, profile):
-    with desk.charging(1):
+def test_a_character_of_a_clip_is_read_from_its_task_and_paid_once(client, profile):
+    with client.charging(1):
         url = "https://a.example/c.mp4"
-        made = desk.cast(f"{profile} mia", profile=profile, source_url=url)
+        made = client.cast(f"{profile} mia", profile=profile, source_url=url)
         assert made.character_id.startswith("ch_")
         assert ".preview" in made.username
-        assert desk.cast("again", profile=profile, source_url=url).character_id == made.character_id
+        assert client.cast("again", profile=profile, source_url=url).character_id == made.character_id
 
 
-def test_characters_of_a_clip_and_of_a_job_play_together(desk):
-    source = desk.make(LIGHT)
-    mia = desk.cast("mia", source_url="https://a.example/mia.mp4")
-    bo = desk.cast("bo", source_id=source.remote_id, start=1.0)
-    job = desk.ordered("@mia and bo dance", characters=("mia", "bo"))
+def test_characters_of_a_clip_and_of_a_job_play_together(client):
+    source = client.make(LIGHT)
+    mia = client.cast("mia", source_url="https://a.example/mia.mp4")
+    bo = client.cast("bo", source_id=source.remote_id, start=1.0)
+    job = client.ordered("@mia and bo dance", characters=("mia", "bo"))
     assert job["prompt"] == f"@{mia.username} and @{bo.username} dance"
 
 
@@ -93,41 +93,41 @@ BUSY = {"status": 429, "headers": {"Retry-After": "0.1"}, "body": {"error": {"me
 @pytest.mark.parametrize(
     ("code", "message", "kind"), [("boom", "fell over", JobFailed), ("x", "审核未通过", ModerationRejected)]
 )
-def test_a_job_that_fails_says_why(desk, profile, code, message, kind):
-    desk.gateway.fault({"on": "create", "do": "fail", "code": code, "message": message})
+def test_a_job_that_fails_says_why(client, profile, code, message, kind):
+    client.gateway.fault({"on": "create", "do": "fail", "code": code, "message": message})
     with pytest.raises(kind, match=message):
-        desk.make(f"failing: {code}", profile=profile)
+        client.make(f"failing: {code}", profile=profile)
 
 
-def test_a_character_that_fails_says_why(desk):
-    desk.gateway.fault({"on": "create", "do": "fail", "code": "x", "message": "no face in it"})
+def test_a_character_that_fails_says_why(client):
+    client.gateway.fault({"on": "create", "do": "fail", "code": "x", "message": "no face in it"})
     with pytest.raises(JobFailed, match="no face in it"):
-        desk.cast("faceless", source_url="https://a.example/x.mp4")
+        client.cast("faceless", source_url="https://a.example/x.mp4")
 
 
 @pytest.mark.parametrize("profile", ["native", "generic"])
-def test_a_job_that_the_server_forgot_is_missed_and_not_failed(desk, profile):
+def test_a_job_that_the_server_forgot_is_missed_and_not_failed(client, profile):
     remote_id = NOBODY if profile == "native" else f"task_{NOBODY}"
 
     async def fetch(connection: Any) -> Any:
         return await connection.provider.fetch(connection.http, remote_id)
 
     with pytest.raises(JobNotFound):
-        desk.engine.ask(profile, fetch).result(20)
+        client.engine.ask(profile, fetch).result(20)
 
 
-def test_a_wrong_key_and_an_unknown_source_are_told_apart(desk):
+def test_a_wrong_key_and_an_unknown_source_are_told_apart(client):
     with pytest.raises(AuthError):
-        desk.make(LIGHT, profile="wrong-key")
+        client.make(LIGHT, profile="wrong-key")
     with pytest.raises(JobNotFound):
-        desk.make(LIGHT, Operation.REMIX, source_id=NOBODY)
+        client.make(LIGHT, Operation.REMIX, source_id=NOBODY)
 
 
-def test_models_are_listed_where_the_server_has_a_list(desk):
+def test_models_are_listed_where_the_server_has_a_list(client):
     async def models(connection: Any) -> list[str]:
         return await connection.provider.models(connection.http)
 
-    assert desk.engine.ask("generic", models).result(20) == ["sora-2", "sora-2-pro"]
+    assert client.engine.ask("generic", models).result(20) == ["sora-2", "sora-2-pro"]
 
 
 NATIVE, TASKS, CHAT = "/v1/videos/generations", "/v1/video/generations", "/v1/chat/completions"
@@ -153,20 +153,20 @@ STRICT: dict[str, tuple[str, Any, str]] = {
 
 
 @pytest.mark.parametrize("case", STRICT)
-def test_the_gateway_is_as_strict_as_the_document(desk, case):
+def test_the_gateway_is_as_strict_as_the_document(client, case):
     path, body, words = STRICT[case]
-    with desk.charging(0):
+    with client.charging(0):
         headers = {"authorization": KEY}
-        refused = desk.gateway.post(f"/newapi{path}", json=body, headers=headers)
+        refused = client.gateway.post(f"/newapi{path}", json=body, headers=headers)
         assert refused.status_code == 400
         assert words in json.dumps(refused.json(), ensure_ascii=False)
 
 
-def test_the_command_speaks_the_chat_form(desk, tmp_path):
+def test_the_command_speaks_the_chat_form(client, tmp_path):
     command = Command(tmp_path, RELAY_KEY=KEY)
-    url = desk.gateway.url + "/newapi"
+    url = client.gateway.url + "/newapi"
     words = ("profiles", "add", "own", "--provider", "newapi", "--dialect", "chat", "--base-url", url)
     assert command(*words, "--key-env", "RELAY_KEY", "--poll", "0.1", "--extra", f"native_url={url}").code == 0
     video = command("generate", LIGHT, "--profile", "own", "--json")
     assert video.code == 0, video.err
-    assert desk.refused(LIGHT, profile="chat", orientation="portrait").exit_code == 2
+    assert client.refused(LIGHT, profile="chat", orientation="portrait").exit_code == 2

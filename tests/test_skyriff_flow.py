@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from _client import LIGHT, Client, open_client
 from _command import Command, kill, until
-from _desk import LIGHT, Desk, open_desk
 
 from sora_core.errors import (
     AuthError,
@@ -49,113 +49,115 @@ PROFILES: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    with open_desk(tmp_path_factory, "skyriff", key=KEY, profile="own", DRAFTS_TOKEN=f" {TOKEN}\n") as desk:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    with open_client(tmp_path_factory, "skyriff", key=KEY, profile="own", DRAFTS_TOKEN=f" {TOKEN}\n") as client:
         for name, (dialect, path, settings) in PROFILES.items():
-            desk.add(name, path, dialect=dialect, **settings)
-        yield desk
+            client.add(name, path, dialect=dialect, **settings)
+        yield client
 
 
-def clean(desk: Desk, profile: str = "own", **facts: Any) -> Delivery:
-    return desk.make("", Operation.CLEAN_LINK, profile, **facts)
+def clean(client: Client, profile: str = "own", **facts: Any) -> Delivery:
+    return client.make("", Operation.CLEAN_LINK, profile, **facts)
 
 
 @pytest.mark.parametrize(("profile", "has_id"), [("own", True), ("task", True), ("cut", True), ("chat", False)])
-def test_a_task_id_in_a_chat_answer_is_followed_and_a_link_is_delivered_at_once(desk, profile, has_id):
-    polls = desk.gateway.requests("retrieve")
-    made = desk.make(LIGHT, profile=profile, seed=3)
+def test_a_task_id_in_a_chat_answer_is_followed_and_a_link_is_delivered_at_once(client, profile, has_id):
+    polls = client.gateway.requests("retrieve")
+    made = client.make(LIGHT, profile=profile, seed=3)
     assert bool(made.remote_id) is has_id
-    assert (desk.gateway.requests("retrieve") > polls) is has_id
+    assert (client.gateway.requests("retrieve") > polls) is has_id
 
 
 @pytest.mark.parametrize("profile", ["chat", "markdown"])
-def test_progress_is_told_while_the_answer_streams(desk, profile):
-    desk.make(LIGHT, profile=profile, seed=4)
-    assert any("Video Generation Progress" in progress.note for progress in desk.seen)
+def test_progress_is_told_while_the_answer_streams(client, profile):
+    client.make(LIGHT, profile=profile, seed=4)
+    assert any("Video Generation Progress" in progress.note for progress in client.seen)
 
 
 @pytest.mark.parametrize(
     ("profile", "form", "is_drawn"), [("own", "file", True), ("own", "url", False), ("chat", "file", True),
                                       ("plain", "url", False)]
 )  # fmt: skip
-def test_images_are_taken_in_every_form_that_there_is(desk, picture, profile, form, is_drawn):
+def test_images_are_taken_in_every_form_that_there_is(client, picture, profile, form, is_drawn):
     image = {"images": (picture,)} if form == "file" else {"image_urls": ("https://a.example/i.png",)}
-    job = desk.ordered("from an image", Operation.IMAGE_TO_VIDEO, profile=profile, orientation="portrait", **image)
+    job = client.ordered("from an image", Operation.IMAGE_TO_VIDEO, profile=profile, orientation="portrait", **image)
     assert job["has_image"] is is_drawn  # the preview fetches no addresses
     assert job["model"] == "sora2-portrait"
 
 
-def test_a_post_is_cleaned_by_its_address_and_paid_once(desk):
-    with desk.charging(1):
-        made = clean(desk, source_url=f"  {POST} ")
+def test_a_post_is_cleaned_by_its_address_and_paid_once(client):
+    with client.charging(1):
+        made = clean(client, source_url=f"  {POST} ")
         assert made.path.is_file()
         assert made.remote_id == "s_68f6140d"
-        assert clean(desk, source_url=POST).reused
+        assert clean(client, source_url=POST).reused
 
 
-def test_a_draft_is_cleaned_with_the_account_token_which_is_kept_nowhere(desk, monkeypatch):
-    with desk.charging(2):
-        made = clean(desk, source_id="drafts")
-        assert desk.last["model"] == "sora-drafts-url"
-        assert clean(desk).reused
+def test_a_draft_is_cleaned_with_the_account_token_which_is_kept_nowhere(client, monkeypatch):
+    with client.charging(2):
+        made = clean(client, source_id="drafts")
+        assert client.last["model"] == "sora-drafts-url"
+        assert clean(client).reused
         monkeypatch.setenv("DRAFTS_TOKEN", "another-accounts-token")
-        assert not clean(desk).reused
-    kept = [path for folder in (desk.home, desk.out) for path in folder.rglob("*") if path.is_file()]
+        assert not clean(client).reused
+    kept = [path for folder in (client.home, client.out) for path in folder.rglob("*") if path.is_file()]
     assert made.path in kept
     assert all(TOKEN.encode() not in path.read_bytes() for path in kept)
-    with sqlite3.connect(desk.home / "jobs.sqlite") as ledger:
+    with sqlite3.connect(client.home / "jobs.sqlite") as ledger:
         assert TOKEN not in "\n".join(ledger.iterdump())
-    assert TOKEN not in str(desk.seen)
+    assert TOKEN not in str(client.seen)
 
 
-def test_a_server_that_repeats_the_token_does_not_get_it_into_the_error(desk, caplog):
-    desk.gateway.fault({"on": "create", "do": "status", "status": 400, "body": {"error": {"message": f"bad {TOKEN}"}}})
+def test_a_server_that_repeats_the_token_does_not_get_it_into_the_error(client, caplog):
+    client.gateway.fault(
+        {"on": "create", "do": "status", "status": 400, "body": {"error": {"message": f"bad {TOKEN}"}}}
+    )
     with pytest.raises(RequestRejected) as caught:
-        clean(desk, seed=2)
+        clean(client, seed=2)
     assert "bad ***" in caught.value.message
     assert TOKEN not in str(caught.value)
     assert TOKEN not in caplog.text
 
 
-def test_drafts_without_a_token_are_refused_before_anything_is_sent(desk):
-    before = desk.gateway.stats()["requests"]
+def test_drafts_without_a_token_are_refused_before_anything_is_sent(client):
+    before = client.gateway.stats()["requests"]
     for profile in ("no-token", "chat"):
         with pytest.raises(ProfileError, match="no account token"):
-            clean(desk, profile)
-    assert desk.gateway.stats()["requests"] == before
+            clean(client, profile)
+    assert client.gateway.stats()["requests"] == before
 
 
 BUSY = {"status": 429, "headers": {"Retry-After": "0.1"}, "body": {"error": {"message": "请求过于频繁"}}}
 
 
-def test_a_stream_that_breaks_before_it_named_anything_is_never_paid_for_again(desk):
-    with desk.charging(1):
+def test_a_stream_that_breaks_before_it_named_anything_is_never_paid_for_again(client):
+    with client.charging(1):
         for _ in range(2):
             with pytest.raises(SubmissionUnknown):
-                desk.make("broken", profile="mute")
+                client.make("broken", profile="mute")
 
 
-def test_a_task_id_is_on_disk_while_the_answer_streams_and_a_killed_process_loses_nothing(desk, tmp_path):
+def test_a_task_id_is_on_disk_while_the_answer_streams_and_a_killed_process_loses_nothing(client, tmp_path):
     command = Command(tmp_path, RELAY_KEY=KEY)
-    url = desk.gateway.url + "/skyriff~markdown"
+    url = client.gateway.url + "/skyriff~markdown"
     command.add_profile("own", url, provider="skyriff", dialect="chat", key_env="RELAY_KEY")
-    desk.gateway.fault({"on": "create", "do": "stuck", "seconds": 3})
-    with desk.charging(1):
+    client.gateway.fault({"on": "create", "do": "stuck", "seconds": 3})
+    with client.charging(1):
         process = command.start("generate", LIGHT, "--profile", "own", "--json")
         until(lambda: any(job["remote_id"] for job in command.jobs()))
         assert process.poll() is None
         assert not kill(process).out
-        talks = desk.gateway.requests("chat")
+        talks = client.gateway.requests("chat")
         again = command("generate", LIGHT, "--profile", "own", "--json")
         assert again.code == 0, again.err
         assert again.json["remote_id"].startswith("video_")
-        assert desk.gateway.requests("chat") == talks
+        assert client.gateway.requests("chat") == talks
 
 
-def test_a_server_that_makes_videos_only_in_streams_says_so_and_nothing_is_charged(desk):
-    with desk.charging(0):
+def test_a_server_that_makes_videos_only_in_streams_says_so_and_nothing_is_charged(client):
+    with client.charging(0):
         with pytest.raises(RequestRejected, match="streamed") as caught:
-            desk.make(LIGHT, profile="shy")
+            client.make(LIGHT, profile="shy")
         assert "stream = true" in str(caught.value)
 
 
@@ -163,28 +165,28 @@ def test_a_server_that_makes_videos_only_in_streams_says_so_and_nothing_is_charg
 @pytest.mark.parametrize(
     ("code", "message", "kind"), [("boom", "fell over", SubmissionUnknown), ("x", "审核未通过", ModerationRejected)]
 )
-def test_a_failure_inside_an_answer_of_http_200_says_why(desk, profile, code, message, kind):
-    desk.gateway.fault({"on": "create", "do": "fail", "code": code, "message": message})
+def test_a_failure_inside_an_answer_of_http_200_says_why(client, profile, code, message, kind):
+    client.gateway.fault({"on": "create", "do": "fail", "code": code, "message": message})
     with pytest.raises(kind, match=message):
-        desk.make(f"failing: {code}", profile=profile)
+        client.make(f"failing: {code}", profile=profile)
 
 
 @pytest.mark.parametrize("profile", ["own", "at-100", "task"])
-def test_a_failed_job_without_an_error_field_fails_and_is_not_taken_for_done(desk, profile):
-    desk.gateway.fault({"on": "create", "do": "fail"})
+def test_a_failed_job_without_an_error_field_fails_and_is_not_taken_for_done(client, profile):
+    client.gateway.fault({"on": "create", "do": "fail"})
     with pytest.raises(JobFailed, match="gives no reason"):
-        desk.make("failing", profile=profile)
+        client.make("failing", profile=profile)
 
 
-def test_a_wrong_key_and_an_unknown_job_are_told_apart(desk):
+def test_a_wrong_key_and_an_unknown_job_are_told_apart(client):
     with pytest.raises(AuthError):
-        desk.make(LIGHT, profile="wrong-key")
+        client.make(LIGHT, profile="wrong-key")
 
     async def fetch(connection: Any) -> Any:
         return await connection.provider.fetch(connection.http, "video_00000000-0000-0000-0000-000000000000")
 
     with pytest.raises(JobNotFound):
-        desk.engine.ask("own", fetch).result(20)
+        client.engine.ask("own", fetch).result(20)
 
 
 TALK = {"model": "sora2-portrait", "messages": [{"role": "user", "content": "x"}]}
@@ -217,18 +219,18 @@ STRICT: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", STRICT)
-def test_the_gateway_is_as_strict_as_the_document(desk, case):
+def test_the_gateway_is_as_strict_as_the_document(client, case):
     path, body, words = STRICT[case]
-    with desk.charging(0):
+    with client.charging(0):
         headers = {"authorization": f"Bearer {KEY}"}
-        refused = desk.gateway.post(f"/skyriff/v1{path}", headers=headers, **body)
+        refused = client.gateway.post(f"/skyriff/v1{path}", headers=headers, **body)
         assert refused.status_code == 400
         assert words in json.dumps(refused.json(), ensure_ascii=False)
 
 
-def test_the_command_makes_a_video_and_cleans_a_post(desk, tmp_path):
+def test_the_command_makes_a_video_and_cleans_a_post(client, tmp_path):
     command = Command(tmp_path, RELAY_KEY=KEY)
-    command.add_profile("own", desk.gateway.url + "/skyriff", provider="skyriff", key_env="RELAY_KEY")
+    command.add_profile("own", client.gateway.url + "/skyriff", provider="skyriff", key_env="RELAY_KEY")
     video = command("generate", LIGHT, "--profile", "own", "--json")
     assert video.code == 0, video.err
     assert (video.json["width"], video.json["height"]) == (1280, 720)
@@ -240,6 +242,6 @@ def test_the_command_makes_a_video_and_cleans_a_post(desk, tmp_path):
         ({"orientation": "square"}, "cannot make square video"),
         ({"model": "sora2-portrait-15s", "seconds": 10}, "conflicts with"),
     ):
-        error = desk.refused(LIGHT, **facts)
+        error = client.refused(LIGHT, **facts)
         assert error.exit_code == 2
         assert reason in error.message

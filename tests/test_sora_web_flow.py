@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -9,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from _client import LIGHT, Client, open_client
 from _command import Command
-from _desk import LIGHT, Desk, open_desk
 from PIL import Image
 
 from sora_core.connections.connection import Connection
@@ -27,6 +28,7 @@ from sora_core.errors import (
 from sora_core.models import Delivery, Operation, Shot, Upload
 from sora_core.providers.sora_web import lookup, tasks
 from sora_core.requests.kinds import PromptRequest
+from sora_core.requests.settings import settings_of
 
 pytestmark = pytest.mark.usefixtures("no_faults")
 KEY = "web-key-77aa41"
@@ -37,182 +39,192 @@ AFTER_ONE = {"on": "create", "do": "fail", "skip": 1}  # that is refused
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     keys = {"WEB_SESSION": SESSION, "WEB_REFRESH": KEY}
-    with open_desk(tmp_path_factory, "sora_web", key=KEY, profile="web", speed=400, **keys) as desk:
+    with open_client(tmp_path_factory, "sora_web", key=KEY, profile="web", speed=400, **keys) as client:
         for dialect in DIALECTS:
-            add(desk, dialect or "web", dialect)
-        add(desk, "refresh", "brief", key_env="WEB_REFRESH")
-        parsing = {"parse_url": f"{desk.gateway.url}/sora-web", "parse_token_env": "WEB_REFRESH"}
-        add(desk, "parsing", extra=parsing)
-        yield desk
+            add(client, dialect or "web", dialect)
+        add(client, "refresh", "brief", key_env="WEB_REFRESH")
+        parsing = {"parse_url": f"{client.gateway.url}/sora-web", "parse_token_env": "WEB_REFRESH"}
+        add(client, "parsing", extra=parsing)
+        yield client
 
 
-def add(desk: Desk, name: str, dialect: str = "", key_env: str = "WEB_SESSION", **more: Any) -> None:
+def add(client: Client, name: str, dialect: str = "", key_env: str = "WEB_SESSION", **more: Any) -> None:
     """A profile for one of the ways in which the gateway speaks the protocol."""
-    desk.add(name, f"/sora-web~{dialect}" if dialect else "/sora-web", key_env=key_env, **more)
+    client.add(name, f"/sora-web~{dialect}" if dialect else "/sora-web", key_env=key_env, **more)
 
 
 @pytest.fixture(scope="module")
-def source(desk: Desk) -> Delivery:
+def source(client: Client) -> Delivery:
     """The one clip that is really drawn; the others are made to fail."""
-    return desk.make(LIGHT)
+    return client.make(LIGHT)
 
 
-def test_text_becomes_a_video_and_is_paid_once(desk, source):
+def test_text_becomes_a_video_and_is_paid_once(client, source):
     assert source.path.is_file()
     assert (source.width, source.height, round(source.seconds)) == (1280, 720, 10)
-    with desk.charging(0):
-        assert desk.make(LIGHT).reused
+    with client.charging(0):
+        assert client.make(LIGHT).reused
 
 
-def test_a_server_to_the_letter_of_the_document_is_understood(desk):
-    made = desk.make(LIGHT, profile="document")
+def test_a_server_to_the_letter_of_the_document_is_understood(client):
+    made = client.make(LIGHT, profile="document")
     assert made.path.is_file()
     assert made.remote_id.startswith("gen_")
 
 
+def test_what_the_server_says_of_a_clip_is_beside_it(client):
+    made = client.make(LIGHT, profile="document")
+    said = json.loads(made.path.with_suffix(".json").read_text("utf-8"))["server"]
+    assert (said["duration_seconds"], said["orientation"]) == (10, "landscape")
+    assert said["thumbnail_url"].endswith(".webp")
+    assert "?" not in said["video_url"] + said["thumbnail_url"]
+
+
 @pytest.mark.parametrize("profile", ["web", "document"])
-def test_what_is_asked_for_reaches_the_server(desk, picture, profile):
-    job = desk.ordered("a tower", profile=profile, orientation="portrait", seconds=15, quality="hd", style="anime")
+def test_what_is_asked_for_reaches_the_server(client, picture, profile):
+    job = client.ordered("a tower", profile=profile, orientation="portrait", seconds=15, quality="hd", style="anime")
     assert (job["model"], job["size"], job["seconds"]) == ("sy_ore", "1024x1792", 15)
-    assert desk.ordered("a long one", profile=profile, seconds=25)["model"] == "sy_8"
-    assert desk.ordered("it moves", Operation.IMAGE_TO_VIDEO, profile=profile, images=(picture,))["has_image"]
+    assert client.ordered("a long one", profile=profile, seconds=25)["model"] == "sy_8"
+    assert client.ordered("it moves", Operation.IMAGE_TO_VIDEO, profile=profile, images=(picture,))["has_image"]
     shots = (Shot("a door", 4.0), Shot("a cat", 6.0))
-    assert "Shot 2:" in desk.ordered("film noir", Operation.STORYBOARD, profile=profile, shots=shots)["prompt"]
+    assert "Shot 2:" in client.ordered("film noir", Operation.STORYBOARD, profile=profile, shots=shots)["prompt"]
     address = f"https://server.example/p/{POST}"
-    assert desk.ordered("at night", Operation.REMIX, profile=profile, source_id=address)["remix_of"] == POST
+    assert client.ordered("at night", Operation.REMIX, profile=profile, source_id=address)["remix_of"] == POST
 
 
 @pytest.mark.parametrize("profile", ["web", "document"])
-def test_a_picture_comes_from_text_and_from_another_picture(desk, picture, profile):
-    made = desk.make("a tower", Operation.IMAGE, profile=profile)
+def test_a_picture_comes_from_text_and_from_another_picture(client, picture, profile):
+    made = client.make("a tower", Operation.IMAGE, profile=profile)
     with Image.open(made.path) as image:
         assert image.size == (540, 360)
-    square = desk.make("a tower", Operation.IMAGE, profile=profile, orientation="square", images=(picture,))
+    square = client.make("a tower", Operation.IMAGE, profile=profile, orientation="square", images=(picture,))
     assert (square.width, square.height) == (360, 360)
 
 
 @pytest.mark.parametrize("profile", ["web", "document"])
-def test_a_better_prompt_is_paid_once(desk, profile):
+def test_a_better_prompt_is_paid_once(client, profile):
     request = PromptRequest("a cat", expansion="long")
-    with desk.charging(1):
-        texts = {desk.engine.enhance_prompt(request, profile, lambda progress: None).result(30) for _ in range(2)}
+    with client.charging(1):
+        texts = {client.engine.enhance_prompt(request, profile, lambda progress: None).result(30) for _ in range(2)}
         assert len(texts) == 1
         assert "within 20 seconds" in texts.pop()
 
 
 class TestUploads:
-    def move(self, desk: Desk, prompt: str, picture: Upload) -> None:
-        desk.ordered(prompt, Operation.IMAGE_TO_VIDEO, images=(picture,))
+    def move(self, client: Client, prompt: str, picture: Upload) -> None:
+        client.ordered(prompt, Operation.IMAGE_TO_VIDEO, images=(picture,))
 
-    def test_the_same_picture_is_put_there_once(self, desk, picture):
+    def test_the_same_picture_is_put_there_once(self, client, picture):
         own = replace(picture, data=picture.data + b"once")
-        before = desk.asked("upload")
+        before = client.asked("upload")
         for prompt in ("first use", "second use"):
-            self.move(desk, prompt, own)
-        assert desk.asked("upload") == before + 1
+            self.move(client, prompt, own)
+        assert client.asked("upload") == before + 1
 
-    def test_after_a_refusal_it_is_put_there_again(self, desk, picture):
+    def test_after_a_refusal_it_is_put_there_again(self, client, picture):
         own = replace(picture, data=picture.data + b"again")
-        before = desk.asked("upload")
-        self.move(desk, "used", own)
-        desk.gateway.fault({"on": "create", "do": "refuse", "status": 400, "code": "invalid_request", "times": 1})
+        before = client.asked("upload")
+        self.move(client, "used", own)
+        client.gateway.fault({"on": "create", "do": "refuse", "status": 400, "code": "invalid_request", "times": 1})
         with pytest.raises(RequestRejected):
-            desk.make("refused", Operation.IMAGE_TO_VIDEO, images=(own,))
-        self.move(desk, "used anew", own)
-        assert desk.asked("upload") == before + 2
+            client.make("refused", Operation.IMAGE_TO_VIDEO, images=(own,))
+        self.move(client, "used anew", own)
+        assert client.asked("upload") == before + 2
 
 
 class TestSentinel:
-    def test_a_server_that_wants_no_proof_gets_the_first_one(self, desk):
-        assert desk.ordered("no proof", profile="no-pow")["prompt"] == "no proof"
+    def test_a_server_that_wants_no_proof_gets_the_first_one(self, client):
+        assert client.ordered("no proof", profile="no-pow")["prompt"] == "no proof"
 
-    def test_a_steep_one_is_found(self, desk):
-        assert desk.ordered("steep", profile="steep")["prompt"] == "steep"
+    def test_a_steep_one_is_found(self, client):
+        assert client.ordered("steep", profile="steep")["prompt"] == "steep"
 
-    def test_one_that_nobody_finds_is_refused_before_anything_is_sent(self, desk):
-        creates, charges = desk.asked("create"), desk.gateway.charges
-        error = desk.refused("too steep", profile="beyond")
+    def test_one_that_nobody_finds_is_refused_before_anything_is_sent(self, client):
+        creates, charges = client.asked("create"), client.gateway.charges
+        error = client.refused("too steep", profile="beyond")
         assert type(error) is BadResponse
         assert "000000000000000f" in error.message
-        assert (desk.asked("create"), desk.gateway.charges) == (creates, charges)
+        assert (client.asked("create"), client.gateway.charges) == (creates, charges)
 
-    def test_a_token_that_is_no_longer_taken_is_made_anew_once(self, desk):
-        with desk.charging(1):
+    def test_a_token_that_is_no_longer_taken_is_made_anew_once(self, client):
+        with client.charging(1):
             blocked = {"on": "create", "do": "refuse", "status": 400, "code": "sentinel_block"}
-            desk.gateway.fault(blocked, AFTER_ONE)
+            client.gateway.fault(blocked, AFTER_ONE)
             with pytest.raises(JobFailed):
-                desk.make("blocked once")
-        desk.gateway.fault({**blocked, "times": 2})
-        assert "sentinel" in desk.refused("blocked twice").fix
+                client.make("blocked once")
+        client.gateway.fault({**blocked, "times": 2})
+        assert "sentinel" in client.refused("blocked twice").fix
 
 
 class TestTokens:
-    def read(self, desk: Desk, profile: str, count: int) -> None:
+    def read(self, client: Client, profile: str, count: int) -> None:
         """So many jobs at once that all want a token."""
-        for handle in [desk.engine.quota(profile) for _ in range(count)]:
+        for handle in [client.engine.quota(profile) for _ in range(count)]:
             assert handle.result(30).remaining
 
-    def test_one_refresh_serves_all_who_wait_and_a_rotated_token_goes_on(self, desk):
-        before = desk.asked("oauth")
-        self.read(desk, "refresh", 8)
-        assert desk.asked("oauth") == before + 1
+    def test_one_refresh_serves_all_who_wait_and_a_rotated_token_goes_on(self, client):
+        before = client.asked("oauth")
+        self.read(client, "refresh", 8)
+        assert client.asked("oauth") == before + 1
         time.sleep(2.1)  # the tokens of this server live for two seconds
-        self.read(desk, "refresh", 8)
-        assert desk.asked("oauth") == before + 2
+        self.read(client, "refresh", 8)
+        assert client.asked("oauth") == before + 2
 
-    def test_another_process_goes_on_with_the_rotated_token(self, desk):
-        self.read(desk, "refresh", 1)
+    def test_another_process_goes_on_with_the_rotated_token(self, client):
+        self.read(client, "refresh", 1)
         time.sleep(2.1)
-        other = Engine(desk.engine.home)
+        other = Engine(client.engine.home)
         try:
             assert other.quota("refresh").result(30).remaining
         finally:
             other.close()
         time.sleep(2.1)
-        self.read(desk, "refresh", 1)  # what the other one rotated is taken from the disk
+        self.read(client, "refresh", 1)  # what the other one rotated is taken from the disk
 
-    def test_no_token_is_readable_on_the_disk(self, desk):
-        self.read(desk, "refresh", 1)
-        kept = [path for path in desk.engine.home.rglob("*") if path.is_file()]
+    def test_no_token_is_readable_on_the_disk(self, client):
+        self.read(client, "refresh", 1)
+        kept = [path for path in client.engine.home.rglob("*") if path.is_file()]
         assert any(path.suffix == ".sealed" for path in kept)
         for path in kept:
             assert not re.search(rb"rt_[\w-]{20}|eyJ[\w-]{20}|sess-", path.read_bytes())
 
-    def test_a_session_is_asked_once_however_many_wait(self, desk):
-        add(desk, "session", dialect="unrotated")
-        before = desk.asked("session")
-        self.read(desk, "session", 8)
-        assert desk.asked("session") == before + 1
+    def test_a_session_is_asked_once_however_many_wait(self, client):
+        add(client, "session", dialect="unrotated")
+        before = client.asked("session")
+        self.read(client, "session", 8)
+        assert client.asked("session") == before + 1
 
-    def test_a_charge_that_an_expired_token_was_refused_for_goes_out_once_more_after_a_refresh(self, desk):
-        self.read(desk, "refresh", 1)
-        charges, creates, refreshes = desk.gateway.charges, desk.asked("create"), desk.asked("oauth")
-        desk.gateway.fault({"on": "create", "do": "refuse", "status": 401, "code": "token_expired"}, AFTER_ONE)
+    def test_a_charge_that_an_expired_token_was_refused_for_goes_out_once_more_after_a_refresh(self, client):
+        self.read(client, "refresh", 1)
+        charges, creates, refreshes = client.gateway.charges, client.asked("create"), client.asked("oauth")
+        client.gateway.fault({"on": "create", "do": "refuse", "status": 401, "code": "token_expired"}, AFTER_ONE)
         with pytest.raises(JobFailed):
-            desk.make("expired", profile="refresh")
-        assert desk.gateway.charges == charges + 1
-        assert desk.asked("create") == creates + 2
-        assert desk.asked("oauth") >= refreshes + 1
+            client.make("expired", profile="refresh")
+        assert client.gateway.charges == charges + 1
+        assert client.asked("create") == creates + 2
+        assert client.asked("oauth") >= refreshes + 1
 
-    def test_a_token_that_is_refused_again_is_told_to_the_user(self, desk):
-        desk.gateway.fault({"on": "create", "do": "refuse", "status": 401, "code": "token_invalidated", "times": None})
-        with desk.charging(0):
-            assert type(desk.refused("refused twice", profile="refresh")) is AuthError
+    def test_a_token_that_is_refused_again_is_told_to_the_user(self, client):
+        client.gateway.fault(
+            {"on": "create", "do": "refuse", "status": 401, "code": "token_invalidated", "times": None}
+        )
+        with client.charging(0):
+            assert type(client.refused("refused twice", profile="refresh")) is AuthError
 
-    def test_an_access_token_is_sent_as_it_is_and_cannot_be_renewed(self, desk, monkeypatch):
+    def test_an_access_token_is_sent_as_it_is_and_cannot_be_renewed(self, client, monkeypatch):
         monkeypatch.setenv("WEB_ACCESS", "eyJhbGciOiJub25lIn0.e30.wrong")
-        add(desk, "access", key_env="WEB_ACCESS")
-        before = desk.asked("oauth"), desk.asked("session")
-        error = desk.refused("with a wrong token", profile="access")
+        add(client, "access", key_env="WEB_ACCESS")
+        before = client.asked("oauth"), client.asked("session")
+        error = client.refused("with a wrong token", profile="access")
         assert type(error) is AuthError
-        assert (desk.asked("oauth"), desk.asked("session")) == before
+        assert (client.asked("oauth"), client.asked("session")) == before
 
-    def test_a_session_that_has_ended_names_what_to_do(self, desk, monkeypatch):
+    def test_a_session_that_has_ended_names_what_to_do(self, client, monkeypatch):
         monkeypatch.setenv("WEB_ENDED", "sess-somebody-elses")
-        add(desk, "ended", key_env="WEB_ENDED")
-        error = desk.refused("nobody", profile="ended")
+        add(client, "ended", key_env="WEB_ENDED")
+        error = client.refused("nobody", profile="ended")
         assert type(error) is AuthError
         assert "profiles key" in error.fix
         assert "somebody-elses" not in str(error)
@@ -231,184 +243,220 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("status", "code", "kind"), REFUSALS, ids=[code for _, code, _ in REFUSALS])
-def test_a_refusal_is_told_apart_and_charges_nothing(desk, status, code, kind):
-    desk.gateway.fault({"on": "create", "do": "refuse", "status": status, "code": code, "times": None})
-    with desk.charging(0):
-        error = desk.refused(f"refused: {code}")
+def test_a_refusal_is_told_apart_and_charges_nothing(client, status, code, kind):
+    client.gateway.fault({"on": "create", "do": "refuse", "status": status, "code": code, "times": None})
+    with client.charging(0):
+        error = client.refused(f"refused: {code}")
         assert type(error) is kind
         assert error.fix
 
 
-def test_a_full_server_is_waited_for_and_pays_once(desk):
-    desk.gateway.fault({"on": "create", "do": "refuse", "status": 400, "code": "heavy_load"}, AFTER_ONE)
-    with desk.charging(1), pytest.raises(JobFailed):
-        desk.make("when it is full")
+def test_a_full_server_is_waited_for_and_pays_once(client):
+    client.gateway.fault({"on": "create", "do": "refuse", "status": 400, "code": "heavy_load"}, AFTER_ONE)
+    with client.charging(1), pytest.raises(JobFailed):
+        client.make("when it is full")
 
 
-def test_a_violation_and_an_error_of_a_draft_are_told_apart(desk):
-    desk.gateway.fault({"on": "create", "do": "fail", "code": "sora_content_violation", "message": "guardrails"})
-    assert type(desk.refused("a violation")) is ModerationRejected
-    desk.gateway.fault({"on": "create", "do": "fail", "code": "sora_error", "message": "it broke"})
-    error = desk.refused("an error")
+def test_a_violation_and_an_error_of_a_draft_are_told_apart(client):
+    client.gateway.fault({"on": "create", "do": "fail", "code": "sora_content_violation", "message": "guardrails"})
+    assert type(client.refused("a violation")) is ModerationRejected
+    client.gateway.fault({"on": "create", "do": "fail", "code": "sora_error", "message": "it broke"})
+    error = client.refused("an error")
     assert type(error) is JobFailed
     assert "it broke" in error.message
 
 
-def test_a_draft_that_is_late_with_its_link_is_waited_for(desk):
-    assert desk.make(LIGHT, profile="late").path.is_file()
+def test_a_draft_that_is_late_with_its_link_is_waited_for(client):
+    assert client.make(LIGHT, profile="late").path.is_file()
 
 
-def test_a_draft_that_stays_without_a_link_is_left_for_later_and_not_paid_again(desk, monkeypatch):
+def test_a_draft_that_stays_without_a_link_is_left_for_later_and_not_paid_again(client, monkeypatch):
     monkeypatch.setattr(lookup, "LOOKS_FOR_A_LINK", 0)
-    with desk.charging(1):
-        error = desk.refused("a lighthouse by night", profile="late")
+    with client.charging(1):
+        error = client.refused("a lighthouse by night", profile="late")
         assert error.kind == "NotReady"
         monkeypatch.undo()
-        assert desk.make("a lighthouse by night", profile="late").path.is_file()
+        assert client.make("a lighthouse by night", profile="late").path.is_file()
 
 
-def test_a_task_is_found_beyond_the_first_page_of_drafts(desk, source, monkeypatch):
-    desk.ordered("one more draft")
+def test_a_task_is_found_beyond_the_first_page_of_drafts(client, source, monkeypatch):
+    client.ordered("one more draft")
     monkeypatch.setattr(tasks, "PAGE", 1)
 
     async def look(connection: Connection) -> Any:
         return await connection.provider.fetch(connection.http, source.remote_id)
 
-    before = desk.asked("drafts")
-    assert desk.engine.ask("web", look).result(30).url
-    assert desk.asked("drafts") > before + 1
+    before = client.asked("drafts")
+    assert client.engine.ask("web", look).result(30).url
+    assert client.asked("drafts") > before + 1
 
 
-def test_a_lost_answer_is_looked_up_in_the_lists_and_not_paid_again(desk):
-    desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
-    with desk.charging(1):
-        made = desk.make("a lost answer")
+def test_a_lost_answer_is_looked_up_in_the_lists_and_not_paid_again(client):
+    client.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    with client.charging(1):
+        made = client.make("a lost answer")
         assert made.path.is_file()
 
 
-def test_a_storyboard_whose_answer_was_lost_is_known_by_its_shots_in_the_lists(desk):
-    desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
-    with desk.charging(1):
+def test_a_storyboard_whose_answer_was_lost_is_known_by_its_shots_in_the_lists(client):
+    client.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    with client.charging(1):
         shots = (Shot("a door opens", 4.0), Shot("a lost cat", 6.0))
-        assert desk.make("", Operation.STORYBOARD, shots=shots).path.is_file()
+        assert client.make("", Operation.STORYBOARD, shots=shots).path.is_file()
 
 
-def test_a_lost_answer_about_a_picture_is_never_sent_again(desk):
-    desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
-    with desk.charging(1):
+def test_a_lost_answer_about_a_picture_is_never_sent_again(client):
+    client.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+    with client.charging(1):
         for _ in range(2):
             with pytest.raises(SubmissionUnknown):
-                desk.make("a lost picture", Operation.IMAGE)
+                client.make("a lost picture", Operation.IMAGE)
 
 
 class TestCharacters:
-    def test_a_clip_becomes_one_that_videos_can_name(self, desk, source):
+    def test_a_clip_becomes_one_that_videos_can_name(self, client, source):
         clip = Upload(source.path.read_bytes(), "video/mp4", "mia.mp4")
-        with desk.charging(2):
-            mia = desk.cast("mia", clip=clip)
+        with client.charging(2):
+            mia = client.cast("mia", clip=clip)
             assert mia.character_id.startswith("char_")
             assert mia.username
-            assert desk.cast("mia again", source_id=source.remote_id).character_id != mia.character_id
-        assert f"@{mia.username}" in desk.ordered("mia dances", characters=("mia",))["prompt"]
+            assert client.cast("mia again", source_id=source.remote_id).character_id != mia.character_id
+        assert f"@{mia.username}" in client.ordered("mia dances", characters=("mia",))["prompt"]
 
-    def test_one_by_the_letter_of_the_document_may_be_public(self, desk, source):
-        add(desk, "showing", dialect="document", extra={"character_visibility": "public"})
-        before = desk.asked("visibility")
+    def test_one_by_the_letter_of_the_document_may_be_public(self, client, source):
+        add(client, "showing", dialect="document", extra={"character_visibility": "public"})
+        before = client.asked("visibility")
         clip = Upload(source.path.read_bytes(), "video/mp4", "bo.mp4")
-        assert desk.cast("bo", profile="showing", clip=clip).character_id.startswith("char_")
-        assert desk.asked("visibility") == before + 1
+        assert client.cast("bo", profile="showing", clip=clip).character_id.startswith("char_")
+        assert client.asked("visibility") == before + 1
 
-    def test_one_that_is_called_finalized_is_made_a_character_nevertheless(self, desk, source):
+    def test_it_has_the_user_name_that_was_wished_for_and_can_be_seen_later(self, client, source):
+        wishes = settings_of({"username": "ida_of_mine", "visibility": "public"})
+        clip = Upload(source.path.read_bytes(), "video/mp4", "ida.mp4")
+        before = client.asked("visibility")
+        ida = client.cast("ida", clip=clip, start=0.2, end=2.2, settings=wishes)
+        assert ida.username == "ida_of_mine"
+        assert client.asked("visibility") == before + 1
+        again = client.cast("ida 2", clip=clip, start=0.4, end=2.4, settings=wishes)
+        assert re.fullmatch(r"ida_of_mine\d{3}", again.username)  # somebody has it already
+        done = Command(client.home.parent, WEB_SESSION=SESSION)(
+            "character", "visibility", "ida", "private", "--profile", "web"
+        )
+        assert done.code == 0, done.err
+        assert client.asked("visibility") == before + 3
+
+    def test_one_that_is_called_finalized_is_made_a_character_nevertheless(self, client, source):
         clip = Upload(source.path.read_bytes(), "video/mp4", "ada.mp4")
-        pictures = desk.asked("file_upload")
-        assert desk.cast("ada", profile="finalized", clip=clip, start=0.5, end=2.5).character_id.startswith("char_")
-        assert desk.asked("file_upload") == pictures + 1
+        pictures = client.asked("file_upload")
+        assert client.cast("ada", profile="finalized", clip=clip, start=0.5, end=2.5).character_id.startswith("char_")
+        assert client.asked("file_upload") == pictures + 1
 
     @pytest.mark.parametrize("profile", ["web", "document"])
-    def test_a_lost_answer_to_the_last_step_loses_no_character(self, desk, source, profile):
+    def test_a_lost_answer_to_the_last_step_loses_no_character(self, client, source, profile):
         clip = Upload(source.path.read_bytes(), "video/mp4", "lea.mp4")
-        desk.gateway.fault({"on": "character", "do": "drop", "when": "after"})
-        charges, finalized = desk.gateway.charges, desk.asked("finalize")
-        lea = desk.cast("lea", profile=profile, clip=clip, start=1.0, end=3.0)
+        client.gateway.fault({"on": "character", "do": "drop", "when": "after"})
+        charges, finalized = client.gateway.charges, client.asked("finalize")
+        lea = client.cast("lea", profile=profile, clip=clip, start=1.0, end=3.0)
         assert lea.character_id.startswith("cameo_")  # stands for the id that was lost
-        assert desk.asked("finalize") == finalized + 2  # the second is told that it is done
-        assert f"@{lea.username}" in desk.ordered("lea dances", profile=profile, characters=("lea",))["prompt"]
-        assert desk.gateway.charges == charges + 1 + 1
+        assert client.asked("finalize") == finalized + 2  # the second is told that it is done
+        assert f"@{lea.username}" in client.ordered("lea dances", profile=profile, characters=("lea",))["prompt"]
+        assert client.gateway.charges == charges + 1 + 1
 
-    def test_a_lost_answer_to_the_upload_is_not_sent_again(self, desk, source):
+    def test_a_lost_answer_to_the_upload_is_not_sent_again(self, client, source):
         clip = Upload(source.path.read_bytes(), "video/mp4", "kim.mp4")
-        desk.gateway.fault({"on": "create", "do": "drop", "when": "after"})
-        with desk.charging(1):
+        client.gateway.fault({"on": "create", "do": "drop", "when": "after"})
+        with client.charging(1):
             for _ in range(2):
                 with pytest.raises(SubmissionUnknown):
-                    desk.cast("kim", clip=clip, start=0.5, end=2.0)
+                    client.cast("kim", clip=clip, start=0.5, end=2.0)
+
+
+class TestAPostThatIsKept:
+    def test_can_be_remixed_in_its_own_shape_and_is_paid_once(self, client):
+        clip = client.make("a lighthouse upright", orientation="portrait", seconds=15)
+        keep, deleted = settings_of({"keep_post": True, "post_text": "mine"}), client.asked("unpublish")
+        with client.charging(0):
+            kept = client.make("", Operation.CLEAN_LINK, source_id=clip.remote_id, settings=keep)
+            assert kept.remote_id.startswith("kept:s_")
+            assert client.make("", Operation.CLEAN_LINK, source_id=clip.remote_id, settings=keep).reused
+        assert client.asked("unpublish") == deleted
+        source = client.engine.source_id(kept.job_id, "web")
+        job = client.ordered("at night", Operation.REMIX, source_id=source)
+        assert job["remix_of"] == kept.remote_id.removeprefix("kept:")
+        assert (job["size"], job["seconds"]) == ("720x1280", 15)
+        wide = client.ordered("at noon", Operation.REMIX, source_id=source, orientation="landscape", quality="hd")
+        assert (wide["model"], wide["size"]) == ("sy_ore", "1792x1024")
+
+    def test_of_another_one_the_shape_is_said_to_be_unknown(self, client):
+        client.ordered("at dusk", Operation.REMIX, source_id=POST)
+        assert any("asking for landscape" in progress.note for progress in client.seen)
 
 
 class TestCleanLinks:
-    def clean(self, desk: Desk, profile: str = "web", seed: int = 0, **facts: Any) -> Delivery:
-        return desk.make("", Operation.CLEAN_LINK, profile=profile, seed=seed, **facts)
+    def clean(self, client: Client, profile: str = "web", seed: int = 0, **facts: Any) -> Delivery:
+        return client.make("", Operation.CLEAN_LINK, profile=profile, seed=seed, **facts)
 
     @pytest.mark.parametrize("profile", ["web", "document"])
-    def test_a_draft_is_published_read_and_taken_back(self, desk, source, profile):
-        made = source if profile == "web" else desk.make(LIGHT, profile=profile)
-        posts, deleted, charges = desk.asked("publish"), desk.asked("unpublish"), desk.gateway.charges
-        clean = self.clean(desk, profile, source_id=made.remote_id)
+    def test_a_draft_is_published_read_and_taken_back(self, client, source, profile):
+        made = source if profile == "web" else client.make(LIGHT, profile=profile)
+        posts, deleted, charges = client.asked("publish"), client.asked("unpublish"), client.gateway.charges
+        clean = self.clean(client, profile, source_id=made.remote_id)
         assert clean.path.is_file()
         assert clean.remote_id.startswith("post:s_")
-        assert (desk.asked("publish"), desk.asked("unpublish")) == (posts + 1, deleted + 1)
-        assert desk.gateway.charges == charges
+        assert (client.asked("publish"), client.asked("unpublish")) == (posts + 1, deleted + 1)
+        assert client.gateway.charges == charges
 
-    def test_a_deletion_that_fails_at_first_is_tried_until_it_works(self, desk, source):
-        desk.gateway.fault({"on": "delete", "do": "status", "status": 500, "times": 2})
-        deleted = desk.asked("unpublish")
-        assert self.clean(desk, seed=1, source_id=source.remote_id).path.is_file()
-        assert desk.asked("unpublish") == deleted + 3
+    def test_a_deletion_that_fails_at_first_is_tried_until_it_works(self, client, source):
+        client.gateway.fault({"on": "delete", "do": "status", "status": 500, "times": 2})
+        deleted = client.asked("unpublish")
+        assert self.clean(client, seed=1, source_id=source.remote_id).path.is_file()
+        assert client.asked("unpublish") == deleted + 3
 
-    def test_a_deletion_that_is_refused_names_the_post_and_can_be_tried_again(self, desk, source):
-        desk.gateway.fault({"on": "delete", "do": "refuse", "status": 403, "code": "forbidden", "times": None})
-        posts = desk.asked("publish")
+    def test_a_deletion_that_is_refused_names_the_post_and_can_be_tried_again(self, client, source):
+        client.gateway.fault({"on": "delete", "do": "refuse", "status": 403, "code": "forbidden", "times": None})
+        posts = client.asked("publish")
         with pytest.raises(AuthError) as caught:
-            self.clean(desk, seed=2, source_id=source.remote_id)
+            self.clean(client, seed=2, source_id=source.remote_id)
         post_id = (caught.value.remote_id or "").removeprefix("post:")
         assert post_id.startswith("s_")
         assert f"The post {post_id} is still public" in caught.value.message
         assert post_id in caught.value.fix
-        desk.gateway.fault()
-        assert self.clean(desk, seed=2, source_id=source.remote_id).path.is_file()
-        assert desk.asked("publish") == posts + 1
+        client.gateway.fault()
+        assert self.clean(client, seed=2, source_id=source.remote_id).path.is_file()
+        assert client.asked("publish") == posts + 1
 
     @pytest.mark.parametrize("profile", ["web", "parsing"])
-    def test_a_link_that_was_read_survives_a_failed_deletion_and_the_process(self, desk, source, profile):
+    def test_a_link_that_was_read_survives_a_failed_deletion_and_the_process(self, client, source, profile):
         """The server tells it once, in the answer to the post, or the parse service as long as the post is there."""
-        made = source if profile == "web" else desk.make(LIGHT, profile=profile)
-        desk.gateway.fault({"on": "delete", "do": "refuse", "status": 403, "code": "forbidden", "times": None})
-        posts = desk.asked("publish")
+        made = source if profile == "web" else client.make(LIGHT, profile=profile)
+        client.gateway.fault({"on": "delete", "do": "refuse", "status": 403, "code": "forbidden", "times": None})
+        posts = client.asked("publish")
         with pytest.raises(AuthError):
-            self.clean(desk, profile, seed=5, source_id=made.remote_id)
-        desk.engine.close()  # what it had in memory is gone
-        desk.gateway.fault({"on": "parse", "do": "refuse", "status": 404, "code": "not_found", "times": None})
-        assert self.clean(desk, profile, seed=5, source_id=made.remote_id).path.is_file()
-        assert desk.asked("publish") == posts + 1
+            self.clean(client, profile, seed=5, source_id=made.remote_id)
+        client.engine.close()  # what it had in memory is gone
+        client.gateway.fault({"on": "parse", "do": "refuse", "status": 404, "code": "not_found", "times": None})
+        assert self.clean(client, profile, seed=5, source_id=made.remote_id).path.is_file()
+        assert client.asked("publish") == posts + 1
 
-    def test_a_lost_answer_leads_to_no_second_post(self, desk, source):
-        desk.gateway.fault({"on": "publish", "do": "drop", "when": "after"})
-        posts = desk.asked("publish")
+    def test_a_lost_answer_leads_to_no_second_post(self, client, source):
+        client.gateway.fault({"on": "publish", "do": "drop", "when": "after"})
+        posts = client.asked("publish")
         for _ in range(2):
             with pytest.raises(SubmissionUnknown, match="may be public now"):
-                self.clean(desk, seed=3, source_id=source.remote_id)
-        assert desk.asked("publish") == posts + 1
+                self.clean(client, seed=3, source_id=source.remote_id)
+        assert client.asked("publish") == posts + 1
 
-    def test_the_parse_service_finds_the_clip_behind_an_address(self, desk, source):
-        posts = desk.asked("publish")
+    def test_the_parse_service_finds_the_clip_behind_an_address(self, client, source):
+        posts = client.asked("publish")
         address = f"https://server.example/p/{source.remote_id}"
-        assert self.clean(desk, "parsing", source_url=address).path.is_file()
-        assert desk.asked("publish") == posts
+        assert self.clean(client, "parsing", source_url=address).path.is_file()
+        assert client.asked("publish") == posts
 
 
 @pytest.fixture(scope="module")
-def run(desk: Desk, tmp_path_factory: pytest.TempPathFactory) -> Command:
+def run(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Command:
     command = Command(tmp_path_factory.mktemp("command"), WEB_SESSION=SESSION)
-    url = f"{desk.gateway.url}/sora-web"
+    url = f"{client.gateway.url}/sora-web"
     added = command("profiles", "add", "web", "--provider", "sora_web", "--base-url", url, "--key-env", "WEB_SESSION")
     assert added.code == 0, added.err
     return command
@@ -462,48 +510,48 @@ class TestTheCommand:
     }
 
     @pytest.mark.parametrize("case", DOCTOR)
-    def test_the_doctor_says_what_is_wrong(self, run, desk, case):
+    def test_the_doctor_says_what_is_wrong(self, run, client, case):
         path, key, code, words = self.DOCTOR[case]
         run.env["WEB_SICK"] = key
         name = case.replace(" ", "-")
-        url = desk.gateway.url + path
+        url = client.gateway.url + path
         run("profiles", "add", name, "--provider", "sora_web", "--base-url", url, "--key-env", "WEB_SICK")
         seen = run("doctor", name)
         assert (seen.code, words in seen.out) == (code, True), seen.out + seen.err
         assert key not in seen.out + seen.err
 
-    def test_the_doctor_knows_a_page_that_wants_a_human(self, run, desk):
+    def test_the_doctor_knows_a_page_that_wants_a_human(self, run, client):
         challenge = {"do": "refuse", "status": 403, "code": "challenge", "times": None}
-        desk.gateway.fault(*({**challenge, "on": operation} for operation in ("retrieve", "list", "quota")))
+        client.gateway.fault(*({**challenge, "on": operation} for operation in ("retrieve", "list", "quota")))
         seen = run("doctor", "web")
         assert seen.code == 6
         assert "not worked around" in seen.out
 
-    def test_a_character_is_made_of_a_clip_and_taken_off_the_server(self, run, desk, source):
+    def test_a_character_is_made_of_a_clip_and_taken_off_the_server(self, run, client, source):
         made = run("character", "create", "zoe", "--profile", "web", "--video", str(source.path), "--end", "2")
         assert made.code == 0, made.err
-        before = desk.asked("forget")
+        before = client.asked("forget")
         done = run("character", "delete", "zoe", "--profile", "web", "--remote")
         assert done.code == 0, done.err
-        assert desk.asked("forget") == before + 1
+        assert client.asked("forget") == before + 1
         assert run("character", "list", "--json").json == []
 
-    def test_a_kill_right_after_the_post_leaves_a_job_that_takes_it_back(self, run, desk, source):
-        posts, deleted = desk.asked("publish"), desk.asked("unpublish")
+    def test_a_kill_right_after_the_post_leaves_a_job_that_takes_it_back(self, run, client, source):
+        posts, deleted = client.asked("publish"), client.asked("unpublish")
         words = ("clean", source.remote_id, "--profile", "web", "--confirm-rights", "--json")
         run.start(*words, kill_at=("record_submitted", "after")).communicate(timeout=60)
-        assert (desk.asked("publish"), desk.asked("unpublish")) == (posts + 1, deleted)
+        assert (client.asked("publish"), client.asked("unpublish")) == (posts + 1, deleted)
         (job,) = [job for job in run.jobs() if job["operation"] == "clean_link"]
         ended = run("resume", job["job_id"])
         assert ended.code == 0, ended.err  # the link was on the disk before the process died
-        assert (desk.asked("publish"), desk.asked("unpublish")) == (posts + 1, deleted + 1)
+        assert (client.asked("publish"), client.asked("unpublish")) == (posts + 1, deleted + 1)
 
 
-def test_every_page_of_the_document_was_asked_for(desk):
+def test_every_page_of_the_document_was_asked_for(client):
     """Runs last in this file: what the tests above have called, by the gateway's books."""
     pages = (
         "session oauth sentinel me subscriptions invite quota activate accept_invite check_username set_username "
         "upload character file_upload image create storyboard enhance pending drafts recent publish unpublish parse "
         "cameo finalize visibility forget content"
     )
-    assert [page for page in pages.split() if not desk.asked(page)] == []
+    assert [page for page in pages.split() if not client.asked(page)] == []

@@ -11,12 +11,12 @@ from . import ROOT
 
 sys.path.insert(1, str(ROOT))
 
-from . import adopt, help_pages, nodes, parts, providers_page, servers_page, texts
+from . import adopt, command_page, coverage_pages, help_pages, nodes, parts, providers_page, servers_page, texts
 
 ABOUT = """Writes what the sources say into the files that repeat it: the nodes' contract, their texts for ComfyUI in
-English and Chinese, the lists in their help pages, docs/providers.md, docs/servers.md, and the marked parts of README
-and CONTRIBUTING."""
-MAKERS = (nodes, texts, help_pages, providers_page, servers_page, parts)
+English and Chinese, the lists in their help pages, the tables of docs/command.md, docs/providers.md, docs/servers.md,
+docs/coverage, and the marked parts of README and CONTRIBUTING."""
+MAKERS = (nodes, texts, help_pages, providers_page, servers_page, coverage_pages, command_page, parts)
 
 
 def stale() -> Iterator[tuple[str, str]]:
@@ -39,7 +39,7 @@ def untranslated() -> list[str]:
         for part in english[key]
         if part not in chinese.get(key, {})
     ]
-    return errors + texts.missing()
+    return errors + texts.missing() + command_page.missing()
 
 
 def main() -> int:

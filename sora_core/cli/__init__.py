@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
+import importlib
+import pkgutil
 import signal
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from .. import __version__, logs
 from ..engine import Engine
 from ..errors import SoraError
 from ..profiles.profiles import PREVIEW
-from . import _account, _characters, _enhance, _generate, _image, _jobs, _ledger, _loras, _profiles, _script
 from ._terminal import say
 
 INTERRUPTED = 130
@@ -64,29 +63,16 @@ def _interrupt(signum: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def _gateway(engine: Engine, arguments: argparse.Namespace) -> int:
-    from ..gateway import serve
-
-    faults = Path(arguments.faults) if arguments.faults else None
-    asyncio.run(
-        serve(host=arguments.host, port=arguments.port, speed=arguments.speed, key=arguments.key, faults_file=faults)
-    )
-    return 0
-
-
 def _parser() -> argparse.ArgumentParser:
     about = "Video through any server that speaks a Sora protocol."
     parser = argparse.ArgumentParser(prog="sora-video", description=about)
     parser.add_argument("--version", action="version", version=f"sora-video {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (_generate, _script, _image, _enhance, _jobs, _ledger, _characters, _account, _loras, _profiles):
-        module.add(commands, _command)
-    gateway = _command(commands, "gateway", _gateway, "run the preview server")
-    gateway.add_argument("--host", default="127.0.0.1")
-    gateway.add_argument("--port", type=int, default=0)
-    gateway.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time")
-    gateway.add_argument("--key", help="the API key that clients must send")
-    gateway.add_argument("--faults", metavar="FILE", help="fault rules as JSON")
+    # every module here that adds commands: a new one is there by being there
+    names = [each.name for each in pkgutil.iter_modules(__path__)]
+    for module in (importlib.import_module(f".{name}", __name__) for name in names):
+        if hasattr(module, "add"):
+            module.add(commands, _command)
     return parser
 
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..connections.connection import Connection
 from ..engine import Engine
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, Unsupported
 from ..models import ClipForm, Operation, Upload
+from ..providers.sora_web import SoraWeb
+from ..providers.sora_web.characters import show as show_to
+from ..providers.sora_web.settings import VISIBILITIES
 from ..requests.checks import check_clip_form, check_operation
 from ..requests.kinds import CharacterRequest
+from ._settings import add_settings, settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 
@@ -29,6 +34,7 @@ def add(commands: Any, command: Any) -> None:
     source.add_argument("--from-job", default="", metavar="JOB", help="a finished job of the same profile")
     create.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
     create.add_argument("--end", type=float, default=3.0, metavar="SECONDS")
+    add_settings(create)
     create.add_argument("--json", action="store_true")
     listing = command(subcommands, "list", _list, "the library")
     listing.add_argument("--json", action="store_true")
@@ -36,6 +42,12 @@ def add(commands: Any, command: Any) -> None:
     rename.add_argument("name", metavar="NAME")
     rename.add_argument("new_name", metavar="NEW_NAME")
     rename.add_argument("--profile", required=True)
+    visible = command(
+        subcommands, "visibility", _visibility, "make a character public or private, where the protocol can"
+    )
+    visible.add_argument("name", metavar="NAME")
+    visible.add_argument("visibility", choices=VISIBILITIES)
+    visible.add_argument("--profile", required=True)
     delete = command(subcommands, "delete", _delete, "take a character out of the library")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--profile", required=True)
@@ -50,6 +62,7 @@ def _create(engine: Engine, arguments: argparse.Namespace) -> int:
         source_id=engine.source_id(arguments.from_job, arguments.profile) if arguments.from_job else "",
         start=start,
         end=end,
+        settings=settings_given(arguments.settings, arguments.set),
     )
     progress = ProgressLine()
     try:
@@ -94,6 +107,24 @@ def _rename(engine: Engine, arguments: argparse.Namespace) -> int:
     character = library.pick(arguments.profile, arguments.name)
     library.rename(character, new_name)
     say(f"The character '{character.name}' is called '{new_name}' now.")
+    return 0
+
+
+def _visibility(engine: Engine, arguments: argparse.Namespace) -> int:
+    character = engine.ledger.characters.pick(arguments.profile, arguments.name)
+    # servers are asked by the id that it had in the making, which the library does not hold
+    made = (json.loads(job.result or "null") or {} for job in engine.ledger.all_jobs())
+    making = next((each.get("cameo_id") for each in made if each.get("id") == character.character_id), None)
+    if not making:
+        raise InvalidRequest("cli.character_of_no_job", name=character.name)
+
+    async def shown(connection: Connection) -> None:
+        if not isinstance(connection.provider, SoraWeb):
+            raise Unsupported("cli.no_visibility", profile=arguments.profile, protocol=connection.provider.name)
+        await show_to(connection.http, making, arguments.visibility)
+
+    wait(engine.ask(arguments.profile, shown))
+    say(f"The character '{character.name}' is {arguments.visibility} now.")
     return 0
 
 

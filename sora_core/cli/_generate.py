@@ -20,7 +20,7 @@ from ..requests.shots import parse_shot
 from ._batch import run_batch
 from ._references import clip_from, with_references
 from ._script import shots_in
-from ._settings import settings_given
+from ._settings import add_settings, settings_given
 from ._terminal import ProgressLine, say, show, show_json, wait
 
 JSON_HELP = "one JSON object on stdout"
@@ -46,6 +46,7 @@ def add(commands: Any, command: Any) -> None:
     clean.add_argument("source", metavar="SOURCE", help="a job of ours, an id of the server, or the address of a post")
     clean.add_argument("--profile", required=True)
     clean.add_argument("--confirm-rights", action="store_true", help="the clip is mine, or I have permission")
+    add_settings(clean)
     add_output(clean)
 
 
@@ -92,6 +93,7 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
     request = CleanLinkRequest(
         source_url=source if is_url else "",
         source_id="" if is_url else engine.source_id(source, arguments.profile),
+        settings=settings_given(arguments.settings, arguments.set),
     )
     progress = ProgressLine()
     handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
@@ -215,8 +217,7 @@ def _add_request(parser: argparse.ArgumentParser, *, prompt: str | None) -> None
     given("--edit", metavar="SOURCE", help="a job, or a video file, that is changed as the prompt says")
     given("--extend", metavar="SOURCE", help="a job, or a video file, that the new one goes on from")
     given("--character", action="append", default=[], metavar="NAME", help="of the library (repeat)")
-    given("--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps (repeat)")
-    given("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")
+    add_settings(parser)
     given("--style", default="", help="by name, where the profile has styles")
     given("--negative-prompt", default="", metavar="TEXT", help="what is not to be seen, where the profile takes it")
     add_seed(parser)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable
@@ -9,6 +10,13 @@ from pathlib import Path
 
 from ..errors import InvalidRequest
 from ..requests.settings import Settings, combined, pair_of, settings_of, settings_of_pairs
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="of the server's own, as steps (repeat)"
+    )
+    parser.add_argument("--settings", metavar="FILE", help="the same as JSON; --set goes over it; - reads from stdin")
 
 
 def settings_given(file: str | None, pairs: Iterable[str]) -> Settings:

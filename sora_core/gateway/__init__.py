@@ -4,8 +4,8 @@ It is the keyless preview of the product and the server that the tests run again
 aiohttp; the picture and codec libraries are loaded with the first job.
 
 To add a protocol, write one file in ``wire/`` that parses its requests into an ``Order`` and shapes answers
-and errors (the ``Wire`` of ``core``), name it in ``wire/__init__.py``, and, if it has operations of a new
-kind, name those in ``faults.OPERATIONS``.
+and errors (the ``Wire`` of ``core``), and, if it has operations of a new kind, name those in
+``faults.OPERATIONS``.
 """
 
 from __future__ import annotations

@@ -74,9 +74,9 @@ def _media(request: Request) -> tuple[Upload, ...]:
 
 def _wire(request: Request, provider: Provider) -> dict[str, Any]:
     if isinstance(request, CleanLinkRequest):
-        return {"clean_link": [request.source_id, request.source_url]}
+        return {"clean_link": [request.source_id, request.source_url, *_told(request)]}
     if isinstance(request, CharacterRequest):  # what it is called and made of is sent later in some protocols
-        made_of = [request.name, request.source_id, request.start, request.end]
+        made_of = [request.name, request.source_id, request.start, request.end, *_told(request)]
         standing_in = replace(request, clip=_named_by_content(request.clip) if request.clip else None)
         return {"character": made_of, **_sent(provider.encode_submit(standing_in))}
     if isinstance(request, RemixRequest) and request.clip:
@@ -86,6 +86,10 @@ def _wire(request: Request, provider: Provider) -> dict[str, Any]:
     if isinstance(request, PictureRequest):
         request = replace(request, images=tuple(map(_named_by_content, request.images)))
     return _sent(provider.encode_submit(request))
+
+
+def _told(request: CharacterRequest | CleanLinkRequest) -> list[object]:
+    return [request.settings.plain()] if request.settings else []
 
 
 def _named_by_content(media: Upload) -> Upload:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InvalidRequest, MediaError, StorageError
+from ..files.names import windows_refuses
 from ..models import Destination
 from .container import HEAD_BYTES
 from .kind import VIDEO, Kind, described
@@ -25,7 +26,6 @@ FREE_BYTES_NEEDED = 256 * 2**20
 LONGEST_SUFFIX = ".webm"
 _USUAL_NAME_BYTES = 255
 _COUNTER_BYTES = len("_00000001_")
-_NOT_IN_WINDOWS_NAMES = frozenset('<>:"|?*\\/')
 
 
 def check_destination(destination: Destination) -> None:
@@ -72,11 +72,9 @@ def _check_text(destination: Destination) -> None:
     stem = destination.stem
     if stem in (".", "..") or any(sign in stem for sign in (os.sep, os.altsep) if sign):
         raise InvalidRequest("media.file_name_leads_out_folder", stem=stem[:80])
-    bad_signs = _NOT_IN_WINDOWS_NAMES & set(stem) if os.name == "nt" else set()
-    if bad_signs:
-        raise InvalidRequest(
-            "media.file_name_holds_windows_refuses", stem=stem[:80], bad_signs=" ".join(sorted(bad_signs))
-        )
+    refused = windows_refuses(stem) if os.name == "nt" else ""
+    if refused:
+        raise InvalidRequest("media.file_name_holds_windows_refuses", stem=stem[:80], bad_signs=refused)
 
 
 def fitting_stem(destination: Destination) -> str:

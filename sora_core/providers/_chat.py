@@ -60,7 +60,8 @@ class Reader:
 
     ``tell`` gets the progress in the server's words, ``on_task_id`` the job's id as soon as it is whole.
     ``sent`` is the text of our own request: a link or an id that stands in it is an echo, not an answer.
-    ``base_url`` is what relative links are joined to. Reading takes time in proportion to the answer.
+    ``base_url`` is what relative links are joined to, ``rendition`` which of several links of a result counts.
+    Reading takes time in proportion to the answer.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class Reader:
         *,
         sent: str = "",
         base_url: str = "",
+        rendition: str = "mp4",
     ) -> None:
+        self._rendition = rendition
         self._tell = tell
         self._on_task_id = on_task_id
         self._named = ""  # the id that on_task_id got
@@ -221,7 +224,8 @@ class Reader:
     def _take_ids(self, value: Mapping[str, Any], *, has_choices: bool) -> None:
         links = value.get("links")
         if isinstance(links, dict):
-            self._link = self._own(normalize.url_of({"links": links}, self._base_url, None)) or self._link
+            wanted = {"url": links.get(self._rendition)}
+            self._link = self._own(normalize.url_of(wanted, self._base_url, None)) or self._link
             self._subject = normalize.text_of(value.get("post_id")) or normalize.text_of(links.get("id")) or ""
             self._facts = normalize.said_of(value)
         for key in ("task_id", "data.task_id", "video_id", "id", "data.id"):

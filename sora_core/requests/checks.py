@@ -18,6 +18,7 @@ from .kinds import (
     VideoRequest,
 )
 from .lengths import check_length
+from .references import check_bytes, check_references, check_source
 from .settings import on_the_wire
 from .shots import as_prompt
 
@@ -27,7 +28,6 @@ EXPANSIONS = ("short", "medium", "long")  # how much an enhanced prompt gains
 
 _SHAPES = {"landscape": (1280, 720), "portrait": (720, 1280), "square": (720, 720)}
 _OF_A_REMIX = (Field.MODEL, Field.SECONDS, Field.ORIENTATION, Field.QUALITY, Field.SIZE)
-_TEXT_AROUND = 100  # bytes around an image in a field of text
 _OPTIONAL = (Field.NEGATIVE_PROMPT, Field.STYLE, Field.CHARACTERS)
 
 
@@ -45,8 +45,10 @@ def resolve(request: Request, can: Capabilities, profile: str, *, images_to_come
         return _remix(request, can, profile)
     if isinstance(request, CharacterRequest):
         _check_character(request, can, profile)
+        _check_side_settings(request, can, profile)
     elif isinstance(request, CleanLinkRequest):
         _check_clean_link(request)
+        _check_side_settings(request, can, profile)
     elif isinstance(request, PromptRequest):
         _check_better_prompt(request, can, profile)
     return request
@@ -112,19 +114,11 @@ def picture_size(request: VideoRequest | PictureRequest) -> tuple[int, int]:
     return parse_size(request.size) or _SHAPES[request.orientation]
 
 
-def image_bytes_limit(request: VideoRequest | PictureRequest, can: Capabilities, images: int) -> int:
-    """The most bytes that each of so many images may have."""
-    travel_as_text = images > 1 and can.text_bytes_limit and not (isinstance(request, VideoRequest) and request.clips)
-    if not travel_as_text:
-        return can.image_bytes_limit
-    return min(can.image_bytes_limit, (can.text_bytes_limit or 0) * 3 // 4 // images - _TEXT_AROUND)
-
-
 def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_come: int) -> VideoRequest:
     images = len(request.images) + images_to_come
     if request.operation is Operation.IMAGE_TO_VIDEO and not images and not request.image_urls and not request.clips:
         raise InvalidRequest("requests.image_video_needs_image_or")
-    _check_references(request, images, can, profile)
+    check_references(request, images, can, profile)
     for url in request.image_urls:
         if ImageForm.URL not in can.image_forms:
             raise Unsupported("requests.profile_takes_no_address_image", profile=profile)
@@ -154,7 +148,7 @@ def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_com
 
 
 def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixRequest:
-    takes = _check_source(request, can, profile)
+    takes = check_source(request, can, profile)
     _check_prompt(request.prompt, "video", can, profile)
     _check_words(request, can, profile)
     for name in _OF_A_REMIX:
@@ -169,24 +163,6 @@ def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixReque
         raise _wrong_seconds(request.seconds, can, profile)
     size = _size(request.size, can.sizes, can.size_for, profile)
     return replace(request, model=_model(request.model, can, profile), size=size)
-
-
-def _check_source(request: RemixRequest, can: Capabilities, profile: str) -> frozenset[Field]:
-    """Of the video that the request starts from; what may be said of the shape of the new one."""
-    if request.operation is Operation.REMIX:
-        if not request.source_id:
-            raise InvalidRequest("requests.remix_needs_job_starts_from")
-        return can.remix_fields
-    sources = {ClipForm.JOB: request.source_id, ClipForm.FILE: request.clip}
-    given = [form for form, source in sources.items() if source]
-    if len(given) != 1:
-        raise InvalidRequest("requests.edit_needs_one_source", count=len(given))
-    if given[0] not in can.edit_forms:
-        text = "requests.edit_takes_jobs" if ClipForm.JOB in can.edit_forms else "requests.edit_takes_files"
-        raise Unsupported(text, profile=profile)
-    if request.clip:
-        _check_bytes("clip", request.clip, can.reference_bytes_limit, profile)
-    return can.edit_fields | ({Field.SECONDS} if request.operation is Operation.EXTEND else set())
 
 
 def _picture(request: PictureRequest, can: Capabilities, profile: str, images_to_come: int) -> PictureRequest:
@@ -210,44 +186,6 @@ def _picture(request: PictureRequest, can: Capabilities, profile: str, images_to
     return replace(request, model=_model(request.model, can, profile), size=size)
 
 
-def _check_references(request: VideoRequest, images: int, can: Capabilities, profile: str) -> None:
-    """Of what there is beside images: the last frame, clips, sounds."""
-    if request.last_frame:
-        if not can.last_frame:
-            raise Unsupported("requests.profile_takes_no_last_frame", profile=profile)
-        if images + len(request.image_urls) != 1:
-            raise InvalidRequest("requests.last_frame_needs_one_first")
-        _check_bytes("image", request.last_frame, can.image_bytes_limit, profile)
-    _check_text_bytes(request, can, profile)
-    for what, uploads, most in (("clip", request.clips, can.clip_limit), ("sound", request.sounds, can.sound_limit)):
-        if len(uploads) > most:
-            raise Unsupported(
-                f"requests.profile_takes_no_{what}s" if not most else f"requests.profile_takes_so_many_{what}s",
-                profile=profile,
-                most=most,
-                count=len(uploads),
-            )
-        for upload in uploads:
-            _check_bytes(what, upload, can.reference_bytes_limit, profile)
-
-
-def _check_text_bytes(request: VideoRequest, can: Capabilities, profile: str) -> None:
-    """Of several images, and of sounds, where they stand in a field of limited size."""
-    if can.text_bytes_limit is None or request.clips:
-        return
-    pictures = (*request.images, *((request.last_frame,) if request.last_frame else ()))
-    texts = {"image": pictures if len(pictures) > 1 else (), "sound": request.sounds}
-    for what, uploads in texts.items():
-        size = sum(len(upload.data) * 4 // 3 + _TEXT_AROUND for upload in uploads)
-        if size > can.text_bytes_limit:
-            raise Unsupported(
-                f"requests.{what}s_too_large_as_text",
-                profile=profile,
-                size=size / 2**20,
-                limit=can.text_bytes_limit * 3 / 4 / 2**20,
-            )
-
-
 def _check_character(request: CharacterRequest, can: Capabilities, profile: str) -> None:
     sources = {ClipForm.FILE: request.clip, ClipForm.URL: request.source_url, ClipForm.JOB: request.source_id}
     given = [form for form, source in sources.items() if source]
@@ -257,13 +195,19 @@ def _check_character(request: CharacterRequest, can: Capabilities, profile: str)
     if request.source_url and not request.source_url.startswith(("http://", "https://")):
         raise InvalidRequest("requests.not_address_clip_starts_https", source_url=request.source_url[:80])
     if request.clip:
-        _check_bytes("clip", request.clip, can.clip_bytes_limit, profile)
+        check_bytes("clip", request.clip, can.clip_bytes_limit, profile)
     check_part(request.start, request.end, can, profile)
 
 
 def _check_clean_link(request: CleanLinkRequest) -> None:
     if request.source_id and request.source_url:
         raise InvalidRequest("requests.clean_link_asked_one_clip")
+
+
+def _check_side_settings(request: CharacterRequest | CleanLinkRequest, can: Capabilities, profile: str) -> None:
+    if request.settings and request.operation not in can.takes_settings:
+        raise Unsupported("settings.not_here", profile=profile, operation=_words(request.operation))
+    on_the_wire(request.settings, can, profile)
 
 
 def _check_better_prompt(request: PromptRequest, can: Capabilities, profile: str) -> None:
@@ -278,19 +222,7 @@ def _check_images(images: Iterable[Upload], count: int, can: Capabilities, profi
     if count and not can.image_forms & {ImageForm.FILE, ImageForm.DATA}:
         raise Unsupported("requests.profile_takes_no_image_files", profile=profile)
     for image in images:
-        _check_bytes("image", image, can.image_bytes_limit, profile)
-
-
-def _check_bytes(what: str, upload: Upload, limit: int, profile: str) -> None:
-    if len(upload.data) > limit:
-        raise Unsupported(
-            "requests.mib_profile_takes_up_mib",
-            what=what,
-            filename=upload.filename,
-            count=len(upload.data) / 2**20,
-            profile=profile,
-            limit=limit / 2**20,
-        )
+        check_bytes("image", image, can.image_bytes_limit, profile)
 
 
 def _check_prompt(prompt: str, subject: str, can: Capabilities, profile: str) -> None:

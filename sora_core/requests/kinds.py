@@ -97,6 +97,7 @@ class CharacterRequest:
     clip: Upload | None = None
     start: float = 0.0
     end: float = 3.0
+    settings: Settings = AS_THE_SERVER_DECIDES
 
     operation: ClassVar[Operation] = Operation.CREATE_CHARACTER
     prompt: ClassVar[str] = ""
@@ -147,6 +148,7 @@ class CleanLinkRequest:
     source_url: str = ""
     model: str = ""
     seed: int = 0
+    settings: Settings = AS_THE_SERVER_DECIDES
 
     operation: ClassVar[Operation] = Operation.CLEAN_LINK
     prompt: ClassVar[str] = ""

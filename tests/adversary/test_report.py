@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from adversary.report import BEGIN, END, plain, table, write_into
+from adversary.campaign import load
+from adversary.report import BEGIN, END, PAGE, plain, table, write_into
 from adversary.stage import Case, Finding, Verdict
 
 
@@ -36,3 +38,14 @@ def test_the_figures_are_written_between_the_markers(tmp_path: Path):
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
     write_into(page, "heading", "| table |")
     assert page.read_text("utf-8") == f"before\n{BEGIN}\nheading\n\n| table |\n{END}\nafter\n"
+
+
+def test_every_test_that_the_page_names_is_there():
+    root = PAGE.parent.parent
+    named = PAGE.read_text("utf-8").partition("### Each kind")[2].partition("### The figures")[0]
+    cases = {name.partition("[")[0] for name in load()}
+    told = re.findall(r"`([^`]+)`", named)
+    assert len(told) > 50
+    for name in told:
+        file, _, test = name.partition("::")
+        assert f"def {test}(" in (root / file).read_text("utf-8") if test else name in cases, name

@@ -148,7 +148,8 @@ class _Round:
         """What a client finds in its environment."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
         shared = {"SORA_LEDGER": self._database.url(port=self._ways[client].port)} if self._database else {}
-        return {**clean, "SORA_HOME": str(self._home_of(client)), **shared, **_KEYS}
+        trusted = " ".join(f"{name}@http://127.0.0.1:{self._proxy.port}" for name in _KEYS)
+        return {**clean, "SORA_HOME": str(self._home_of(client)), "SORA_TRUSTED_KEYS": trusted, **shared, **_KEYS}
 
     def _ended(self) -> set[str]:
         return ended(self._home, ledger=self._database.url() if self._database else None, unknown_too=True)

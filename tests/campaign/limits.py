@@ -102,6 +102,7 @@ def _client(
     (folder / "orders.json").write_text(json.dumps([asdict(order) for order in orders]), encoding="utf-8")
     clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
     env = {**clean, "SORA_HOME": str(folder / "home"), "SORA_LEDGER": ledger, "CAMPAIGN_KEY": KEY}
+    env["SORA_TRUSTED_KEYS"] = f"CAMPAIGN_KEY@{profile.base_url}"
     command = [sys.executable, "-m", "campaign.worker", str(folder / "orders.json"), str(folder / "out"),
                str(folder / "journal"), "4", str(patience), "0"]  # fmt: skip
     with (folder / "log").open("wb") as log:

@@ -121,7 +121,7 @@ REFUSED = {
     "unknown profile": (("generate", "x", "--profile", "nobody"), "available: preview, own"),
     "style that has no place": (("generate", "x", "--profile", "own", "--style", "noir"), "has no place for style"),
     "long prompt": (("generate", "x" * 32_001, "--profile", "own"), "up to 32000"),
-    "shot": (("generate", "x", "--profile", "own", "--shot", "soon"), "is no shot"),
+    "shot": (("generate", "x", "--profile", "own", "--shot", "soon"), "is not a shot"),
     "image": (("generate", "x", "--profile", "own", "--image", "/no/such.png"), "cannot be read"),
     "usage": (("generate", "x", "--orientation", "diagonal"), "choose from"),
 }
@@ -252,7 +252,7 @@ def test_cancel_tells_the_server_and_says_what_stays_billed(command: Command, ga
     (job,) = command.jobs()
     canceled = command("cancel", job["job_id"])
     assert canceled.code == 0
-    assert "may stay billed" in canceled.err
+    assert "may still be billed" in canceled.err
     assert gateway.requests("delete") == 1
     assert command.jobs()[0]["state"] == "canceled"
     assert command("cancel", job["job_id"]).code == 2

@@ -39,7 +39,7 @@ def test_a_script_is_read_from_stdin(monkeypatch, capsys):
     [
         (b"# nothing\n", "There are no shots"),
         (b"[1s] a\n[5] b\n", "Line 2 of the script"),
-        (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b"\xff\xfe\x00", "is not UTF-8 text"),
         (None, "cannot be read"),
     ],
 )

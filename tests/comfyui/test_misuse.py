@@ -29,7 +29,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
     "image and address": (
         {"1": plain(64, 64), "2": i2v("x", image=["1", 0], image_url="https://a.example/b.png")},
         "2",
-        "takes no address of an image",
+        "does not take the address of an image",
     ),
     "no files": (
         {"1": plain(64, 64), "2": i2v("x", image=["1", 0], profile="relay", size="", seconds=10)},
@@ -90,14 +90,14 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
     "character with a comma": (
         {"1": character(name="a, b", video_url="https://a.example/c.mp4")},
         "1",
-        "holds a comma",
+        "contains a comma",
     ),
     "character of a foreign job": (
         {"1": t2v("mine"), "2": character(source_job=["1", 5])},
         "2",
         "profile 'own', not to",
     ),
-    "watermark unconfirmed": ({"1": clean(confirm_rights=False)}, "1", "before you confirm that the clip is yours"),
+    "watermark unconfirmed": ({"1": clean(confirm_rights=False)}, "1", "until you confirm that the clip is yours"),
     "watermark without a protocol for it": ({"1": clean(profile="relay")}, "1", "cannot do clean link; it can do"),
     "clean link of a foreign job": ({"1": clean(source=FOREIGN, profile="links")}, "1", "belongs to profile 'preview'"),
     "huge image": (
@@ -130,7 +130,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
     "something else as a shot": (
         {"1": node("SoraTest_Anything", value="a door"), "2": board(**{"shots.shot0": ["1", 0]})},
         "2",
-        "Shot 1 is no shot",
+        "Shot 1 is not a shot",
     ),
     "two shots over the limit": (shots(52), "2", "There are 52 shots connected; a storyboard takes up to 50"),
     "a blank prompt": ({"1": t2v(" ")}, "1", "prompt is empty"),

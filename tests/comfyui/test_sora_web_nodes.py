@@ -162,7 +162,7 @@ def test_a_draft_is_no_source_of_a_remix(stage: Stage) -> None:
     graph = {"1": text(), "2": sora("Remix", prompt="x", seed=0, source_job=["1", 5])}
     error = error_of(stage.comfy.run(graph))
     assert error["node_id"] == "2"
-    assert "is no published post" in error["exception_message"]
+    assert "is not a published post" in error["exception_message"]
     assert stage.gateway.charges <= charges + 1  # of the source
 
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from _recipes import Recipe, words
-
+from sora_core.conformance.recipes import Recipe, words
 from sora_core.models import Capabilities, Field, ImageForm, Operation
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import provider_for

@@ -8,7 +8,6 @@ import os
 import socket
 import subprocess
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,12 @@ import httpx
 from _cassette import Cassette, Scenario
 from _environment import python_of
 from _gateway import GatewayProcess
-from _recipes import KEY, WRONG_KEY, Recipe
 from _servers import SERVERS, ServerKind
-from _wire import FELL_OVER, Line, Tape, Wire
+from _wire import RecordingLine, Tape
+
+from sora_core.conformance.peer import Peer
+from sora_core.conformance.recipes import KEY, WRONG_KEY, Recipe
+from sora_core.conformance.wire import FELL_OVER, Wire
 
 LAUNCH = Path(__file__).parent / "launch"
 SECRETS = {KEY: "@key", WRONG_KEY: "@wrong-key"}
@@ -49,39 +51,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-class Peer(ABC):
-    """``hasty``: nothing here takes time, so the client need not wait either."""
-
-    hasty = False
-    poll_seconds = 0.3
-    kind: ServerKind | None = None  # of a server of others
-
-    @abstractmethod
-    def line(self, scenario: str, secrets: Mapping[str, str]) -> contextlib.AbstractContextManager[Wire]:
-        """The wire for one test."""
-
-    @abstractmethod
-    def journal(self) -> list[dict[str, Any]]:
-        """What the engine was asked for since the test began, in order."""
-
-    def charges(self, wire: Wire) -> int:
-        """How many requests the server took so far."""
-        return wire.taken
-
-    def restart(self) -> None:  # noqa: B027 (a cassette has nothing to restart)
-        """The server is ended and started anew."""
-
-    def order(self, fate: str) -> None:  # noqa: B027 (the stub engines read it in the prompt)
-        """What shall become of the next job, or answer; see `FATES`."""
-
-    def break_answers(self, how: dict[str, Any]) -> None:
-        """What comes in place of the answers to the next create calls, which the server does take."""
-        raise NotImplementedError
-
-    def close(self) -> None:  # noqa: B027
-        pass
 
 
 class RealServer(Peer):
@@ -139,7 +108,7 @@ class RealServer(Peer):
         self._read = len(self._entries())
         if self._gateway:
             self._gateway.fault()
-        with Line(self.url, self._clip, {**secrets, str(self._folder): "@folder"}) as line:
+        with RecordingLine(self.url, self._clip, {**secrets, str(self._folder): "@folder"}) as line:
             yield line
 
     def order(self, fate: str) -> None:
@@ -224,7 +193,7 @@ class PreviewGateway(Peer):
     @contextlib.contextmanager
     def line(self, scenario: str, secrets: Mapping[str, str]) -> Iterator[Wire]:
         self._gateway.fault()
-        with Line(self._gateway.url, b"", secrets) as line:
+        with RecordingLine(self._gateway.url, b"", secrets) as line:
             yield line
 
     def charges(self, wire: Wire) -> int:

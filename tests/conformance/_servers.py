@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from _recipes import KEY, Recipe, words
+from sora_core.conformance.recipes import KEY, Recipe, words
 
 _WEB = ("fastapi", "uvicorn", "python-multipart", "pydantic", "pillow", "requests", "pyyaml", "packaging")
 

@@ -12,53 +12,24 @@ from _cassette import FOLDER, Cassette, Scenario
 from _command import forget_settings
 from _gateway import GatewayProcess
 from _peers import SECRETS, Peer, cassette_path
-from _recipes import KEY, Recipe
-from _suite import Case, keys, scenarios_of
-from _wire import Line
+from _wire import RecordingLine
 
+from sora_core.conformance.plugin import (  # noqa: F401 (pytest finds them here)
+    peer_,
+    pytest_collection_modifyitems,
+    pytest_generate_tests,
+    recipe_,
+)
+from sora_core.conformance.recipes import KEY, Recipe
+from sora_core.conformance.suite import Case, keys, scenarios_of
 from sora_core.models import Upload
 
 CLIP = Path(__file__).parent / "cassettes" / "clip.mp4"
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "case" not in metafunc.fixturenames or metafunc.cls is None:
-        return
-    marker = metafunc.definition.get_closest_marker("needs")
-    need = marker.args[0] if marker else ""
-    recipes = [each for each in metafunc.cls.recipes() if not need or need in each.can]
-    recipes = [each for each in recipes if metafunc.cls.plays(each, metafunc.function.__name__)]
-    metafunc.parametrize("recipe", recipes, ids=[each.title for each in recipes], indirect=True, scope="class")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What no recipe can is not there, rather than skipped."""
-    items[:] = [item for item in items if not _stands_for_none(item)]
-
-
-def _stands_for_none(item: pytest.Item) -> bool:
-    call = getattr(item, "callspec", None)
-    return call is not None and "recipe" in call.params and not isinstance(call.params["recipe"], Recipe)
-
-
-@pytest.fixture(scope="class")
-def recipe(request: pytest.FixtureRequest) -> Recipe:
-    return request.param
-
-
 @pytest.fixture(scope="session")
 def clip() -> bytes:
     return CLIP.read_bytes()
-
-
-@pytest.fixture(scope="class")
-def peer(
-    request: pytest.FixtureRequest, recipe: Recipe, clip: bytes, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Peer]:
-    assert request.cls
-    peer = request.cls.peer(recipe, tmp_path_factory.mktemp(recipe.title), clip, request)
-    yield peer
-    peer.close()
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +56,11 @@ def case(
         case = Case(recipe, peer, wire, tmp_path)
         yield case
         case.close()
-        if isinstance(wire, Line) and request.config.getoption("--record"):
+        if isinstance(wire, RecordingLine) and request.config.getoption("--record"):
             _record(request, recipe, peer, wire, name)
 
 
-def _record(request: pytest.FixtureRequest, recipe: Recipe, peer: Peer, wire: Line, name: str) -> None:
+def _record(request: pytest.FixtureRequest, recipe: Recipe, peer: Peer, wire: RecordingLine, name: str) -> None:
     kind = peer.kind
     if kind is None:
         return

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from _cassette import FOLDER, Cassette
 from _peers import Peer, Recorded, cassette_path
-from _recipes import Recipe
 from _servers import SERVERS
-from _suite import Conformance
+
+from sora_core.conformance.recipes import Recipe
+from sora_core.conformance.suite import Conformance
 
 
 class TestCassettes(Conformance):
@@ -25,5 +26,5 @@ class TestCassettes(Conformance):
         return found is not None and found.outcome == "passed"
 
     @staticmethod
-    def peer(recipe: Recipe, folder: Path, clip: bytes, request: pytest.FixtureRequest) -> Peer:
-        return Recorded(Cassette.load(cassette_path(FOLDER, recipe)), clip)
+    def peer(recipe: Recipe, folder: Path, request: pytest.FixtureRequest) -> Peer:
+        return Recorded(Cassette.load(cassette_path(FOLDER, recipe)), request.getfixturevalue("clip"))

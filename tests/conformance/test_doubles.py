@@ -16,9 +16,9 @@ from _command import forget_settings
 from _gateway import GatewayProcess
 from _gateway_recipes import gateway_recipes
 from _peers import SECRETS, PreviewGateway
-from _suite import Case, Conformance, keys
-from _wire import Line
+from _wire import RecordingLine
 
+from sora_core.conformance.suite import Case, Conformance, keys
 from sora_core.models import Upload
 
 DOUBLES = ("vllm-omni", "sglang", "aquiles", "dynamo", "litellm")
@@ -52,7 +52,7 @@ def test_a_double_says_what_the_real_one_said(
     (recipe,) = [each for each in gateway_recipes() if each.dialect == dialect and not each.variant]
     peer, secrets = PreviewGateway(preview_gateway), {base64.b64encode(picture.data).decode("ascii"): "@picture"}
     with peer.line(scenario, {**SECRETS, **secrets}) as wire:
-        assert isinstance(wire, Line)
+        assert isinstance(wire, RecordingLine)
         case = Case(recipe, peer, wire, tmp_path)
         try:
             test = getattr(Conformance(), f"test_{scenario}")

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from _gateway_recipes import gateway_recipes
 from _peers import Peer, PreviewGateway
-from _recipes import Recipe
-from _suite import Conformance
+
+from sora_core.conformance.recipes import Recipe
+from sora_core.conformance.suite import Conformance
 
 
 class TestGatewayRelays(Conformance):
@@ -22,5 +23,5 @@ class TestGatewayRelays(Conformance):
         return True
 
     @staticmethod
-    def peer(recipe: Recipe, folder: Path, clip: bytes, request: pytest.FixtureRequest) -> Peer:
+    def peer(recipe: Recipe, folder: Path, request: pytest.FixtureRequest) -> Peer:
         return PreviewGateway(request.getfixturevalue("preview_gateway"))

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from _environment import NotInstalled
 from _peers import Peer, RealServer
-from _recipes import Recipe
 from _servers import SERVERS
-from _suite import Conformance
+
+from sora_core.conformance.recipes import Recipe
+from sora_core.conformance.suite import Conformance
 
 pytestmark = pytest.mark.slow
 _ASKED = os.environ.get("CONFORMANCE_SERVERS", "").split()
@@ -31,8 +32,8 @@ class TestRealServers(Conformance):
         return True
 
     @staticmethod
-    def peer(recipe: Recipe, folder: Path, clip: bytes, request: pytest.FixtureRequest) -> Peer:
+    def peer(recipe: Recipe, folder: Path, request: pytest.FixtureRequest) -> Peer:
         try:
-            return RealServer(SERVERS[recipe.name], folder, clip)
+            return RealServer(SERVERS[recipe.name], folder, request.getfixturevalue("clip"))
         except NotInstalled as error:
             pytest.skip(f"NOT TESTED: {error}")

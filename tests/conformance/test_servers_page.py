@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from _cassette import FOLDER, Cassette
 from _servers import SERVERS
-from _suite import scenarios_of
 from generating.servers_page import COLUMNS
 
+from sora_core.conformance.suite import scenarios_of
 from sora_core.providers.openai.detection import PROVEN
 
 CASSETTES = {path.stem: Cassette.load(path) for path in FOLDER.glob("*.json")}

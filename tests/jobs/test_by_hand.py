@@ -102,7 +102,7 @@ class TestCanceling:
     async def test_elsewhere_is_refused(self, heart):
         await submitted(heart)
         heart.place = replace(HERE, account="account-2")
-        with pytest.raises(errors.ProfileError, match="another key"):
+        with pytest.raises(errors.ProfileError, match="a different key"):
             await self.cancel(heart, RUNNING)
         assert heart.server.asked == []
 
@@ -153,7 +153,7 @@ class TestTakingUp:
     async def test_a_job_of_another_key_is_only_asked_for_on_the_user_s_word(self, heart):
         await submitted(heart)
         heart.place = replace(HERE, account="account-2")
-        with pytest.raises(errors.ProfileError, match="another key"):
+        with pytest.raises(errors.ProfileError, match="a different key"):
             await self.take_up(heart, DONE)
         assert heart.server.asked == []
         job = await self.take_up(heart, DONE, moved=True)

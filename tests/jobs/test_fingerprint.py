@@ -7,8 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from _requests import request_of
 
+from sora_core.conformance.asking import request_of
 from sora_core.jobs.fingerprint import fingerprints_of
 from sora_core.models import Capabilities, Character, ClipForm, ImageForm, Operation, Shot, Upload
 from sora_core.profiles.profiles import Profile

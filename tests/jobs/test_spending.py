@@ -183,4 +183,4 @@ class TestAnAmount:
         assert command("profiles", "list", "--json").json[1]["prices"] == []
         refused = command("profiles", "edit", "mine", "--price", "cheap")
         assert refused.code == 2
-        assert "is no price" in refused.err
+        assert "is not a price" in refused.err

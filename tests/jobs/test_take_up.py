@@ -221,7 +221,7 @@ def test_an_unknown_submission_is_given_its_id_by_the_user(
     gateway.fault()
     remote_id = gateway.stats()["jobs"][-1]["id"]
     other = command(*arguments("another job")).json
-    with pytest.raises(InvalidRequest, match=f"is the remote id of job {other['job_id']} already"):
+    with pytest.raises(InvalidRequest, match=f"is already the remote id of job {other['job_id']}"):
         engine.name_remote(str(caught.value.job_id), other["remote_id"]).result(20)
     with pytest.raises(InvalidRequest, match="knows no job 'video_mistyped', so nothing was recorded"):
         engine.name_remote(str(caught.value.job_id), "video_mistyped").result(20)

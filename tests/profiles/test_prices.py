@@ -80,13 +80,13 @@ def test_what_costs_nothing_is_free_and_without_prices_it_is_unknown():
     ["", "sora-2", "0.10", "0.10/minute", "-1/second", "1e3/clip", "0.1234567/s", "a b 1/s", "hd hd 1/s", "NaN/s"],
 )
 def test_what_is_no_price_is_refused_with_how_one_is_written(line):
-    with pytest.raises(ProfileError, match="is no price") as refused:
+    with pytest.raises(ProfileError, match="is not a price") as refused:
         relay(line).check()
     assert "0.10/second" in refused.value.fix
 
 
 def test_the_same_price_twice_is_refused():
-    with pytest.raises(ProfileError, match="there twice"):
+    with pytest.raises(ProfileError, match="given twice"):
         relay("sora-2 1/s", "sora-2 2/second").check()
 
 

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
-from _requests import request_of
 
 from sora_core import texts
+from sora_core.conformance.asking import request_of
 from sora_core.errors import (
     AuthError,
     InvalidRequest,

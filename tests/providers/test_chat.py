@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _requests import unmarked
 
+from sora_core.conformance.asking import unmarked
 from sora_core.errors import ModerationRejected, NetworkError, RequestRejected, SubmissionUnknown
 from sora_core.models import Effect, Failure, Secret, State, Upload
 from sora_core.providers import Attempt, job_error_class

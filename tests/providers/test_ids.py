@@ -6,9 +6,9 @@ import json
 
 import pytest
 from _clock import FakeClock
-from _requests import unmarked
 from _server import Server, cut, reply
 
+from sora_core.conformance.asking import unmarked
 from sora_core.errors import SubmissionUnknown
 from sora_core.models import Operation
 from sora_core.profiles.profiles import Profile

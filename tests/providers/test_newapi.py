@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
-from _requests import request_of, unmarked
 from _server import RESET, Server, cut, reply
 
+from sora_core.conformance.asking import request_of, unmarked
 from sora_core.errors import (
     BadResponse,
     InputError,
@@ -112,14 +112,16 @@ class TestTheNativeApi:
         assert body(provider(model="own"), **facts)["model"] == model
 
     def test_sends_the_address_of_an_image_and_files_only_where_the_profile_says_so(self):
-        url = "https://a.example/i.png"
+        urls = ("https://a.example/i.png", "https://a.example/j.png")
         image = {"operation": Operation.IMAGE_TO_VIDEO}
-        assert body(provider(), **image, image_urls=(url,))["image_urls"] == [url]
+        assert body(provider(), **image, image_urls=urls)["image_urls"] == [*urls]
         with pytest.raises(Unsupported, match="only the address of an image"):
             body(provider(), **image, images=(PICTURE,))
         sent = body(provider(extra={"data_uris": "true"}), **image, images=(PICTURE, PICTURE))
         assert sent["image_urls"] == ["data:image/png;base64,cG5n"] * 2
         assert "data_uris" not in sent
+        both = body(provider(extra={"data_uris": "true"}), **image, images=(PICTURE,), image_urls=urls)
+        assert both["image_urls"] == [*urls, "data:image/png;base64,cG5n"]
 
     def test_names_characters_by_their_clips_and_in_the_prompt(self):
         cast = {"characters": ("mia", "user1", "bo"), "cast": (CLIP, CLIP_ONLY, TASK_ONLY)}

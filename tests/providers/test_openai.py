@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 from _clock import FakeClock
-from _requests import unmarked
 from _server import Server, reply
 
+from sora_core.conformance.asking import unmarked
 from sora_core.errors import BadResponse, JobNotFound, ProfileError, SoraError, SubmissionUnknown, Unsupported
 from sora_core.models import Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import PREVIEW_PROFILE, Profile

@@ -13,8 +13,8 @@ from sora_core.jobs.fingerprint import fingerprints_of
 from sora_core.models import Operation, Upload
 from sora_core.profiles.profiles import Profile
 from sora_core.providers import PROVIDERS, Provider, provider_for
-from sora_core.requests.checks import image_bytes_limit
 from sora_core.requests.kinds import VideoRequest
+from sora_core.requests.references import image_bytes_limit
 from sora_core.transport import Call
 
 FIRST = Upload(b"first", "image/png", "reference.png")

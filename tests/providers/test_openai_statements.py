@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
-from _requests import unmarked
 from _server import Server, reply
 
+from sora_core.conformance.asking import unmarked
 from sora_core.errors import BadResponse, JobFailed, JobNotFound, RequestRejected, ServerError, SoraError
 from sora_core.models import Operation, State, Upload
 from sora_core.profiles.profiles import Profile

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from _clock import FakeClock
-from _requests import request_of, unmarked
 from _server import Server, reply
 
 from sora_core import texts
+from sora_core.conformance.asking import request_of, unmarked
 from sora_core.errors import BadResponse, InputError, ModerationRejected, ProfileError, SubmissionUnknown, Unsupported
 from sora_core.models import Character, Effect, Operation, Shot, Snapshot, State, Upload
 from sora_core.profiles.profiles import Profile
@@ -98,8 +98,10 @@ class TestGenerating:
         images = (Upload(b"png", "image/png", "a.png"), Upload(b"jpg", "image/jpeg", "b.jpg"))
         sent = body(operation=Operation.IMAGE_TO_VIDEO, images=images)
         assert sent["images"] == ["data:image/png;base64,cG5n", "data:image/jpeg;base64,anBn"]
-        url = "https://a.example/i.png"
-        assert body(operation=Operation.IMAGE_TO_VIDEO, image_urls=(url,))["images"] == [url]
+        urls = ("https://a.example/i.png", "https://a.example/j.png")
+        assert body(operation=Operation.IMAGE_TO_VIDEO, image_urls=urls)["images"] == [*urls]
+        both = body(operation=Operation.IMAGE_TO_VIDEO, image_urls=urls, images=images[:1])
+        assert both["images"] == [*urls, "data:image/png;base64,cG5n"]
 
     def test_writes_a_storyboard_as_text(self):
         shots = (Shot("a door", 5.0), Shot("a cat", 5.0))
@@ -317,7 +319,7 @@ class TestQuota:
         assert (await self.read({"data": {"total_quota": 1_000_000, "used_quota": 250_000}})).remaining == 1.5
 
     async def test_that_is_none_is_a_bad_response_and_a_missing_one_is_unsupported(self):
-        with pytest.raises(BadResponse, match="no quota"):
+        with pytest.raises(BadResponse, match="not a quota"):
             await self.read({"message": "hello"})
         with pytest.raises(Unsupported):
             await self.read({"error": {"message": "Invalid URL"}}, status=404)

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _requests import request_of
 
+from sora_core.conformance.asking import request_of
 from sora_core.errors import InvalidRequest, JobNotFound, ProfileError, RequestRejected, SubmissionUnknown, Unsupported
 from sora_core.jobs.fingerprint import fingerprints_of
 from sora_core.models import Effect, Operation, Secret, Shot, Snapshot, State, Upload
@@ -262,7 +262,7 @@ class TestACleanLink:
         for source in ("video_c916cb42", "draft_1"):
             with pytest.raises(Unsupported, match="address"):
                 settled(replace(self.ASKED, source_id=source), own)
-        with pytest.raises(InvalidRequest, match="no address of a post"):
+        with pytest.raises(InvalidRequest, match="not the address of a post"):
             settled(replace(self.ASKED, source_url="https://a.example/p/s_1 and more"), own)
 
     def test_that_is_refused_does_not_bring_the_token_back(self, own, monkeypatch):

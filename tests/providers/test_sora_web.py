@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from _requests import request_of
 
 from sora_core import errors, texts
+from sora_core.conformance.asking import request_of
 from sora_core.errors import InvalidRequest, ProfileError, SubmissionUnknown, Unsupported
 from sora_core.models import Character, Operation, Shot, State, Upload
 from sora_core.profiles.profiles import Profile
@@ -23,6 +23,7 @@ from sora_core.providers.sora_web.errors import CODES
 from sora_core.providers.sora_web.identity import LANGUAGES, identity_of, uuid4_of
 from sora_core.providers.sora_web.tokens import IOS_CLIENT, claims_of, client_of
 from sora_core.requests.kinds import Request
+from sora_core.requests.settings import settings_of
 from sora_core.transport import Reply
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -153,6 +154,40 @@ class TestBodies:
         assert call.json["title"] == "Draft your video"
         assert call.json["audio_caption"] == "rain"
         assert call.json["video_caption"] is None
+
+    def test_what_a_storyboard_is_told_goes_before_what_the_profile_says(self):
+        told = {"title": "Rain", "audio_caption": "wind", "metadata": {"take": 2}, "remix_target_id": POST}
+        shots = (Shot("a door", 10.0),)
+        request = ask(Operation.STORYBOARD, shots=shots, seconds=10, settings=settings_of(told))
+        call = self.sent(request, extra={"audio_caption": "rain", "video_caption": "grey"})
+        assert {name: call.json[name] for name in told} == told
+        assert call.json["video_caption"] == "grey"
+
+    def test_a_cast_may_stand_in_for_another(self):
+        told = settings_of({"cameo_replacements": {"char_2": "char_1"}})
+        for operation, facts in ((Operation.TEXT_TO_VIDEO, {}), (Operation.REMIX, {"source_id": POST})):
+            call = self.sent(ask(operation, cast=(MIA,), settings=told, **facts))
+            assert call.json["cameo_replacements"] == {"char_2": "char_1"}
+
+    @pytest.mark.parametrize(
+        ("operation", "told", "said"),
+        [
+            (Operation.TEXT_TO_VIDEO, {"title": "Rain"}, "cameo_replacements"),
+            (Operation.CLEAN_LINK, {"username": "mia"}, "keep_post, post_text"),
+            (Operation.CLEAN_LINK, {"keep_post": "maybe"}, "keep_post"),
+            (Operation.CREATE_CHARACTER, {"username": "mia cat"}, "letters, digits"),
+            (Operation.CREATE_CHARACTER, {"visibility": "friends"}, "public, private"),
+            (Operation.STORYBOARD, {"metadata": "text"}, "metadata"),
+        ],
+    )
+    def test_what_a_request_cannot_be_told_is_refused_with_what_it_can(self, operation, told, said):
+        facts = {
+            Operation.CREATE_CHARACTER: {"source_id": "gen_1", "end": 2},
+            Operation.CLEAN_LINK: {"source_id": "gen_1"},
+            Operation.STORYBOARD: {"shots": (Shot("a door", 10.0),)},
+        }.get(operation, {})
+        with pytest.raises((Unsupported, InvalidRequest), match=said):
+            provider().prepared(ask(operation, settings=settings_of(told), **facts))
 
     def test_a_remix_keeps_the_size_of_its_source(self):
         call = self.sent(ask(Operation.REMIX, source_id=f"{BASE}/p/{POST}", cast=(MIA,)))

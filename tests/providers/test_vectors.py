@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from _clock import FakeClock
-from _requests import unmarked
 from _server import Server, reply
 
 from sora_core import errors
+from sora_core.conformance.asking import unmarked
 from sora_core.errors import BadResponse
 from sora_core.media.container import sniff
 from sora_core.models import Character, Effect, Operation, Secret, Snapshot, State

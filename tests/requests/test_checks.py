@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from _requests import request_of
 
+from sora_core.conformance.asking import request_of
 from sora_core.errors import InvalidRequest, Unsupported
 from sora_core.models import Capabilities, ClipForm, Field, ImageForm, Operation, Shot, SizeRange, Upload
 from sora_core.requests.checks import check_part, picture_size, resolve, with_defaults

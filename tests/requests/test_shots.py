@@ -174,7 +174,7 @@ def test_a_script_may_be_written_as_json():
 BAD_JSON = {
     "cut": ('[{"text": "a"', "looks like JSON, but is not"),
     "no list": ('{"text": "a", "seconds": 1}', "is a list"),
-    "no object": ('[{"text": "a", "seconds": 1}, "b"]', "Shot 2 is no shot"),
+    "no object": ('[{"text": "a", "seconds": 1}, "b"]', "Shot 2 is not a shot"),
     "no text": ('[{"seconds": 1}]', "Shot 1 has no text"),
     "blank text": ('[{"text": " ", "seconds": 1}]', "Shot 1 has no text"),
     "no seconds": ('[{"text": "a"}]', "Shot 1 needs a value for seconds"),

@@ -1,9 +1,9 @@
 """The OpenAI Videos protocol: `POST /v1/videos`, the one that relays and self-hosted servers speak.
 
-Source: openai-python `resources/videos.py` and `types/video*.py`. How servers differ from it is in `_normalize`
-(what they answer, shared) and in the table of `_openai_dialects` (what they take). Two settings in the profile's
-`extra` are not fields of the request: `timeout` (seconds, for the create call) and, for vllm-omni, `sync`; those of
-characters, pictures and prompts, which are made at once, stand in `_openai_more`.
+Source: openai-python `resources/videos.py` and `types/video*.py`. How servers differ from it is in `_answers`
+(what they say, shared) and in the table of `dialects` (what they take). Two settings in the profile's `extra` are not
+fields of the request: `timeout` (seconds, for the create call) and, for vllm-omni, `sync`. What is made at once stands
+in `extras` (characters, pictures, prompts) and in `synchronous` (videos), what is asked of the account in `account`.
 """
 
 from __future__ import annotations
@@ -29,17 +29,15 @@ from ...errors import (
     SoraError,
     Unsupported,
 )
-from ...media.container import sniff
 from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State
 from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
 from ...requests.settings import Lora, typed
 from ...transport import Call, Http, Reply
 from .._answers import normalize
-from .._answers.results import media_of
 from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
+from . import account, loras, synchronous
 from . import extras as more
-from . import loras
 from .bodies import Files, as_form, as_reference, data_uri
 from .dialects import DIALECTS, JSON, Dialect
 from .settings import Fields, check_own, fields_of, over
@@ -49,7 +47,6 @@ ENDED_ON = date(2026, 9, 24)
 
 CREATE_SECONDS = 180.0
 _PAGE = 100
-SYNCHRONOUS_SECONDS = 900.0  # a server that answers with the video may be silent for minutes
 
 
 class OpenAI(Provider):
@@ -78,8 +75,7 @@ class OpenAI(Provider):
     @property
     def synchronous(self) -> bool:
         """Whether the create call answers with the video itself."""
-        wanted = self.profile.extra.get("sync", "").strip().lower() in ("true", "1", "yes")
-        return self.dialect.synchronous or (wanted and bool(self.dialect.sync_create))
+        return synchronous.is_asked(self.profile, self.dialect)
 
     def capabilities(self) -> Capabilities:
         can = self.dialect.can
@@ -123,7 +119,7 @@ class OpenAI(Provider):
         given = normalize.number_of(self.profile.extra.get("timeout")) or 0.0
         if not isinstance(request, (VideoRequest, RemixRequest)):
             return more.encode(request, self.dialect, max(given, 0.0))
-        timeout = given if given > 0 else SYNCHRONOUS_SECONDS if self.synchronous else CREATE_SECONDS
+        timeout = given if given > 0 else synchronous.ANSWER_SECONDS if self.synchronous else CREATE_SECONDS
         if isinstance(request, RemixRequest) and request.clip and self.dialect.edits_by_reference:
             request = as_reference(request)
         dialect, own, settings = self.dialect, self._own_fields(request), self._settings(request)
@@ -230,10 +226,9 @@ class OpenAI(Provider):
 
     def accepted(self, reply: Reply) -> Snapshot:
         """Also the answer that is the video, or holds it."""
-        media = media_of(reply, sniff)
-        if media:
-            described = normalize.snapshot_of(reply, base_url=self.base_url())
-            return replace(described or Snapshot(State.SUCCEEDED), state=State.SUCCEEDED, url=None, media=media)
+        video = synchronous.video_in(reply, self.base_url())
+        if video:
+            return video
         snapshot = super().accepted(reply)
         over = snapshot.state in (State.FAILED, State.CANCELED)
         if self.synchronous and not snapshot.url and not over:
@@ -245,7 +240,7 @@ class OpenAI(Provider):
         if ended:
             return StatedEnd(ended, provider=self.name)
         error = told(super().judge(reply), reply)
-        if self._failed_at_once(reply):
+        if self.synchronous and synchronous.says_failed(reply, self.dialect):
             failure = normalize.failure_of(reply)
             said = failure.message
             return stated(JobFailed("openai.job_failed_on_server", said=said, provider=self.name, code=failure.code))
@@ -258,19 +253,6 @@ class OpenAI(Provider):
         if reply.status == 422 and "generation failed" in error.message:
             return JobFailed("said", said=error.message, provider=self.name, code=error.code)
         return error
-
-    def _failed_at_once(self, reply: Reply) -> bool:
-        """Whether a server that answers with the video says itself that its work on it has failed.
-
-        A crash of what stands in between is no JSON, or has other words.
-        """
-        says = self.dialect.states_failure
-        if not self.synchronous or says is None or reply.status != 500:
-            return False
-        value = normalize.parse(reply.body)
-        if not isinstance(value, dict) or not (says or set(value) == {"detail"}):
-            return False
-        return bool(re.search(says, normalize.failure_of(reply).message))
 
     async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:
         if more.is_share_url(remote_id):
@@ -331,22 +313,7 @@ class OpenAI(Provider):
         return jobs, last if more_to_come is True else None
 
     async def quota(self, http: Http) -> Quota:
-        """The billing pages that one-api and new-api relays have, or OpenRouter's; other servers have none."""
-        if not self.capabilities().has_quota:
-            raise Unsupported("openai.server_profile_has_no_quota", profile=self.profile.name)
-        try:
-            if self.profile.dialect == "openrouter":
-                return _credits((await http.send(_read("/credits"))).body)
-            limits = normalize.parse((await http.send(_read("/dashboard/billing/subscription"))).body)
-            usage = normalize.parse((await http.send(_read("/dashboard/billing/usage"))).body)
-        except (JobNotFound, RequestRejected, BadResponse) as error:
-            raise Unsupported("openai.server_profile_has_no_quota_3", profile=self.profile.name) from error
-        total = normalize.number_of(normalize.dig(limits, "hard_limit_usd"))
-        cents = normalize.number_of(normalize.dig(usage, "total_usage"))
-        if total is None and cents is None:
-            raise Unsupported("openai.server_profile_has_no_quota_2", profile=self.profile.name)
-        quota = _quota(total, None if cents is None else cents / 100)
-        return replace(quota, unit="preview") if self.profile.dialect == "preview" else quota  # play money
+        return await account.quota(http, self.profile, self.capabilities())
 
     @property
     def lists_all_models(self) -> bool:
@@ -365,26 +332,7 @@ class OpenAI(Provider):
             raise Unsupported("openai.no_routes_for_loras", profile=self.profile.name)
 
     async def models(self, http: Http) -> list[str]:
-        listing = normalize.parse((await http.send(_read(self.dialect.models))).body)
-        entries = normalize.dig(listing, "data")
-        if not isinstance(entries, list):
-            raise BadResponse("openai.server_s_list_models_not")
-        return [name for name in (normalize.text_of(normalize.dig(entry, "id")) for entry in entries) if name]
-
-
-def _read(path: str) -> Call:
-    return Call("GET", path, Effect.READ, timeout=30)
-
-
-def _quota(total: float | None, used: float | None) -> Quota:
-    remaining = None if total is None or used is None else total - used
-    return Quota(remaining=remaining, used=used, total=total, unit="USD")
-
-
-def _credits(body: bytes) -> Quota:
-    value = normalize.parse(body)
-    total, used = (normalize.number_of(normalize.dig(value, f"data.total_{name}")) for name in ("credits", "usage"))
-    return _quota(total, used)
+        return await account.models(http, self.dialect.models)
 
 
 def _shots_json(request: VideoRequest) -> str:

@@ -25,8 +25,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ...errors import InvalidRequest, JobNotFound, ProfileError, Unsupported
-from ...models import Capabilities, Effect, Failure, ImageForm, Operation, Secret, Snapshot, State
+from ...models import Capabilities, Effect, Failure, ImageForm, Operation, Secret, Setting, Snapshot, State
 from ...requests.kinds import CleanLinkRequest, Request, VideoRequest
+from ...requests.settings import on_the_wire
 from ...transport import Call, Http, Reply
 from .. import _chat as chat
 from .. import _relay as relay
@@ -38,6 +39,7 @@ DIALECTS = ("", "chat")
 OPERATIONS = frozenset((Operation.TEXT_TO_VIDEO, Operation.IMAGE_TO_VIDEO, Operation.STORYBOARD, Operation.CLEAN_LINK))
 SETTINGS = ("drafts_token_env", "stream")
 DRAFTS = "drafts"
+RENDITIONS = ("mp4", "mp4_wm")  # without the mark, and with it
 NO_REASON = "this service gives no reason; its reviews of prompt, image and result refuse a job even late"
 
 
@@ -56,6 +58,8 @@ class SkyRiff(Provider):
             # none is asked for: the model's name says it, and a size that the user names is told apart
             size_for={(facts.orientation, facts.quality): "" for facts in known},
             models=self._models,
+            settings={"rendition": Setting("string", choices=RENDITIONS)},
+            takes_settings=frozenset((Operation.CLEAN_LINK,)),
             image_forms=frozenset(
                 (ImageForm.URL, ImageForm.DATA) if self._is_chat else (ImageForm.FILE, ImageForm.URL)
             ),
@@ -81,6 +85,8 @@ class SkyRiff(Provider):
         if isinstance(request, CleanLinkRequest):
             return self._settle_source(request)
         assert isinstance(request, VideoRequest)
+        if request.settings:
+            raise Unsupported("skyriff.no_settings", profile=self.profile.name)
         named = request.model or self.profile.model
         if named and named not in self._models:
             raise Unsupported(
@@ -145,7 +151,10 @@ class SkyRiff(Provider):
         if not self._is_chat and request.operation is not Operation.CLEAN_LINK:
             return await super().submit(http, request, attempt)
         sent = "\n".join(_texts(request))
-        reader = chat.Reader(attempt.tell, attempt.on_remote_id, sent=sent, base_url=self.base_url())
+        rendition = _rendition(request, self.capabilities(), self.profile.name)
+        reader = chat.Reader(
+            attempt.tell, attempt.on_remote_id, sent=sent, base_url=self.base_url(), rendition=rendition
+        )
         return chat.snapshot_of(await chat.converse(http, self.encode_submit(request), attempt, reader))
 
     def encode_fetch(self, remote_id: str) -> Call:
@@ -165,6 +174,13 @@ class SkyRiff(Provider):
         if not remote_id:
             raise JobNotFound("skyriff.server_named_neither_link_nor", provider=self.name)
         return Call("GET", f"/videos/{quote(remote_id, safe='')}/content", Effect.READ, timeout=180)
+
+
+def _rendition(request: Request, can: Capabilities, profile: str) -> str:
+    """Which of the links of a clean link's answer is fetched."""
+    if not isinstance(request, CleanLinkRequest):
+        return RENDITIONS[0]
+    return str(on_the_wire(request.settings, can, profile).get("rendition", RENDITIONS[0]))
 
 
 def _texts(request: Request) -> list[str]:

@@ -6,15 +6,17 @@ Source: "Sora 官方 API 接口文档" v1.0 (2025-01), corrected by what clients
 - The key is an access token, or a session or refresh token that access tokens are made of (`tokens`).
 - Every charge and every post wants a proof of work (`sentinel`, `pow`), sent with one stable identity (`identity`).
 - A task is looked for in three lists (`tasks`). What is no video has a remote id with its kind in front:
-  `image:task_…`, `character:cameo_…`, `post:s_…`.
-- A clean link is the one of a post, which is published for it and taken back (`posts`).
+  `image:task_…`, `character:cameo_…`, `post:s_…`, `kept:s_…`.
+- A clean link is the one of a post, which is published for it and taken back (`posts`), unless it is to be kept.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 from ...errors import JobNotFound, ProfileError, RequestRejected, SoraError, SubmissionUnknown, Unsupported
 from ...models import Capabilities, ClipForm, Effect, Field, Operation, Quota, Snapshot, State
@@ -37,10 +39,11 @@ from .._answers import normalize
 from .._base import Attempt, Provider, unnamed
 from .._ended import ENDED_HOSTS
 from .._parse_service import parse_service
-from . import account, addresses, characters, identity, lookup, posts, sentinel, tasks, tokens
-from .bodies import BOARD_TEXTS, Made, body_of, path_of
+from . import account, addresses, characters, identity, lookup, posts, sentinel, settings, tasks, tokens
+from .bodies import Made, body_of, path_of
 from .catalog import DEFAULT_SECONDS, FRAMES, MODELS, ORIENTATIONS, PICTURE_SIZES, settled
 from .errors import judged
+from .settings import BOARD_TEXTS, told
 from .uploads import Uploads
 
 IMAGE, CHARACTER = "image:", "character:"
@@ -70,6 +73,8 @@ CAN = Capabilities(
     picture_references=MOST_IMAGES,
     poll_seconds=2.5,
     deadline_seconds=7200.0,
+    settings=settings.SETTINGS,
+    takes_settings=frozenset((Operation.CLEAN_LINK, Operation.CREATE_CHARACTER)),
     can_list=True,
     has_quota=True,
 )
@@ -153,6 +158,8 @@ class SoraWeb(Provider):
                 raise Unsupported(
                     "sora_web.image_allowed_png_jpeg_webp", filename=image.filename, media_type=image.media_type
                 )
+        if isinstance(request, (VideoRequest, RemixRequest, CharacterRequest, CleanLinkRequest)):
+            told(request, CAN, self.profile.name)
         if isinstance(request, CharacterRequest):
             characters.check(request)
             return request
@@ -164,6 +171,11 @@ class SoraWeb(Provider):
             request = replace(request, source_id=posts.post_id_in(request.source_id))
         return settled(request, self.profile.model)
 
+    def remark(self, request: Request) -> str:
+        if isinstance(request, RemixRequest) and not request.orientation:
+            return "the shape of this post is not known here: asking for landscape"
+        return super().remark(request)
+
     def sent_prompt(self, request: VideoRequest | RemixRequest) -> str:
         return relay.prompt_text(request)
 
@@ -172,12 +184,16 @@ class SoraWeb(Provider):
         if isinstance(request, CharacterRequest):
             return characters.encode_create(request, request.source_id)
         if isinstance(request, CleanLinkRequest):
-            return posts.encode_publish(request.source_id)
+            return posts.encode_publish(request.source_id, self._told(request).get("post_text", ""))
         return self._charge(request, ())
 
     def _charge(self, request: Made, uploads: tuple[str, ...]) -> Call:
-        body = body_of(request, uploads, self.profile.extra)
+        own = self._told(request) if isinstance(request, (VideoRequest, RemixRequest)) else {}
+        body = body_of(request, uploads, {**self.profile.extra, **own})
         return Call("POST", path_of(request), Effect.CHARGE, json=body, timeout=180)
+
+    def _told(self, request: settings.Told) -> dict[str, Any]:
+        return told(request, CAN, self.profile.name)
 
     async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
         """One charge. Uploads and reads go before it; a post is taken back after it."""
@@ -189,8 +205,6 @@ class SoraWeb(Provider):
         elif isinstance(request, PromptRequest):
             return _better_prompt(await self.post(http, self._charge(request, ()), attempt))
         else:
-            if isinstance(request, RemixRequest) and not request.orientation:
-                attempt.tell("the shape of this post is not known here: asking for landscape")
             images = () if isinstance(request, RemixRequest) else request.images
             ids = tuple([await self._uploads.id_of(http, image) for image in images])
             try:
@@ -202,6 +216,7 @@ class SoraWeb(Provider):
         snapshot = self.accepted(reply)
         if isinstance(request, CharacterRequest):
             self._names[snapshot.remote_id] = request.name
+            snapshot = replace(snapshot, remote_id=characters.with_wishes(snapshot.remote_id, self._told(request)))
         return replace(snapshot, remote_id=kinds.get(request.operation, "") + snapshot.remote_id)
 
     async def _protected(self, http: Http, call: Call, attempt: Attempt) -> Reply:
@@ -230,24 +245,27 @@ class SoraWeb(Provider):
         service = parse_service(self.profile)
         if request.source_url and service:
             return Snapshot(State.SUCCEEDED, url=await parsing.download_link(http, service, request.source_url))
+        wanted = self._told(request)
+        keep = bool(wanted.get("keep_post"))
         generation = await self._lookup.generation_id(http, request.source_id)
         try:
-            reply = await self._protected(http, posts.encode_publish(generation), attempt)
+            call = posts.encode_publish(generation, wanted.get("post_text", ""))
+            reply = await self._protected(http, call, attempt)
         except SubmissionUnknown as error:
             error.text = f"{error.message} The clip may be public now: look at the account's posts on the server."
             raise
         post_id, link, said = posts.post_of(reply)
         self._clean_links.found(post_id, link, said)
-        attempt.on_early(self._clean_links.begun(post_id))
-        found = await self._clean_links.finish(http, post_id, attempts=ATTEMPTS)
+        attempt.on_early(self._clean_links.begun(post_id, keep=keep))
+        found = await self._clean_links.finish(http, post_id, attempts=ATTEMPTS, keep=keep)
         if found.state is not State.RUNNING:
             return found
         attempt.on_early(found)
-        return await self._clean_links.finish(http, post_id, attempts=ATTEMPTS)
+        return await self._clean_links.finish(http, post_id, attempts=ATTEMPTS, keep=keep)
 
     def recall(self, remote_id: str, link: str) -> None:
-        if remote_id.startswith(posts.PREFIX):
-            self._clean_links.found(remote_id.removeprefix(posts.PREFIX), link)
+        if remote_id.startswith((posts.PREFIX, posts.KEPT)):
+            self._clean_links.found(posts.post_id_in(remote_id), link)
 
     def encode_fetch(self, remote_id: str) -> Call:
         return tasks.read(tasks.PENDING)
@@ -259,13 +277,15 @@ class SoraWeb(Provider):
         return Call("GET", snapshot.url, Effect.READ, anonymous=True)
 
     async def fetch(self, http: Http, remote_id: str, *, attempts: int = 1) -> Snapshot:
-        for kind, look in ((IMAGE, self._lookup.picture), (posts.PREFIX, self._clean_links.finish)):
+        kept = functools.partial(self._clean_links.finish, keep=True)
+        kinds = ((IMAGE, self._lookup.picture), (posts.PREFIX, self._clean_links.finish), (posts.KEPT, kept))
+        for kind, look in kinds:
             if remote_id.startswith(kind):
                 return await look(http, remote_id.removeprefix(kind), attempts=attempts)
         if remote_id.startswith(CHARACTER):
-            cameo_id = remote_id.removeprefix(CHARACTER)
-            name, visibility = self._names.get(cameo_id, ""), characters.visibility_of(self.profile)
-            return await characters.look(http, cameo_id, name=name, visibility=visibility, attempts=attempts)
+            cameo_id, wanted = characters.wanted_of(remote_id.removeprefix(CHARACTER))
+            wanted.setdefault("visibility", characters.visibility_of(self.profile))
+            return await characters.look(http, cameo_id, self._names.get(cameo_id, ""), wanted, attempts=attempts)
         return await self._lookup.video(http, remote_id, attempts=attempts)
 
     def lists(self, operation: Operation) -> bool:

@@ -9,9 +9,8 @@ from ...models import Operation, parse_size
 from ...requests.kinds import PictureRequest, PromptRequest, RemixRequest, VideoRequest
 from .. import _relay as relay
 from .catalog import CLIPS, FRAMES
+from .settings import BOARD_TEXTS
 
-# optional texts of a storyboard, which the profile's extra may fill
-BOARD_TEXTS = ("title", "audio_caption", "audio_transcript", "video_caption")
 DEFAULT_TITLE = "Draft your video"
 PATHS = {
     Operation.IMAGE: "/video_gen",
@@ -27,8 +26,11 @@ def path_of(request: Made) -> str:
     return PATHS.get(request.operation, "/nf/create")
 
 
-def body_of(request: Made, uploads: Sequence[str], texts: Mapping[str, str]) -> dict[str, Any]:
-    """The body for a settled request whose images are uploaded already; ``uploads`` are their ids."""
+def body_of(request: Made, uploads: Sequence[str], texts: Mapping[str, Any]) -> dict[str, Any]:
+    """The body for a settled request whose images are uploaded already; ``uploads`` are their ids.
+
+    ``texts`` are optional fields that the request's settings, or the profile's extra, fill.
+    """
     if isinstance(request, PictureRequest):
         return _picture(request, uploads)
     if isinstance(request, PromptRequest):
@@ -46,17 +48,19 @@ def body_of(request: Made, uploads: Sequence[str], texts: Mapping[str, str]) -> 
     }
     if isinstance(request, RemixRequest):  # without a size it keeps that of its source
         size = {"size": clip.size} if request.quality else {}
-        return {**video, **size, "remix_target_id": request.source_id, "cameo_ids": cast, "cameo_replacements": {}}
+        played = {"cameo_ids": cast, "cameo_replacements": texts.get("cameo_replacements", {})}
+        return {**video, **size, "remix_target_id": request.source_id, **played}
     video["size"] = clip.size
+    replaced = texts.get("cameo_replacements")
+    played = {"cameo_ids": cast, "cameo_replacements": replaced or {}} if cast or replaced else {}
     if request.operation is Operation.STORYBOARD:
-        return {**video, **_board(texts), "cameo_ids": cast or None, "cameo_replacements": {} if cast else None}
-    return {**video, "cameo_ids": cast, "cameo_replacements": {}} if cast else video
+        return {**video, **_board(texts), **(played or dict.fromkeys(("cameo_ids", "cameo_replacements")))}
+    return {**video, **played}
 
 
-def _board(texts: Mapping[str, str]) -> dict[str, Any]:
-    fixed = dict.fromkeys(("storyboard_id", "remix_target_id", "metadata"))
-    filled = {name: texts.get(name, "").strip() or None for name in BOARD_TEXTS}
-    return {**fixed, **filled, "title": filled["title"] or DEFAULT_TITLE}
+def _board(texts: Mapping[str, Any]) -> dict[str, Any]:
+    filled = {name: texts.get(name, "").strip() or None for name in (*BOARD_TEXTS, "storyboard_id", "remix_target_id")}
+    return {**filled, "metadata": texts.get("metadata"), "title": filled["title"] or DEFAULT_TITLE}
 
 
 def _picture(request: PictureRequest, uploads: Sequence[str]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from ...errors import (
     BadResponse,
@@ -28,11 +29,11 @@ from ...requests.kinds import CharacterRequest
 from ...transport import Call, Http
 from .. import _relay as relay
 from .._answers import normalize
+from .settings import VISIBILITIES
 
 log = logging.getLogger(__name__)
 
 SETTINGS = frozenset(("character_visibility",))
-VISIBILITIES = ("public", "private")
 CLIP_BYTES = 100 * 2**20
 _PICTURE_TYPES = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg"}
 _NAMES = 5  # user names that are tried when one is taken
@@ -70,7 +71,18 @@ def encode_create(request: CharacterRequest, generation_id: str) -> Call:
     return Call("POST", "/characters/from-generation", Effect.CHARGE, json=body, timeout=120)
 
 
-async def look(http: Http, cameo_id: str, *, name: str, visibility: str, attempts: int) -> Snapshot:
+def with_wishes(cameo_id: str, wishes: Mapping[str, str]) -> str:
+    """The id with what its character is to be, for whoever finishes it: another process, days later."""
+    return f"{cameo_id}?{urlencode(wishes)}" if wishes else cameo_id
+
+
+def wanted_of(text: str) -> tuple[str, dict[str, str]]:
+    """As `with_wishes` wrote it: the id, and `username` and `visibility`, where they are wished for."""
+    cameo_id, _, wishes = text.partition("?")
+    return cameo_id, dict(parse_qsl(wishes))
+
+
+async def look(http: Http, cameo_id: str, name: str, wanted: Mapping[str, str], *, attempts: int) -> Snapshot:
     """How the cameo is doing; one that is ready is made a character first. ``name`` "": as the server suggests."""
     path = f"/project_y/cameos/in_progress/{quote(cameo_id, safe='')}"
     reply = await http.send(Call("GET", path, Effect.READ, timeout=30), attempts=attempts)
@@ -81,9 +93,9 @@ async def look(http: Http, cameo_id: str, *, name: str, visibility: str, attempt
     if state is not State.SUCCEEDED:
         failure = normalize.job_failure(cameo) if state is State.FAILED else None
         return Snapshot(state, remote_id=cameo_id, progress=normalize.progress_of(cameo), failure=failure)
-    made = await _finalized(http, cameo_id, cameo, name)
-    if visibility:
-        await _show(http, cameo_id, visibility)
+    made = await _finalized(http, cameo_id, cameo, name, wanted.get("username", ""))
+    if wanted.get("visibility"):
+        await _show(http, cameo_id, wanted["visibility"])
     return Snapshot(State.SUCCEEDED, remote_id=cameo_id, progress=100.0, result=made)
 
 
@@ -96,21 +108,30 @@ def state_of(cameo: dict[str, Any]) -> State:
     return State.FAILED if state in (State.FAILED, State.CANCELED) else State.RUNNING
 
 
-def username_of(hint: str, cameo_id: str, attempt: int = 0) -> str:
-    """The part behind the last dot of the server's hint and three digits, the same for the same cameo."""
+def username_of(hint: str, cameo_id: str, attempt: int = 0, *, wanted: str = "") -> str:
+    """The one that is wanted; else the part behind the last dot of the server's hint and three digits.
+
+    Always the same for the same cameo.
+    """
+    if wanted and not attempt:
+        return wanted
+    hint = wanted or hint
     stem = re.sub(r"[^a-z0-9_]", "", hint.rpartition(".")[2].lower())[:24] or "character"
     digest = hashlib.sha256(f"{cameo_id} {attempt}".encode()).digest()
     return f"{stem}{int.from_bytes(digest[:4], 'big') % 1000:03}"
 
 
-async def _finalized(http: Http, cameo_id: str, cameo: dict[str, Any], name: str) -> dict[str, str]:
+async def _finalized(http: Http, cameo_id: str, cameo: dict[str, Any], name: str, wanted: str) -> dict[str, str]:
     hint = normalize.text_of(cameo.get("username_hint")) or ""
     name = name or normalize.text_of(cameo.get("display_name_hint")) or username_of(hint, cameo_id)
     # where the answer was lost that made it one, the cameo's own id stands for it
-    known = {"id": cameo_id, "username": username_of(hint, cameo_id), "cameo_id": cameo_id, "display_name": name}
+    first = username_of(hint, cameo_id, wanted=wanted)
+    known = {"id": cameo_id, "username": first, "cameo_id": cameo_id, "display_name": name}
+    about = normalize.text_of(cameo.get("instruction_set_hint"))
+    known |= {"instruction_set_hint": about} if about else {}
     pointer = await _picture(http, normalize.text_of(cameo.get("profile_asset_url")) or "")
     for attempt in range(_NAMES):
-        username = username_of(hint, cameo_id, attempt)
+        username = username_of(hint, cameo_id, attempt, wanted=wanted)
         body = {
             "cameo_id": cameo_id,
             "username": username,
@@ -155,10 +176,15 @@ async def _picture(http: Http, url: str) -> str:
     return pointer
 
 
-async def _show(http: Http, cameo_id: str, visibility: str) -> None:
+async def show(http: Http, cameo_id: str, visibility: str) -> None:
+    """Makes a character public or private, also one that was made long ago."""
     path = f"/project_y/cameos/by_id/{quote(cameo_id, safe='')}/update_v2"
+    await http.send(Call("POST", path, Effect.IDEMPOTENT, json={"visibility": visibility}, timeout=30))
+
+
+async def _show(http: Http, cameo_id: str, visibility: str) -> None:
     try:
-        await http.send(Call("POST", path, Effect.IDEMPOTENT, json={"visibility": visibility}, timeout=30))
+        await show(http, cameo_id, visibility)
     except SoraError as error:  # the character is made and paid for: that must not be lost over who sees it
         log.warning("the character %s could not be made %s: %s", cameo_id, visibility, error.message)
 

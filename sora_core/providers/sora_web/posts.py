@@ -22,6 +22,7 @@ from .._parse_service import ParseService
 log = logging.getLogger(__name__)
 
 PREFIX = "post:"  # of the remote id of a job that is a post
+KEPT = "kept:"  # of one whose post stays, by the user's wish
 _LINKS = (
     "video_url",
     "attachments.download_urls.no_watermark",
@@ -49,33 +50,35 @@ class CleanLinks:
         if said:
             self._said[post_id] = said
 
-    def begun(self, post_id: str) -> Snapshot:
+    def begun(self, post_id: str, *, keep: bool) -> Snapshot:
         """What is to be on record before anything else happens to the post."""
         return Snapshot(
             State.RUNNING,
-            remote_id=PREFIX + post_id,
+            remote_id=(KEPT if keep else PREFIX) + post_id,
             url=self._links.get(post_id) or None,
             said=self._said.get(post_id),
         )
 
-    async def finish(self, http: Http, post_id: str, *, attempts: int) -> Snapshot:
-        """The post is deleted whatever happens; then its link, where it was found, is the result.
+    async def finish(self, http: Http, post_id: str, *, attempts: int, keep: bool = False) -> Snapshot:
+        """The post is deleted whatever happens, unless it is kept; then its link, where it was found, is the result.
 
         A link that is found only now comes first, with the job still running: it has to be on record before the post
         goes, which is the only one to tell it.
         """
-        link = self._links.get(post_id, "")
+        remote_id, link = (KEPT if keep else PREFIX) + post_id, self._links.get(post_id, "")
         if not link:
-            link = await self._asked_for(http, post_id, attempts=attempts)
+            link = await self._asked_for(http, post_id, attempts=attempts, keep=keep)
             if link:
-                return Snapshot(State.RUNNING, remote_id=PREFIX + post_id, url=link)
-        await taken_back(http, post_id, attempts=attempts)
+                return Snapshot(State.RUNNING, remote_id=remote_id, url=link)
+        if not keep:
+            await taken_back(http, post_id, attempts=attempts)
         if not link:
-            failure = Failure(f"The post {post_id} has been taken back, but its clean link was not found.")
-            return Snapshot(State.FAILED, remote_id=PREFIX + post_id, failure=failure)
-        return Snapshot(State.SUCCEEDED, remote_id=PREFIX + post_id, url=link)
+            became = "stays public" if keep else "has been taken back"
+            failure = Failure(f"The post {post_id} {became}, but its clean link was not found.")
+            return Snapshot(State.FAILED, remote_id=remote_id, failure=failure)
+        return Snapshot(State.SUCCEEDED, remote_id=remote_id, url=link)
 
-    async def _asked_for(self, http: Http, post_id: str, *, attempts: int) -> str:
+    async def _asked_for(self, http: Http, post_id: str, *, attempts: int, keep: bool) -> str:
         """The link by the word of the parse service; "" where there is none, or it does not know the post."""
         service = self._service()
         if not service:
@@ -85,15 +88,16 @@ class CleanLinks:
         except (JobNotFound, RequestRejected) as error:
             log.warning("the parse service does not know post %s: %s", post_id, error.message)
         except SoraError:
-            await taken_back(http, post_id, attempts=attempts)
+            if not keep:
+                await taken_back(http, post_id, attempts=attempts)
             raise
         return self._links.get(post_id, "")
 
 
-def encode_publish(generation_id: str) -> Call:
+def encode_publish(generation_id: str, text: str = "") -> Call:
     """Not charged, but seen by others: an answer that is lost must not lead to a second post."""
     attachment = {"generation_id": generation_id, "kind": "sora"}
-    body = {"attachments_to_create": [attachment], "post_text": ""}
+    body = {"attachments_to_create": [attachment], "post_text": text}
     return Call("POST", "/project_y/post", Effect.CHARGE, json=body, timeout=60)
 
 

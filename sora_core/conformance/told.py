@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sora_core.models import Setting
+from ..models import Setting
 
 LORA = "loras/style.safetensors"
 KINDS: dict[str, Any] = {

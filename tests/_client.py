@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from _command import forget_settings
 from _gateway import GatewayProcess
-from _requests import request_of
 
+from sora_core.conformance.asking import request_of
 from sora_core.engine import Engine
 from sora_core.errors import JobFailed, SoraError, SubmissionUnknown
 from sora_core.jobs.progress import Progress
@@ -28,7 +28,7 @@ LOST: tuple[dict[str, Any], ...] = (  # what may come in the place of an answer
 )
 
 
-class Desk:
+class Client:
     """``profile`` is the one that is meant where none is named. All waits end within a minute."""
 
     def __init__(self, gateway: GatewayProcess, folder: Path, provider: str, profile: str) -> None:
@@ -94,17 +94,17 @@ class Desk:
 
 
 @contextlib.contextmanager
-def open_desk(
+def open_client(
     folders: pytest.TempPathFactory, provider: str, *, key: str, profile: str = "", speed: float = 200, **env: str
-) -> Iterator[Desk]:
-    """The desk and its gateway. RELAY_KEY holds the gateway's key, WRONG_KEY another; ``env`` comes on top."""
+) -> Iterator[Client]:
+    """The client and its gateway. RELAY_KEY holds the gateway's key, WRONG_KEY another; ``env`` comes on top."""
     with pytest.MonkeyPatch.context() as patch:
         forget_settings(patch)
         for name, value in {"RELAY_KEY": key, "WRONG_KEY": "wrong-key-1234", **env}.items():
             patch.setenv(name, value)
         with GatewayProcess(speed=speed, key=key) as gateway:
-            desk = Desk(gateway, folders.mktemp(provider), provider, profile)
+            client = Client(gateway, folders.mktemp(provider), provider, profile)
             try:
-                yield desk
+                yield client
             finally:
-                desk.engine.close()
+                client.engine.close()

@@ -6,26 +6,19 @@ A subclass names recipes and a way to play the server; a test runs for each reci
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from _clock import HastyClock, LeapingClock
-from _desk import LOST
-from _media import digest, media_of, pixels_of
-from _peers import Peer
-from _recipes import KEY, WRONG_KEY, Recipe
-from _requests import request_of
-from _told import beyond, said, seen
-from _wire import FELL_OVER, Wire
 
-from sora_core import doctor
-from sora_core.clock import Clock, SystemClock
-from sora_core.connections.connection import Connection
-from sora_core.engine import Engine
-from sora_core.errors import (
+from .. import doctor
+from ..clock import Clock, SystemClock
+from ..connections.connection import Connection
+from ..engine import Engine
+from ..errors import (
     AuthError,
     InputError,
     JobFailed,
@@ -37,11 +30,18 @@ from sora_core.errors import (
     SubmissionUnknown,
     Unsupported,
 )
-from sora_core.ledger.row import Job
-from sora_core.models import Delivery, Destination, Operation, Upload
-from sora_core.profiles.profiles import Profile
-from sora_core.requests.kinds import Request
-from sora_core.requests.settings import Lora, settings_of
+from ..ledger.row import Job
+from ..models import Delivery, Destination, Operation, Upload
+from ..profiles.profiles import Profile
+from ..requests.kinds import Request
+from ..requests.settings import Lora, settings_of
+from .asking import request_of
+from .clocks import HastyClock, LeapingClock
+from .media import digest, media_of, pixels_of
+from .peer import LOST, Peer
+from .recipes import KEY, WRONG_KEY, Recipe
+from .told import beyond, said, seen
+from .wire import FELL_OVER, Wire
 
 needs = pytest.mark.needs
 REFUSALS: dict[str, type[SoraError]] = {
@@ -210,7 +210,11 @@ class Conformance:
         table = case.engine.capabilities(PROFILE).settings
         wrong = {"stepps": 3, "steps": "many", "fps": 0, **beyond(table)}
         for name, value in wrong.items():
-            error = case.refused(lambda said={name: value}: case.make("in no way", settings=settings_of(said)))
+
+            def in_no_way(said: dict[str, Any]) -> object:
+                return case.make("in no way", settings=settings_of(said))
+
+            error = case.refused(functools.partial(in_no_way, {name: value}))
             assert isinstance(error, InputError), error
             assert f"'{name}'" in error.message
         assert case.wire.posts == 0

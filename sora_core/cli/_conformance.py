@@ -1,0 +1,26 @@
+"""`conformance`: the conformance suite over a package with a provider of its own."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+from typing import Any
+
+from ..engine import Engine
+from ..errors import InvalidRequest
+
+
+def add(commands: Any, command: Any) -> None:
+    """Adds the command to the parser."""
+    about = "run the conformance suite over a package with a provider of its own; needs pytest"
+    parser = command(commands, "conformance", _conformance, about)
+    parser.add_argument("package", metavar="PACKAGE", help="its name for `import`, such as sora_acme")
+    parser.add_argument("-k", default="", metavar="EXPRESSION", help="only the tests that match, as pytest has it")
+
+
+def _conformance(engine: Engine, arguments: argparse.Namespace) -> int:
+    if importlib.util.find_spec("pytest") is None:
+        raise InvalidRequest("conformance.no_pytest")
+    from ..conformance.running import run
+
+    return run(arguments.package, ["-k", arguments.k] if arguments.k else [])

@@ -1,0 +1,30 @@
+"""`gateway`: the preview as a server, for tests of other clients too."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from ..engine import Engine
+
+
+def add(commands: Any, command: Any) -> None:
+    """Adds the command to the parser."""
+    gateway = command(commands, "gateway", _gateway, "run the preview server")
+    gateway.add_argument("--host", default="127.0.0.1")
+    gateway.add_argument("--port", type=int, default=0)
+    gateway.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time")
+    gateway.add_argument("--key", help="the API key that clients must send")
+    gateway.add_argument("--faults", metavar="FILE", help="fault rules as JSON")
+
+
+def _gateway(engine: Engine, arguments: argparse.Namespace) -> int:
+    from ..gateway import serve
+
+    faults = Path(arguments.faults) if arguments.faults else None
+    asyncio.run(
+        serve(host=arguments.host, port=arguments.port, speed=arguments.speed, key=arguments.key, faults_file=faults)
+    )
+    return 0
