@@ -42,7 +42,9 @@ class Client:
     def add(self, name: str, path: str, *, usual: dict[str, Any] | None = None, **settings: Any) -> None:
         """A profile of the gateway's ``path``; ``usual`` is what is asked of it unless a test says otherwise."""
         facts = {"key_env": "RELAY_KEY", "poll_seconds": 0.1, **settings}
-        self.engine.add_profile(Profile(name, provider=self._provider, base_url=self.gateway.url + path, **facts))
+        profile = Profile(name, provider=self._provider, base_url=self.gateway.url + path, **facts)
+        self.engine.profiles.add(profile)  # also one that cannot work
+        self.engine.credentials.trust.allow(profile)
         self._usual[name] = usual or {}
 
     def make(

@@ -115,7 +115,7 @@ REFUSED_HERE = {
 def test_what_the_server_would_refuse_is_refused_before_anything_is_sent(case: str, client: Client) -> None:
     profile, words = REFUSED_HERE[case]
     base_url = client.gateway.url + BASES[profile.dialect]
-    client.engine.add_profile(replace(profile, base_url=base_url, key_env="RELAY_KEY"))
+    client.engine.profiles.add(replace(profile, base_url=base_url, key_env="RELAY_KEY"))
     request = VideoRequest(Operation.TEXT_TO_VIDEO, "x", seconds=1, size="128x96")
     before = client.gateway.stats()["requests"]
     with pytest.raises(InputError, match=words):
