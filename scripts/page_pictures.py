@@ -52,10 +52,12 @@ def _jobs(tab: Tab) -> None:
         prompt_: dict[str, Any] = {"prompt": prompt, "profile": "preview", "seed": seed, "seconds": 4}
         tab.comfy.run({"1": {"class_type": "SoraVideo_Text2Video", "inputs": prompt_}})
     tab.clear()
-    tab.page.locator("[data-testid='sora_video.jobs-tab-button'], .sora_video\\.jobs-tab-button").first.click()
+    opener = tab.page.locator("[data-testid='sora_video.jobs-tab-button'], .sora_video\\.jobs-tab-button").first
+    opener.click()
     tab.page.locator(".sora-job img").nth(2).wait_for()
     tab.page.wait_for_load_state("networkidle")
     _save("jobs", tab.page.screenshot(clip={"x": 0, "y": 0, "width": 620, "height": SCREEN["height"]}))
+    opener.click()  # closes it again: it would cover the nodes of the next pictures
 
 
 def _profiles(tab: Tab) -> None:

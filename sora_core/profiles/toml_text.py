@@ -1,4 +1,7 @@
-"""profiles.toml as text: what is written of a profile, and where in the file it stands. All else stays as it is."""
+"""profiles.toml as text: what is written of a profile, and where in the file it stands. All else stays as it is.
+
+Not tomlkit: with a table it takes away the remark that stands above the next one.
+"""
 
 from __future__ import annotations
 

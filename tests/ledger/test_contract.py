@@ -120,7 +120,7 @@ def test_a_write_is_taken_in_the_states_that_it_expects_and_in_no_other(ledger, 
     if state in expected:
         write(ledger, job.job_id, "me")
         return
-    with pytest.raises(JobChanged, match=f"is {state}"):
+    with pytest.raises(JobChanged, match=f"is now {state}"):
         write(ledger, job.job_id, "me")
     if name != "record_submitted":  # an id is kept wherever it can be
         assert ledger.get(job.job_id) == job
