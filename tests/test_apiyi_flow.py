@@ -109,9 +109,9 @@ def test_the_command_sends_the_key_raw_without_being_told(client, tmp_path):
     assert video.code == 0, video.err
     assert client.refused(LIGHT, seconds=25).exit_code == 2
     noise = Image.frombytes("RGB", (1900, 1900), os.urandom(1900 * 1900 * 3))
-    noise.save(tmp_path / "large.png", compress_level=1)  # over 10 MB
+    noise.save(tmp_path / "large.png", compress_level=1)  # over the 10 MB that a file may have there
     client.gateway.fault({"on": "create", "do": "fail"})  # nothing has to be drawn to see what arrived
     large = command("generate", "from a large image", "--profile", "own", "--image", str(tmp_path / "large.png"))
     assert large.code == 4, large.err
-    assert "larger than profile 'own' takes; it is sent as JPEG quality" in large.err
+    assert "reference 1900x1900 → 1280x720 (crop)" in large.err
     assert client.last["has_image"]

@@ -196,7 +196,7 @@ class TestAtTheGateway:
         self, engine: Engine, gateway: GatewayProcess
     ) -> None:
         failed = failure(findings(engine, gateway.openai, key_env="NO_SUCH_VARIABLE"))
-        assert (failed.check, failed.error.exit_code) == ("key", 2)
+        assert (failed.check, failed.error.exit_code) == ("key", 3)
 
     def test_a_dialect_that_does_not_exist_is_told(self, engine: Engine, gateway: GatewayProcess) -> None:
         failed = failure(findings(engine, gateway.openai, dialect="klingon"))

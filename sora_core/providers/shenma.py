@@ -28,7 +28,15 @@ FLAGS = ("private", "watermark")
 ASPECTS = {"landscape": "16:9", "portrait": "9:16"}
 
 CAN = Capabilities(
-    operations=frozenset(Operation) - {Operation.CLEAN_LINK, Operation.IMAGE, Operation.ENHANCE_PROMPT},
+    operations=frozenset(
+        (
+            Operation.TEXT_TO_VIDEO,
+            Operation.IMAGE_TO_VIDEO,
+            Operation.STORYBOARD,
+            Operation.REMIX,
+            Operation.CREATE_CHARACTER,
+        )
+    ),
     seconds=(10, 15, 25),
     sizes=(),
     size_for={(orientation, quality): "" for orientation in ASPECTS for quality in ("standard", "hd")},

@@ -99,6 +99,15 @@ def _start(host: PageHost, base: Path) -> Stage:
     return Stage(comfy, gateway, home)
 
 
+def refusal_of(comfy: ComfyUI, prompt: dict[str, Any], where: str) -> str:
+    """What is said on the node when the prompt is queued and refused as a whole."""
+    try:
+        comfy.queue(prompt)
+    except Refused as refused:
+        return " ".join(error["details"] for error in refused.args[0]["node_errors"][where]["errors"])
+    raise AssertionError("it was not refused")
+
+
 def error_of(entry: dict[str, Any]) -> dict[str, Any]:
     """The execution_error (or execution_interrupted) message of a history entry."""
     for kind, data in entry["status"]["messages"]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from comfyui._graphs import inspect, lines, node, remix, resume, t2v
-from comfyui._host import Stage, error_of, outputs_of
+from comfyui._host import Stage, error_of, outputs_of, refusal_of
 
 LONG = {"seconds": 60, "size": "64x64"}  # 3 s at the gateway's speed
 
@@ -170,9 +170,8 @@ class TestResumeOfSeveral:
 
     def test_two_different_choices_are_refused_and_none_too(self, stage: Stage) -> None:
         jobs = three_jobs(stage)
-        error = error_of(stage.comfy.run({"2": resume(jobs[0], recent=jobs[1])}))
-        assert "name different jobs" in error["exception_message"]
-        assert "The job id is empty" in error_of(stage.comfy.run({"2": resume()}))["exception_message"]
+        assert "name different jobs" in refusal_of(stage.comfy, {"2": resume(jobs[0], recent=jobs[1])}, "2")
+        assert "The job id is empty" in refusal_of(stage.comfy, {"2": resume()}, "2")
 
     def test_the_node_is_there_when_the_ledger_is_damaged(self, stage: Stage) -> None:
         ledger, aside = stage.home / "jobs.sqlite", stage.home.parent / "aside"

@@ -130,7 +130,8 @@ def test_history_and_log_tell_no_secret_and_no_path_but_that_of_the_clips(stage:
 
 def telling(example: Example) -> list[Node]:
     """Our nodes that say in the history what they did."""
-    return [node for node in example.nodes if node.type.startswith("SoraVideo_") and node.type != "SoraVideo_Shot"]
+    silent = ("SoraVideo_Shot", "SoraVideo_Settings")
+    return [node for node in example.nodes if node.type.startswith("SoraVideo_") and node.type not in silent]
 
 
 def run_with_a_key(stage: Stage, example: Example) -> None:

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import av
-from comfyui._graphs import i2v, inspect, node, t2v
-from comfyui._host import Stage, error_of, outputs_of
+from comfyui._graphs import i2v, inspect, node, plain, t2v
+from comfyui._host import Stage, error_of, outputs_of, refusal_of
 
 
 def join(*clips: object, **inputs: object) -> dict[str, object]:
@@ -59,7 +59,7 @@ def test_a_film_whose_file_is_gone_is_made_again(stage: Stage) -> None:
 def test_what_cannot_be_is_refused_in_words(stage: Stage) -> None:
     alone = error_of(stage.comfy.run({"1": t2v("alone"), "2": join(["1", 0])}))
     assert "takes two at the least" in alone["exception_message"]
-    both = {"1": t2v("alone"), "2": i2v("x", image=["1", 1], source_job=["1", 5])}
-    assert "Leave either source_job or the image empty" in error_of(stage.comfy.run(both))["exception_message"]
+    both = {"1": plain(320, 180), "2": i2v("x", image=["1", 0], source_job="job_nowhere")}
+    assert "Leave either source_job or the image empty" in refusal_of(stage.comfy, both, "2")
     nowhere = error_of(stage.comfy.run({"1": i2v("x", source_job="job_nowhere")}))
     assert "There is no job 'job_nowhere'" in nowhere["exception_message"]

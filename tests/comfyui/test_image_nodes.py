@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 import pytest
 from comfyui._graphs import Prompt, character, node, plain, t2v
-from comfyui._host import Stage, error_of, outputs_of
+from comfyui._host import Stage, error_of, outputs_of, refusal_of
 from PIL import Image
 
 
@@ -73,9 +73,7 @@ class TestImage:
     def test_refuses(self, stage: Stage, case: str) -> None:
         made, words = self.MISUSE[case]
         before = stage.gateway.charges
-        error = error_of(stage.comfy.run({"1": made, "5": plain(64, 64)}))
-        assert error["node_id"] == "1"
-        assert words in error["exception_message"]
+        assert words in refusal_of(stage.comfy, {"1": made, "5": plain(64, 64)}, "1")
         assert stage.gateway.charges == before
 
 
@@ -91,8 +89,7 @@ class TestEnhancePrompt:
         assert stage.gateway.charges == before + 2
 
     def test_is_refused_where_no_text_model_is_named(self, stage: Stage) -> None:
-        error = error_of(stage.comfy.run({"1": enhance("a cat", profile="relay")}))
-        assert "cannot do enhance prompt" in error["exception_message"]
+        assert "cannot do enhance prompt" in refusal_of(stage.comfy, {"1": enhance("a cat", profile="relay")}, "1")
 
 
 class TestCharacterOfAClip:
@@ -134,4 +131,4 @@ class TestCharacterOfAClip:
             "2": node("CreateVideo", images=["1", 0], fps=24.0),
             "3": character(name="No", video=["2", 0]),
         }
-        assert "from the clip itself" in error_of(stage.comfy.run(graph))["exception_message"]
+        assert "from the clip itself" in refusal_of(stage.comfy, graph, "3")

@@ -118,9 +118,9 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
         "has no character 'nobody'; there are: ",
     ),
     "character of another profile": (
-        {"1": t2v("x", profile="links", size="", seconds=10, characters="@mara")},
+        {"1": t2v("x", profile="two", characters="@mara")},
         "1",
-        "'mara' belongs to profile 'relay', not to 'links'",
+        "'mara' belongs to profile 'relay', not to 'two'",
     ),
     "something else as a character": (
         {"1": node("SoraTest_Anything", value="anna"), "2": t2v("x", character=["1", 0])},

@@ -13,7 +13,7 @@ import pytest
 import requests
 from _trust import trust_all
 from comfyui._graphs import Prompt, node, plain
-from comfyui._host import Stage, error_of, outputs_of
+from comfyui._host import Stage, error_of, outputs_of, refusal_of
 from PIL import Image
 
 LIGHT = "a lighthouse"  # asked for again and again, so that it is drawn once
@@ -152,8 +152,8 @@ def check_orders(jobs: list[dict[str, Any]], outputs: dict[str, Any]) -> None:
 def test_an_address_is_no_source_without_a_parse_service(stage: Stage) -> None:
     published = asked(stage, "publish")
     address = f"https://web.example/p/{POST}"
-    error = error_of(stage.comfy.run({"1": sora("RemoveWatermark", source=address, confirm_rights=True)}))
-    assert "parse_url" in error["exception_message"]
+    asked_for = {"1": sora("RemoveWatermark", source=address, confirm_rights=True)}
+    assert "parse_url" in refusal_of(stage.comfy, asked_for, "1")
     assert asked(stage, "publish") == published
 
 

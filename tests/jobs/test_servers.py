@@ -131,7 +131,7 @@ def test_a_list_stands_for_the_base_url(tmp_path):
 
 def test_a_key_stays_with_the_servers_that_it_was_given_to(engine):
     engine.edit_profile("gpus", {"auth": "bearer"})
-    engine.credentials.set("gpus", "sk-secret")
+    engine.credentials.set(engine.profiles.get("gpus"), "sk-secret")
     one = engine.edit_profile("gpus", {"servers": list(engine.profiles.get("gpus").servers)[:1]})
     assert engine.credentials.get(one)
     engine.edit_profile("gpus", {"servers": [*one.servers, "http://127.0.0.1:9"]})

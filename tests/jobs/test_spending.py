@@ -143,7 +143,7 @@ class TestAnAmount:
         assert [command(*arguments(f"dear {number}")).code for number in range(2)] == [0, 0]
         refused = command(*arguments("dear 2"))
         assert refused.code == 3
-        assert "may cost 0.50 credits in 24 hours; 0.40 are spent, and this request costs about 0.20" in refused.err
+        assert "may spend 0.50 credits in 24 hours; 0.40 are spent, and this request costs about 0.20" in refused.err
         assert gateway.charges == charges + 2
         assert command(*arguments("dear 1")).json["reused"] is True
 

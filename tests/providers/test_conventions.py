@@ -51,6 +51,10 @@ class TestEveryProvider:
         assert can.default_seconds is None or can.default_seconds in can.seconds
         assert can.poll_seconds > 0
 
+    def test_edits_only_with_a_form_for_the_source(self, name):
+        can = provider(name).capabilities()
+        assert (not can.operations.isdisjoint((Operation.EDIT, Operation.EXTEND))) == bool(can.edit_forms)
+
     def test_sends_reads_as_reads(self, name):
         call = provider(name).encode_fetch("video_1")
         assert call.effect.value == "read"

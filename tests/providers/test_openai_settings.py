@@ -127,13 +127,16 @@ class TestRefused:
             ("apiyi", "", {"seconds": 10}),
             ("shenma", "", {"seconds": 10}),
             ("newapi", "", {"seconds": 10}),
-            ("skyriff", "", {"seconds": 10}),
-            ("sora_web", "", {"seconds": 10}),
         ],
     )
     def test_where_a_relay_has_none(self, provider, dialect, facts):
         with pytest.raises(Unsupported, match="takes no settings"):
             asked(speaker(dialect, provider, model=""), {"steps": 3}, **facts)
+
+    @pytest.mark.parametrize(("provider", "has"), [("skyriff", "rendition"), ("sora_web", "audio_caption")])
+    def test_where_a_relay_has_others(self, provider, has):
+        with pytest.raises(Unsupported, match=rf"has no setting 'steps'. It has: .*{has}"):
+            asked(speaker("", provider, model=""), {"steps": 3}, seconds=10)
 
     @pytest.mark.parametrize("dialect", [name for name in TABLES if not DIALECTS[name].can.any_setting])
     def test_a_name_that_the_server_has_not_with_those_that_it_has(self, dialect):

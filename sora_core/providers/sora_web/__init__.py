@@ -56,7 +56,7 @@ SETTINGS = frozenset().union(
     addresses.SETTINGS, characters.SETTINGS, identity.SETTINGS, sentinel.SETTINGS, tokens.SETTINGS, parsing.SETTINGS
 )
 CAN = Capabilities(
-    operations=frozenset(Operation),
+    operations=VIDEOS | {Operation.CREATE_CHARACTER, Operation.CLEAN_LINK, Operation.IMAGE, Operation.ENHANCE_PROMPT},
     seconds=tuple(FRAMES),
     sizes=(),
     size_for={(orientation, quality): "" for orientation in ORIENTATIONS for quality in ("standard", "hd")},
