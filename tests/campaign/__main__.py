@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -30,13 +31,18 @@ def main() -> int:
         help="each client has a state folder of its own, over one PostgreSQL that is killed and cut off",
     )  # fmt: skip
     parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="where ledgers, files and logs stay to be looked at"
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="where ledgers, files and logs stay to be looked at; they stay, too, where something went wrong",
     )
     parser.add_argument("--no-page", action="store_true", help="print the table only")
     given = parser.parse_args()
     settings = Settings(jobs=given.jobs, seed=given.seed, workers=given.workers, hosts=given.hosts)
-    with tempfile.TemporaryDirectory(prefix="campaign-", ignore_cleanup_errors=True) as folder:
-        outcome = run(settings, given.keep or Path(folder), tell=_tell)
+    folder = given.keep or Path(tempfile.mkdtemp(prefix="campaign-"))
+    outcome = run(settings, folder, tell=_tell)
+    if not given.keep and not outcome.verdict.wrong:
+        shutil.rmtree(folder, ignore_errors=True)
     text = table(outcome)
     print(text)
     for line in outcome.verdict.wrong:

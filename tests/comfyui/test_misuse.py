@@ -117,10 +117,10 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
         "1",
         "has no character 'nobody'; there are: ",
     ),
-    "character of another profile": (
-        {"1": t2v("x", profile="two", characters="@mara")},
+    "character where there are none": (
+        {"1": t2v("x", profile="links", size="", seconds=10, characters="@mara")},
         "1",
-        "'mara' belongs to profile 'relay', not to 'two'",
+        "'links' has no place for characters",
     ),
     "something else as a character": (
         {"1": node("SoraTest_Anything", value="anna"), "2": t2v("x", character=["1", 0])},
@@ -155,7 +155,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
 KNOWN_BEFORE = (
     "no image", "image and address", "no files", "image before size", "empty script", "script without a length",
     "odd length", "broken json", "sum", "fraction", "sum and length", "script and sockets", "blank shot",
-    "remix of nothing", "character without a protocol for it", "character of nothing",
+    "remix of nothing", "character without a protocol for it", "character where there are none", "character of nothing",
     "character of two", "character of an upload", "character too long", "watermark unconfirmed",
     "watermark without a protocol for it", "two shots over the limit", "a blank prompt", "a length that is not made",
     "a size that is not made", "a path outside", "a path outside for an image", "a path outside for a job", "no job",
