@@ -132,7 +132,7 @@ def _hint(job: Job) -> str:
 
 def _cancel(engine: Engine, arguments: argparse.Namespace) -> int:
     job = wait(engine.cancel(arguments.job))
-    say(f"Job {job.job_id} is canceled, says the server. What it had done by then may still be billed.")
+    say(f"Job {job.job_id} is canceled, says the server. What it had done by then may be billed.")
     return 0
 
 
