@@ -50,10 +50,12 @@ class Written:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as far as it is known, and how many of its images come over links."""
+    """A request as far as it is known, how many of its images come over links, and whether its source will be another:
+    it comes over a link, or the ledger knows what stands for the job."""
 
     request: Request
     images_to_come: int = 0
+    source_to_come: bool = False
 
 
 Read = Callable[[str, Written], Asked | None]
@@ -83,7 +85,9 @@ def refusal(node: Any, profile: str | None, read: Read | None = None) -> bool | 
             check_prefix(written.values["filename_prefix"])
         asked = read(profile, written) if read else None
         if asked and written.is_known:
-            engine().check(asked.request, profile, images_to_come=asked.images_to_come)
+            engine().check(
+                asked.request, profile, images_to_come=asked.images_to_come, source_to_come=asked.source_to_come
+            )
     except SoraError as error:
         return str(error)
     return True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..sora_core.ledger.row import JOB_ID_PREFIX
 from . import _widgets as widgets
-from ._checking import Asked, Written
+from ._checking import LINKED, Asked, Written
 from ._comfy import found_by, io
 from ._engine import engine
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
@@ -45,7 +46,9 @@ class Remix(VideoNode):
 
     @classmethod
     def asked(cls, profile: str, written: Written) -> Asked:
-        return Asked(remix_request(profile, source_id=written.text("source_job").strip(), **written.options))
+        source = written.text("source_job").strip()
+        is_another = source == LINKED or source.startswith(JOB_ID_PREFIX)
+        return Asked(remix_request(profile, source_id=source, **written.options), source_to_come=is_another)
 
     @classmethod
     @one_branch

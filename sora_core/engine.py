@@ -41,7 +41,7 @@ from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
 from .providers import provider_for
-from .requests.checks import check_part, picture_size
+from .requests.checks import check_part, picture_size, resolve
 from .requests.kinds import (
     CharacterRequest,
     PictureRequest,
@@ -122,14 +122,18 @@ class Engine:
         limit = image_bytes_limit(request, provider.capabilities(), images + and_last)
         return ImageNeeds(*picture_size(prepared), limit)
 
-    def check(self, request: Request, profile: str, *, images_to_come: int = 0) -> None:
+    def check(self, request: Request, profile: str, *, images_to_come: int = 0, source_to_come: bool = False) -> None:
         """Raises as generate does for what can be told at once: no network, no ledger, nothing that waits.
 
-        ``images_to_come`` reference images are not encoded yet. A list of models that is not known is read in the
-        background, for the next time.
+        ``images_to_come`` reference images are not encoded yet, and with ``source_to_come`` the request's source only
+        stands in for another. A list of models that is not known is read in the background, for the next time.
         """
         connected = self.profiles.get(profile)
-        provider_for(connected).prepared(request, images_to_come=images_to_come)
+        provider = provider_for(connected)
+        if source_to_come:  # some protocols tell by its form what a source is
+            resolve(request, provider.capabilities(), profile, images_to_come=images_to_come)
+        else:
+            provider.prepared(request, images_to_come=images_to_come)
         if not isinstance(request, CharacterRequest) and request.model and not connected.embedded:
             if self.listed.fresh(connected) is None:
                 self.models(profile)

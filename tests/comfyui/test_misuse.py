@@ -25,7 +25,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
     "no image": ({"1": i2v("x")}, "1", "needs an image, or the address of one"),
     "tiny image": ({"1": plain(15, 400), "2": i2v("x", image=["1", 0])}, "2", "15x400 pixels; each side must be at"),
     "long image": ({"1": plain(2000, 100), "2": i2v("x", image=["1", 0])}, "2", "at most 10 times the other"),
-    "batch": ({"1": plain(64, 64, 3), "2": i2v("x", image=["1", 0])}, "2", "takes 1 reference image(s), not 3"),
+    "batch": ({"1": plain(64, 64, 9), "2": i2v("x", image=["1", 0])}, "2", "takes 8 reference image(s), not 9"),
     "image and address": (
         {"1": plain(64, 64), "2": i2v("x", image=["1", 0], image_url="https://a.example/b.png")},
         "2",
@@ -125,7 +125,7 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
     "something else as a character": (
         {"1": node("SoraTest_Anything", value="anna"), "2": t2v("x", character=["1", 0])},
         "2",
-        "connected to character is none",
+        "connected to character is not one",
     ),
     "something else as a shot": (
         {"1": node("SoraTest_Anything", value="a door"), "2": board(**{"shots.shot0": ["1", 0]})},
