@@ -257,7 +257,7 @@ def test_node_and_help_speak_the_language_of_the_page(browser: Browser, stage: S
         assert tab.js(f"app.graph.nodes.find((node) => node.type === '{NODE}').title") == title
         if locale == "zh":  # the page translates no hints of empty fields: ours are in both languages
             hints = tab.js("[...document.querySelectorAll('textarea')].map((each) => each.placeholder)")
-            assert [hint for hint in hints if hint] == ["prompt · 提示词", "negative prompt · 反向提示词"]
+            assert "prompt · 提示词" in hints  # what is rarely used may be hidden
         help_page = tab.open_help()
         expect(help_page.get_by_role("heading", name=title)).to_be_visible()
         picture = help_page.locator("img").first
