@@ -106,9 +106,9 @@ def test_follows_a_background_job_and_tells_when_it_is_ready(tab: Tab, stage: St
     stage.comfy.run({"1": t2v("in the background", **LONG, seed=next(TAKES), wait=False)})
     card = tab.card("in the background")
     expect(card.locator("progress")).to_be_visible()
+    expect(tab.page.get_by_text("A video is ready.").first).to_be_visible()  # first: it does not stay for long
     expect(card.locator(".sora-job-state")).to_have_text("done")
     expect(card.get_by_role("button", name="Play")).to_be_visible()
-    expect(tab.page.get_by_text("A video is ready.").first).to_be_visible()
 
 
 def test_a_job_that_a_node_waits_for_is_not_told_of_twice(tab: Tab, stage: Stage) -> None:
