@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..sora_core.errors import SoraError
+from ..sora_core.ledger.row import JOB_ID_PREFIX
 from ..sora_core.requests.kinds import Request
 from . import _host as host
 from ._engine import engine
@@ -50,8 +51,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as far as it is known, how many of its images come over links, and whether its source will be another:
-    it comes over a link, or the ledger knows what stands for the job."""
+    """A request as far as it is known, how many of its images come over links, and whether its source stands in."""
 
     request: Request
     images_to_come: int = 0
@@ -59,6 +59,11 @@ class Asked:
 
 
 Read = Callable[[str, Written], Asked | None]
+
+
+def stands_in(source: str) -> bool:
+    """Whether another source will be in its place: it comes over a link, or the ledger knows what the job made."""
+    return source == LINKED or source.startswith(JOB_ID_PREFIX)
 
 
 def keep_what_is_queued() -> None:

@@ -208,7 +208,7 @@ async def deliver(
         frames, fps = decoded.frames, decoded.fps
         audio = {"waveform": decoded.waveform, "sample_rate": decoded.sample_rate}
         notes += decoded.notes
-    worked = engine().work_told(delivery.job_id)
+    worked = await in_thread(functools.partial(engine().work_told, delivery.job_id))
     notes += [worked] if worked else []
     path = str(delivery.path)
     return Result(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +17,7 @@ from ..sora_core.requests.kinds import PictureRequest, VideoRequest
 from ._engine import engine
 from ._paths import destination_of
 from ._waiting import Reports, in_thread, show_picture, wait_for
+from ._widgets import in_order
 
 Drawn = TypeVar("Drawn", VideoRequest, PictureRequest)
 
@@ -52,7 +52,7 @@ def given(options: Mapping[str, Any]) -> Given:
         if image is not None and _count(image) != 1:
             raise InvalidRequest("node.frame_is_one_picture", name=name, count=_count(image))
     kinds: dict[str, list[Any]] = {"images": [], "clips": [], "sounds": []}
-    for value in _in_order(options.get("references")):
+    for value in in_order(options.get("references")):
         kinds[_kind_of(value)].append(value)
     return Given(first, last, **kinds)
 
@@ -97,12 +97,6 @@ async def _shown(references: Sequence[Reference]) -> str:
 
 def _count(image: Any) -> int:
     return 1 if image.ndim == 3 else len(image)
-
-
-def _in_order(sockets: Mapping[str, Any] | None) -> Iterator[Any]:
-    for _, value in sorted((sockets or {}).items(), key=lambda item: int(re.sub(r"\D", "", item[0]) or 0)):
-        if value is not None:
-            yield value
 
 
 def _kind_of(value: Any) -> str:

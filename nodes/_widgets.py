@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from ..sora_core.profiles.profiles import PREVIEW
 from ..sora_core.requests.checks import ORIENTATIONS, QUALITIES
 from ._comfy import advanced, io
@@ -17,6 +21,12 @@ MAX_TAKES = 8
 MAX_REFERENCES = 12
 MAX_SEED = 2**53 - 1  # the largest whole number that survives the browser's JSON
 AS_SOURCE = "as the source"
+
+
+def in_order(sockets: Mapping[str, Any] | None) -> list[Any]:
+    """What is connected to a growing input, by the numbers of its sockets."""
+    by_number = sorted((sockets or {}).items(), key=lambda socket: int(re.sub(r"\D", "", socket[0]) or 0))
+    return [value for _, value in by_number if value is not None]
 
 
 def prompt_input() -> io.Input:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -91,8 +90,7 @@ class JoinClips(io.ComfyNode):
 
 
 def _clips(sockets: Mapping[str, Sequence[Any]]) -> list[Any]:
-    in_order = sorted(sockets.items(), key=lambda item: int(re.sub(r"\D", "", item[0])))
-    return [clip for _, connected in in_order for clip in connected if clip is not None]
+    return [clip for connected in widgets.in_order(sockets) for clip in connected if clip is not None]
 
 
 def _joined(clips: Sequence[Any], crossfade: float, destination: Destination) -> tuple[Path, str]:
@@ -105,10 +103,11 @@ def _joined(clips: Sequence[Any], crossfade: float, destination: Destination) ->
         files = [_file_of(clip, Path(folder) / f"{number}.mp4") for number, clip in enumerate(clips)]
         try:
             joined = join(files, part, crossfade=crossfade, check=_check)
-            path = place(part, destination, planned=None, plan=lambda name, sha256, size: None)
+            hashes: list[str] = []
+            path = place(part, destination, planned=None, plan=lambda name, sha256, size: hashes.append(sha256))
         finally:
             discard(part)
-        write_sidecar(path, _provenance(joined, files, crossfade, path))
+        write_sidecar(path, _provenance(joined, files, crossfade, hashes[-1]))
     kept = "pictures kept as they were" if joined.copied else "encoded anew"
     return path, f"{len(files)} clips · {joined.seconds:.2f} s · {joined.width}x{joined.height} · {kept}"
 
@@ -128,11 +127,11 @@ def _check() -> None:
         raise Interrupted("jobs.waiting_interrupted")
 
 
-def _provenance(joined: Joined, files: Sequence[Path], crossfade: float, path: Path) -> dict[str, Any]:
+def _provenance(joined: Joined, files: Sequence[Path], crossfade: float, sha256: str) -> dict[str, Any]:
     return {
         "generator": "Sora Video Nodes",
         "kind": "joined clips",
-        "sha256": sha256_of(path),
+        "sha256": sha256,
         "seconds": joined.seconds,
         "width": joined.width,
         "height": joined.height,

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..sora_core.ledger.row import JOB_ID_PREFIX
 from . import _widgets as widgets
-from ._checking import LINKED, Asked, Written
+from ._checking import Asked, Written, stands_in
 from ._comfy import found_by, io
 from ._engine import engine
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
@@ -47,8 +46,8 @@ class Remix(VideoNode):
     @classmethod
     def asked(cls, profile: str, written: Written) -> Asked:
         source = written.text("source_job").strip()
-        is_another = source == LINKED or source.startswith(JOB_ID_PREFIX)
-        return Asked(remix_request(profile, source_id=source, **written.options), source_to_come=is_another)
+        request = remix_request(profile, source_id=source, **written.options)
+        return Asked(request, source_to_come=stands_in(source))
 
     @classmethod
     @one_branch

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from ..sora_core.errors import InvalidRequest
-from ..sora_core.ledger.row import JOB_ID_PREFIX
 from ..sora_core.models import Operation
 from ..sora_core.requests.checks import check_operation
 from ..sora_core.requests.kinds import CleanLinkRequest
 from . import _widgets as widgets
-from ._checking import LINKED, Asked, Written
+from ._checking import Asked, Written, stands_in
 from ._comfy import io, known
 from ._engine import engine
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
@@ -55,7 +54,7 @@ class RemoveWatermark(VideoNode):
         if "confirm_rights" not in written.links:
             _check_rights(written.values.get("confirm_rights", False))
         source = written.text("source").strip()
-        if source == LINKED or source.startswith(JOB_ID_PREFIX):  # the ledger knows what stands for that
+        if stands_in(source):
             check_operation(Operation.CLEAN_LINK, engine().capabilities(profile), profile)
             return None
         is_address = source.startswith(("http://", "https://"))

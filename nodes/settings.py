@@ -23,103 +23,7 @@ class Settings(io.ComfyNode):
             description="How your own server is to make the video: steps, guidance, frames, LoRA and what else it "
             "takes. Connect it to the settings of any node that makes a video; what the server does not have is "
             "refused before anything is sent.",
-            inputs=[
-                io.Int.Input(
-                    "steps",
-                    default=0,
-                    min=0,
-                    max=1000,
-                    optional=True,
-                    tooltip="Steps of the sampler. 0: as the server decides.",
-                ),
-                io.Float.Input(
-                    "guidance",
-                    default=-1.0,
-                    min=-1.0,
-                    max=100.0,
-                    step=0.1,
-                    optional=True,
-                    tooltip="How closely the prompt is followed (guidance_scale). -1: as the server decides.",
-                ),
-                io.Float.Input(
-                    "guidance_2",
-                    default=-1.0,
-                    min=-1.0,
-                    max=100.0,
-                    step=0.1,
-                    optional=True,
-                    tooltip="The same for the second half of a model in two parts, such as Wan 2.2. -1: as the server "
-                    "decides.",
-                    **advanced(),
-                ),
-                io.Float.Input(
-                    "fps",
-                    default=0.0,
-                    min=0.0,
-                    max=240.0,
-                    step=1.0,
-                    optional=True,
-                    tooltip="Frames per second of the video. 0: as the server decides.",
-                ),
-                io.Int.Input(
-                    "num_frames",
-                    default=0,
-                    min=0,
-                    max=_LARGEST,
-                    optional=True,
-                    tooltip="Length in frames, instead of seconds. 0: from the seconds.",
-                ),
-                io.Float.Input(
-                    "flow_shift",
-                    default=0.0,
-                    min=0.0,
-                    max=100.0,
-                    step=0.1,
-                    optional=True,
-                    tooltip="Shift of the sampler's schedule. 0: as the server decides.",
-                    **advanced(),
-                ),
-                io.String.Input(
-                    "lora",
-                    default="",
-                    multiline=True,
-                    placeholder="name or path on the server:0.8 · 服务器上的名称或路径:0.8",
-                    optional=True,
-                    tooltip="LoRA by the name or path that they have on the server, one a line; a number after a "
-                    "colon is the strength.",
-                ),
-                io.Combo.Input(
-                    "sound",
-                    options=list(SOUND),
-                    default=SOUND[0],
-                    optional=True,
-                    tooltip="Whether the model makes sound, where it can.",
-                ),
-                io.Float.Input(
-                    "sound_seconds",
-                    default=0.0,
-                    min=0.0,
-                    max=600.0,
-                    step=0.1,
-                    optional=True,
-                    tooltip="Length of the sound. 0: as long as the video. Needs sound = on.",
-                    **advanced(),
-                ),
-                io.String.Input(
-                    "more",
-                    default="",
-                    multiline=True,
-                    placeholder="name = value",
-                    optional=True,
-                    tooltip="What else the server takes, by its own names, one a line: boundary_ratio = 0.9. "
-                    "extra_params.x = 1 sets x inside of extra_params.",
-                ),
-                SETTINGS.Input(
-                    "settings",
-                    optional=True,
-                    tooltip="Another Sora Settings: what is set here goes over it, and LoRA are added to its own.",
-                ),
-            ],
+            inputs=[*_sampler_inputs(), *_other_inputs()],
             outputs=[SETTINGS.Output("settings", tooltip="For the settings of a node that makes a video.")],
             **known(
                 search_aliases=["steps", "guidance", "cfg", "lora", "fps", "num_frames", "sampler", "采样", "步数"]
@@ -154,3 +58,108 @@ class Settings(io.ComfyNode):
         own = settings_of({name: value for name, value in written.items() if value is not None})
         found = combined(combined(settings_of({} if settings is None else settings), own), settings_of_lines(more))
         return io.NodeOutput(found.plain())
+
+
+def _sampler_inputs() -> list[io.Input]:
+    """Numbers; at their lowest the server decides."""
+    return [
+        io.Int.Input(
+            "steps",
+            default=0,
+            min=0,
+            max=1000,
+            optional=True,
+            tooltip="Steps of the sampler. 0: as the server decides.",
+        ),
+        io.Float.Input(
+            "guidance",
+            default=-1.0,
+            min=-1.0,
+            max=100.0,
+            step=0.1,
+            optional=True,
+            tooltip="How closely the prompt is followed (guidance_scale). -1: as the server decides.",
+        ),
+        io.Float.Input(
+            "guidance_2",
+            default=-1.0,
+            min=-1.0,
+            max=100.0,
+            step=0.1,
+            optional=True,
+            tooltip="The same for the second half of a model in two parts, such as Wan 2.2. -1: as the server decides.",
+            **advanced(),
+        ),
+        io.Float.Input(
+            "fps",
+            default=0.0,
+            min=0.0,
+            max=240.0,
+            step=1.0,
+            optional=True,
+            tooltip="Frames per second of the video. 0: as the server decides.",
+        ),
+        io.Int.Input(
+            "num_frames",
+            default=0,
+            min=0,
+            max=_LARGEST,
+            optional=True,
+            tooltip="Length in frames, instead of seconds. 0: from the seconds.",
+        ),
+        io.Float.Input(
+            "flow_shift",
+            default=0.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            optional=True,
+            tooltip="Shift of the sampler's schedule. 0: as the server decides.",
+            **advanced(),
+        ),
+    ]
+
+
+def _other_inputs() -> list[io.Input]:
+    return [
+        io.String.Input(
+            "lora",
+            default="",
+            multiline=True,
+            placeholder="name or path on the server:0.8 · 服务器上的名称或路径:0.8",
+            optional=True,
+            tooltip="LoRA by the name or path that they have on the server, one a line; a number after a "
+            "colon is the strength.",
+        ),
+        io.Combo.Input(
+            "sound",
+            options=list(SOUND),
+            default=SOUND[0],
+            optional=True,
+            tooltip="Whether the model makes sound, where it can.",
+        ),
+        io.Float.Input(
+            "sound_seconds",
+            default=0.0,
+            min=0.0,
+            max=600.0,
+            step=0.1,
+            optional=True,
+            tooltip="Length of the sound. 0: as long as the video. Needs sound = on.",
+            **advanced(),
+        ),
+        io.String.Input(
+            "more",
+            default="",
+            multiline=True,
+            placeholder="name = value",
+            optional=True,
+            tooltip="What else the server takes, by its own names, one a line: boundary_ratio = 0.9. "
+            "extra_params.x = 1 sets x inside of extra_params.",
+        ),
+        SETTINGS.Input(
+            "settings",
+            optional=True,
+            tooltip="Another Sora Settings: what is set here goes over it, and LoRA are added to its own.",
+        ),
+    ]

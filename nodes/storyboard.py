@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -118,8 +117,7 @@ def _written_shots(written: Written) -> dict[str, Any] | None:
 
 
 def _shots(script: str, sockets: Mapping[str, Any] | None) -> tuple[Shot, ...]:
-    connected = sorted((sockets or {}).items(), key=lambda item: int(re.sub(r"\D", "", item[0])))
-    values = [value for _, value in connected if value is not None]
+    values = widgets.in_order(sockets)
     written = parse_script(script)
     if written and values:
         raise InvalidRequest("node.there_shots_script_connected_come", count=len(written), count2=len(values))

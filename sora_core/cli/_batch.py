@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from ..engine import Engine, Handle
@@ -18,7 +16,7 @@ from ..files.home import output_dir
 from ..jobs.progress import Progress
 from ..models import Delivery, Destination
 from ..requests.kinds import RemixRequest, VideoRequest
-from ._terminal import say, show_json
+from ._terminal import say, show_json, text_of
 
 AT_ONCE = 32  # requests under way; how many of them are jobs at once, the profile says
 SLICE_SECONDS = 0.05
@@ -71,13 +69,7 @@ def run_batch(
 
 def read_batch(file: str, defaults: argparse.Namespace) -> list[Item]:
     """The lines that are no comment. Raises InvalidRequest, naming the line, before anything is sent."""
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidRequest("cli.no_text_utf", file=file) from error
-    except OSError as error:
-        raise InvalidRequest("cli.script_cannot_read", file=file, reason=error.strerror or error) from error
-    lines = ((number, line.strip()) for number, line in enumerate(text.splitlines(), 1))
+    lines = ((number, line.strip()) for number, line in enumerate(text_of(file).splitlines(), 1))
     items = [_item(number, line, defaults) for number, line in lines if line and not line.startswith("#")]
     if not items:
         raise InvalidRequest("batch.empty", file=file)

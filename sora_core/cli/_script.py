@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
 from typing import Any
 
 from ..engine import Engine
 from ..errors import InvalidRequest
 from ..models import Shot
 from ..requests.shots import format_script, parse_script, script_to_json
-from ._terminal import show
+from ._terminal import show, text_of
 
 
 def add(commands: Any, command: Any) -> None:
@@ -23,13 +21,7 @@ def add(commands: Any, command: Any) -> None:
 
 def shots_in(file: str) -> tuple[Shot, ...]:
     """The shots of a script or JSON file. Raises InvalidRequest, naming the line, also where there are none."""
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidRequest("cli.no_text_utf", file=file) from error
-    except OSError as error:
-        raise InvalidRequest("cli.script_cannot_read", file=file, reason=error.strerror or error) from error
-    shots = parse_script(text)
+    shots = parse_script(text_of(file))
     if not shots:
         raise InvalidRequest("cli.there_no_shots_write_lines", file=file)
     return shots

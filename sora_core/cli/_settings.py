@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Iterable
-from pathlib import Path
 
 from ..errors import InvalidRequest
 from ..requests.settings import Settings, combined, pair_of, settings_of, settings_of_pairs
+from ._terminal import text_of
 
 
 def add_settings(parser: argparse.ArgumentParser) -> None:
@@ -26,12 +25,7 @@ def settings_given(file: str | None, pairs: Iterable[str]) -> Settings:
 
 
 def _read(file: str) -> object:
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidRequest("cli.no_text_utf", file=file) from error
-    except OSError as error:
-        raise InvalidRequest("cli.settings_cannot_read", file=file, reason=error.strerror or error) from error
+    text = text_of(file, cannot_read="cli.settings_cannot_read")
     try:
         return json.loads(text)
     except ValueError as error:

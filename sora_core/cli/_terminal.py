@@ -1,4 +1,4 @@
-"""The terminal: what is printed where, and waiting that Ctrl-C can stop."""
+"""The terminal: what is printed where, what is read, and waiting that Ctrl-C can stop."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import json
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
 from ..engine import Handle
+from ..errors import InvalidRequest
 from ..jobs.progress import Progress
 from ..texts import runnable
 
@@ -31,6 +33,16 @@ def _write(stream: TextIO, text: str) -> None:
     encoding = stream.encoding or "utf-8"
     stream.write(text.encode(encoding, "replace").decode(encoding) + "\n")
     stream.flush()
+
+
+def text_of(file: str, *, cannot_read: str = "cli.script_cannot_read") -> str:
+    """The text of a file; `-` is stdin. Raises InvalidRequest; ``cannot_read`` is the id of its words for no file."""
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest("cli.no_text_utf", file=file) from error
+    except OSError as error:
+        raise InvalidRequest(cannot_read, file=file, reason=error.strerror or error) from error
 
 
 def show_json(value: Any) -> None:

@@ -29,7 +29,7 @@ def _stages(durations: Any) -> str:
         {str(name): _number(each) or 0.0 for name, each in durations.items()} if isinstance(durations, Mapping) else {}
     )
     longest = sorted(found.items(), key=lambda stage: -stage[1])[:_MOST_STAGES]
-    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in longest[:_MOST_STAGES])
+    return ", ".join(f"{name} {seconds:.1f} s" for name, seconds in longest)
 
 
 def _number(value: Any) -> float | None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EARLY_SECONDS = Fraction(3, 2000)  # by which a timestamp in milliseconds may come late
 FRAMES_FORGIVEN = 2  # that damage may cost before the whole file counts as broken
 
 _RATE_TOLERANCE = Fraction(1, 200)  # between the rate in the header and that of the timestamps

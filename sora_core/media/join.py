@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import InvalidRequest, MediaError
 from .canvas import BT709, LIMITED, TICKS, Canvas, even
-from .clip import Clip, Reader, audio_stream, scan, video_stream
+from .clip import EARLY_SECONDS, Clip, Reader, audio_stream, scan, video_stream
 from .container import HEAD_BYTES, av_errors, contents, open_video, sniff
 from .sound import Soundtrack
 
@@ -33,7 +33,6 @@ _SOUND_RATES = (48_000, 44_100)  # the first where the clips differ
 _SOUND_BITS = 192_000  # a second
 _PACKET_SAMPLES = 1024  # of AAC
 _MOST_TICKS = 10_000_000  # in a second, of a common clock
-_EARLY_SECONDS = Fraction(3, 2000)  # by which a timestamp in milliseconds may come late
 
 
 @dataclass(frozen=True)
@@ -239,7 +238,7 @@ def _shown(
         frames = Reader(source, [video_stream(source, clip.path)], check).frames()
         for number, frame in enumerate(cast("Iterator[VideoFrame]", frames)):
             at = _time_of(frame) - clip.origin if clip.starts else number / clip.fps
-            while current and given < count and given / rate < at - _EARLY_SECONDS:
+            while current and given < count and given / rate < at - EARLY_SECONDS:
                 yield current
                 given += 1
             current = canvas.picture(frame)

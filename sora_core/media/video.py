@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Interrupted, InvalidRequest, MediaError
-from .clip import Clip, Reader, VideoInfo, audio_stream, count_frames, scan, video_stream
+from .clip import EARLY_SECONDS, Clip, Reader, VideoInfo, audio_stream, count_frames, scan, video_stream
 from .container import open_video
 from .memory import BUDGET_SHARE, available_bytes
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["Decoded", "VideoInfo", "decode", "decode_audio", "probe"]
 
 MOST_RATE = 1000  # frames a second
-_EARLY_SECONDS = 0.0015  # by which a timestamp in milliseconds may come late
 
 
 @dataclass(frozen=True)
@@ -137,7 +136,7 @@ class _Choice:
         total = max(1, round(clip.frames / clip.fps * self.rate))
         starts = clip.starts or [float(index / clip.fps) for index in range(clip.frames)]
         times = (float(index / self.rate) for index in range(0, total, self.step)[: self.most or None])
-        return [max(0, bisect_right(starts, time + _EARLY_SECONDS) - 1) for time in times]
+        return [max(0, bisect_right(starts, time + float(EARLY_SECONDS)) - 1) for time in times]
 
     def fps(self, clip: Clip) -> Fraction:
         return (self.rate or clip.fps) / self.step

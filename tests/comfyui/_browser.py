@@ -8,10 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import comfyui_page
+import pytest
 from comfyui_page import chromium, running_browser
 from playwright.sync_api import Locator
 
-__all__ = ["NODE", "Tab", "chromium", "running_browser"]
+__all__ = ["IN_A_BROWSER", "NODE", "Tab", "running_browser"]
+
+IN_A_BROWSER = [
+    pytest.mark.browser,
+    pytest.mark.skipif(
+        not chromium(), reason="NO CHROMIUM FOUND on the path: install it (Debian: apt-get install chromium)"
+    ),
+]
 
 NODE = "SoraVideo_Text2Video"
 

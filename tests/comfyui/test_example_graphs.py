@@ -11,7 +11,7 @@ from urllib.parse import quote
 import av
 import examples
 import pytest
-from comfyui._browser import Tab, chromium
+from comfyui._browser import IN_A_BROWSER, Tab
 from comfyui._host import KEY, Stage, outputs_of
 from comfyui_process import version_of
 from example_graphs import EXAMPLES, Example, Node
@@ -20,12 +20,7 @@ from PIL import Image
 NAMED = {example.api: example for example in EXAMPLES}
 ABSOLUTE_PATH = re.compile(r"(?<![\w.:/])/(?:home|root|tmp|var|opt|mnt|Users|private)/[^\s\"\\]*|\b[A-Z]:\\\\[^\s\"]*")
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not chromium(), reason="NO CHROMIUM FOUND on the path: install it (Debian: apt-get install chromium)"
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 
 def template(stage: Stage, example: Example, ending: str = "json") -> Any:

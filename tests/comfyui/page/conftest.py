@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+from comfyui._browser import Tab
 from comfyui._host import Stage, Stages
 from comfyui_front_ends import page_hosts
 from comfyui_page import PATIENCE_MS
@@ -22,3 +25,11 @@ def _params() -> list[object]:
 @pytest.fixture(scope="session", params=_params())
 def stage(request: pytest.FixtureRequest, stages: Stages) -> Stage:
     return stages.on(request.param)
+
+
+@pytest.fixture
+def tab(opened: Tab) -> Iterator[Tab]:
+    """The open page, emptied; at the end nothing of ours may have complained."""
+    opened.clear()
+    yield opened
+    assert opened.complaints == []

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 
 import pytest
-from comfyui._browser import Tab, chromium
+from comfyui._browser import IN_A_BROWSER, Tab
 from comfyui._graphs import t2v
 from comfyui._host import Stage, error_of, outputs_of
 from comfyui.page._axe import violations
@@ -17,12 +17,7 @@ SMALL = {"size": "64x64", "seconds": 1}
 LONG = {"size": "64x64", "seconds": 60}  # some three seconds of the gateway
 LOST = ({"on": "create", "do": "drop", "when": "after"}, {"on": "list", "do": "status", "status": 404, "times": 9})
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not chromium(), reason="NO CHROMIUM FOUND on the path: install it (Debian: apt-get install chromium)"
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +25,6 @@ def opened(browser: Browser, stage: Stage) -> Iterator[Tab]:
     tab = Tab(browser, stage.comfy)
     yield tab
     tab.close()
-
-
-@pytest.fixture
-def tab(opened: Tab) -> Iterator[Tab]:
-    opened.clear()
-    yield opened
-    assert opened.complaints == []
 
 
 def made(stage: Stage, prompt: str, **inputs: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from comfyui._browser import Tab, chromium
+from comfyui._browser import IN_A_BROWSER, Tab
 from comfyui._host import Stage
 from comfyui.page._axe import violations
 from comfyui_process import version_of
@@ -14,12 +14,7 @@ from playwright.sync_api import Browser, Locator, expect
 TAKES = iter(range(80_000, 90_000))
 FEW = ["prompt", "profile", "seed", "orientation", "quality"]  # of a Text to Video, before More is pressed
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not chromium(), reason="NO CHROMIUM FOUND on the path: install it (Debian: apt-get install chromium)"
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module", params=["canvas", "vue"])
@@ -27,13 +22,6 @@ def opened(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -> It
     tab = Tab(browser, stage.comfy, vue=request.param == "vue")
     yield tab
     tab.close()
-
-
-@pytest.fixture
-def tab(opened: Tab) -> Iterator[Tab]:
-    opened.clear()
-    yield opened
-    assert opened.complaints == []
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from comfyui._browser import NODE, Tab, chromium
+from comfyui._browser import IN_A_BROWSER, NODE, Tab
 from comfyui._host import KEY, Stage
 from comfyui_process import version_of
 from playwright.sync_api import Browser, expect
@@ -20,12 +20,7 @@ PLAYS_SECONDS = """(seconds) => [...document.querySelectorAll('video')]
 SAVED = "app.graph.serialize().nodes.map((node) => node.widgets_values)"
 TAKES = iter(range(1000, 2000))  # seeds that no other test has used
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not chromium(), reason="NO CHROMIUM FOUND on the path: install it (Debian: apt-get install chromium)"
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture

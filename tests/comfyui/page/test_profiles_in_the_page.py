@@ -6,19 +6,14 @@ from collections.abc import Iterator
 
 import comfyui_page
 import pytest
-from comfyui._browser import Tab, chromium
+from comfyui._browser import IN_A_BROWSER, Tab
 from comfyui._host import KEY, Stage
 from comfyui.page._axe import violations
 from playwright.sync_api import Browser, Locator, expect
 
 TAKES = iter(range(40_000, 50_000))
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not chromium(), reason="NO CHROMIUM FOUND on the path: install it (Debian: apt-get install chromium)"
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from comfyui._browser import Tab, chromium
+from comfyui._browser import IN_A_BROWSER, Tab
 from comfyui._host import Stage
 from comfyui.page._axe import violations
 from comfyui_process import version_of
@@ -29,12 +29,7 @@ REFUSED = (
     '[{"text": "a", "seconds": 1}]',
 )
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(
-        not chromium(), reason="NO CHROMIUM FOUND on the path: install it (Debian: apt-get install chromium)"
-    ),
-]
+pytestmark = IN_A_BROWSER
 
 
 @pytest.fixture(scope="module", params=["canvas", "vue"])
@@ -42,13 +37,6 @@ def opened(request: pytest.FixtureRequest, browser: Browser, stage: Stage) -> It
     tab = Tab(browser, stage.comfy, vue=request.param == "vue")
     yield tab
     tab.close()
-
-
-@pytest.fixture
-def tab(opened: Tab) -> Iterator[Tab]:
-    opened.clear()
-    yield opened
-    assert opened.complaints == []
 
 
 def board(tab: Tab, script: str = SCRIPT, **widgets: object) -> int:
