@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
@@ -20,7 +19,7 @@ from ._comfy import ComfyAPI
 T = TypeVar("T")
 
 _waited_for: deque[str] = deque(maxlen=1000)  # ids of jobs whose end a node has seen
-_waiting: weakref.WeakSet[Reports] = weakref.WeakSet()
+_waiting: set[Reports] = set()  # of the nodes that wait at this moment
 
 PROGRESS_EVENT = "sora_video.progress"
 ENDED = "ended"  # the last stage of a job that somebody waited for, however it ended
@@ -36,7 +35,6 @@ class Reports:
     def __init__(self) -> None:
         self._latest: Progress | None = None
         self._shown: Progress | None = None
-        _waiting.add(self)
 
     def __call__(self, progress: Progress) -> None:
         self._latest = progress
@@ -91,6 +89,8 @@ async def wait_for(handle: Handle[T], reports: Reports | None = None, *, to_the_
     Without ``to_the_end`` the result is not yet how the job ended.
     Polls instead of awaiting the future: the prompt's loop may be closed before the job is done.
     """
+    if reports:
+        _waiting.add(reports)
     try:
         while not handle.future.done():
             if host.interrupted():
@@ -101,9 +101,10 @@ async def wait_for(handle: Handle[T], reports: Reports | None = None, *, to_the_
     finally:
         if not handle.future.done():
             handle.abandon()
-        elif to_the_end and reports and reports.job_id:
+        elif reports and reports.job_id and (to_the_end or handle.future.exception()):
             _waited_for.append(reports.job_id)
         if reports:
+            _waiting.discard(reports)
             reports.end()
     try:
         return handle.result()

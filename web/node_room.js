@@ -1,4 +1,7 @@
-/** The height of a node on the canvas: its texts keep theirs when the page puts something below them. */
+/**
+ * The height of a node on the canvas: its texts keep theirs when the page puts something below them. The newer renderer
+ * lays its nodes out by itself; there our stylesheet says how high a text is at least.
+ */
 const TEXT_ROOM_PX = 40 // beyond the least that a text gets
 const SETTLE_LOOKS = 6 // after something was put below: until the canvas has drawn it
 
@@ -23,6 +26,7 @@ export class Room {
 
   /** As high as what is shown takes, with some room to write. */
   fit() {
+    if (window.LiteGraph.vueNodesMode) return
     this.node.setSize([this.node.size[0], this.node.computeSize()[1] + TEXT_ROOM_PX * this.texts.length])
     this.node.setDirtyCanvas(true, true)
     this.seen = this.names

@@ -41,10 +41,14 @@ export async function resolve(job, onChange) {
 
 /** The one thing here after which money may be taken again; so it says how much, as far as that is known. */
 async function forget(job, onChange) {
-  const amount = job.cost != null ? say('resolve.amount', { amount: `${job.cost} ${job.currency}`.trim() }) : say('resolve.amount_unknown', { seconds: job.seconds || '?', profile: job.profile })
-  if (!(await confirmed(say('resolve.pay_again'), `${say('resolve.forget_note')} ${amount}`, say('resolve.pay_again')))) return
+  if (!(await confirmed(say('resolve.pay_again'), `${say('resolve.forget_note')} ${nextAmount(job)}`, say('resolve.pay_again')))) return
   onChange(await post('/jobs/forget', { job_id: job.job_id }))
   notice('info', say('resolve.forgotten'), say('resolve.run_again'))
+}
+
+function nextAmount({ cost, currency, seconds, profile }) {
+  if (cost == null) return say('resolve.amount_unknown', { seconds: seconds || '?', profile })
+  return Number(cost) ? say('resolve.amount', { amount: `${cost} ${currency}`.trim() }) : say('resolve.amount_free', { profile })
 }
 
 async function showCandidates(job, found, written) {

@@ -64,7 +64,8 @@ class Tab(comfyui_page.Tab):
             self.js(f"void ({_OURS}.widgets.find((each) => each.name === x[0]).value = x[1])", [name, value])
 
     def clear(self) -> None:
-        """No nodes, and the view where new ones are: the page draws no player that is out of sight."""
+        """No nodes and no question, and the view where new ones are: the page draws no player that is out of sight."""
+        self.js("document.querySelectorAll('dialog.sora-dialog').forEach((each) => each.close())")
         super().clear()
         self.js("void ((app.canvas.ds.offset = [20, 80]), (app.canvas.ds.scale = 0.7))")
         self.page.wait_for_function(

@@ -148,7 +148,7 @@ def test_a_job_that_was_never_made_is_paid_again_only_after_a_word_on_the_money(
     press(card, "Resolve…")
     press(tab.page.get_by_role("dialog", name="What became of this job?"), "It was never made…")
     confirm = tab.page.get_by_role("dialog", name="It was never made: pay again")
-    expect(confirm).to_contain_text("The next run costs what 'own' takes for 1 seconds of video")
+    expect(confirm).to_contain_text("By its profile 'own' takes nothing for it.")
     press(confirm, "Cancel")
     expect(card.locator(".sora-job-state")).to_have_text("unknown")
     press(card, "Resolve…")
