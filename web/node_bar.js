@@ -26,6 +26,7 @@ class Bar {
   constructor(node) {
     this.node = node
     this.lists = {}
+    this.hidden = new Set() // names; the newest page says of a linked input's widget that it is hidden, whoever hides it
     this.room = new Room(node)
     for (const name of LISTED) if (this.isListed(name)) this.lists[name] = this.list(name)
     this.more = el('button', { type: 'button', class: 'sora-button', onclick: () => this.toggle() })
@@ -80,8 +81,10 @@ class Bar {
   hide() {
     const isCanvas = !window.LiteGraph.vueNodesMode
     const widgets = this.rare.map((name) => this.widget(name)).filter(Boolean)
-    const changed = widgets.filter((each) => Boolean(each.hidden) !== (isCanvas && !this.node.showAdvanced && !this.isLinked(each.name)))
-    for (const widget of changed) widget.hidden = !widget.hidden
+    const hidden = new Set(isCanvas && !this.node.showAdvanced ? widgets.map((each) => each.name).filter((name) => !this.isLinked(name)) : [])
+    const changed = widgets.filter((each) => hidden.has(each.name) !== this.hidden.has(each.name))
+    for (const widget of changed) widget.hidden = hidden.has(widget.name)
+    this.hidden = hidden
     this.more.hidden = !isCanvas || !widgets.length
     return changed.length > 0
   }

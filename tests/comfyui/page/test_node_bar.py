@@ -92,7 +92,9 @@ def test_model_and_length_are_chosen_from_what_the_profile_has(tab: Tab, stage: 
     expect(seconds.locator("option:checked")).to_have_text("3 s")
 
 
-def test_the_text_keeps_its_height_and_the_player_lies_inside_of_the_node(tab: Tab) -> None:
+def test_the_text_keeps_its_height_and_the_player_lies_inside_of_the_node(tab: Tab, stage: Stage) -> None:
+    if version_of(stage.comfy.checkout) < (0, 33) and tab.js("LiteGraph.vueNodesMode"):
+        pytest.skip("this old page shows no node's video in its experimental Nodes 2.0")
     tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), profile="own", seconds=1, size="320x180")
     bar(tab).wait_for()
     field = tab.page.locator("textarea:visible").first
@@ -120,7 +122,10 @@ def test_a_linked_input_is_never_hidden(tab: Tab) -> None:
     bar(tab).wait_for()
     source = tab.add("PrimitiveString", value="cinematic")
     tab.connect(source, 0, made, "style")
-    tab.page.wait_for_function("() => !app.graph.nodes[0].widgets.find((each) => each.name === 'style').hidden")
+    tab.page.wait_for_function(  # the newest page hides a linked widget itself, and shows its socket
+        "() => ((it) => !(it.visibility ? it.visibility.suppression.byExtension : it.hidden))"
+        "(app.graph.nodes[0].widgets.find((each) => each.name === 'style'))"
+    )
 
 
 def test_the_price_is_said_before_anything_is_queued(tab: Tab, priced: str) -> None:
