@@ -20,7 +20,7 @@ from ..providers.sora_web.settings import VISIBILITIES
 from ..requests.checks import check_clip_form, check_operation
 from ..requests.kinds import CharacterRequest
 from ._settings import add_settings, settings_given
-from ._terminal import ProgressLine, say, show, show_json, wait
+from ._terminal import JSON_HELP, ProgressLine, say, show, show_json, wait
 
 
 def add(commands: Any, command: Any) -> None:
@@ -29,30 +29,32 @@ def add(commands: Any, command: Any) -> None:
     subcommands = actions.add_subparsers(required=True, metavar="ACTION")
     create = command(subcommands, "create", _create, "make a character from 1 to 3 seconds of a clip")
     create.add_argument("name", metavar="NAME")
-    create.add_argument("--profile", required=True)
+    create.add_argument("--profile", required=True, help="the connection")
     source = create.add_mutually_exclusive_group(required=True)
     source.add_argument("--video", default="", metavar="FILE", help="a clip, of which the part is uploaded")
     source.add_argument("--url", default="", help="address of a clip")
     source.add_argument("--from-job", default="", metavar="JOB", help="a finished job of the same profile")
-    create.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
-    create.add_argument("--end", type=float, default=3.0, metavar="SECONDS")
+    create.add_argument("--start", type=float, default=0.0, metavar="SECONDS",
+                        help="where the part begins; default: %(default)s")  # fmt: skip
+    create.add_argument("--end", type=float, default=3.0, metavar="SECONDS",
+                        help="where the part ends; default: %(default)s")  # fmt: skip
     add_settings(create)
-    create.add_argument("--json", action="store_true")
+    create.add_argument("--json", action="store_true", help=JSON_HELP)
     listing = command(subcommands, "list", _list, "the library")
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help=JSON_HELP)
     rename = command(subcommands, "rename", _rename, "give a character another name here")
     rename.add_argument("name", metavar="NAME")
     rename.add_argument("new_name", metavar="NEW_NAME")
-    rename.add_argument("--profile", required=True)
+    rename.add_argument("--profile", required=True, help="the connection")
     visible = command(
         subcommands, "visibility", _visibility, "make a character public or private, where the protocol can"
     )
     visible.add_argument("name", metavar="NAME")
     visible.add_argument("visibility", choices=VISIBILITIES)
-    visible.add_argument("--profile", required=True)
+    visible.add_argument("--profile", required=True, help="the connection")
     delete = command(subcommands, "delete", _delete, "take a character out of the library")
     delete.add_argument("name", metavar="NAME")
-    delete.add_argument("--profile", required=True)
+    delete.add_argument("--profile", required=True, help="the connection")
     delete.add_argument("--remote", action="store_true", help="off the server too, where the protocol can")
 
 

@@ -21,9 +21,7 @@ from ._batch import run_batch
 from ._references import edit_source, with_references
 from ._script import shots_in
 from ._settings import add_settings, settings_given
-from ._terminal import ProgressLine, say, show, show_json, wait
-
-JSON_HELP = "one JSON object on stdout"
+from ._terminal import JSON_HELP, ProgressLine, say, show, show_json, wait
 
 
 def add(commands: Any, command: Any) -> None:
@@ -31,7 +29,7 @@ def add(commands: Any, command: Any) -> None:
     generate = command(commands, "generate", _generate, "make a video; the same request is paid once")
     _add_request(generate, prompt="?")
     generate.add_argument(
-        "--batch", metavar="FILE", help="many videos: a prompt or a JSON object a line (- reads stdin); see the README"
+        "--batch", metavar="FILE", help="many videos: a prompt or a JSON object a line (- reads from stdin)"
     )
     add_output(generate)
     submit = command(commands, "submit", _submit, "as generate, but back when the job's id is on the disk")
@@ -44,7 +42,7 @@ def add(commands: Any, command: Any) -> None:
     add_output(resume)
     clean = command(commands, "clean", _clean, "ask the provider for its own clean rendition of a clip")
     clean.add_argument("source", metavar="SOURCE", help="a job of ours, an id of the server, or the address of a post")
-    clean.add_argument("--profile", required=True)
+    clean.add_argument("--profile", required=True, help="the connection")
     clean.add_argument("--confirm-rights", action="store_true", help="the clip is mine, or I have permission")
     add_settings(clean)
     add_output(clean)

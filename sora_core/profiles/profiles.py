@@ -25,7 +25,7 @@ from urllib.parse import SplitResult, urlsplit
 from ..errors import InvalidRequest, ProfileError, StorageError
 from ..files.changing import Changing, changing
 from ..redaction import redact
-from ..transport.urls import is_local, origin, shown_url
+from ..transport.urls import is_local, is_name, origin, shown_url
 from .prices import MILLION, parse_prices
 from .toml_text import parted, tables_of, without
 
@@ -157,7 +157,7 @@ def _split(url: str) -> SplitResult | None:
     """The parts of a URL with a host; None for what is none."""
     try:
         parts = urlsplit(url.strip())
-        return parts if parts.hostname and parts.port != 0 else None
+        return parts if parts.hostname and parts.port != 0 and is_name(parts.hostname) else None
     except ValueError:
         return None
 
