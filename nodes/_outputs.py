@@ -6,7 +6,7 @@ import asyncio
 import functools
 import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..sora_core.engine import Handle
@@ -115,12 +115,12 @@ def one_branch(execute: Execute) -> Execute:
     return decided
 
 
-async def _raising(error: SoraError) -> Result:
+async def _raising(error: SoraError) -> list[Result]:
     raise error
 
 
 async def side_by_side(
-    works: Sequence[Awaitable[Result]], hidden: Any, options: Mapping[str, Any], seeds: Sequence[int] = ()
+    works: Sequence[Awaitable[Sequence[Result]]], hidden: Any, options: Mapping[str, Any], seeds: Sequence[int] = ()
 ) -> io.NodeOutput:
     """The results in their order. All are waited for; then what failed is raised, or blocked, as ``on_error`` says.
 
@@ -135,7 +135,8 @@ async def side_by_side(
         # a failure in the very first step would make ComfyUI drop the others of the list instead of waiting for them
         await asyncio.sleep(SLICE_SECONDS)
         raise _with_others(failures, seeds)
-    return list_output([each if isinstance(each, Result) else _blocked(each, hidden) for each in ended])
+    made = [[_blocked(each, hidden)] if isinstance(each, BaseException) else each for each in ended]
+    return list_output([result for results in made for result in results])
 
 
 def _with_others(failures: Mapping[int, Any], seeds: Sequence[int]) -> SoraError:
@@ -170,14 +171,14 @@ async def generate(
 
 async def _generate(
     request: Takeable, profile: str, options: dict[str, Any], hidden: Any, reports: Reports, note: str
-) -> Result:
+) -> list[Result]:
     destination = destination_of(options.get("filename_prefix", "video/sora"), hidden)
     if options.get("wait", True):
         handle = engine().generate(request, profile, destination, reports)
     else:
         job = await wait_for(engine().submit(request, profile, destination, reports), reports, to_the_end=False)
         if job.state != DELIVERED:
-            return _submitted(job, hidden)
+            return [_submitted(job, hidden)]
         handle = engine().resume(job.job_id, profile, destination, reports)
     return await deliver(handle, reports, options, hidden, note=note)
 
@@ -191,14 +192,19 @@ def _submitted(job: Job, hidden: Any) -> Result:
 
 async def deliver(
     handle: Handle[Delivery], reports: Reports, options: dict[str, Any], hidden: Any, *, note: str = ""
-) -> Result:
-    """Waits for the job and hands out its video, with frames and audio when they are wanted."""
+) -> list[Result]:
+    """Waits for the job and hands out its video, or each that it made, with frames and audio when they are wanted."""
     delivery = await wait_for(handle, reports)
-    gave_file(hidden.unique_id, delivery.path)
     if delivery.reused:
         host.tell_node(FOUND_EVENT, {"job_id": delivery.job_id})
     if not delivery.fps:
         raise InvalidRequest("node.job_made_picture_no_video", job=delivery.job_id, path=delivery.path)
+    each = [replace(delivery, path=path, further=()) for path in (delivery.path, *delivery.further)]
+    return [await _handed_out(one, options, hidden, note if one is each[0] else "") for one in each]
+
+
+async def _handed_out(delivery: Delivery, options: Mapping[str, Any], hidden: Any, note: str) -> Result:
+    gave_file(hidden.unique_id, delivery.path)
     frames: Any = host.blocked(_SKIPPED)
     audio: Any = frames
     fps = (options.get("force_rate", 0.0) or delivery.fps) / options.get("frame_step", 1)

@@ -69,7 +69,7 @@ class ResumeJob(VideoNode):
         return await side_by_side([cls._collect(name, profile, options) for name in names], cls.hidden, options)
 
     @classmethod
-    async def _collect(cls, name: str, profile: str, options: dict[str, Any]) -> Result:
+    async def _collect(cls, name: str, profile: str, options: dict[str, Any]) -> list[Result]:
         reports = Reports()
         destination = destination_of(options.get("filename_prefix", "video/sora"), cls.hidden)
         handle = engine().resume(name, profile, destination, reports)

@@ -301,7 +301,7 @@ class Engine:
         self._ledger, self._running_jobs = None, None
 
     async def _generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Delivery:
-        return _delivery(*await self._run(request, profile, destination, watch))
+        return _delivery(self.ledger, *await self._run(request, profile, destination, watch))
 
     async def _create_character(self, request: CharacterRequest, profile: str, name: str, watch: Watch) -> Character:
         check_name(name)
@@ -412,9 +412,8 @@ class Engine:
             made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
             raise InvalidRequest("resume.no_file", job_id=job.job_id, made=made)
         joined = self._joined()
-        return _delivery(
-            *await joined.join([job.fingerprint], connection, lambda run: run.resume(job, destination), watch)
-        )
+        done = await joined.join([job.fingerprint], connection, lambda run: run.resume(job, destination), watch)
+        return _delivery(self.ledger, *done)
 
     async def _edit_source(
         self, name: str, profile: str, destination: Destination, watch: Watch
@@ -514,7 +513,7 @@ async def _end(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
     await asyncio.gather(*left, return_exceptions=True)
 
 
-def _delivery(job: Job, worked: bool) -> Delivery:
+def _delivery(ledger: Ledger, job: Job, worked: bool) -> Delivery:
     return Delivery(
         path=Path(job.path or ""),
         job_id=job.job_id,
@@ -525,6 +524,7 @@ def _delivery(job: Job, worked: bool) -> Delivery:
         height=job.height or 0,
         fps=job.fps or 0.0,
         reused=not worked,
+        further=tuple(ledger.outputs.paths(job.job_id)),
     )
 
 

@@ -6,7 +6,7 @@ import enum
 import hashlib
 import importlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -261,6 +261,8 @@ class Snapshot:
     remote_id: str = ""
     progress: float | None = None
     url: str | None = field(default=None, repr=False)  # it may be signed
+    # of the files that the job made after the first one: a link, or "" where it is asked for by its number
+    further: tuple[str, ...] = field(default=(), repr=False)
     # the video itself, from servers that answer with it; a large one is on the disk already
     media: bytes | Path | None = field(default=None, repr=False)
     result: Mapping[str, str] | None = None  # what a job that makes no video has made
@@ -318,6 +320,11 @@ class Delivery:
     height: int
     fps: float
     reused: bool = False  # an earlier job's file, free
+    further: tuple[Path, ...] = ()  # what one request made beside it
+
+    def facts(self) -> dict[str, Any]:
+        """By name; `further` only where there is any."""
+        return {name: value for name, value in asdict(self).items() if name != "further" or value}
 
 
 if not TYPE_CHECKING:

@@ -57,7 +57,9 @@ def totals(counts: dict[str, int]) -> dict[str, int]:
 def one(asked: Asked) -> Any:
     """With the whole prompt and what was asked for."""
     job = _known(asked.only("job_id").job_id())
-    return {**facts(job), "prompt": job.prompt, "request": json.loads(engine().ledger.get(job.job_id).request)}
+    further = [str(path) for path in engine().ledger.outputs.paths(job.job_id)]
+    told = {"prompt": job.prompt, "request": json.loads(engine().ledger.get(job.job_id).request)}
+    return {**facts(job), **told, **({"further": further} if further else {})}
 
 
 def graph(asked: Asked) -> Any:

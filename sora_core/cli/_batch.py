@@ -7,7 +7,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from ..engine import Engine, Handle
@@ -174,7 +174,7 @@ class _Batch:
             facts = {"job_id": error.job_id, "profile": item.options.profile}
             show_json({**told, **facts, "error": {"kind": error.kind, "message": str(error)}})
             return error.exit_code
-        show_json({**told, **asdict(delivery)})
+        show_json({**told, **delivery.facts()})
         return 0
 
     def _say(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -181,11 +180,12 @@ def deliver(engine: Engine, handle: Handle[Delivery], progress: ProgressLine, ar
     worked = engine.work_told(delivery.job_id)
     if worked:
         say(worked)
-    path = _copy_out(delivery.path, arguments.out)
+    paths = (_copy_out(delivery.path, arguments.out), *delivery.further)
     if arguments.json:
-        show_json({**asdict(delivery), "path": str(path)})
+        show_json(delivery.facts() | {"path": str(paths[0])})
     else:
-        show(str(path))
+        for path in paths:
+            show(str(path))
     return 0
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from ..clock import SystemClock
@@ -44,7 +45,7 @@ def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
         return _costs(engine, arguments)
     jobs = _asked_for(engine, arguments)
     if arguments.json:
-        show_json([_job_facts(job) for job in jobs])
+        show_json([_job_facts(job, engine.ledger.outputs.paths(job.job_id)) for job in jobs])
         return 0
     none = True
     for job in jobs:
@@ -104,12 +105,13 @@ def _set_aside(engine: Engine) -> int:
     return 0
 
 
-def _job_facts(job: Job) -> dict[str, Any]:
+def _job_facts(job: Job, further: Sequence[Path]) -> dict[str, Any]:
     hidden = {"number", "fingerprint", "account", "request", "owner", "url", "part_validator"}
     hidden |= {"planned_path", "planned_sha256", "planned_bytes", "idempotency_key"}
     told = {name: value for name, value in asdict(job).items() if name not in hidden}
     cost = None if job.cost is None else amount_of(job.cost)
-    return told | {"cost": cost, "hint": _hint(job)}
+    several = {"further": [str(path) for path in further]} if further else {}
+    return told | {"cost": cost, "hint": _hint(job)} | several
 
 
 def _hint(job: Job) -> str:

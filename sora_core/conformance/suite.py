@@ -219,6 +219,13 @@ class Conformance:
             assert f"'{name}'" in error.message
         assert case.wire.posts == 0
 
+    @needs("several")
+    def test_all_videos_of_one_request_are_delivered_in_their_order_and_charged_once(self, case: Case) -> None:
+        with case.charging(1):
+            made = case.make("three of one", settings=settings_of({"num_outputs_per_prompt": 3}))
+        first, *further = (path.read_bytes() for path in (made.path, *made.further))
+        assert [each.removeprefix(first) for each in further] == [b"\0\0\0\x09free\x01", b"\0\0\0\x09free\x02"]
+
     @needs("work")
     def test_what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file(self, case: Case) -> None:
         made = case.make("measured")

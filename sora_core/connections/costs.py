@@ -38,7 +38,8 @@ def cost_of_settled(request: Request, provider: Provider, *, named: str = "") ->
         return Cost(None, profile.currency)
     models = [model for model in (request.model, named or profile.model) if model]
     is_picture = isinstance(request, PictureRequest)
-    units = {"image": 1} if is_picture else {"second": request.seconds or None, "clip": 1}
+    made = provider.outputs_of(request)
+    units = {"image": 1} if is_picture else {"second": request.seconds * made or None, "clip": made}
     prices = [each for each in parse_prices(profile.prices, profile.name) if each.of_model(models)]
     quality = _quality(request, can)
     if (not quality and any(each.quality for each in prices)) or (

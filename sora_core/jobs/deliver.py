@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +15,7 @@ from ..clock import Clock
 from ..connections.connection import Connection
 from ..errors import InputError, JobFailed, MediaError, StorageError
 from ..ledger.ledger import Ledger
+from ..ledger.outputs import Output
 from ..ledger.row import Job
 from ..media import placing
 from ..media.download import Download
@@ -45,18 +46,56 @@ async def deliver(
     the row stays succeeded, so that the paid job can be collected again.
     """
     destination = replace(_destination(job), metadata=ledger.workflows.get(job.job_id))
-    latest = snapshot
+    on_record = tuple(output.url for output in ledger.outputs.of(job.job_id))
+    if snapshot and all(on_record):
+        snapshot = replace(snapshot, further=snapshot.further or on_record)
+    links = _Links(job, snapshot, connection)
+    if not await asyncio.to_thread(_first_is_there, job):
+        await _deliver_first(job, links, destination, connection=connection, ledger=ledger, clock=clock, report=report)
+    for output in ledger.outputs.of(job.job_id):
+        if not await asyncio.to_thread(_is_there, output):
+            await _deliver_further(
+                output, job, links, destination, connection=connection, ledger=ledger, clock=clock, report=report
+            )
+    done = ledger.get(job.job_id)
+    await record_delivered(done, Path(done.planned_path or ""), ledger, clock)
 
-    async def source(*, refresh: bool) -> Call:
-        nonlocal latest
-        if refresh or latest is None:
-            await connection.limits.pace()
-            fetched = await connection.provider.fetch(connection.http, job.remote_id or "", attempts=3)
-            latest = replace(fetched, remote_id=job.remote_id or "")
-            if latest.state in (State.FAILED, State.CANCELED):
-                raise JobFailed("collect.failed_since")
-        return connection.provider.encode_content(job.remote_id or "", latest)
 
+class _Links:
+    """Where the files of a job are; the server is asked again for what it has not told, or what has expired."""
+
+    def __init__(self, job: Job, snapshot: Snapshot | None, connection: Connection) -> None:
+        self._remote_id = job.remote_id or ""
+        self._latest = snapshot
+        self._connection = connection
+
+    async def first(self, *, refresh: bool) -> Call:
+        latest = self._latest if self._latest and not refresh else await self._ask()
+        return self._connection.provider.encode_content(self._remote_id, latest)
+
+    async def further(self, number: int, *, refresh: bool) -> Call:
+        latest = self._latest if self._latest and self._latest.further and not refresh else await self._ask()
+        return self._connection.provider.encode_further(self._remote_id, latest, number)
+
+    async def _ask(self) -> Snapshot:
+        await self._connection.limits.pace()
+        fetched = await self._connection.provider.fetch(self._connection.http, self._remote_id, attempts=3)
+        self._latest = replace(fetched, remote_id=self._remote_id)
+        if fetched.state in (State.FAILED, State.CANCELED):
+            raise JobFailed("collect.failed_since")
+        return self._latest
+
+
+async def _deliver_first(
+    job: Job,
+    links: _Links,
+    destination: Destination,
+    *,
+    connection: Connection,
+    ledger: Ledger,
+    clock: Clock,
+    report: ProgressReporter,
+) -> None:
     part, kind = placing.part_path(destination.folder, job.job_id), _kind(job)
     if job.part_validator == WHOLE and part.exists():
         await asyncio.to_thread(_check_only_copy, part, kind)
@@ -72,16 +111,64 @@ async def deliver(
             read=lambda reply: _named_in(reply, job, connection),
             check=kind.check,
             kind=kind,
-        ).run(source)
+        ).run(links.first)
     report.say("saving", job)
 
     def plan(path: Path, sha256: str, size: int) -> None:
         ledger.record_plan(job.job_id, path, sha256, size, owner=job.owner or "")
 
-    path = await asyncio.to_thread(
+    await asyncio.to_thread(
         placing.place, part, destination, planned=job.planned_path, plan=plan, kind=kind, sha256=sha256
     )
-    await record_delivered(ledger.get(job.job_id), path, ledger, clock)
+
+
+async def _deliver_further(
+    output: Output,
+    job: Job,
+    links: _Links,
+    destination: Destination,
+    *,
+    connection: Connection,
+    ledger: Ledger,
+    clock: Clock,
+    report: ProgressReporter,
+) -> None:
+    """As the first one, beside it. It is fetched from its beginning where that broke off."""
+    part, kind, number = _part_of(job, output), _kind(job), output.number
+
+    async def source(*, refresh: bool) -> Call:
+        return await links.further(number, refresh=refresh)
+
+    sha256 = await Download(
+        connection.http,
+        part,
+        clock=clock,
+        validator=None,
+        on_validator=lambda value: None,
+        on_bytes=lambda done, total: report.bytes(job, done, total),
+        read=lambda reply: _named_in(reply, job, connection),
+        check=kind.check,
+        kind=kind,
+    ).run(source)
+    report.say("saving", job)
+
+    def plan(path: Path, sha256: str, size: int) -> None:
+        ledger.record_output(job.job_id, number, path, sha256, size, owner=job.owner or "")
+
+    stem = destination.exact.stem if destination.exact else destination.stem
+    beside = replace(destination, stem=stem, exact=None)
+    path = await asyncio.to_thread(
+        placing.place, part, beside, planned=output.path, plan=plan, kind=kind, sha256=sha256
+    )
+    log.info("file %d of job %s is there: %s", number + 1, job.job_id, path)
+
+
+def _part_of(job: Job, output: Output) -> Path:
+    return placing.part_path(Path(job.folder), f"{job.job_id}-{output.number}")
+
+
+def _is_there(output: Output) -> bool:
+    return placing.is_intact(output.path, size=output.bytes, sha256=output.sha256)
 
 
 def _named_in(reply: Reply, job: Job, connection: Connection) -> Call | bytes | None:
@@ -158,7 +245,8 @@ def redirect(job: Job, destination: Destination, ledger: Ledger) -> Job:
         ledger.record_part(job.job_id, None, owner=job.owner or "")  # it is fetched afresh
     ledger.record_destination(job.job_id, destination, owner=job.owner or "")
     if old != new:
-        placing.discard(old)
+        for part in (old, *(_part_of(job, output) for output in ledger.outputs.of(job.job_id))):
+            placing.discard(part)
     if job.planned_path:
         placing.free_placeholder(Path(job.planned_path))
     return ledger.get(job.job_id)
@@ -193,6 +281,7 @@ def recover_media(job: Job, ledger: Ledger) -> bool:
 
 async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -> None:
     """The sidecar, and the last commit. The file is in its place; a crash between the two repeats both."""
+    outputs = ledger.outputs.of(job.job_id)
     shape = await asyncio.to_thread(_kind(job).probe, path)
     width, height, fps, duration = shape.width, shape.height, shape.fps, shape.seconds
     now = clock.now()
@@ -200,23 +289,31 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
     done = replace(done, delivered_at=now, finished_at=job.finished_at or now)
     for left_over in (placing.part_path(Path(job.folder), job.job_id), _kept_answer(job)):
         placing.discard(left_over)
-    try:
-        await asyncio.to_thread(placing.write_sidecar, path, _provenance(done, ledger.said.get(done.job_id)))
-    except StorageError as error:  # the file is safe, and that is what was paid for
-        log.warning("%s", error.message)
+    facts = _provenance(done, ledger.said.get(done.job_id))
+    await asyncio.to_thread(_write_sidecar, path, facts | _told_of_others(0, outputs, done))
+    for output in outputs:
+        placing.discard(_part_of(job, output))
+        await asyncio.to_thread(
+            _write_sidecar, Path(output.path or ""), facts | _told_of_others(output.number, outputs, done)
+        )
     record, owner = ledger.record_delivered, job.owner or ""
     await ledger.aside(record, job.job_id, width=width, height=height, fps=fps, duration=duration, owner=owner)
     log.info("job %s is delivered: %s", job.job_id, path)
 
 
-def delivered_is_intact(job: Job) -> bool:
+def delivered_is_intact(job: Job, ledger: Ledger) -> bool:
     if job.result is not None:
         return True
-    return placing.is_intact(job.path, size=job.bytes, sha256=job.sha256)
+    is_there = placing.is_intact(job.path, size=job.bytes, sha256=job.sha256)
+    return is_there and all(map(_is_there, ledger.outputs.of(job.job_id)))
 
 
-def planned_file_is_there(job: Job) -> bool:
-    """Whether a crash came between the rename and the last commit."""
+def planned_files_are_there(job: Job, ledger: Ledger) -> bool:
+    """Whether a crash came between the last rename and the last commit."""
+    return _first_is_there(job) and all(map(_is_there, ledger.outputs.of(job.job_id)))
+
+
+def _first_is_there(job: Job) -> bool:
     return placing.is_intact(job.planned_path, size=job.planned_bytes, sha256=job.planned_sha256)
 
 
@@ -231,6 +328,22 @@ def _destination(job: Job) -> Destination:
         stem=job.stem,
         exact=Path(job.exact_path) if job.exact_path else None,
     )
+
+
+def _write_sidecar(path: Path, facts: Mapping[str, object]) -> None:
+    try:
+        placing.write_sidecar(path, facts)
+    except StorageError as error:  # the file is safe, and that is what was paid for
+        log.warning("%s", error.message)
+
+
+def _told_of_others(number: int, outputs: Sequence[Output], job: Job) -> dict[str, object]:
+    """What the sidecar of one of several files says: its own bytes, which of them it is, and how all are called."""
+    if not outputs:
+        return {}
+    names = [Path(path).name for path in (job.planned_path, *(each.path for each in outputs)) if path]
+    own = {"sha256": outputs[number - 1].sha256, "bytes": outputs[number - 1].bytes} if number else {}
+    return {**own, "output": number + 1, "outputs": names}
 
 
 def _provenance(job: Job, said: Mapping[str, Any] | None) -> dict[str, object]:

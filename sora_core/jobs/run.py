@@ -40,7 +40,7 @@ from .deliver import (
     delivered_is_intact,
     keep_answer,
     keep_media,
-    planned_file_is_there,
+    planned_files_are_there,
     record_delivered,
     recover_media,
     redirect,
@@ -215,7 +215,7 @@ class JobRun:
                 if job.error_kind == MADE_ANEW:
                     return None
                 raise ended(job)
-            if job.state == DELIVERED and await asyncio.to_thread(delivered_is_intact, job):
+            if job.state == DELIVERED and await asyncio.to_thread(delivered_is_intact, job, self._ledger):
                 self.submitted.set()
                 return job
             is_unsent = job.state == SUBMITTING and job.sent_at is None
@@ -243,7 +243,7 @@ class JobRun:
             if not await self._ledger.aside(recover_media, job, self._ledger):
                 reason = "the process stopped before the answer arrived."
                 await self._ledger.aside(self._ledger.record_unknown, job.job_id, reason, owner=self._owner.id)
-        elif job.state in (SUCCEEDED, MISSING) and await asyncio.to_thread(planned_file_is_there, job):
+        elif job.state in (SUCCEEDED, MISSING) and await asyncio.to_thread(planned_files_are_there, job, self._ledger):
             await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
         elif not self.is_here(job):
             raise elsewhere(job, self._connection)

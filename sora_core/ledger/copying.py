@@ -20,6 +20,7 @@ _TABLES = {  # the columns, and how many of the first ones name a row
     "jobs": (COLUMNS, 1),
     "workflows": (("job_id", "metadata", "written_at"), 1),
     "said": (("job_id", "facts"), 1),
+    "outputs": (("job_id", "number", "url", "path", "sha256", "bytes"), 2),
     "characters": ((*(each.name for each in fields(Character)), "created_at"), 2),
     "meta": (("name", "value"), 1),
 }

@@ -40,6 +40,7 @@ from .database import Database, Session
 from .leases import Leases, Owner
 from .lookups import JOB, Lookups, storable
 from .metrics import lines_of
+from .outputs import Outputs
 from .pages import JobPages
 from .row import (
     ANYONE,
@@ -116,6 +117,7 @@ class Ledger(Lookups):
         self.turns = Turns(self._file, self._leases)
         self.workflows = Workflows(self._file)
         self.said = Said(self._file)
+        self.outputs = Outputs(self._file)
         self.pages = JobPages(self._file)
         self.costs = Costs(self._file)
 
@@ -359,6 +361,7 @@ class Ledger(Lookups):
                     "error_kind": None,
                 }
             self.said.keep(db, job_id, snapshot.said)
+            self.outputs.keep(db, job_id, snapshot.further)
             written = self._write(db, job_id, ANYONE, (row.state,), changes)
         if row.state not in UNFINISHED or owner not in (ANYONE, row.owner):
             raise _changed(written, "its remote id is kept")
@@ -415,6 +418,7 @@ class Ledger(Lookups):
                 # collecting it once more is no news of how long it took
                 changes["finished_at"] = self._get(db, job_id).finished_at or db.now()
                 self.said.keep(db, job_id, snapshot.said)
+                self.outputs.keep(db, job_id, snapshot.further)
             return self._write(db, job_id, owner, FOLLOWED, changes)
 
     def record_missing(self, job_id: str, reason: str, *, owner: str) -> Job:
@@ -488,6 +492,14 @@ class Ledger(Lookups):
         changes["host"] = this_host()  # another one may have begun it
         return self._change(job_id, owner, FOLLOWED, changes)
 
+    def record_output(self, job_id: str, number: int, path: Path, sha256: str, size: int, *, owner: str) -> None:
+        """As record_plan, for a file after the first one."""
+        with self._file.change() as db:
+            row = self._get(db, job_id)
+            if row.state not in FOLLOWED or owner not in (ANYONE, row.owner):
+                raise _changed(row, f"its file {number + 1} was not recorded")
+            self.outputs.plan(db, job_id, number, path, sha256, size)
+
     def record_delivered(self, job_id: str, *, width: int, height: int, fps: float, duration: float, owner: str) -> Job:
         """The file stands under the planned name."""
         with self._file.change() as db:
@@ -499,6 +511,7 @@ class Ledger(Lookups):
             }
             changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
             changes["url"] = row.url if row.url and redact(row.url) == row.url else None  # a signed one is a key
+            self.outputs.drop_signed_links(db, job_id)
             return self._write(db, job_id, owner, FOLLOWED, {**changes, **_done(row, db.now())})
 
     def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:

@@ -137,6 +137,18 @@ MIGRATIONS = (
     """,
     # 10: on which host the file lies, or goes to.
     "ALTER TABLE jobs ADD COLUMN host TEXT NOT NULL DEFAULT ''",
+    # 11: what one request made beside its first file. A path is written before the file takes that name.
+    """
+    CREATE TABLE outputs (
+        job_id TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        url TEXT NOT NULL,
+        path TEXT,
+        sha256 TEXT,
+        bytes INTEGER,
+        PRIMARY KEY (job_id, number)
+    )
+    """,
 )
 
 # A shared ledger begins here: what SQLite came to be in FIRST_SHARED steps. Later steps are taken by both, in SQL that

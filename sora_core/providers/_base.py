@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..errors import BadResponse, SoraError, SubmissionUnknown, Unsupported
+from ..errors import BadResponse, JobNotFound, SoraError, SubmissionUnknown, Unsupported
 from ..media.container import sniff
 from ..media.picture import sniff_picture
 from ..models import Capabilities, Field, Operation, Quota, Snapshot, State
@@ -152,6 +152,17 @@ class Provider(ABC):
     @abstractmethod
     def encode_content(self, remote_id: str, snapshot: Snapshot) -> Call:
         """Where the bytes of a succeeded job are; JobNotFound when the server named no place."""
+
+    def encode_further(self, remote_id: str, snapshot: Snapshot, number: int) -> Call:
+        """As encode_content, of what the job made after its first file, which is number 0."""
+        link = snapshot.further[number - 1] if number <= len(snapshot.further) else ""
+        if not link:
+            raise JobNotFound("collect.no_further", number=number + 1)
+        return self.encode_content(remote_id, replace(snapshot, url=link))
+
+    def outputs_of(self, request: Request) -> int:
+        """How many files the one request asks for. Pure."""
+        return 1
 
     def encode_cancel(self, remote_id: str) -> Call:
         """Usually not overwritten where the protocol cannot cancel."""

@@ -35,6 +35,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "list": (list,),
 }
+SEVERAL = ("num_outputs_per_prompt", "n", "num_outputs", "num_videos_per_prompt", "num_videos")  # videos of one request
 _FLAGS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -171,6 +172,8 @@ def _settled(name: str, value: Any, can: Capabilities, profile: str) -> tuple[st
         return spelled, _fitting(name, value, setting, profile)
     if can.any_setting:
         return COMMON.get(name, name), value
+    if name in SEVERAL:
+        raise Unsupported("settings.one_output", profile=profile, name=name)
     if not can.settings:
         raise Unsupported("settings.none", profile=profile, name=name)
     names = [*can.settings, *(each.field for each in can.settings.values() if each.field)]

@@ -70,3 +70,30 @@ def test_what_a_server_does_not_take_is_refused_and_nothing_is_charged(stage: St
     graph = {"1": node("SoraVideo_Settings", more="steps = many"), "2": clip("refused", settings=["1", 0])}
     assert "whole number" in error_of(stage.comfy.run(graph))["exception_message"]
     assert stage.gateway.stats()["charges"] == before
+
+
+def test_several_videos_of_one_request_come_as_lists_and_are_charged_once(stage: Stage) -> None:
+    settings = {"base_url": f"{stage.gateway.url}/openai~sglang/v1", "provider": "openai", "dialect": "sglang"}
+    settings |= {"key_env": "SORA_TEST_KEY", "poll_seconds": 0.2}
+    stage.comfy.post("/sora_video/profiles", {"name": "gpu", "settings": settings}).raise_for_status()
+    graph = {
+        "1": node("SoraVideo_Settings", more="num_outputs_per_prompt = 3"),
+        "2": node("SoraVideo_Text2Video", prompt="three of one", profile="gpu", seed=0, seconds=1, size="320x180",
+                  settings=["1", 0], filename_prefix="video/several"),
+        "3": node("SoraTest_Inspect", save_as="", text=["2", 4], fps=["2", 3], video=["2", 0], frames=["2", 1]),
+    }  # fmt: skip
+    before = stage.gateway.charges
+    outputs = outputs_of(stage.comfy.run(graph))
+    seen = [json.loads(each) for each in outputs["3"]["seen"]]
+    paths = [each["text"] for each in seen]
+    assert [Path(path).name for path in paths] == [f"several_0000{number}_.mp4" for number in (1, 2, 3)]
+    assert [each["frames"]["shape"][1:] for each in seen] == [[180, 320, 3]] * 3
+    assert [shown["filename"] for shown in outputs["2"]["images"]] == [Path(path).name for path in paths]
+    assert stage.gateway.charges == before + 1
+    Path(paths[2]).unlink()
+    collected = [json.loads(each)["text"] for each in outputs_of(stage.comfy.run(graph))["3"]["seen"]]
+    assert collected[:2] == paths[:2]
+    assert Path(collected[2]).is_file()
+    assert stage.gateway.charges == before + 1
+    resumed = {"1": node("SoraVideo_ResumeJob", job_id=outputs["2"]["text"][1], profile="gpu")}
+    assert len(outputs_of(stage.comfy.run(resumed))["1"]["images"]) == 3

@@ -87,9 +87,8 @@ _SGLANG = Recipe(
     model="wan",
     references=("first", "clip", "first clip"),
     can=words(
-        "made work loras image references seed extra settings known_settings fails refused lost_unlisted restart "
-        "forgets "
-        "cancel doctor dead_worker"
+        "made work several loras image references seed extra settings known_settings fails refused lost_unlisted "
+        "restart forgets cancel doctor dead_worker"
     ),  # no prompts in lists
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},

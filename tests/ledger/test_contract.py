@@ -96,6 +96,7 @@ WRITES: dict[str, tuple[Write, tuple[str, ...]]] = {
     "record_over": (lambda led, job, who: led.record_over(job, FAILED, "no", "JobFailed", owner=who), UNFINISHED),
     "record_part": (lambda led, job, who: led.record_part(job, "etag", owner=who), UNFINISHED),
     "record_plan": (lambda led, job, who: led.record_plan(job, Path("a.mp4"), "abc", 1, owner=who), FOLLOWED),
+    "record_output": (lambda led, job, who: led.record_output(job, 1, Path("b.mp4"), "abc", 1, owner=who), FOLLOWED),
     "record_delivered": (
         lambda led, job, who: led.record_delivered(job, width=1, height=1, fps=1.0, duration=1.0, owner=who),
         FOLLOWED,
@@ -423,3 +424,33 @@ def test_what_a_server_said_instead_of_an_id_stays_in_the_row(ledger):
     job = sent(ledger)
     ledger.record_unknown(job.job_id, "no id", owner="me", answer='{"任务ID": "7"}')
     assert ledger.record_unknown(job.job_id, "not on the list", owner="me").answer == '{"任务ID": "7"}'
+
+
+class TestSeveralOutputs:
+    SIGNED = "https://cdn.example/c.mp4?X-Amz-Signature=0123456789abcdef0123456789abcdef"
+
+    def test_are_on_record_with_the_answer_that_names_them_and_none_is_taken_back(self, ledger):
+        job = queued(ledger)
+        ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, further=("https://x/b.mp4", "")), owner="me")
+        ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, further=("https://x/new.mp4",)), owner="me")
+        assert [(each.number, each.url, each.path) for each in ledger.outputs.of(job.job_id)] == [
+            (1, "https://x/new.mp4", None),
+            (2, "", None),
+        ]
+        assert ledger.outputs.paths(job.job_id) == []
+
+    def test_of_an_answer_at_once_too(self, ledger):
+        job = sent(ledger)
+        ledger.record_submitted(job.job_id, Snapshot(State.SUCCEEDED, "video_1", further=("", "")), owner="me")
+        assert len(ledger.outputs.of(job.job_id)) == 2
+
+    def test_a_place_stays_when_the_link_is_told_anew_and_a_signed_link_goes_with_the_delivery(self, ledger):
+        job = queued(ledger)
+        for _ in range(2):
+            ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, further=(self.SIGNED,)), owner="me")
+            ledger.record_output(job.job_id, 1, Path("c.mp4"), "abc", 3, owner="me")
+        ledger.record_plan(job.job_id, Path("a.mp4"), "abc", 1, owner="me")
+        ledger.record_delivered(job.job_id, width=1, height=1, fps=1, duration=1, owner="me")
+        (output,) = ledger.outputs.of(job.job_id)
+        assert (output.url, output.path, output.sha256, output.bytes) == ("", "c.mp4", "abc", 3)
+        assert ledger.outputs.paths(job.job_id) == [Path("c.mp4")]

@@ -214,6 +214,9 @@ class TestMoving:
     def test_takes_every_job_there_and_back(self, folder, url):
         home = Ledger(folder, FakeClock())
         rows, account = list(home.all_jobs()), home.account(Secret("sk-one"))
+        with home._file.change() as db:
+            home.outputs.keep(db, rows[0].job_id, ["https://x/b.mp4", ""])
+        outputs = home.outputs.of(rows[0].job_id)
         shared = Ledger(folder, SystemClock(), Postgres(url))
         moved = move(home, shared)
         assert (moved.jobs, moved.characters) == (4, 1)
@@ -221,6 +224,7 @@ class TestMoving:
         assert [replace(job, number=0, owner=None) for job in rows] == [replace(job, number=0) for job in there]
         assert shared.account(Secret("sk-one")) == account
         assert shared.workflows.get(rows[0].job_id) == {"workflow": {"猫": 1}}
+        assert shared.outputs.of(rows[0].job_id) == outputs
         assert claim(shared, "v2:1").state == DELIVERED
         assert claim(shared, "v2:later").state == SUBMITTING
         shared._leases.end("me")

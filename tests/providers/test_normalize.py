@@ -431,3 +431,40 @@ def test_a_time_is_read_as_seconds(raw, seconds):
 )
 def test_a_body_is_read_whatever_its_type_says(body, value):
     assert normalize.parse(body) == value
+
+
+class TestSeveralResults:
+    A, B, C = (f"https://cdn.example/{name}.mp4" for name in "abc")
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"data": {"videos": [{"url": A}, {"url": B}, {"url": C}]}},
+            {"data": {"outputs": [A, B, C]}},
+            {"outputs": [A, B, C]},
+            {"urls": [A, B, C]},
+            {"unsigned_urls": [A, B, C]},
+            {"data": [{"url": A}, {"url": B}, {"url": C}]},
+        ],
+    )
+    def test_all_of_a_list_are_of_the_job_in_their_order(self, answer):
+        snapshot = _snapshot({"id": "t", "status": "succeeded", **answer})
+        assert (snapshot.url, snapshot.further) == (self.A, (self.B, self.C))
+
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            {"data": {"videos": [{"url": A}]}},
+            {"outputs": [A, A]},
+            {"outputs": [A, "https://cdn.example/a.jpg", "https://cdn.example/a.webp", "https://cdn.example/page"]},
+            {"video_url": A, "urls": []},
+            {"video_url": A, "data": {"output": [B]}},
+        ],
+    )
+    def test_stills_pages_and_the_same_again_are_none(self, answer):
+        snapshot = _snapshot({"id": "t", "status": "succeeded", **answer})
+        assert (snapshot.url, snapshot.further) == (self.A, ())
+
+    @pytest.mark.parametrize("status", ["processing", "failed"])
+    def test_a_job_that_has_not_made_them_has_none(self, status):
+        assert _snapshot({"id": "t", "status": status, "outputs": [self.A, self.B]}).further == ()

@@ -111,8 +111,14 @@ class SGLang(FastApi):
     owner = "sglang"
     title = "FastAPI"
 
+    def __init__(self, core: Core) -> None:
+        super().__init__(core)
+        self._outputs: dict[str, int] = {}  # how many files, by job
+
     async def read(self, call: Incoming) -> Fields:
-        fields = await read_fields(call.request)
+        if "fields" in call.request:
+            return dict(call.request["fields"])
+        call.request["fields"] = fields = await read_fields(call.request)
         if call.request.content_type == "application/json":
             if not isinstance(fields.get("seconds", 4), int):
                 raise Invalid("seconds", "Input should be a valid integer", "int_type")
@@ -129,7 +135,18 @@ class SGLang(FastApi):
     async def content(self, call: Incoming) -> web.StreamResponse:
         if not self.state(self._find(call)).terminal:
             raise Refusal(404, "Generation is still in-progress")
-        return await super().content(call)
+        job = self._find(call)
+        variant = call.request.query.get("variant", "0")
+        if variant not in map(str, range(self._outputs.get(job.id, 1))):
+            raise Refusal(404, f"Video variant {variant} not found")
+        return await self._core.send(call, job)
+
+    async def create(self, call: Incoming) -> web.StreamResponse:
+        job = await self._enter(call)
+        fields = await self.read(call)
+        count = fields.get("num_outputs_per_prompt") or fields.get("n") or 1
+        self._outputs[job.id] = max(1, min(int(count), 10))
+        return self._video(call, job)
 
     def _as_json(self, call: Incoming, job: BookedJob) -> dict[str, Any]:
         video = super()._as_json(call, job)
@@ -137,16 +154,17 @@ class SGLang(FastApi):
             video.pop(name, None)
         done, failed = video["status"] == "completed", video["status"] == "failed"
         path = None if failed else f"/srv/outputs/{job.id}.mp4"  # also while there is nothing yet
+        count = self._outputs.get(job.id, 1)
         nothing = dict.fromkeys("url expires_at peak_memory_mb inference_time_s revised_prompt action lidar".split())
         return {
             **video,
             **nothing,
             "progress": 100 if done else min(int(video["progress"] or 0), 99),
             "quality": "standard",
-            "urls": [None] if done else None,
+            "urls": [None] * count if done else None,
             "file_path": path,
-            "file_paths": [path] if done else None,
-            "num_outputs": 1 if done else None,
+            "file_paths": [f"/srv/outputs/{job.id}_{number}.mp4" for number in range(count)] if done else None,
+            "num_outputs": count if done else None,
             "error": {"message": video["error"]["message"]} if failed else None,
         }
 

@@ -7,6 +7,7 @@ something else, and when there is one of its kind.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +23,13 @@ _VIDEOS = (".mp4", ".mov", ".webm", ".mkv", ".m4v", ".ts", ".avi")
 _NO_VIDEOS = tuple(
     ".jpg .jpeg .png .webp .gif .bmp .svg .json .html .htm .txt .md .pdf .m3u8 .mpd .mp3 .wav .m4a .srt .vtt".split()
 )
+
+
+def further_links(links: Iterable[str], first: str) -> tuple[str, ...]:
+    """Of a list that the first result stands in: those that name another video."""
+    is_named = _path(first).endswith(_VIDEOS)
+    others = (link for link in links if _is_link(link) and (_path(link).endswith(_VIDEOS) or not is_named))
+    return tuple(dict.fromkeys(link for link in others if link != first))
 
 
 def only_link(value: Any) -> str | None:

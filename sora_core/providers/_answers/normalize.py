@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 from ...models import Snapshot, State, parse_size
 from ...transport import Reply
-from .links import only_link
+from .links import further_links, only_link
 from .refusals import (
     SUCCESS_CODES,
     error_of,
@@ -146,6 +146,17 @@ def url_of(value: Any, base_url: str, state: State | None) -> str | None:
     return only_link(value) if state is State.SUCCEEDED else None
 
 
+def further_of(value: Any, base_url: str, url: str) -> tuple[str, ...]:
+    """Links of what one job made beside its first result: the others of the list that this one stands in."""
+    for key in (*_URL_KEYS, *_RAW_URL_KEYS):
+        raw = dig(value, key)
+        if isinstance(raw, list):
+            links = [_joined(base_url, link) or "" for link in _links(raw)]
+            if url in links:
+                return further_links(links, url)
+    return ()
+
+
 def _path_of(link: str) -> str:
     return link.partition("?")[0].lower()
 
@@ -193,6 +204,7 @@ def snapshot_of(reply: Reply, *, base_url: str, prefer_id: str | None = None) ->
         remote_id=remote_id or "",
         progress=100.0 if state is State.SUCCEEDED else progress_of(value),
         url=None if failed else url,
+        further=further_of(value, base_url, url) if url and state is State.SUCCEEDED else (),
         failure=job_failure(value) if failed else None,
         queue_position=_position(value),
         created_at=time_of(value.get("created_at")) or time_of(value.get("created")),

@@ -31,12 +31,12 @@ from ...errors import (
 )
 from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State
 from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
-from ...requests.settings import Lora, typed
+from ...requests.settings import SEVERAL, Lora, typed
 from ...transport import Call, Http, Reply
 from .._answers import normalize
 from .._base import Attempt, Provider, unnamed
 from .._ended import is_ended
-from . import account, loras, synchronous
+from . import account, loras, outputs, synchronous
 from . import extras as more
 from .bodies import Files, as_form, as_reference, data_uri
 from .dialects import DIALECTS, JSON, Dialect
@@ -100,6 +100,9 @@ class OpenAI(Provider):
         dialect, extra = self.dialect, self._extra()
         if not isinstance(request, (VideoRequest, RemixRequest)):
             return more.settle(request, self.profile, dialect)
+        several = next((name for name in SEVERAL if extra.get(name, "1") != "1" and not self._hands_out(name)), "")
+        if several:
+            raise Unsupported("settings.one_output", profile=self.profile.name, name=several)
         model = request.model or self.profile.model
         if dialect.needs_model and not model and isinstance(request, VideoRequest):
             raise InvalidRequest("openai.profile_needs_name_model_lists", profile=self.profile.name)
@@ -185,6 +188,11 @@ class OpenAI(Provider):
             **more.cast_fields(request),
         }
         return {name: value for name, value in own.items() if value != ""}
+
+    def _hands_out(self, name: str) -> bool:
+        """Whether what is asked for by that name may come back from the server, as far as is known here."""
+        can = self.dialect.can
+        return can.any_setting or name in can.settings
 
     def _settings(self, request: VideoRequest | RemixRequest) -> Fields:
         return fields_of(request, self.capabilities(), self.profile.name)
@@ -278,8 +286,21 @@ class OpenAI(Provider):
             return Call("GET", snapshot.url, Effect.READ, anonymous=more.is_share_url(remote_id))
         if not remote_id or self.synchronous:
             raise JobNotFound("openai.server_named_neither_link_nor", provider=self.name)
-        path = f"/videos/{quote(remote_id, safe='')}/content"
-        return Call("GET", path, Effect.READ, headers={"accept": "application/binary"})
+        return outputs.content(remote_id, 0)
+
+    def encode_further(self, remote_id: str, snapshot: Snapshot, number: int) -> Call:
+        has_link = number <= len(snapshot.further) and snapshot.further[number - 1]
+        if has_link or not remote_id or self.synchronous:
+            return super().encode_further(remote_id, snapshot, number)
+        return outputs.content(remote_id, number)
+
+    def outputs_of(self, request: Request) -> int:
+        if not isinstance(request, (VideoRequest, RemixRequest)):
+            return 1
+        return outputs.asked_for(over(self._extra_fields(), self._settings(request)))
+
+    def decode(self, reply: Reply) -> Snapshot:
+        return outputs.as_told(super().decode(reply), reply)
 
     def encode_cancel(self, remote_id: str) -> Call:
         if not self.capabilities().can_cancel:

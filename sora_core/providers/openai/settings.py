@@ -72,6 +72,8 @@ SGLANG: Table = {
     "x264_preset": _STRING,
     "diffusers_kwargs": _OBJECT,
     "extra_params": _OBJECT,
+    "num_outputs_per_prompt": Setting("integer", 1, 10),
+    "n": Setting("integer", 1, 10),
 }
 FASTVIDEO: Table = {
     "steps": Setting("integer", 1, field="num_inference_steps"),

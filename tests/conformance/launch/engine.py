@@ -70,3 +70,8 @@ def generate(prompt: str, path: str | os.PathLike[str] | None = None, **facts: A
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(clip())
     return clip()
+
+
+def another(path: str | os.PathLike[str], number: int) -> None:
+    """The clip with its number behind it, in a box that players skip."""
+    Path(path).write_bytes(clip() + b"\0\0\0\x09free" + bytes([number]))

@@ -46,7 +46,13 @@ class Sampling(SimpleNamespace):
         return frozenset()
 
     def output_file_path(self) -> str:
-        return str(Path(self.output_path or "outputs") / f"{self.request_id}.mp4")
+        return self.output_file_paths()[0]
+
+    def output_file_paths(self) -> list[str]:
+        folder = Path(self.output_path or "outputs")
+        if self.num_outputs == 1:
+            return [str(folder / f"{self.request_id}.mp4")]
+        return [str(folder / f"{self.request_id}_{number}.mp4") for number in range(self.num_outputs)]
 
     def prepare_video_request_for_queue(self, batch: Any) -> None:
         pass
@@ -118,6 +124,7 @@ def application(model: str) -> Any:
             guidance_scale=asked.guidance_scale, negative_prompt=asked.negative_prompt,
             media=[engine.of_file(path) for path in (asked.input_reference, asked.video_path) if path],
             told=asked.model_dump(mode="json", exclude_none=True, exclude=ELSEWHERE),
+            num_outputs=max(1, min(int(asked.num_outputs_per_prompt or asked.n or 1), 10)),
         )  # fmt: skip
 
     async def generate(scheduler: Any, batch: Any, **rest: Any) -> Any:
@@ -129,8 +136,11 @@ def application(model: str) -> Any:
         if "[dies]" in asked.prompt:  # as the scheduler's client says it
             client.failure_reason = "Scheduler worker exited; restart the server."
             raise RuntimeError(client.failure_reason)
-        await asyncio.to_thread(engine.generate, asked.prompt, asked.output_file_path(), **facts)
-        return [asked.output_file_path()], engine.Result(peak_memory_mb=engine.PEAK_MB)
+        paths = asked.output_file_paths()
+        await asyncio.to_thread(engine.generate, asked.prompt, paths[0], **facts)
+        for number, path in enumerate(paths[1:], 1):
+            engine.another(path, number)
+        return paths, engine.Result(peak_memory_mb=engine.PEAK_MB)
 
     async def as_asked(request: Any, prompt: str, **rest: Any) -> str:
         return prompt
