@@ -499,7 +499,10 @@ class Ledger(Lookups):
             }
             changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
             changes["url"] = row.url if row.url and redact(row.url) == row.url else None  # a signed one is a key
-            return self._write(db, job_id, owner, FOLLOWED, {**changes, **_done(row, db.now())})
+            done = self._write(db, job_id, owner, FOLLOWED, {**changes, **_done(row, db.now())})
+        if done.url != row.url:
+            self._file.scrub()
+        return done
 
     def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:
         """Ends a job that makes no video: what it made is on record."""

@@ -15,6 +15,7 @@ import pytest
 
 from sora_core.errors import ProfileError, SoraError, StorageError
 from sora_core.files import changing as files
+from sora_core.files.changing import changing
 from sora_core.files.home import open_private, write_private
 from sora_core.profiles.credentials import Credentials
 from sora_core.profiles.master import seal
@@ -145,6 +146,29 @@ def test_threads_at_once_lose_nothing(tmp_path):
     keys = Credentials(tmp_path, {})
     found = [keys.get(Profile(f"p{number}", base_url="https://p.example")).reveal() for number in range(12)]
     assert found == [f"key-number-{number}" for number in range(12)]
+
+
+def test_threads_that_change_a_file_for_the_first_time_lose_nothing(tmp_path):
+    import threading
+
+    def add_one(path: Path, together: threading.Barrier) -> None:
+        together.wait()
+        with changing(path) as file:
+            file.write(file.data + b"1")
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(200):
+            path, together = tmp_path / str(number), threading.Barrier(4)
+            threads = [threading.Thread(target=add_one, args=(path, together)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert path.read_bytes() == b"1111"
+    finally:
+        sys.setswitchinterval(before)
 
 
 def filled(home: Path, environ: dict[str, str]) -> tuple[Credentials, TokenStore]:
