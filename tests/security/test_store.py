@@ -56,6 +56,19 @@ def test_a_stored_key_is_not_sent_to_another_server(tmp_path, changes):
     assert keys.get(moved).reveal() == "another-key-of-its-own"
 
 
+@pytest.mark.parametrize("proxy", ["http://evil.example:3128", "socks5://evil.example", "https://evil.example"])
+def test_a_key_for_plain_http_is_not_read_by_a_proxy_that_is_named_afterwards(tmp_path, proxy):
+    box, keys = Profile("box", base_url="http://127.0.0.1:8000/v1"), Credentials(tmp_path, {})
+    keys.set(box, KEY)
+    with pytest.raises(ProfileError, match=r"evil\.example"):
+        keys.get(replace(box, proxy=proxy))
+    keys.set(replace(box, proxy=proxy), KEY)
+    assert keys.get(replace(box, proxy=proxy)).reveal() == KEY
+    assert keys.get(box).reveal() == KEY
+    keys.set(RELAY, KEY)  # of https it sees nothing
+    assert keys.get(replace(RELAY, proxy=proxy)).reveal() == KEY
+
+
 @pytest.mark.parametrize("changes", SAME, ids=str)
 def test_it_is_sent_where_it_belongs(tmp_path, changes):
     keys = Credentials(tmp_path, {})
