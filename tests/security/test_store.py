@@ -210,7 +210,9 @@ class TestProtection:
         assert all(each["protection"] == "passphrase" and each["n"] * each["r"] * 128 >= 32 * 2**20 for each in facts)
         assert facts[0]["salt"] != facts[1]["salt"]
 
-    @pytest.mark.parametrize("changes", [{"n": 2**40}, {"n": 0}, {"n": "x"}, {"salt": 5}, {"masters": "!"}], ids=str)
+    @pytest.mark.parametrize(
+        "changes", [{"n": 2**40}, {"n": 2**20, "r": 64}, {"n": 0}, {"n": "x"}, {"salt": 5}, {"masters": "!"}], ids=str
+    )
     def test_a_spoiled_file_is_our_error_and_takes_no_gigabytes(self, tmp_path, changes):
         filled(tmp_path, {"SORA_PASSPHRASE": "correct horse"})
         path = tmp_path / "credentials.key"
