@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from ..connections.connection import Connection
 from ..engine import Engine
 from ..errors import InvalidRequest, Unsupported
+from ..files.names import is_file
 from ..models import ClipForm, Operation, Upload
 from ..providers.sora_web import SoraWeb
 from ..providers.sora_web.characters import show as show_to
@@ -88,8 +90,10 @@ def _clip(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload | None,
     can = engine.capabilities(arguments.profile)
     check_operation(Operation.CREATE_CHARACTER, can, arguments.profile)
     check_clip_form(ClipForm.FILE, can, arguments.profile)
-    path = Path(arguments.video).expanduser()
-    if not path.is_file():
+    path = Path(arguments.video)
+    with contextlib.suppress(RuntimeError):  # there is no such home
+        path = path.expanduser()
+    if not is_file(path):
         raise InvalidRequest("cli.there_no_file", path=path)
     return part_of_clip(path, start, end, can.clip_bytes_limit), 0.0, end - start
 

@@ -14,11 +14,11 @@ from ..media.images import FITS
 from ..media.placing import copy_to, named_by_hand
 from ..models import Delivery, Destination, Operation
 from ..profiles.profiles import PREVIEW
-from ..requests.checks import ORIENTATIONS, QUALITIES
+from ..requests.checks import ORIENTATIONS, QUALITIES, check_operation
 from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
 from ._batch import run_batch
-from ._references import clip_from, with_references
+from ._references import edit_source, with_references
 from ._script import shots_in
 from ._settings import add_settings, settings_given
 from ._terminal import JSON_HELP, ProgressLine, say, show, show_json, wait
@@ -129,10 +129,15 @@ def _of_another(engine: Engine, arguments: argparse.Namespace, by: str) -> Remix
         if getattr(arguments, option):
             raise InvalidRequest("cli.remix_takes_no_only_source", option=option.replace("_", "-"))
     source = getattr(arguments, by)
-    clip = None if by == "remix_of" else clip_from(source)
+    operation = {"remix_of": Operation.REMIX, "edit": Operation.EDIT, "extend": Operation.EXTEND}[by]
+    check_operation(operation, engine.capabilities(arguments.profile), arguments.profile)
+    if operation is Operation.REMIX:
+        source_id, clip = engine.source_id(source, arguments.profile) if source else "", None
+    else:
+        source_id, clip = edit_source(engine, source, arguments.profile)
     return RemixRequest(
-        operation={"remix_of": Operation.REMIX, "edit": Operation.EDIT, "extend": Operation.EXTEND}[by],
-        source_id=engine.source_id(source, arguments.profile) if source and not clip else "",
+        operation=operation,
+        source_id=source_id,
         clip=clip,
         orientation=arguments.orientation,
         quality=arguments.quality,
