@@ -312,6 +312,8 @@ async def _explained(error: NetworkError, url: str, proxy: str) -> NetworkError:
     blocked = await asyncio.to_thread(obstacle, url, proxy)
     if blocked is None:
         return error
+    if blocked.message == error.message:
+        return blocked
     explained = NetworkError("doctor.obstacle", obstacle=blocked.message, said=error.message)
     explained.advise(blocked.advised_by, **blocked.values)
     return explained

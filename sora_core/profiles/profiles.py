@@ -26,7 +26,7 @@ from ..errors import InvalidRequest, ProfileError, StorageError
 from ..files.changing import Changing, changing
 from ..redaction import redact
 from ..requests.described import DescribedBody
-from ..transport.urls import is_local, origin, shown_url
+from ..transport.urls import is_local, is_name, origin, shown_url
 from .described import DescribedBodies, plain_address
 from .prices import MILLION, parse_prices
 from .toml_text import parted, tables_of, without
@@ -160,7 +160,7 @@ def _split(url: str) -> SplitResult | None:
     """The parts of a URL with a host; None for what is none."""
     try:
         parts = urlsplit(url.strip())
-        return parts if parts.hostname and parts.port != 0 else None
+        return parts if parts.hostname and parts.port != 0 and is_name(parts.hostname) else None
     except ValueError:
         return None
 

@@ -35,7 +35,8 @@ Schema = Mapping[str, Any]
 def described_in(document: Any, base_url: str, route: Route, *, read_on: str) -> DescribedBody | None:
     """The body of a POST to the route below the base URL; None when the document does not tell it.
 
-    Nor does one that speaks of another server. A body of which not even the prompt is named, as that of LiteLLM, is read by the server in some other way.
+    Nor does one that speaks of another server. A body of which not even the prompt is named, as that of LiteLLM, is
+    read by the server in some other way.
     """
     if not isinstance(document, dict) or not _is_of(document, base_url):
         return None
