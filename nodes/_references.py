@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..sora_core.errors import InvalidRequest
+from ..sora_core.errors import InvalidRequest, MediaError
+from ..sora_core.media.container import av_errors
 from ..sora_core.media.images import Reference, references_from_tensor
-from ..sora_core.media.references import clip_upload, sound_upload
+from ..sora_core.media.references import clip_from_file, sound_upload
 from ..sora_core.models import Delivery, Operation, Upload
 from ..sora_core.requests.kinds import PictureRequest, VideoRequest
 from ._engine import engine
@@ -112,8 +113,18 @@ def _kind_of(value: Any) -> str:
 def clip_of(video: Any) -> Upload:
     with tempfile.TemporaryDirectory(prefix="sora-clip-") as folder:
         path = Path(folder) / "clip.mp4"
-        video.save_to(str(path))  # its part alone, where it was cut
-        return clip_upload(path.read_bytes())
+        save_video(video, path)
+        return clip_from_file(path)
+
+
+def save_video(video: Any, path: Path) -> None:
+    """Its part alone, where it was cut. Raises InvalidRequest when the file that it stands for cannot be read."""
+    try:
+        with av_errors("The file of the video that is connected"):
+            video.save_to(str(path))
+    except (OSError, MediaError) as error:
+        reason = error.message if isinstance(error, MediaError) else error
+        raise InvalidRequest("media.clip_cannot_used", reason=reason) from error
 
 
 def _sound(sound: Mapping[str, Any]) -> Upload:

@@ -18,6 +18,7 @@ from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
 from ._comfy import io, known
 from ._engine import engine
+from ._references import save_video
 from ._requests import given_settings, identity_of
 from ._waiting import Reports, in_thread, wait_for
 
@@ -151,5 +152,5 @@ def _check_one(sources: Mapping[str, Any]) -> None:
 def _cut(video: Any, start: float, end: float, bytes_limit: int) -> Upload:
     with tempfile.TemporaryDirectory(prefix="sora-clip-") as folder:
         path = Path(folder) / "clip.mp4"
-        video.save_to(str(path))
+        save_video(video, path)
         return part_of_clip(path, start, end, bytes_limit)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 from typing import Any
 
 from ..sora_core.errors import InvalidRequest
-from ..sora_core.media.references import clip_upload
-from ..sora_core.models import ClipForm, Operation, Upload
-from ..sora_core.requests.checks import check_operation
+from ..sora_core.models import Capabilities, ClipForm, Operation, Upload
+from ..sora_core.requests.checks import check_one_of, check_operation
 from . import _widgets as widgets
+from ._checking import Asked, Written, stands_in
 from ._comfy import found_by, io
 from ._engine import engine
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
+from ._paths import destination_of
 from ._references import clip_of
 from ._requests import edit_request
-from ._waiting import in_thread
+from ._waiting import Reports, in_thread, wait_for
 
 OPERATIONS = (Operation.EDIT.value, Operation.EXTEND.value)
+_CLIP_TO_COME = Upload(b"", "video/mp4", "clip.mp4")
 
 
 class Edit(VideoNode):
@@ -65,6 +66,17 @@ class Edit(VideoNode):
         )
 
     @classmethod
+    def asked(cls, profile: str, written: Written) -> Asked | None:
+        if "operation" in written.links:
+            return None
+        job, has_video = written.text("source_job").strip(), "video" in written.links
+        can = _checked(written.values["operation"], job, has_video, profile)
+        as_file = has_video or ClipForm.JOB not in can.edit_forms
+        source_id, clip = ("", _CLIP_TO_COME) if as_file else (job, None)
+        request = edit_request(profile=profile, source_id=source_id, clip=clip, **written.options)
+        return Asked(request, source_to_come=stands_in(job))
+
+    @classmethod
     @one_branch
     async def execute(
         cls,
@@ -76,22 +88,25 @@ class Edit(VideoNode):
         video: Any = None,
         **options: Any,
     ) -> io.NodeOutput:
-        source_id, clip = await _source(source_job.strip(), video, operation, profile)
+        _checked(operation, source_job.strip(), video is not None, profile)
+        source_id, clip = await _source(source_job, video, profile, cls.hidden)
         request = edit_request(operation, profile, prompt, seed, source_id, clip, **options)
         return await generate(request, profile, options, cls.hidden)
 
 
-async def _source(job: str, video: Any, operation: str, profile: str) -> tuple[str, Upload | None]:
-    """The remote id, or the clip itself. Raises Unsupported before anything is read."""
+def _checked(operation: str, job: str, has_video: bool, profile: str) -> Capabilities:
+    """Raises Unsupported before anything is read, InvalidRequest unless there is exactly one source."""
+    check_one_of("Operation", operation, OPERATIONS)
     can = engine().capabilities(profile)
     check_operation(Operation(operation), can, profile)
-    if bool(job) == (video is not None):
+    if bool(job) == has_video:
         raise InvalidRequest("requests.edit_needs_one_source", count=2 if job else 0)
+    return can
+
+
+async def _source(job: str, video: Any, profile: str, hidden: Any) -> tuple[str, Upload | None]:
+    """The remote id, or the clip itself."""
     if video is not None:
         return "", await in_thread(functools.partial(clip_of, video))
-    if ClipForm.JOB in can.edit_forms:
-        return engine().source_id(job, profile), None
-    found = engine().ledger.find(job, profile)
-    if not found.path:
-        raise InvalidRequest("source.no_video", job_id=found.job_id, state=found.state)
-    return "", await in_thread(lambda: clip_upload(Path(found.path or "").read_bytes()))
+    reports = Reports()
+    return await wait_for(engine().edit_source(job, profile, destination_of("video/sora", hidden), reports), reports)

@@ -18,6 +18,7 @@ from . import _host as host
 from . import _widgets as widgets
 from ._comfy import InputImpl, io, known
 from ._paths import destination_of, shown_in_player
+from ._references import save_video
 from ._results import final_results_key, gave_file
 from ._waiting import in_thread
 
@@ -118,7 +119,7 @@ def _file_of(video: Any, spare: Path) -> Path:
     is_part = any(getattr(video, "get_active_trim_window", lambda: (0, 0))())
     if isinstance(source, str) and not is_part:
         return Path(source)
-    video.save_to(str(spare))
+    save_video(video, spare)
     return spare
 
 

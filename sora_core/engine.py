@@ -36,7 +36,8 @@ from .ledger.row import JOB_ID_PREFIX, Job
 from .ledger.workflows import KEPT_DAYS
 from .media.images import ImageNeeds
 from .media.placing import check_destination
-from .models import Capabilities, Character, Delivery, Destination, Operation, Quota, Secret
+from .media.references import clip_from_file
+from .models import Capabilities, Character, ClipForm, Delivery, Destination, Operation, Quota, Secret, Upload
 from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
@@ -216,6 +217,16 @@ class Engine:
         if not job.remote_id:
             raise InvalidRequest("source.no_video", job_id=job.job_id, state=job.state)
         return job.remote_id
+
+    def edit_source(
+        self, name: str, profile: str, destination: Destination, watch: Watch
+    ) -> Handle[tuple[str, Upload | None]]:
+        """What an edit of a job's video is given: the job's remote id, or the clip where the profile takes only files.
+
+        A clip that is not here (any more) is collected to ``destination`` first, for free. Raises as source_id and
+        resume do.
+        """
+        return self._wait(self._edit_source(name.strip(), profile, destination, watch))
 
     def cancel(self, name: str) -> Handle[Job]:
         """Cancels at the provider where the protocol can, and says so when the server does.
@@ -404,6 +415,15 @@ class Engine:
         return _delivery(
             *await joined.join([job.fingerprint], connection, lambda run: run.resume(job, destination), watch)
         )
+
+    async def _edit_source(
+        self, name: str, profile: str, destination: Destination, watch: Watch
+    ) -> tuple[str, Upload | None]:
+        if ClipForm.JOB in self.capabilities(profile).edit_forms:
+            return self.source_id(name, profile), None
+        job = self._own_first(name, profile)
+        path = sources.file_of(job) or (await self._resume(job.job_id, None, destination, watch)).path
+        return "", await asyncio.to_thread(clip_from_file, path)
 
     def _own_first(self, name: str, profile: str) -> Job:
         """Another profile may lead to the same server, and know the same remote id."""

@@ -1,6 +1,7 @@
 """docs/command.md and docs/zh/command.md: every command with its flags, from the parser.
 
 What a command does is its description, or what `locales/<language>/command.json` says where a page has room for more.
+What a flag does is its help; `locales/zh/flags.json` has the Chinese of each.
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from sora_core import cli
 
 from . import ROOT
 from .parts import filled
+from .texts import as_json
 
 PAGES = {"en": "docs/command.md", "zh": "docs/zh/command.md"}
+FLAGS = "locales/zh/flags.json"
 _HEADS = {"en": ("Command", "What it does", "Flags"), "zh": ("命令", "作用", "选项")}
+_REQUIRED = {"en": "required", "zh": "必填"}
 
 
 def commands(
@@ -37,8 +41,21 @@ def said(language: str) -> dict[str, str]:
     return json.loads((ROOT / "locales" / language / "command.json").read_text("utf-8"))
 
 
+@functools.cache
+def flags() -> dict[str, str]:
+    """The Chinese by the English."""
+    return json.loads((ROOT / FLAGS).read_text("utf-8"))
+
+
+def helps() -> list[str]:
+    """What the flags say of themselves, each sentence once."""
+    every = (action for _, parser in commands() for action in _flags(parser))
+    return list(dict.fromkeys(action.help or "" for action in every))
+
+
 def missing() -> list[str]:
-    return [f"locales/zh/command.json: {name}" for name, _ in commands() if name not in said("zh")]
+    named = [f"locales/zh/command.json: {name}" for name, _ in commands() if name not in said("zh")]
+    return named + [f"{FLAGS}: {each}" for each in helps() if each not in flags()]
 
 
 def table(language: str) -> str:
@@ -48,19 +65,26 @@ def table(language: str) -> str:
             [name, *(action.metavar or action.dest for action in parser._actions if not action.option_strings)]
         )
         does = said(language).get(name) or f"{(parser.description or '').capitalize()}."
-        flags = [_flag(action, language) for action in parser._actions if action.option_strings[:1] != ["-h"]]
-        lines.append((f"`{shown}`", does, ("、" if language == "zh" else ", ").join(filter(None, flags))))
+        told = (_flag(parser, action, language) for action in _flags(parser))
+        lines.append((f"`{shown}`", does, "<br>".join(told)))
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _flag(action: argparse.Action, language: str) -> str:
-    if not action.option_strings:
-        return ""
+def _flags(parser: argparse.ArgumentParser) -> list[argparse.Action]:
+    return [action for action in parser._actions if action.option_strings and action.dest != "help"]
+
+
+def _flag(parser: argparse.ArgumentParser, action: argparse.Action, language: str) -> str:
     value = "\\|".join(map(str, action.choices or ())) or action.metavar or action.dest.upper()
     names = " / ".join(f"`{name}{'' if action.nargs == 0 else f' {value}'}`" for name in action.option_strings)
-    return f"{names} ({action.help})" if action.help and language == "en" else names
+    english = action.help or ""
+    words = (english if language == "en" else flags().get(english, english)) % vars(action)
+    return f"{names}{'：' if language == 'zh' else ': '}{words}" + (
+        f" ({_REQUIRED[language]})" if action.required else ""
+    )
 
 
 def files() -> Iterator[tuple[str, str]]:
     for language, name in PAGES.items():
         yield name, filled((ROOT / name).read_text("utf-8"), {"commands": functools.partial(table, language)})
+    yield FLAGS, as_json({each: flags()[each] for each in helps() if each in flags()})

@@ -12,7 +12,7 @@ from ..engine import Engine
 from ..errors import Unsupported
 from ..providers.sora_web import SoraWeb, account
 from ..transport import Http
-from ._terminal import say, show, show_json, wait
+from ._terminal import JSON_HELP, say, show, show_json, wait
 
 
 def add(commands: Any, command: Any) -> None:
@@ -37,8 +37,8 @@ def add(commands: Any, command: Any) -> None:
 
 
 def _with_profile(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--profile", required=True)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--profile", required=True, help="the connection")
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
 def _ask(engine: Engine, arguments: argparse.Namespace, work: Callable[[Http], Coroutine[Any, Any, Any]]) -> Any:

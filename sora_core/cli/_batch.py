@@ -33,6 +33,8 @@ _TEXTS = (
     "style",
     "negative_prompt",
     "remix_of",
+    "edit",
+    "extend",
     "last_frame",
     "fit",
 )

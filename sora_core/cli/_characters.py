@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from ..connections.connection import Connection
 from ..engine import Engine
 from ..errors import InvalidRequest, Unsupported
+from ..files.names import is_file
 from ..models import ClipForm, Operation, Upload
 from ..providers.sora_web import SoraWeb
 from ..providers.sora_web.characters import show as show_to
@@ -18,7 +20,7 @@ from ..providers.sora_web.settings import VISIBILITIES
 from ..requests.checks import check_clip_form, check_operation
 from ..requests.kinds import CharacterRequest
 from ._settings import add_settings, settings_given
-from ._terminal import ProgressLine, say, show, show_json, wait
+from ._terminal import JSON_HELP, ProgressLine, say, show, show_json, wait
 
 
 def add(commands: Any, command: Any) -> None:
@@ -27,30 +29,32 @@ def add(commands: Any, command: Any) -> None:
     subcommands = actions.add_subparsers(required=True, metavar="ACTION")
     create = command(subcommands, "create", _create, "make a character from 1 to 3 seconds of a clip")
     create.add_argument("name", metavar="NAME")
-    create.add_argument("--profile", required=True)
+    create.add_argument("--profile", required=True, help="the connection")
     source = create.add_mutually_exclusive_group(required=True)
     source.add_argument("--video", default="", metavar="FILE", help="a clip, of which the part is uploaded")
     source.add_argument("--url", default="", help="address of a clip")
     source.add_argument("--from-job", default="", metavar="JOB", help="a finished job of the same profile")
-    create.add_argument("--start", type=float, default=0.0, metavar="SECONDS")
-    create.add_argument("--end", type=float, default=3.0, metavar="SECONDS")
+    create.add_argument("--start", type=float, default=0.0, metavar="SECONDS",
+                        help="where the part begins; default: %(default)s")  # fmt: skip
+    create.add_argument("--end", type=float, default=3.0, metavar="SECONDS",
+                        help="where the part ends; default: %(default)s")  # fmt: skip
     add_settings(create)
-    create.add_argument("--json", action="store_true")
+    create.add_argument("--json", action="store_true", help=JSON_HELP)
     listing = command(subcommands, "list", _list, "the library")
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help=JSON_HELP)
     rename = command(subcommands, "rename", _rename, "give a character another name here")
     rename.add_argument("name", metavar="NAME")
     rename.add_argument("new_name", metavar="NEW_NAME")
-    rename.add_argument("--profile", required=True)
+    rename.add_argument("--profile", required=True, help="the connection")
     visible = command(
         subcommands, "visibility", _visibility, "make a character public or private, where the protocol can"
     )
     visible.add_argument("name", metavar="NAME")
     visible.add_argument("visibility", choices=VISIBILITIES)
-    visible.add_argument("--profile", required=True)
+    visible.add_argument("--profile", required=True, help="the connection")
     delete = command(subcommands, "delete", _delete, "take a character out of the library")
     delete.add_argument("name", metavar="NAME")
-    delete.add_argument("--profile", required=True)
+    delete.add_argument("--profile", required=True, help="the connection")
     delete.add_argument("--remote", action="store_true", help="off the server too, where the protocol can")
 
 
@@ -86,8 +90,10 @@ def _clip(engine: Engine, arguments: argparse.Namespace) -> tuple[Upload | None,
     can = engine.capabilities(arguments.profile)
     check_operation(Operation.CREATE_CHARACTER, can, arguments.profile)
     check_clip_form(ClipForm.FILE, can, arguments.profile)
-    path = Path(arguments.video).expanduser()
-    if not path.is_file():
+    path = Path(arguments.video)
+    with contextlib.suppress(RuntimeError):  # there is no such home
+        path = path.expanduser()
+    if not is_file(path):
         raise InvalidRequest("cli.there_no_file", path=path)
     return part_of_clip(path, start, end, can.clip_bytes_limit), 0.0, end - start
 

@@ -6,20 +6,21 @@ import argparse
 from typing import Any
 
 from ..engine import Engine
-from ..profiles.profiles import PREVIEW
 from ..requests.checks import EXPANSIONS
 from ..requests.kinds import PromptRequest
-from ._terminal import ProgressLine, show, show_json, wait
+from ._generate import add_profile
+from ._terminal import JSON_HELP, ProgressLine, show, show_json, wait
 
 
 def add(commands: Any, command: Any) -> None:
     """Adds the command to the parser."""
     parser = command(commands, "enhance", _enhance, "have a prompt written out; may cost, the same request once")
     parser.add_argument("prompt", metavar="PROMPT")
-    parser.add_argument("--profile", default=PREVIEW)
-    parser.add_argument("--level", default="medium", choices=EXPANSIONS)
+    add_profile(parser)
+    parser.add_argument("--level", default="medium", choices=EXPANSIONS,
+                        help="how long the text becomes; default: %(default)s")  # fmt: skip
     parser.add_argument("--seconds", type=int, default=0, metavar="N", help="length of the video that it is for")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
 def _enhance(engine: Engine, arguments: argparse.Namespace) -> int:

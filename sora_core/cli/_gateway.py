@@ -13,10 +13,14 @@ from ..engine import Engine
 def add(commands: Any, command: Any) -> None:
     """Adds the command to the parser."""
     gateway = command(commands, "gateway", _gateway, "run the preview server")
-    gateway.add_argument("--host", default="127.0.0.1")
-    gateway.add_argument("--port", type=int, default=0)
-    gateway.add_argument("--speed", type=float, default=1.0, help="how many times faster than real time")
-    gateway.add_argument("--key", help="the API key that clients must send")
+    gateway.add_argument("--host", default="127.0.0.1", help="where it listens; default: %(default)s")
+    gateway.add_argument(
+        "--port", type=int, default=0, help="default: a free one, which the first line on stdout names"
+    )
+    gateway.add_argument(
+        "--speed", type=float, default=1.0, help="how many times faster than real time; default: %(default)s"
+    )
+    gateway.add_argument("--key", help="the API key that clients must send; default: none is asked for")
     gateway.add_argument("--faults", metavar="FILE", help="fault rules as JSON")
 
 

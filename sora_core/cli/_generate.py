@@ -14,16 +14,14 @@ from ..media.images import FITS
 from ..media.placing import copy_to, named_by_hand
 from ..models import Delivery, Destination, Operation
 from ..profiles.profiles import PREVIEW
-from ..requests.checks import ORIENTATIONS, QUALITIES
+from ..requests.checks import ORIENTATIONS, QUALITIES, check_operation
 from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
 from ._batch import run_batch
-from ._references import clip_from, with_references
+from ._references import edit_source, with_references
 from ._script import shots_in
 from ._settings import add_settings, settings_given
-from ._terminal import ProgressLine, say, show, show_json, wait
-
-JSON_HELP = "one JSON object on stdout"
+from ._terminal import JSON_HELP, ProgressLine, say, show, show_json, wait
 
 
 def add(commands: Any, command: Any) -> None:
@@ -31,7 +29,7 @@ def add(commands: Any, command: Any) -> None:
     generate = command(commands, "generate", _generate, "make a video; the same request is paid once")
     _add_request(generate, prompt="?")
     generate.add_argument(
-        "--batch", metavar="FILE", help="many videos: a prompt or a JSON object a line (- reads stdin); see the README"
+        "--batch", metavar="FILE", help="many videos: a prompt or a JSON object a line (- reads from stdin)"
     )
     add_output(generate)
     submit = command(commands, "submit", _submit, "as generate, but back when the job's id is on the disk")
@@ -44,7 +42,7 @@ def add(commands: Any, command: Any) -> None:
     add_output(resume)
     clean = command(commands, "clean", _clean, "ask the provider for its own clean rendition of a clip")
     clean.add_argument("source", metavar="SOURCE", help="a job of ours, an id of the server, or the address of a post")
-    clean.add_argument("--profile", required=True)
+    clean.add_argument("--profile", required=True, help="the connection")
     clean.add_argument("--confirm-rights", action="store_true", help="the clip is mine, or I have permission")
     add_settings(clean)
     add_output(clean)
@@ -131,10 +129,15 @@ def _of_another(engine: Engine, arguments: argparse.Namespace, by: str) -> Remix
         if getattr(arguments, option):
             raise InvalidRequest("cli.remix_takes_no_only_source", option=option.replace("_", "-"))
     source = getattr(arguments, by)
-    clip = None if by == "remix_of" else clip_from(source)
+    operation = {"remix_of": Operation.REMIX, "edit": Operation.EDIT, "extend": Operation.EXTEND}[by]
+    check_operation(operation, engine.capabilities(arguments.profile), arguments.profile)
+    if operation is Operation.REMIX:
+        source_id, clip = engine.source_id(source, arguments.profile) if source else "", None
+    else:
+        source_id, clip = edit_source(engine, source, arguments.profile)
     return RemixRequest(
-        operation={"remix_of": Operation.REMIX, "edit": Operation.EDIT, "extend": Operation.EXTEND}[by],
-        source_id=engine.source_id(source, arguments.profile) if source and not clip else "",
+        operation=operation,
+        source_id=source_id,
         clip=clip,
         orientation=arguments.orientation,
         quality=arguments.quality,

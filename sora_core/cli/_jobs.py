@@ -18,7 +18,7 @@ from ..ledger.recovery import set_aside
 from ..ledger.row import DELIVERED, MISSING, OVER, SUBMITTING, UNFINISHED, UNKNOWN, Job
 from ..profiles.prices import amount_of
 from ..texts import runnable
-from ._terminal import say, show, show_json, wait
+from ._terminal import JSON_HELP, say, show, show_json, wait
 
 GROUPS = {"live": LIVE, "needs_user": NEEDS_USER}  # of states
 
@@ -26,7 +26,7 @@ GROUPS = {"live": LIVE, "needs_user": NEEDS_USER}  # of states
 def add(commands: Any, command: Any) -> None:
     """Adds the commands to the parser."""
     jobs = command(commands, "jobs", _jobs, "the jobs in the ledger, newest first")
-    jobs.add_argument("--json", action="store_true")
+    jobs.add_argument("--json", action="store_true", help=JSON_HELP)
     jobs.add_argument("--state", choices=(*UNFINISHED, DELIVERED, *OVER, *GROUPS), help="only those of this state")
     jobs.add_argument("--profile", help="only those of this profile")
     jobs.add_argument("--cost", action="store_true", help="what they cost by day, as far as prices were known")

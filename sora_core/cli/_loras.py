@@ -9,16 +9,18 @@ from ..connections.connection import Connection
 from ..engine import Engine
 from ..errors import InvalidRequest
 from ..requests.settings import settings_of
-from ._terminal import show, show_json, wait
+from ._terminal import JSON_HELP, show, show_json, wait
 
 
 def add(commands: Any, command: Any) -> None:
     """Adds the command to the parser."""
     loras = command(commands, "loras", _loras, "the LoRA on a server, and which of them it uses, for everybody")
     loras.add_argument("profile", metavar="PROFILE")
-    loras.add_argument("--use", action="append", default=[], metavar="NAME:STRENGTH", help="from now on, for everybody")
-    loras.add_argument("--use-none", action="store_true", help="from now on, for everybody")
-    loras.add_argument("--json", action="store_true")
+    loras.add_argument(
+        "--use", action="append", default=[], metavar="NAME:STRENGTH", help="use it from now on, for everybody (repeat)"
+    )
+    loras.add_argument("--use-none", action="store_true", help="use none from now on, for everybody")
+    loras.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
 def _loras(engine: Engine, arguments: argparse.Namespace) -> int:

@@ -17,9 +17,10 @@ from ..profiles.profiles import AUTH_SCHEMES, EDITABLE, Profile, without_passwor
 from ..profiles.trust import variables_of
 from ..providers import PROVIDERS
 from ..transport.urls import is_local
-from ._terminal import say, show, show_json, wait
+from ._terminal import JSON_HELP, say, show, show_json, wait
 
 _SETTINGS = tuple(name for name in EDITABLE if name != "extra")
+_PROVIDER = "the wire protocol that it speaks"
 
 
 def add(commands: Any, command: Any) -> None:
@@ -31,7 +32,7 @@ def add(commands: Any, command: Any) -> None:
     doctor.add_argument("--json", action="store_true", help="one object a finding, in a list")
     quota = command(commands, "quota", _quota, "what a profile's account has left")
     quota.add_argument("profile", metavar="PROFILE")
-    quota.add_argument("--json", action="store_true")
+    quota.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
 def _profiles_list(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -194,19 +195,21 @@ def _quota(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _add_profiles(actions: Any, command: Any) -> None:
     listing = command(actions, "list", _profiles_list, "the profiles and where their keys come from")
-    listing.add_argument("--json", action="store_true")
+    listing.add_argument("--json", action="store_true", help=JSON_HELP)
     add = command(actions, "add", _profiles_add, "add a connection")
     add.add_argument("name", metavar="NAME")
-    add.add_argument("--provider", required=True, choices=sorted(PROVIDERS))
-    add.add_argument("--base-url", default="", metavar="URL")
+    add.add_argument("--provider", required=True, choices=sorted(PROVIDERS), help=_PROVIDER)
+    add.add_argument("--base-url", default="", metavar="URL", help="where the server is")
     _add_settings(add, default="", number=0, many=[])
     key = add.add_argument_group("the key")
     key.add_argument("--key-stdin", action="store_true", help="read the key from standard input and store it")
     edit = command(actions, "edit", _profiles_edit, "change a connection; a new name keeps its key and its jobs")
     edit.add_argument("name", metavar="NAME")
-    edit.add_argument("--rename", default="", metavar="NEW_NAME")
-    edit.add_argument("--provider", choices=sorted(PROVIDERS))
-    edit.add_argument("--base-url", metavar="URL", help="at another server the key is asked for again")
+    edit.add_argument("--rename", default="", metavar="NEW_NAME", help="another name for it")
+    edit.add_argument("--provider", choices=sorted(PROVIDERS), help=_PROVIDER)
+    edit.add_argument(
+        "--base-url", metavar="URL", help="where the server is; at another one the key is asked for again"
+    )
     _add_settings(edit, default=None, number=None, many=None)
     change_key = command(actions, "key", _profiles_key, "store a profile's key, asked for or from standard input")
     change_key.add_argument("name", metavar="NAME")
@@ -225,24 +228,27 @@ def _add_settings(parser: argparse.ArgumentParser, *, default: Any, number: Any,
     given: Any = parser.add_argument
     given("--server", dest="servers", action="append", default=many, metavar="URL",
           help="instead of a base URL: one of several that do the same; those given replace all others")  # fmt: skip
-    given("--auth", choices=AUTH_SCHEMES)
-    given("--key-env", default=default, metavar="VAR")
+    given("--auth", choices=AUTH_SCHEMES, help="how the key is sent; bearer unless told")
+    given("--key-env", default=default, metavar="VAR", help="the variable with the key, instead of a stored one")
     proxy = parser.add_mutually_exclusive_group()
-    proxy.add_argument("--proxy", default=default, metavar="URL")
+    proxy.add_argument("--proxy", default=default, metavar="URL", help="an address, instead of the environment's")
     proxy.add_argument("--proxy-env", default=default, metavar="VAR", help="the variable with a proxy and its password")
-    given("--rpm", dest="requests_per_minute", type=int, default=number, metavar="N", help="requests per minute")
-    given("--max-jobs", type=int, default=number, metavar="N")
-    given("--poll", dest="poll_seconds", type=float, default=number, metavar="SECONDS")
-    given("--dialect", default=default)
+    given("--rpm", dest="requests_per_minute", type=int, default=number, metavar="N",
+          help="requests per minute; 0: the provider's own")  # fmt: skip
+    given("--max-jobs", type=int, default=number, metavar="N",
+          help="jobs at once; 0: the provider's own")  # fmt: skip
+    given("--poll", dest="poll_seconds", type=float, default=number, metavar="SECONDS",
+          help="between two looks at a job; 0: the provider's own")  # fmt: skip
+    given("--dialect", default=default, help="the family of servers")
     given("--model", default=default, help="the model when a request names none")
-    given("--extra", action="append", default=many, metavar="KEY=VALUE")
+    given("--extra", action="append", default=many, metavar="KEY=VALUE", help="a detail of the provider (repeat)")
     switch: Any = {"action": "store_true"} if default is not None else {"action": argparse.BooleanOptionalAction}
-    given("--allow-http", **switch)
+    given("--allow-http", help="let the key travel over plain http to a host that is not local", **switch)
     given("--max-per-day", dest="max_submissions_per_day", type=int, default=number, metavar="N",
-          help="at most N submissions in 24 hours")  # fmt: skip
-    given("--min-quota", type=float, default=number, metavar="AMOUNT", help="stop when less quota is left")
+          help="at most N submissions in 24 hours; 0: no limit")  # fmt: skip
+    given("--min-quota", type=float, default=number, metavar="AMOUNT", help="stop when less quota is left; 0: no limit")
     given("--price", dest="prices", action="append", default=many, metavar='"[MODEL] [hd] AMOUNT/UNIT"',
           help="of a second, clip or image; those given replace all there were, an empty one ends that")  # fmt: skip
     given("--currency", default=default, help="of the prices, in any words")
     given("--max-cost-per-day", type=float, default=number, metavar="AMOUNT",
-          help="submissions stop before 24 hours cost more")  # fmt: skip
+          help="submissions stop before 24 hours cost more; 0: no limit")  # fmt: skip

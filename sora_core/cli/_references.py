@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..engine import Engine
-from ..errors import InvalidRequest
+from ..files.home import output_dir
+from ..files.names import is_file
 from ..media.images import ImageNeeds, upload_fitted
-from ..models import Operation, Upload
+from ..models import Destination, Operation, Upload
 from ..requests.kinds import PictureRequest, VideoRequest
-from ._terminal import say
+from ._terminal import ProgressLine, say, wait
 
 
 def images(engine: Engine, request: PictureRequest, arguments: argparse.Namespace) -> tuple[Upload, ...]:
@@ -46,17 +47,23 @@ def with_references(engine: Engine, request: VideoRequest, arguments: argparse.N
     return replace(request, images=tuple(begun), last_frame=end)
 
 
-def clip_from(source: str) -> Upload | None:
-    """The clip, where the source is a file; None for the id of a job. Raises InvalidRequest."""
-    path = Path(source)
-    if not source or not path.is_file():
-        return None
-    from ..media.references import reference_from_file
+def edit_source(engine: Engine, source: str, profile: str) -> tuple[str, Upload | None]:
+    """Of `--edit` and `--extend`: the remote id of a job, or a clip: the file's, or the job's where it has to be.
 
-    clip = reference_from_file(path)
-    if clip is None or not clip.media_type.startswith("video/"):
-        raise InvalidRequest("media.reference_clip_kind", kind=path.suffix or "?")
-    return clip
+    Raises InvalidRequest.
+    """
+    if not source:
+        return "", None
+    from ..media.references import CLIPS, clip_from_file
+
+    path = Path(source)
+    if path.suffix.lower().removeprefix(".") in CLIPS or is_file(path):
+        return "", clip_from_file(path)
+    progress = ProgressLine()
+    try:
+        return wait(engine.edit_source(source, profile, Destination(output_dir()), progress))
+    finally:
+        progress.end()
 
 
 def _fitted(path: str, needs: ImageNeeds, fit: str, *, own_shape: bool = False) -> Upload:

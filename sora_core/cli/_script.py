@@ -9,14 +9,14 @@ from ..engine import Engine
 from ..errors import InvalidRequest
 from ..models import Shot
 from ..requests.shots import format_script, parse_script, script_to_json
-from ._terminal import show, text_of
+from ._terminal import JSON_HELP, show, text_of
 
 
 def add(commands: Any, command: Any) -> None:
     """Adds the command to the parser."""
     script = command(commands, "script", _script, "check a storyboard, and write it as a script or as JSON")
     script.add_argument("file", metavar="FILE", help="a script or JSON; - reads from stdin")
-    script.add_argument("--json", action="store_true")
+    script.add_argument("--json", action="store_true", help=JSON_HELP)
 
 
 def shots_in(file: str) -> tuple[Shot, ...]:

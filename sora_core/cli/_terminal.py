@@ -16,6 +16,7 @@ from ..jobs.progress import Progress
 from ..texts import runnable
 
 T = TypeVar("T")
+JSON_HELP = "the result as JSON on stdout"
 
 
 def say(text: str) -> None:

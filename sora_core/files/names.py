@@ -1,11 +1,20 @@
-"""What Windows cannot name a file, on whatever system it is asked."""
+"""Names of files: whether one is there, and what Windows cannot name one, on whatever system it is asked."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _SIGNS = frozenset('<>:"|?*\\/')
 _DEVICES = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])", re.IGNORECASE)
+
+
+def is_file(path: Path) -> bool:
+    """Path.is_file, which raises where it may not look and for names that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def windows_refuses(stem: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from ..connections.connection import Connection
 from ..errors import JobNotFound
+from ..files.names import is_file
 from ..ledger.ledger import Ledger
 from ..ledger.row import Job
 from ..models import Field
@@ -32,6 +34,12 @@ def as_source(request: Request, connection: Connection, ledger: Ledger) -> Reque
     if Field.ORIENTATION in said and not request.orientation:
         request = replace(request, orientation=source.orientation)
     return request
+
+
+def file_of(job: Job) -> Path | None:
+    """The video that the job delivered; None while there is none, or when it is gone."""
+    path = Path(job.path) if job.path else None
+    return path if path and is_file(path) else None
 
 
 def _job_of(remote_id: str, profile: str, ledger: Ledger) -> Job | None:

@@ -48,12 +48,15 @@ def is_address(text: str) -> bool:
 def open_ledger(home: Path, clock: Clock, url: Secret) -> Ledger:
     """The ledger of everybody who says the same ``url``, or of the state folder. Raises StorageError."""
     ledger = SharedLedger(home, clock, Postgres(url)) if url else Ledger(home, clock)
-    moved_to = ledger.moved_to()
-    if moved_to:
+    try:
+        moved_to = ledger.moved_to()
+        if moved_to:
+            raise StorageError("ledger.moved", ledger=ledger.name, to=moved_to)
+        if url and (home / FILE).is_file():
+            _warn_of_own(home, clock, ledger)
+    except BaseException:
         ledger.close()
-        raise StorageError("ledger.moved", ledger=ledger.name, to=moved_to)
-    if url and (home / FILE).is_file():
-        _warn_of_own(home, clock, ledger)
+        raise
     return ledger
 
 

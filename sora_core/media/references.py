@@ -24,6 +24,11 @@ def clip_upload(data: bytes) -> Upload:
     return Upload(data, CLIPS[kind], f"reference.{kind}")
 
 
+def clip_from_file(path: Path) -> Upload:
+    """As clip_upload, of a file. Raises InvalidRequest when it cannot be read too."""
+    return clip_upload(_read(path))
+
+
 def sound_upload(waveform: Any, sample_rate_hz: int) -> Upload:
     """[channels, samples] of floats, -1..1, as a WAV file of 16 bits. Raises InvalidRequest when there is none."""
     import numpy as np
@@ -46,15 +51,20 @@ def reference_from_file(path: Path) -> Upload | None:
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in {**CLIPS, **SOUNDS}:
         return None
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InvalidRequest("media.reference_cannot_read", path=path, reason=error.strerror or error) from error
     if suffix in CLIPS:
-        return clip_upload(data)
+        return clip_from_file(path)
+    data = _read(path)
     is_sound = (
         data[:4] == b"RIFF" and data[8:12] == b"WAVE" if suffix == "wav" else data[:3] == b"ID3" or data[:1] == b"\xff"
     )
     if not is_sound:
         raise InvalidRequest("media.reference_no_sound", path=path)
     return Upload(data, SOUNDS[suffix], f"reference.{suffix}")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidRequest("media.reference_cannot_read", path=path, reason=reason) from error

@@ -212,7 +212,7 @@ def _check_side_settings(request: CharacterRequest | CleanLinkRequest, can: Capa
 
 def _check_better_prompt(request: PromptRequest, can: Capabilities, profile: str) -> None:
     _check_prompt(request.prompt, "video", can, profile)
-    _check_one_of("Expansion", request.expansion, EXPANSIONS)
+    check_one_of("Expansion", request.expansion, EXPANSIONS)
     if request.seconds < 0:
         raise InvalidRequest("requests.prompt_seconds_cannot_written_leave", seconds=request.seconds)
     _model(request.model, can, profile)
@@ -244,9 +244,9 @@ def _check_prompt_length(sent: str, what: str, can: Capabilities, profile: str) 
 
 def _check_words(request: VideoRequest | RemixRequest | PictureRequest, can: Capabilities, profile: str) -> None:
     if request.orientation or not isinstance(request, RemixRequest):
-        _check_one_of("Orientation", request.orientation, ORIENTATIONS)
+        check_one_of("Orientation", request.orientation, ORIENTATIONS)
     if request.quality or not isinstance(request, RemixRequest):
-        _check_one_of("Quality", request.quality, QUALITIES)
+        check_one_of("Quality", request.quality, QUALITIES)
     for name in _OPTIONAL:
         if getattr(request, name.value) and name not in can.fields:
             fields = _listing(sorted(each.value for each in can.fields))
@@ -254,7 +254,8 @@ def _check_words(request: VideoRequest | RemixRequest | PictureRequest, can: Cap
             raise Unsupported("requests.profile_has_no_place_leave", profile=profile, name=_words(name), known=known)
 
 
-def _check_one_of(what: str, value: str, allowed: Sequence[str]) -> None:
+def check_one_of(what: str, value: str, allowed: Sequence[str]) -> None:
+    """Raises InvalidRequest, naming the choices; ``what`` is their name in words."""
     if value not in allowed:
         raise InvalidRequest("requests.not_known_allowed", what=what, value=value, allowed=_listing(allowed))
 

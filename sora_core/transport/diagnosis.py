@@ -35,6 +35,25 @@ def obstacle(url: str, proxy: str = "") -> NetworkError | None:
     return _tls(host, port) if parts.scheme == "https" else _plain(host, port)
 
 
+def _innermost(caught: BaseException) -> BaseException:
+    """The first cause says most: "Name or service not known" rather than "All attempts failed"."""
+    while caught.__cause__ or caught.__context__:
+        caught = caught.__cause__ or caught.__context__ or caught
+    return caught
+
+
+def reason_of(caught: BaseException) -> str:
+    text = str(_innermost(caught)) or str(caught)
+    return f"{type(caught).__name__}: {text}" if text else type(caught).__name__
+
+
+def no_such_name(caught: BaseException) -> bool:
+    """Whether DNS itself answered that there is no such name; a resolver that cannot be asked right now has not."""
+    certain = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
+    cause = _innermost(caught)
+    return isinstance(cause, socket.gaierror) and cause.errno in certain
+
+
 def _proxy(proxy: str, *, own: bool, host: str) -> NetworkError | None:
     parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
     where = "the profile" if own else "the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY)"

@@ -19,7 +19,9 @@ from ..errors import BadResponse, NetworkError, SoraError, StorageError, Submiss
 from ..models import Effect, Secret
 from ..redaction import LEAST_CHARS, hide
 from .call import Call, Reply, holds_secret, is_html
+from .diagnosis import no_such_name, reason_of
 from .encoding import json_of, multipart_of, told
+from .environment import proxy_for
 from .keys import FixedKeys, Keys
 from .packing import DRIP_SECONDS, coding_of, steady, unpacked
 from .reach import Reach
@@ -36,6 +38,7 @@ MAX_REDIRECTS = 5
 _CONNECT_SECONDS = 15.0
 REFUSED = "connection_refused"  # the code of a NetworkError
 _LOCATION = "x-redirect-target"  # read by what names the target to the user, too
+_NOTHING_SENT = (FailureKind.NOT_SENT, FailureKind.NO_NAME)
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -71,6 +74,7 @@ class Http:
 
         self.base_url = base_url.rstrip("/")
         self._fails_over = fails_over
+        self._proxy = proxy
         self.keys: Keys = FixedKeys(auth or {})  # a protocol that renews its key puts its own here
         self.headers: Mapping[str, str] = {}  # what requests to the server itself say besides their own
         key_urls = (base_url, *key_urls)
@@ -142,8 +146,7 @@ class Http:
             except NetworkError as caught:
                 kind, error = FailureKind.BROKEN, caught
             except httpx.HTTPError as caught:
-                kind = FailureKind.BROKEN if sent.happened else FailureKind.NOT_SENT
-                error = self._network_error(caught, call, sent.happened)
+                kind, error = self._not_answered(caught, call, sent.happened)
             else:
                 if reply.ok:
                     return reply
@@ -154,7 +157,7 @@ class Http:
                     if renewed:
                         kind, attempts = FailureKind.STALE, attempts + 1
             most = sys.maxsize if call.patient and kind is FailureKind.BUSY else attempts
-            if self._fails_over and call.effect is Effect.CHARGE and kind is FailureKind.NOT_SENT:
+            if self._fails_over and call.effect is Effect.CHARGE and kind in _NOTHING_SENT:
                 most = 1
             decision = decide(call.effect, kind, attempt, retry_after=error.retry_after, attempts=most)
             if decision.action is Action.UNKNOWN:
@@ -191,11 +194,12 @@ class Http:
         """An open answer to a read, redirects followed, whatever its status. One attempt."""
         import httpx
 
+        sent = _Sent(None)
         try:
-            async with self._open(call, _Sent(None), follow=True) as response:
+            async with self._open(call, sent, follow=True) as response:
                 yield response
         except httpx.HTTPError as caught:
-            raise self._network_error(caught, call, True) from caught
+            raise self._not_answered(caught, call, sent.happened)[1] from caught
 
     async def wire(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """The body of an open answer as it comes over the wire, still packed.
@@ -223,7 +227,7 @@ class Http:
                 left -= len(piece)
                 yield piece
         except (httpcore.NetworkError, httpcore.TimeoutException) as caught:
-            raise NetworkError("transport.connection_broke_middle_answer", caught=_reason(caught)) from caught
+            raise NetworkError("transport.connection_broke_middle_answer", caught=reason_of(caught)) from caught
 
     def body(self, response: httpx.Response) -> AsyncIterator[bytes]:
         """The body of an open answer, unpacked within bounds. Raises BadResponse, NetworkError."""
@@ -333,12 +337,18 @@ class Http:
             shown=shown,
         )
 
-    def _network_error(self, caught: httpx.HTTPError, call: Call, sent: bool) -> NetworkError:
-        reason = _reason(caught)
+    def _not_answered(self, caught: httpx.HTTPError, call: Call, sent: bool) -> tuple[FailureKind, NetworkError]:
+        kind = FailureKind.BROKEN if sent else FailureKind.NOT_SENT
+        reason = reason_of(caught)
+        if not sent and no_such_name(caught):
+            kind = FailureKind.NO_NAME
+            if not (self._proxy or proxy_for(str(caught.request.url))):  # else it may be the proxy's name
+                host = caught.request.url.raw_host.decode("ascii")
+                return kind, NetworkError("network.no_address_known_name_dns", host=host)
         what = "the connection broke" if sent else "no connection could be made"
         code = REFUSED if "refused" in reason.lower() and not sent else None  # nobody listens there
         where = bare_url(self.absolute(call.path))
-        return NetworkError("transport.said", method=call.method, path=where, what=what, given=reason, code=code)
+        return kind, NetworkError("transport.said", method=call.method, path=where, what=what, given=reason, code=code)
 
 
 async def _hide_location(response: httpx.Response) -> None:
@@ -364,15 +374,6 @@ class _Sent:
         if not self.happened and self._on_sent:
             await self._on_sent()
         self.happened = True
-
-
-def _reason(caught: BaseException) -> str:
-    """The innermost cause says most: "Name or service not known" rather than "All attempts failed"."""
-    seen: BaseException = caught
-    while seen.__cause__ or seen.__context__:
-        seen = seen.__cause__ or seen.__context__ or seen
-    text = str(seen) or str(caught)
-    return f"{type(caught).__name__}: {text}" if text else type(caught).__name__
 
 
 def _length(headers: Mapping[str, str]) -> int:

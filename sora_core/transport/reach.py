@@ -42,11 +42,11 @@ class Reach:
 
         try:
             parsed, here = httpx.URL(url), origin(url)
+            host = parsed.host.lower().rstrip(".")  # which not every name can be read as
         except (httpx.InvalidURL, ValueError) as error:
             raise BadResponse("transport.server_named_link_none", url=url[:100]) from error
-        if parsed.scheme not in ("http", "https") or not parsed.host:
+        if parsed.scheme not in ("http", "https") or not host:
             raise BadResponse("transport.server_named_link_not_followed", url=url[:100])
-        host = parsed.host.lower().rstrip(".")
         if any(host == ended or host.endswith(f".{ended}") for ended in self._never):
             raise BadResponse("transport.server_points_service_has_ended", host=host)
         if here in self._named:

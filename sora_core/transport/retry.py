@@ -3,6 +3,7 @@
 | failure \\ effect                  | read        | idempotent  | charge                   |
 |------------------------------------|-------------|-------------|--------------------------|
 | not sent                           | retry       | retry       | retry                    |
+| no such name (nothing sent)       | once more   | once more   | once more                |
 | busy (the reply proves refusal)    | wait, retry | wait, retry | wait, retry              |
 | broken (bytes had left)            | retry       | retry       | unknown, never repeated  |
 | unclear (an answer, and no proof)  | raise       | raise       | unknown, never repeated  |
@@ -28,6 +29,7 @@ class FailureKind(enum.Enum):
     """How a call failed, seen from the question whether it may be repeated."""
 
     NOT_SENT = "not sent"  # refused, DNS, TLS, pool: no byte of the request left
+    NO_NAME = "no such name"  # nothing sent, and DNS knows no such host: mistyped, as a rule; a resolver errs rarely
     BUSY = "busy"  # 429, 503 with Retry-After, or a documented overload word: the server did not take it
     BROKEN = "broken"  # timeout, reset, 5xx after bytes were sent
     UNCLEAR = "unclear"  # a page, a redirect, "still in progress", a status that a proxy may have made up
@@ -82,6 +84,7 @@ def decide(
         return Decision(Action.UNKNOWN)
     if failure is FailureKind.UNCLEAR:
         return Decision(Action.RAISE)
+    attempts = min(attempts, 2) if failure is FailureKind.NO_NAME else attempts
     if attempt >= attempts or (retry_after or 0) > LONGEST_WAIT_SECONDS:
         return Decision(Action.RAISE)
     if failure is FailureKind.STALE:

@@ -31,6 +31,18 @@ def is_private(url: str) -> bool:
     return is_local(url) or (address is not None and is_inside(str(address)))
 
 
+def is_name(host: str) -> bool:
+    """Whether the host can be asked for: a name in other letters, or one that stands for such ("xn--"), may be none."""
+    if host.isascii() and "xn--" not in host:
+        return True
+    import httpx
+
+    try:
+        return bool(httpx.URL(f"http://{host}").host)
+    except (httpx.InvalidURL, ValueError):
+        return False
+
+
 def is_inside(address: str) -> bool:
     """Whether an IP address is of this machine, this network or the provider's (CGNAT), or carries such a one."""
     ip = _carried(ipaddress.ip_address(address.partition("%")[0]))

@@ -34,6 +34,14 @@ def remix(prompt: str, source: Any, **inputs: Any) -> dict[str, Any]:
     return node("SoraVideo_Remix", **{"prompt": prompt, **OWN, "source_job": source, **inputs})
 
 
+def edit(prompt: str, operation: str = "edit", **inputs: Any) -> dict[str, Any]:
+    return node("SoraVideo_Edit", **{"prompt": prompt, **OWN, "operation": operation, **inputs})
+
+
+def gone(start: float = 0.0) -> dict[str, Any]:
+    return node("SoraTest_Gone", path="/nowhere/clip.mp4", start=start)
+
+
 def character(**inputs: Any) -> dict[str, Any]:
     return node("SoraVideo_CreateCharacter", **{"profile": "relay", "name": "", **inputs})
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import av
-from comfyui._graphs import i2v, inspect, node, plain, t2v
+import pytest
+from comfyui._graphs import gone, i2v, inspect, node, plain, t2v
 from comfyui._host import Stage, error_of, outputs_of, refusal_of
 
 
@@ -63,3 +64,11 @@ def test_what_cannot_be_is_refused_in_words(stage: Stage) -> None:
     assert "Leave either source_job or the image empty" in refusal_of(stage.comfy, both, "2")
     nowhere = error_of(stage.comfy.run({"1": i2v("x", source_job="job_nowhere")}))
     assert "There is no job 'job_nowhere'" in nowhere["exception_message"]
+
+
+def test_a_part_of_a_file_that_is_gone_is_refused_in_words_too(stage: Stage) -> None:
+    ended = error_of(stage.comfy.run({"1": gone(0.5), "2": join(["1", 0], ["1", 0])}))
+    if ended["node_id"] == "1":
+        pytest.skip("this ComfyUI has no parts of videos")
+    assert "The clip cannot be used" in ended["exception_message"]
+    assert ended["exception_type"].startswith("sora_core.errors.")

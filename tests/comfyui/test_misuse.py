@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from comfyui._graphs import Prompt, board, character, clean, i2v, node, plain, remix, resume, shot, t2v
+from comfyui._graphs import Prompt, board, character, clean, edit, gone, i2v, node, plain, remix, resume, shot, t2v
 from comfyui._host import Refused, Stage, error_of, outputs_of, progress_of
 
 # what an earlier run made, for graphs that take it up: the job of another profile
@@ -62,6 +62,38 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
         {"0": plain(64, 64), "1": shot("a", 1, image=["0", 0]), "2": board(**{"shots.shot0": ["1", 0]})},
         "2",
         "Shot 1 has its own image",
+    ),
+    "edit of nothing": ({"1": edit("x", source_job=" ")}, "1", "starts from one video"),
+    "edit of two": (
+        {"1": gone(), "2": edit("x", source_job="job_x", video=["1", 0])},
+        "2",
+        "starts from one video: a job (source_job) or a file (video); 2 are given",
+    ),
+    "edit without a protocol for it": ({"1": edit("x", source_job="job_x", profile="relay")}, "1", "cannot do edit"),
+    "extension without one": (
+        {"1": gone(), "2": edit("x", "extend", video=["1", 0], profile="links")},
+        "2",
+        "cannot do extend",
+    ),
+    "edit with a length": ({"1": edit("x", source_job="job_x", seconds=5)}, "1", "seconds"),
+    "edit without words": ({"1": gone(), "2": edit(" ", video=["1", 0])}, "2", "prompt is empty"),
+    "edit of an unknown job": ({"1": edit("x", source_job="job_unknown")}, "1", "There is no job 'job_unknown'"),
+    "edit of a foreign job": ({"1": edit("x", source_job=FOREIGN)}, "1", "belongs to profile 'preview', not to 'own'"),
+    "something else as an operation": (
+        {"1": node("SoraTest_Anything", value="remix"), "2": edit("x", ["1", 0], source_job="job_x")},
+        "2",
+        "Operation 'remix' is not known; allowed: edit, extend",
+    ),
+    "edit of a file that is gone": ({"1": gone(), "2": edit("x", video=["1", 0])}, "2", "The clip cannot be used"),
+    "a reference that is gone": (
+        {"1": gone(), "2": t2v("x", **{"references.reference0": ["1", 0]})},
+        "2",
+        "The clip cannot be used",
+    ),
+    "character of a file that is gone": (
+        {"1": gone(), "2": character(profile="own", video=["1", 0])},
+        "2",
+        "The clip cannot be used",
     ),
     "remix of nothing": ({"1": remix("x", " ")}, "1", "needs the job it starts from"),
     "remix of an unknown job": ({"1": remix("x", "job_unknown")}, "1", "There is no job 'job_unknown'"),
@@ -155,10 +187,12 @@ MISUSE: dict[str, tuple[Prompt, str, str]] = {
 KNOWN_BEFORE = (
     "no image", "image and address", "no files", "image before size", "empty script", "script without a length",
     "odd length", "broken json", "sum", "fraction", "sum and length", "script and sockets", "blank shot",
-    "remix of nothing", "character without a protocol for it", "character where there are none", "character of nothing",
-    "character of two", "character of an upload", "character too long", "watermark unconfirmed",
-    "watermark without a protocol for it", "two shots over the limit", "a blank prompt", "a length that is not made",
-    "a size that is not made", "a path outside", "a path outside for an image", "a path outside for a job", "no job",
+    "remix of nothing", "edit of nothing", "edit of two", "edit without a protocol for it", "extension without one",
+    "edit with a length", "edit without words", "character without a protocol for it",
+    "character where there are none", "character of nothing", "character of two", "character of an upload",
+    "character too long", "watermark unconfirmed", "watermark without a protocol for it", "two shots over the limit",
+    "a blank prompt", "a length that is not made", "a size that is not made", "a path outside",
+    "a path outside for an image", "a path outside for a job", "no job",
 )  # fmt: skip
 RUN = {case: misuse for case, misuse in MISUSE.items() if case not in KNOWN_BEFORE}
 
@@ -175,6 +209,7 @@ QUEUED: dict[str, tuple[Prompt, str, str]] = {
             "image": i2v("x", profile="nobody"),
             "board": board("[1s] a", profile="nobody"),
             "remix": remix("x", "y", profile="nobody"),
+            "edit": edit("x", source_job="y", profile="nobody"),
             "clean": clean(profile="nobody"),
             "character": character(profile="nobody"),
             "resume": resume("x", profile="nobody"),
@@ -239,6 +274,8 @@ def test_what_can_be_known_before_is_refused_when_queued_on_its_node(stage: Stag
         "the length": {"1": node("PrimitiveInt", value=2), "2": t2v("x", seconds=["1", 0])},
         "the script": {"1": node("SoraTest_Strings", lines="[2s] a door"), "2": board(["1", 0])},
         "the source": {"1": t2v("x"), "2": remix("y", ["1", 5])},
+        "the source of an edit": {"1": t2v("x"), "2": edit("z", source_job=["1", 5])},
+        "its clip": {"1": t2v("x"), "2": edit("w", video=["1", 0])},
         "a shot's words": {
             "1": node("SoraTest_Strings", lines="a door"),
             "2": shot(["1", 0], 2),

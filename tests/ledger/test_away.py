@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from _clock import FakeClock
 from _ledgers import new_database, server
 from _postgres import MISSING, programs
 
+from sora_core.clock import SystemClock
 from sora_core.errors import JobChanged, LedgerAway, StorageError
 from sora_core.ledger.ledger import Ledger
+from sora_core.ledger.opening import open_ledger
 from sora_core.ledger.postgres import Postgres
 from sora_core.ledger.row import ANYONE, DELIVERED, FAILED, FORGOTTEN, QUEUED, RUNNING, SUBMITTING, UNKNOWN, Job, Place
 from sora_core.ledger.shared import SharedLedger
@@ -302,3 +305,19 @@ def test_a_claim_that_waits_is_sent_when_it_is_back(host):
     assert host.ledger.get(job.job_id).state == SUBMITTING
     host.way.on()
     assert host.ledger.mark_sent(job.job_id, owner=host.me).sent_at  # what was kept is told first
+
+
+def test_a_ledger_whose_database_goes_while_it_is_opened_leaves_nothing_running(tmp_path, monkeypatch):
+    url = Secret(server().url(new_database()))
+    before = set(threading.enumerate())
+
+    def gone(ledger):
+        raise LedgerAway("ledger.away", ledger=ledger.name, reason="the connection is lost")
+
+    monkeypatch.setattr(SharedLedger, "moved_to", gone)
+    with pytest.raises(LedgerAway):
+        open_ledger(tmp_path, SystemClock(), url)
+    left = set(threading.enumerate()) - before
+    for thread in left:
+        thread.join(3)
+    assert not [thread.name for thread in left if thread.is_alive()]

@@ -213,9 +213,10 @@ class TestAddingAndRemoving:
             profiles.add(Profile(name, base_url="https://relay.example"))
         assert not profiles.path.exists()
 
-    def test_of_one_that_cannot_work_is_refused(self, profiles):
-        with pytest.raises(ProfileError):
-            profiles.add(Profile("p", base_url="nonsense"))
+    @pytest.mark.parametrize("url", ["nonsense", "https://xn--zzzzzz--.example/v1", "https://ab--\u0338.example/v1"])
+    def test_of_one_that_cannot_work_is_refused(self, profiles, url):
+        with pytest.raises(ProfileError, match="is not the address of a server"):
+            profiles.add(Profile("p", base_url=url))
         assert not profiles.path.exists()
 
     def test_below_what_is_no_folder_is_bad_input(self, tmp_path):

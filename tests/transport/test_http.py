@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from dataclasses import replace
 
 import pytest
@@ -36,6 +37,22 @@ READ = Call("GET", "/videos/1", Effect.READ, timeout=5)
 CHARGE = Call("POST", "/videos", Effect.CHARGE, form={"prompt": "a cat"}, timeout=5)
 DELETE = Call("DELETE", "/videos/1", Effect.IDEMPOTENT, timeout=5)
 QUICK = 0.2  # seconds until a silent server counts as dead
+
+
+CERTAIN = sorted({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
+
+@pytest.fixture
+def resolver(monkeypatch):
+    """Makes every name end in what getaddrinfo says in such a case."""
+
+    def answer(code: int) -> None:
+        def getaddrinfo(*_: object, **__: object) -> None:
+            raise socket.gaierror(code, "as the resolver says it")
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+
+    return answer
 
 
 async def _error(http: Http, call: Call, **options: object) -> SoraError:
@@ -78,9 +95,33 @@ class TestAServerThatCannotBeReached:
         assert len(servers[0].requests) == 1
         await servers[0].__aexit__()
 
-    async def test_an_unknown_host_is_not_sent(self, connect):
-        error = await _error(connect("https://no-such-host.invalid/v1"), CHARGE)
+    @pytest.mark.parametrize("said", CERTAIN)
+    @pytest.mark.parametrize("call", [READ, CHARGE], ids=lambda call: call.effect.value)
+    async def test_a_name_that_does_not_exist_is_named_at_once(self, connect, clock, resolver, call, said):
+        resolver(said)
+        marks: list[int] = []
+
+        async def mark() -> None:
+            marks.append(1)
+
+        error = await _error(connect("https://no-such-host.invalid/v1"), call, on_sent=mark)
         assert type(error) is NetworkError
+        assert "'no-such-host.invalid'" in error.message
+        assert "spelling" in str(error)
+        assert sum(clock.sleeps) <= 1
+        assert marks == []
+
+    async def test_a_resolver_that_cannot_be_asked_right_now_is_tried_again_as_often(self, connect, clock, resolver):
+        resolver(socket.EAI_AGAIN)
+        error = await _error(connect("https://relay.invalid/v1"), CHARGE)
+        assert type(error) is NetworkError
+        assert len(clock.sleeps) == ATTEMPTS - 1
+
+    async def test_a_proxy_whose_name_does_not_exist_is_not_taken_for_the_server(self, connect, clock, resolver):
+        resolver(socket.EAI_NONAME)
+        error = await _error(connect("https://relay.example/v1", proxy="http://proxy.invalid:8080"), CHARGE)
+        assert "No address is known for the name 'relay.example'" not in error.message
+        assert sum(clock.sleeps) <= 1
 
     async def test_a_server_that_does_not_speak_tls_is_not_sent(self, connect):
         async def speak_first(reader, writer):

@@ -16,7 +16,14 @@ from sora_core.transport.urls import bare_url, is_local, is_private, origin
 OK = reply(200, {"id": "video_1", "status": "queued"})
 READ = Call("GET", "/videos/1", Effect.READ, timeout=5)
 CHARGE = Call("POST", "/videos", Effect.CHARGE, form={"prompt": "a cat"}, timeout=5)
-NONSENSE = ["http://[::1", "http://host:99999/v", "https://cdn.example/a\tb", "javascript:alert(1)", "http://"]
+NONSENSE = [
+    "http://[::1",
+    "http://host:99999/v",
+    "https://cdn.example/a\tb",
+    "javascript:alert(1)",
+    "http://",
+    "https://xn--zzzzzz--.example/v",
+]
 
 
 async def _error(http: Http, call: Call, **options: object) -> SoraError:

@@ -18,6 +18,7 @@ RETRY, RAISE, UNKNOWN = Action.RETRY, Action.RAISE, Action.UNKNOWN
 
 TABLE = {
     FailureKind.NOT_SENT: {READ: RETRY, IDEMPOTENT: RETRY, CHARGE: RETRY},
+    FailureKind.NO_NAME: {READ: RETRY, IDEMPOTENT: RETRY, CHARGE: RETRY},
     FailureKind.BUSY: {READ: RETRY, IDEMPOTENT: RETRY, CHARGE: RETRY},
     FailureKind.BROKEN: {READ: RETRY, IDEMPOTENT: RETRY, CHARGE: UNKNOWN},
     FailureKind.UNCLEAR: {READ: RAISE, IDEMPOTENT: RAISE, CHARGE: UNKNOWN},
@@ -47,6 +48,11 @@ def test_no_failure_is_retried_for_ever(failure, effect, action):
 def test_a_charge_whose_bytes_left_is_never_repeated(attempt, failure):
     for retry_after in (None, 0.0, 1.0, 1e9):
         assert decide(CHARGE, failure, attempt, retry_after=retry_after).action is UNKNOWN
+
+
+@pytest.mark.parametrize("effect", Effect)
+def test_a_name_that_does_not_exist_is_asked_for_once_more_only(effect):
+    assert [decide(effect, FailureKind.NO_NAME, attempt).action for attempt in (1, 2)] == [RETRY, RAISE]
 
 
 def test_the_number_of_attempts_can_be_limited_to_one():

@@ -102,9 +102,27 @@ class Anything:
         return (value,)
 
 
+class Gone:
+    """A video whose file is gone, or a part of one."""
+
+    CATEGORY = "testing"
+    FUNCTION = "run"
+    RETURN_TYPES = ("VIDEO",)
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"path": ("STRING", {}), "start": ("FLOAT", {"default": 0.0})}}
+
+    def run(self, path, start):
+        from comfy_api.latest import InputImpl
+
+        return (InputImpl.VideoFromFile(path, start_time=start) if start else InputImpl.VideoFromFile(path),)
+
+
 NODE_CLASS_MAPPINGS = {
     "SoraTest_Anything": Anything,
     "SoraTest_Fail": Fail,
+    "SoraTest_Gone": Gone,
     "SoraTest_Inspect": Inspect,
     "SoraTest_Strings": Strings,
 }
