@@ -35,6 +35,8 @@ _TEXTS = (
     "remix_of",
     "edit",
     "extend",
+    "source_job",
+    "source_frame",
     "last_frame",
     "fit",
 )
