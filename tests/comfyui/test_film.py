@@ -57,7 +57,7 @@ def test_a_clip_goes_on_from_the_frame_that_is_picked(stage: Stage) -> None:
     last = {**picked, "2": i2v("goes on", source_job=["1", 5])}
     assert outputs_of(stage.comfy.run(last))["2"]["text"][1] != numbered
     assert stage.gateway.charges == charges + 1
-    assert "names no frame" in refusal_of(stage.comfy, {**picked, "2": i2v("x", source_job="j", source_frame="a")}, "2")
+    assert "names no frame" in refusal_of(stage.comfy, {"2": i2v("x", source_job="j", source_frame="a")}, "2")
     beyond = error_of(stage.comfy.run({**picked, "2": i2v("x", source_job=["1", 5], source_frame="48")}))
     assert "there are 48 of them (0 to 47) in 2.00 s" in beyond["exception_message"]
     assert stage.gateway.charges == charges + 1
