@@ -224,8 +224,7 @@ class Conformance:
         found = {finding.check: finding for finding in doctor.examine(case.engine, PROFILE)}
         assert found["settings"].ok, found["settings"]
         for name, value in case.recipe.undescribed.items():
-            told = settings_of({name: value})
-            error = case.refused(lambda told=told: case.make("in no way", settings=told))
+            error = case.refused(functools.partial(case.make, "in no way", settings=settings_of({name: value})))
             assert isinstance(error, InputError), error
             assert f"'{name}'" in error.message
             assert "server_schema" in error.fix
