@@ -11,7 +11,7 @@ from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
 from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
-from ._comfy import found_by, io
+from ._comfy import advanced, found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._references import frame_of_job, with_images, with_references
 from ._requests import video_request
@@ -68,6 +68,7 @@ class Image2Video(VideoNode):
                     optional=True,
                     tooltip="Another frame of source_job's clip than its last one: a number (0 is the first, -2 the "
                     "one before the last) or a time such as 1.5s.",
+                    **advanced(),
                 ),
             ],
             outputs=video_outputs(),
