@@ -219,6 +219,19 @@ class Conformance:
             assert f"'{name}'" in error.message
         assert case.wire.posts == 0
 
+    @needs("described")
+    def test_what_the_server_says_of_its_own_fields_is_held_to_before_anything_is_sent(self, case: Case) -> None:
+        found = {finding.check: finding for finding in doctor.examine(case.engine, PROFILE)}
+        assert found["settings"].ok, found["settings"]
+        for name, value in case.recipe.undescribed.items():
+            error = case.refused(functools.partial(case.make, "in no way", settings=settings_of({name: value})))
+            assert isinstance(error, InputError), error
+            assert f"'{name}'" in error.message
+            assert "server_schema" in error.fix
+        assert case.wire.posts == 0
+        with case.charging(1):
+            case.make("as described", settings=settings_of({"steps": 7}))
+
     @needs("work")
     def test_what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file(self, case: Case) -> None:
         made = case.make("measured")
