@@ -50,6 +50,7 @@ ROUTES = (
     Route("POST", "/sora_video/profiles/test", profiles.test),
     Route("POST", "/sora_video/profiles/quota", profiles.quota),
     Route("POST", "/sora_video/profiles/models", profiles.models),
+    Route("POST", "/sora_video/profiles/loras", profiles.loras),
     Route("GET", "/sora_video/profiles/export", profiles.export),
     Route("POST", "/sora_video/profiles/import", profiles.import_),
     Route("GET", "/sora_video/jobs", jobs.listed),

@@ -101,6 +101,14 @@ def models(asked: Asked) -> Any:
     return {"models": engine().models(profile.name).result() if listed is None else listed}
 
 
+def loras(asked: Asked) -> Any:
+    """The LoRA that a request to the server can name, empty where it lists none. A free read; nothing is loaded."""
+    profile = engine().profiles.get(asked.only("name").text("name", most=64))
+    if profile.embedded:
+        return {"loras": []}
+    return {"loras": engine().ask(profile.name, lambda to: to.provider.lora_paths(to.http)).result()}
+
+
 def export(asked: Asked) -> Any:
     asked.only()
     return {"toml": editing.exported(engine().profiles)}

@@ -17,7 +17,7 @@ EFFECTS = (
     ("POST", "/sora_video/profiles/duplicate"), ("POST", "/sora_video/profiles/key"),
     ("DELETE", "/sora_video/profiles/key"), ("POST", "/sora_video/profiles/test"),
     ("POST", "/sora_video/profiles/quota"), ("POST", "/sora_video/profiles/models"),
-    ("POST", "/sora_video/profiles/import"),
+    ("POST", "/sora_video/profiles/loras"), ("POST", "/sora_video/profiles/import"),
     ("POST", "/sora_video/jobs/collect"), ("POST", "/sora_video/jobs/cancel"), ("POST", "/sora_video/jobs/forget"),
     ("POST", "/sora_video/jobs/remote_id"), ("POST", "/sora_video/jobs/candidates"),
     ("POST", "/sora_video/jobs/last_frame"), ("DELETE", "/sora_video/jobs/file"),
