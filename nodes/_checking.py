@@ -17,6 +17,7 @@ from ..sora_core.requests.kinds import Request
 from . import _host as host
 from ._engine import engine
 from ._paths import check_prefix
+from ._settings import told_at
 
 LINKED = "…"  # stands for a text that comes over a link, of which nothing is known
 # what a link may bring is no matter for the checks, or a stand-in will do
@@ -109,6 +110,10 @@ def _written(node: Any) -> Written | None:
         return None
     links = {name: value for name, value in inputs.items() if isinstance(value, list)}
     values = {name: value for name, value in inputs.items() if name not in links}
+    settings = told_at(links.get("settings"), prompt)
+    if settings is not None:
+        values["settings"] = settings
+        del links["settings"]
     # not GET_SCHEMA: ComfyUI asks a locked copy of the class
     types = {each.id: type(each.default) for each in node.SCHEMA.inputs if getattr(each, "default", None) is not None}
     is_sound = all(isinstance(value, types.get(name, object)) for name, value in values.items())

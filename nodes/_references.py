@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 from ..sora_core.errors import InvalidRequest, MediaError
 from ..sora_core.media.container import av_errors
+from ..sora_core.media.frame import Pick, still_of
 from ..sora_core.media.images import Reference, references_from_tensor
 from ..sora_core.media.references import clip_from_file, sound_upload
-from ..sora_core.models import Delivery, Operation, Upload
+from ..sora_core.models import Operation, Upload
 from ..sora_core.requests.kinds import PictureRequest, VideoRequest
 from ._engine import engine
 from ._paths import destination_of
@@ -132,18 +133,10 @@ def _sound(sound: Mapping[str, Any]) -> Upload:
     return sound_upload(waveform[0] if waveform.ndim == 3 else waveform, int(sound["sample_rate"]))
 
 
-async def last_frame_of_job(name: str, hidden: Any) -> Any:
-    """The last frame [1,H,W,3] of a job's clip, or the picture that it made; collected first, free, where needed."""
+async def frame_of_job(name: str, which: str, hidden: Any) -> Any:
+    """A frame [1,H,W,3] of a job's clip, or the picture that it made; collected first, free, where needed."""
+    pick = Pick.of(which)
     reports = Reports()
     destination = destination_of("video/sora", hidden)
     made = await wait_for(engine().resume(name, None, destination, reports), reports)
-    return await in_thread(functools.partial(_last_frame, made))
-
-
-def _last_frame(made: Delivery) -> Any:
-    import torch
-
-    from ..sora_core.media.last_frame import last_frame
-    from ..sora_core.media.picture import picture_tensor
-
-    return torch.from_numpy(last_frame(made.path))[None] if made.fps else picture_tensor(made.path)
+    return await in_thread(functools.partial(still_of, made, pick))

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from ..sora_core.errors import InvalidRequest
+from ..sora_core.media.frame import Pick
 from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
 from . import _widgets as widgets
 from ._checking import Asked, Written, refusal
-from ._comfy import found_by, io
+from ._comfy import advanced, found_by, io
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
-from ._references import last_frame_of_job, with_images, with_references
+from ._references import frame_of_job, with_images, with_references
 from ._requests import video_request
 
 
@@ -57,8 +58,17 @@ class Image2Video(VideoNode):
                     "source_job",
                     default="",
                     optional=True,
-                    tooltip="Instead of image: the last frame of this job's clip, so that one video goes on where "
-                    "another ended. Connect job_id of the node that made it, or write its id. Of any profile.",
+                    tooltip="Instead of image: a frame of this job's clip, its last one unless source_frame says "
+                    "another, so that one video goes on where another ended. Connect job_id of the node that made it, "
+                    "or write its id. Of any profile.",
+                ),
+                io.String.Input(
+                    "source_frame",
+                    default="last",
+                    optional=True,
+                    tooltip="Another frame of source_job's clip than its last one: a number (0 is the first, -2 the "
+                    "one before the last) or a time such as 1.5s.",
+                    **advanced(),
                 ),
             ],
             outputs=video_outputs(),
@@ -79,6 +89,8 @@ class Image2Video(VideoNode):
         request = video_request(Operation.IMAGE_TO_VIDEO, profile, **written.options)
         request = replace(request, image_urls=tuple(written.text("image_url").split()))
         source_job, has_image = written.text("source_job"), "image" in written.links
+        if "source_frame" not in written.links:
+            Pick.of(written.text("source_frame"))
         _refuse_both(source_job, has_image or bool(request.image_urls))
         return Asked(request, images_to_come=int(has_image or bool(source_job.strip())))
 
@@ -92,6 +104,7 @@ class Image2Video(VideoNode):
         image: Any = None,
         image_url: str = "",
         source_job: str = "",
+        source_frame: str = "last",
         **options: Any,
     ) -> io.NodeOutput:
         request = video_request(Operation.IMAGE_TO_VIDEO, profile, prompt, seed, **options)
@@ -99,7 +112,7 @@ class Image2Video(VideoNode):
         note = ""
         _refuse_both(source_job, image is not None or bool(request.image_urls))
         if source_job.strip():
-            image = await last_frame_of_job(source_job, cls.hidden)
+            image = await frame_of_job(source_job, source_frame, cls.hidden)
         if image is not None:
             request, note = await with_images(request, profile, image, options.get("fit", "crop"))
         request, note = await with_references(request, profile, options, note)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..sora_core.requests.settings import combined, settings_of, settings_of_lines
 from ._comfy import advanced, io, known
+from ._settings import NODE_ID, SOUND, UNSET, told
 from ._widgets import SETTINGS
 
-SOUND = ("as the server decides", "on", "off")
-_FLAGS = {"on": True, "off": False}
 _LARGEST = 1_000_000
 
 
@@ -17,7 +15,7 @@ class Settings(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="SoraVideo_Settings",
+            node_id=NODE_ID,
             display_name="Sora Settings",
             category="Sora Video",
             description="How your own server is to make the video: steps, guidance, frames, LoRA and what else it "
@@ -31,33 +29,8 @@ class Settings(io.ComfyNode):
         )
 
     @classmethod
-    def execute(
-        cls,
-        steps: int = 0,
-        guidance: float = -1.0,
-        guidance_2: float = -1.0,
-        fps: float = 0.0,
-        num_frames: int = 0,
-        flow_shift: float = 0.0,
-        lora: str = "",
-        sound: str = SOUND[0],
-        sound_seconds: float = 0.0,
-        more: str = "",
-        settings: Any = None,
-    ) -> io.NodeOutput:
-        written = {
-            "steps": steps or None,
-            "guidance": None if guidance < 0 else guidance,
-            "guidance_2": None if guidance_2 < 0 else guidance_2,
-            "fps": fps or None,
-            "num_frames": num_frames or None,
-            "flow_shift": flow_shift or None,
-            "lora": [line.strip() for line in lora.splitlines() if line.strip()] or None,
-            "sound": sound_seconds or True if sound == "on" else _FLAGS.get(sound),
-        }
-        own = settings_of({name: value for name, value in written.items() if value is not None})
-        found = combined(combined(settings_of({} if settings is None else settings), own), settings_of_lines(more))
-        return io.NodeOutput(found.plain())
+    def execute(cls, settings: Any = None, **inputs: Any) -> io.NodeOutput:
+        return io.NodeOutput(told(inputs, settings))
 
 
 def _sampler_inputs() -> list[io.Input]:
@@ -65,7 +38,7 @@ def _sampler_inputs() -> list[io.Input]:
     return [
         io.Int.Input(
             "steps",
-            default=0,
+            default=UNSET["steps"],
             min=0,
             max=1000,
             optional=True,
@@ -73,7 +46,7 @@ def _sampler_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "guidance",
-            default=-1.0,
+            default=UNSET["guidance"],
             min=-1.0,
             max=100.0,
             step=0.1,
@@ -82,7 +55,7 @@ def _sampler_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "guidance_2",
-            default=-1.0,
+            default=UNSET["guidance_2"],
             min=-1.0,
             max=100.0,
             step=0.1,
@@ -92,7 +65,7 @@ def _sampler_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "fps",
-            default=0.0,
+            default=UNSET["fps"],
             min=0.0,
             max=240.0,
             step=1.0,
@@ -101,7 +74,7 @@ def _sampler_inputs() -> list[io.Input]:
         ),
         io.Int.Input(
             "num_frames",
-            default=0,
+            default=UNSET["num_frames"],
             min=0,
             max=_LARGEST,
             optional=True,
@@ -109,7 +82,7 @@ def _sampler_inputs() -> list[io.Input]:
         ),
         io.Float.Input(
             "flow_shift",
-            default=0.0,
+            default=UNSET["flow_shift"],
             min=0.0,
             max=100.0,
             step=0.1,
@@ -124,7 +97,7 @@ def _other_inputs() -> list[io.Input]:
     return [
         io.String.Input(
             "lora",
-            default="",
+            default=UNSET["lora"],
             multiline=True,
             placeholder="name or path on the server:0.8 · 服务器上的名称或路径:0.8",
             optional=True,
@@ -134,13 +107,13 @@ def _other_inputs() -> list[io.Input]:
         io.Combo.Input(
             "sound",
             options=list(SOUND),
-            default=SOUND[0],
+            default=UNSET["sound"],
             optional=True,
             tooltip="Whether the model makes sound, where it can.",
         ),
         io.Float.Input(
             "sound_seconds",
-            default=0.0,
+            default=UNSET["sound_seconds"],
             min=0.0,
             max=600.0,
             step=0.1,
@@ -150,7 +123,7 @@ def _other_inputs() -> list[io.Input]:
         ),
         io.String.Input(
             "more",
-            default="",
+            default=UNSET["more"],
             multiline=True,
             placeholder="name = value",
             optional=True,

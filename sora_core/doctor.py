@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,10 +28,13 @@ from .errors import (
 )
 from .models import Effect, Operation, Secret
 from .profiles.credentials import authorization
+from .profiles.described import DescribedBodies
 from .profiles.profiles import AUTH_SCHEMES, Profile
 from .providers import PROVIDERS, Provider, provider_for
 from .providers._answers import normalize
-from .providers.openai.detection import PAGES, PROVEN, dialect_of, works_only_as_itself
+from .providers.openai import OpenAI
+from .providers.openai.detection import PAGES, PROVEN, describes_itself, dialect_of, works_only_as_itself
+from .requests.described import DescribedBody
 from .requests.kinds import VideoRequest
 from .transport import Call, Http, Reply
 from .transport.diagnosis import obstacle
@@ -82,7 +86,8 @@ def examine(engine: Engine, profile_name: str, tell: Tell = lambda finding: None
         key = Secret("") if profile.embedded else engine.credentials.get(profile)
         found(Finding(check, True, source))
         check = "server"
-        engine.ask(profile_name, lambda connection: _look_at_each(connection, key, found)).result()
+        kept = engine.profiles.described
+        engine.ask(profile_name, lambda connection: _look_at_each(connection, key, found, kept)).result()
     except SoraError as error:
         found(Finding(check, False, error.message, error, error.values.get("advice", {})))
     return findings
@@ -120,10 +125,10 @@ class _Pages:
             return replace(self._http.reply(response, bytes(body)), url=url)
 
 
-async def _look_at_each(connection: Connection, key: Secret, found: Tell) -> None:
+async def _look_at_each(connection: Connection, key: Secret, found: Tell, kept: DescribedBodies) -> None:
     """Of several servers, one that fails hides nothing of the others."""
     if not connection.servers:
-        await _look(connection, key, found)
+        await _look(connection, key, found, kept)
     for server in connection.servers:
         there = replace(connection.at(server.place), profile=server.provider.profile)
         address = bare_url(there.http.base_url)
@@ -132,12 +137,12 @@ async def _look_at_each(connection: Connection, key: Secret, found: Tell) -> Non
             found(replace(finding, detail=f"{address}: {finding.detail}"))
 
         try:
-            await _look(there, key, told)
+            await _look(there, key, told, kept)
         except SoraError as error:
             told(Finding("server", False, error.message, error, error.values.get("advice", {})))
 
 
-async def _look(connection: Connection, key: Secret, found: Tell) -> None:
+async def _look(connection: Connection, key: Secret, found: Tell, kept: DescribedBodies) -> None:
     pages, profile, http = _Pages(connection.http), connection.profile, connection.http
     try:
         found(await _server_with_a_key(connection, pages))
@@ -147,7 +152,8 @@ async def _look(connection: Connection, key: Secret, found: Tell) -> None:
         raise await _wrong_key(error, connection, key) from error
     found(await _optional("models", _models(connection)))
     if profile.provider == "openai" and not profile.embedded:
-        for finding in await _dialect(connection, pages):
+        seen = await _looks_like(connection, pages)
+        for finding in [*_dialect(seen, profile.dialect), *await _settings(connection, pages, seen, kept)]:
             found(finding)
     found(await _optional("quota", _quota(connection)))
 
@@ -345,22 +351,30 @@ async def _wrong_key(error: AuthError, connection: Connection, key: Secret) -> A
     return error
 
 
-async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
-    """Which family of servers it is, where that shows, and whether the profile says so."""
+async def _looks_like(connection: Connection, pages: _Pages) -> str:
+    """Which family of servers it is; "" where that does not show."""
     base = connection.http.base_url
-    root = re.sub(r"/v\d+$", "", base)
     looks = {page: page for page in _pages(connection.provider)}  # seen already: their headers may tell
     replies: dict[str, Reply] = {}
-    seen = ""
-    for name, url in {**looks, "/models": f"{base}/models", **{page: root + page for page in PAGES}}.items():
+    for name, url in {**looks, "/models": f"{base}/models", **_own_pages(base)}.items():
         try:
             replies[name] = await pages.at(url)
         except (NetworkError, BadResponse):
             continue
         seen = dialect_of(base, replies)
         if seen:
-            break
-    said = connection.profile.dialect
+            return seen
+    return ""
+
+
+def _own_pages(base: str) -> dict[str, str]:
+    """Where servers describe themselves."""
+    root = re.sub(r"/v\d+$", "", base)
+    return {page: root + page for page in PAGES}
+
+
+def _dialect(seen: str, said: str) -> Sequence[Finding]:
+    """Whether the profile says what the server looks like."""
     if not seen:
         return []
     if seen == said:
@@ -374,6 +388,34 @@ async def _dialect(connection: Connection, pages: _Pages) -> Sequence[Finding]:
     told = advice + (f" (it says {said})" if said else "")
     # one press applies what a run of ours has proved, nothing else
     return [Finding("dialect", None, told, advice={"dialect": seen} if seen in PROVEN else {})]
+
+
+async def _settings(connection: Connection, pages: _Pages, seen: str, kept: DescribedBodies) -> Sequence[Finding]:
+    """Keeps what the server says of the fields of a video, so that settings can be checked before they are sent."""
+    provider, profile = connection.provider, connection.profile
+    assert isinstance(provider, OpenAI), "the one protocol whose servers describe themselves"
+    asked = describes_itself(seen or profile.dialect)
+    body = await _described(provider, connection.http.base_url, pages) if asked else None
+    await asyncio.to_thread(kept.keep, profile.base_url, provider.route, body)
+    if body is None:
+        return []
+    limited = sum(each.is_limited for each in body.fields.values())
+    whole = "takes no others" if body.is_whole else "may take others"
+    detail = f"the server names {len(body.fields)} fields of a video, {limited} of them with limits, and {whole}"
+    return [Finding("settings", True, f"{detail}; what is set is checked by that before it is sent")]
+
+
+async def _described(provider: OpenAI, base: str, pages: _Pages) -> DescribedBody | None:
+    today = time.strftime("%Y-%m-%d", time.gmtime(SystemClock().now()))
+    for url in _own_pages(base).values():
+        try:
+            reply = await pages.at(url)
+        except (NetworkError, BadResponse):
+            continue
+        body = provider.described(normalize.parse(reply.body), today) if reply.ok else None
+        if body:
+            return body
+    return None
 
 
 async def _models(connection: Connection) -> str:

@@ -189,7 +189,8 @@ class ClipForm(str, enum.Enum):
 class Setting:
     """What a server takes for one of its settings. ``low`` and ``high`` are allowed themselves; None: no limit.
 
-    ``kind`` is integer, number, boolean, string, object or list; lora (``high`` of them at most) or sound.
+    ``kind`` is integer, number, boolean, string, object or list; lora (``high`` of them at most) or sound; any for what
+    goes out as it was written.
     ``field`` is its name on the wire, where that is another.
     """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import re
+import sys
 import threading
 from array import array
 from collections.abc import Iterable, Iterator
@@ -67,8 +68,12 @@ def hide(text: str, secrets: Iterable[str] = ()) -> str:
     if not wanted or not text:
         return text
     needles = [needle for secret in wanted for needle in _spellings(secret)]
-    spans = sorted(span for reading, places in _readings(text) for span in _found(reading, places, needles))
-    return _cut_out(text, spans)
+    spans = [
+        (places[start], places[end]) if places else (start, end)
+        for reading, places in _readings(text)
+        for start, end in (*_found(reading, needles), *_wrapped(reading, needles))
+    ]
+    return _cut_out(text, sorted(spans))
 
 
 def _spellings(secret: str) -> Iterator[str]:
@@ -87,10 +92,13 @@ def _spellings(secret: str) -> Iterator[str]:
 
 
 _ESCAPE = re.compile(
-    r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})|(&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z]{2,31});)"
-    r"|\\(.)",
+    r"\\u([0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,6})\}|\\U([0-9a-fA-F]{8})|\\x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})"
+    r"|\\([0-3][0-7]{2})|(&(?:#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z]{2,31};))|\\(.)",
     re.DOTALL,
 )
+_WORD = re.compile(r"\S+")
+_BLANKS = {"n": "\n", "r": "\r", "t": "\t"}
+_OCTAL, _ENTITY = 6, 7  # their groups; those before them are of hexadecimal digits
 
 
 def _readings(text: str) -> Iterator[tuple[str, array[int] | None]]:
@@ -117,9 +125,12 @@ def _readings(text: str) -> Iterator[tuple[str, array[int] | None]]:
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    code, short, percent, entity, plain = match.groups()
-    digits = code or short or percent
-    return chr(int(digits, 16)) if digits else html.unescape(entity) if entity else plain
+    group = match.lastindex or 0
+    value = match[group]
+    if group > _OCTAL:
+        return html.unescape(value) if group == _ENTITY else _BLANKS.get(value, value)
+    code = int(value, 8 if group == _OCTAL else 16)
+    return chr(code) if code <= sys.maxunicode else "\ufffd"
 
 
 _LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
@@ -129,15 +140,28 @@ def _lower(text: str) -> str:
     return text.translate(_LOWER)  # unlike lower() it never makes two characters of one
 
 
-def _found(text: str, places: array[int] | None, needles: Iterable[str]) -> Iterator[tuple[int, int]]:
+def _found(text: str, needles: Iterable[str]) -> Iterator[tuple[int, int]]:
     for needle in needles:
         is_long = len(needle) >= _LONG_CHARS
         for edge in (needle[:_EDGE_CHARS], needle[-_EDGE_CHARS:]) if is_long else (needle,):
             at = text.find(edge)
             while at >= 0:
                 start, end = _grown(text, at, needle, edge)
-                yield (places[start], places[end]) if places else (start, end)
+                yield start, end
                 at = text.find(edge, end)
+
+
+def _wrapped(text: str, needles: Iterable[str]) -> Iterator[tuple[int, int]]:
+    """Long ones that stand over several lines, as base64 does in mails; a short one might be made of words."""
+    if len(text) > _MOST_UNESCAPED:
+        return
+    kept, joined = array("L"), []
+    for word in _WORD.finditer(text):
+        joined.append(word[0])
+        kept.extend(range(word.start(), word.end()))
+    long = [needle for needle in needles if len(needle) >= _LONG_CHARS]
+    for start, end in _found("".join(joined), long):
+        yield kept[start], kept[end - 1] + 1
 
 
 def _grown(text: str, at: int, needle: str, edge: str) -> tuple[int, int]:

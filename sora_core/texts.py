@@ -41,6 +41,14 @@ def text(key: str, part: str = "text", /, *, lang: str | None = None, **values: 
     return None
 
 
+def size_of(count: float) -> str:
+    """So many bytes as people read them: "38.2 KiB", "256 MiB", "1.5 GiB"."""
+    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if count >= 2**power:
+            return f"{count / 2**power:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{count:.0f} bytes"
+
+
 def runnable(said: str) -> str:
     """With the command as it can be typed here: it need not be installed where the pack was put into ComfyUI."""
     return said if command() == COMMAND else said.replace(f"`{COMMAND} ", f"`{command()} ")

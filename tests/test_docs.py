@@ -61,7 +61,7 @@ class TestPages:
         (tmp_path / "profiles.toml").write_text(example, "utf-8")
         profile = Profiles(tmp_path, {}).get("wan")
         shown = re.findall(r"^(\w+) = .* # .+", example, flags=re.MULTILINE)
-        assert set(shown) | {"extra"} == {each.name for each in fields(Profile)} - {"name", "embedded"}
+        assert set(shown) | {"extra"} == {each.name for each in fields(Profile)} - {"name", "embedded", "described"}
         assert profile.extra == {"num_inference_steps": "30"}
         for scheme in AUTH_SCHEMES:
             assert scheme in example

@@ -134,3 +134,25 @@ def test_every_parameter_has_its_place_in_the_text():
         if unused or missing:
             offenders.append(f"{kind}({text!r}): {sorted(unused)} unused, {sorted(missing)} missing")
     assert offenders == []
+
+
+@pytest.mark.parametrize(
+    ("count", "told"),
+    [
+        (0, "0 bytes"), (1023, "1023 bytes"), (1024, "1 KiB"), (39_000, "38.1 KiB"), (2**20, "1 MiB"),
+        (10.4 * 2**20, "10.4 MiB"), (256 * 2**20, "256 MiB"), (1.5 * 2**30, "1.5 GiB"), (2**40, "1024 GiB"),
+    ],
+)  # fmt: skip
+def test_a_size_is_told_in_the_unit_that_shows_it(count, told):
+    assert texts.size_of(count) == told
+
+
+def test_no_text_has_a_unit_of_its_own_for_sizes():
+    """They are told by `size_of`: "0.0 MiB" says nothing."""
+    with_a_unit = re.compile(r"\}\s*[KMG]i?B")
+    assert [
+        key
+        for name in texts.LANGUAGES
+        for key, parts in texts.catalogue(name).items()
+        if with_a_unit.search(str(parts))
+    ] == []

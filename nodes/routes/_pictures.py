@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...sora_core.errors import MediaError
 from ...sora_core.media.container import open_video
-from ...sora_core.media.last_frame import last_frame
+from ...sora_core.media.frame import last_frame
 
 if TYPE_CHECKING:
     from PIL.Image import Image

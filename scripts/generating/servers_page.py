@@ -21,6 +21,7 @@ COLUMNS = {
     "settings": (
         "every_setting_of_the_table_arrives_as_what_it_is",
         "a_setting_that_the_server_does_not_take_is_refused_before_anything_is_sent",
+        "what_the_server_says_of_its_own_fields_is_held_to_before_anything_is_sent",
     ),
     "work told": ("what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file",),
     "LoRA": ("loras_are_listed_and_used_for_everybody_on_a_persons_word_alone",),

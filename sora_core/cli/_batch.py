@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from ..files.home import output_dir
 from ..jobs.progress import Progress
 from ..models import Delivery, Destination
 from ..requests.kinds import RemixRequest, VideoRequest
+from ..requests.lines import Fields, lines_of
 from ._terminal import say, show_json, text_of
 
 AT_ONCE = 32  # requests under way; how many of them are jobs at once, the profile says
@@ -35,12 +35,14 @@ _TEXTS = (
     "remix_of",
     "edit",
     "extend",
+    "source_job",
+    "source_frame",
     "last_frame",
     "fit",
 )
 _NUMBERS = ("seconds", "seed")
 _LISTS = ("image", "image_url", "shot", "character", "set", "reference")
-_ALLOWED = (*_TEXTS, *_NUMBERS, *_LISTS)
+_FIELDS = Fields(_TEXTS, _NUMBERS, _LISTS)
 
 Videos = VideoRequest | RemixRequest
 
@@ -71,38 +73,8 @@ def run_batch(
 
 def read_batch(file: str, defaults: argparse.Namespace) -> list[Item]:
     """The lines that are no comment. Raises InvalidRequest, naming the line, before anything is sent."""
-    lines = ((number, line.strip()) for number, line in enumerate(text_of(file).splitlines(), 1))
-    items = [_item(number, line, defaults) for number, line in lines if line and not line.startswith("#")]
-    if not items:
-        raise InvalidRequest("batch.empty", file=file)
-    return items
-
-
-def _item(number: int, line: str, defaults: argparse.Namespace) -> Item:
-    named = _object(number, line) if line.startswith("{") else {"prompt": line}
-    for name, value in named.items():
-        if name not in _ALLOWED:
-            raise InvalidRequest("batch.no_such_field", number=number, name=name, allowed=", ".join(_ALLOWED))
-        if not _fits(name, value):
-            wanted = "a text" if name in _TEXTS else "a whole number" if name in _NUMBERS else "a list of texts"
-            raise InvalidRequest("batch.wrong_type", number=number, name=name, wanted=wanted)
-    return Item(number, argparse.Namespace(**{**vars(defaults), "prompt": "", **named}))
-
-
-def _object(number: int, line: str) -> dict[str, Any]:
-    try:
-        value: dict[str, Any] = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise InvalidRequest("batch.not_json", number=number, error=error) from error
-    return value
-
-
-def _fits(name: str, value: Any) -> bool:
-    if name in _TEXTS:
-        return isinstance(value, str)
-    if name in _NUMBERS:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    found = lines_of(text_of(file), _FIELDS, source=file)
+    return [Item(number, argparse.Namespace(**{**vars(defaults), "prompt": "", **named})) for number, named in found]
 
 
 def _checked(item: Item, engine: Engine, request_of: Callable[[Engine, argparse.Namespace], Videos]) -> Videos:

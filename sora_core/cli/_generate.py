@@ -124,7 +124,7 @@ def request_of(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | 
 
 def _of_another(engine: Engine, arguments: argparse.Namespace, by: str) -> RemixRequest:
     """``by`` is the option that names the source: a job, or of an edit and an extension a file too."""
-    for option in ("image", "image_url", "last_frame", "reference", "shot", "script"):
+    for option in ("image", "image_url", "source_job", "source_frame", "last_frame", "reference", "shot", "script"):
         if getattr(arguments, option):
             raise InvalidRequest("cli.remix_takes_no_only_source", option=option.replace("_", "-"))
     source = getattr(arguments, by)
@@ -211,6 +211,8 @@ def _add_request(parser: argparse.ArgumentParser, *, prompt: str | None) -> None
     given("--quality", default="", choices=QUALITIES, help="default: standard, of a remix its source's")
     given("--image-url", action="append", default=[], metavar="URL", help="a reference image by its address (repeat)")
     add_image(parser, "a reference image (repeat)")
+    given("--source-job", metavar="JOB", help="instead of --image: a job, or a video file, with whose frame it begins")
+    given("--source-frame", metavar="FRAME", help="which: a number, 0 is the first, or a time as 1.5s; default: last")
     given("--last-frame", metavar="FILE", help="the picture that the video ends with; --image begins it")
     given("--reference", action="append", default=[], metavar="FILE",
           help="a picture, clip or sound that it follows (repeat)")  # fmt: skip

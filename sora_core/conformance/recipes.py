@@ -40,6 +40,8 @@ class Recipe:
     references: tuple[str, ...] = ()  # what of first, last, clip and sound is taken together, as "first last"
     refused: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # what the server says no to
     refused_extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    # settings that the server does not take by what it says of its own fields
+    undescribed: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     refused_words: str = ""
     drawn_once: bool = False  # its videos are large, and drawn: all tests ask for the same one
     wrong_key: str = "AuthError"  # how a refused key is told

@@ -226,11 +226,24 @@ class Conformance:
         first, *further = (path.read_bytes() for path in (made.path, *made.further))
         assert [each.removeprefix(first) for each in further] == [b"\0\0\0\x09free\x01", b"\0\0\0\x09free\x02"]
 
+    @needs("described")
+    def test_what_the_server_says_of_its_own_fields_is_held_to_before_anything_is_sent(self, case: Case) -> None:
+        found = {finding.check: finding for finding in doctor.examine(case.engine, PROFILE)}
+        assert found["settings"].ok, found["settings"]
+        for name, value in case.recipe.undescribed.items():
+            error = case.refused(functools.partial(case.make, "in no way", settings=settings_of({name: value})))
+            assert isinstance(error, InputError), error
+            assert f"'{name}'" in error.message
+            assert "server_schema" in error.fix
+        assert case.wire.posts == 0
+        with case.charging(1):
+            case.make("as described", settings=settings_of({"steps": 7}))
+
     @needs("work")
     def test_what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file(self, case: Case) -> None:
         made = case.make("measured")
         told = case.engine.work_told(made.job_id)
-        assert "2.0 GiB" in told
+        assert "2 GiB" in told
         kept = json.loads(made.path.with_suffix(".json").read_text("utf-8"))["server"]
         assert kept["peak_memory_mb"] == 2048
         if kept.get("stage_durations"):

@@ -103,7 +103,7 @@ class Connections:
         else:
             base_url, key = provider.base_url(), self._credentials.get(profile)  # each server's is the user's word
         proxy = self._credentials.proxy(profile)
-        identity = (profile, base_url, key.reveal(), proxy.reveal())
+        identity = (profile, profile.described, base_url, key.reveal(), proxy.reveal())
         known = self._open.get(name)
         if known and known[0] == identity:
             return known[1]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,8 @@ class Changing:
 
 
 # the lock of a file is one of its opening: threads of one process need their own, and who has it has it once
-_threads: defaultdict[Path, threading.RLock] = defaultdict(threading.RLock)
+_threads: dict[str, threading.RLock] = {}
+_making = threading.Lock()  # of two threads that come first, both must get the same one
 _open: dict[Path, Changing] = {}
 
 
@@ -42,7 +42,7 @@ _open: dict[Path, Changing] = {}
 def changing(path: Path) -> Iterator[Changing]:
     """The file, locked against every other change of it until the end. Raises StorageError."""
     path = path.absolute()
-    with _threads[path]:
+    with _thread_lock(path):
         if path in _open:
             yield _open[path]
             return
@@ -55,6 +55,11 @@ def changing(path: Path) -> Iterator[Changing]:
                 yield _open[path]
             finally:
                 del _open[path]
+
+
+def _thread_lock(path: Path) -> threading.RLock:
+    with _making:
+        return _threads.setdefault(str(path), threading.RLock())
 
 
 def _locked(path: Path) -> IO[bytes]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..clock import Clock
 from ..ledger.row import Job
 from ..models import Snapshot
+from ..texts import size_of
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,9 @@ class ProgressReporter:
         )
 
     def bytes(self, job: Job, done: int, total: int | None) -> None:
-        mib, of = done // 2**20, f" of {total / 2**20:.0f}" if total else ""
-        self.say("downloading", job, note=f"{mib}{of} MiB" if mib else "")  # in whole ones, as it is read
+        whole = done - done % 2**20  # each of them would be a flicker
+        of = f" of {size_of(total)}" if total else ""
+        self.say("downloading", job, note=f"{size_of(whole)}{of}" if whole else "")
 
 
 def _minutes(seconds: float) -> str:

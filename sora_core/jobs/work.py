@@ -17,7 +17,7 @@ def work_told(said: Mapping[str, Any] | None) -> str:
     told = [
         texts.text("work.seconds", seconds=seconds) if seconds else None,
         texts.text("work.stages", stages=_stages(said.get("stage_durations"))) if said.get("stage_durations") else None,
-        texts.text("work.memory", gigabytes=memory / 1024) if memory else None,
+        texts.text("work.memory", memory=texts.size_of(memory * 2**20)) if memory else None,
         texts.text("work.seed", seed=int(seed)) if seed is not None else None,
     ]
     return " · ".join(filter(None, told))

@@ -56,6 +56,9 @@ class Database(Protocol):
     def touch(self) -> AbstractContextManager[Session]:
         """A change of one row, that may be lost with the machine, as a sign of life. Raises StorageError."""
 
+    def scrub(self) -> None:
+        """What was taken out of rows is to be nowhere any more, as far as that is in this process's hands."""
+
     def stamp(self) -> object:
         """Differs when something was written. Raises StorageError."""
 

@@ -504,15 +504,14 @@ class Ledger(Lookups):
         """The file stands under the planned name."""
         with self._file.change() as db:
             row = self._get(db, job_id)
-            changes: dict[str, Any] = {
-                "path": row.planned_path,
-                "sha256": row.planned_sha256,
-                "bytes": row.planned_bytes,
-            }
-            changes |= {"width": width, "height": height, "fps": fps, "duration": duration}
+            changes: dict[str, Any] = {"width": width, "height": height, "fps": fps, "duration": duration}
+            changes |= {"path": row.planned_path, "sha256": row.planned_sha256, "bytes": row.planned_bytes}
             changes["url"] = row.url if row.url and redact(row.url) == row.url else None  # a signed one is a key
-            self.outputs.drop_signed_links(db, job_id)
-            return self._write(db, job_id, owner, FOLLOWED, {**changes, **_done(row, db.now())})
+            dropped = self.outputs.drop_signed_links(db, job_id)
+            done = self._write(db, job_id, owner, FOLLOWED, {**changes, **_done(row, db.now())})
+        if dropped or done.url != row.url:
+            self._file.scrub()
+        return done
 
     def record_result(self, job_id: str, result: Mapping[str, str], *, owner: str) -> Job:
         """Ends a job that makes no video: what it made is on record."""

@@ -57,8 +57,10 @@ class Outputs:
         """The name that is about to be taken, and what will stand there."""
         db.execute(_PLAN, (str(path), sha256, size, job_id, number))
 
-    def drop_signed_links(self, db: Session, job_id: str) -> None:
-        """They are keys, and are not needed any more."""
-        for number, link in db.execute("SELECT number, url FROM outputs WHERE job_id = ?", (job_id,)).fetchall():
-            if redact(link) != link:
-                db.execute(_KEEP, (job_id, number, ""))
+    def drop_signed_links(self, db: Session, job_id: str) -> bool:
+        """They are keys, and are not needed any more. Whether there were any."""
+        rows = db.execute("SELECT number, url FROM outputs WHERE job_id = ?", (job_id,)).fetchall()
+        signed = [number for number, link in rows if redact(link) != link]
+        for number in signed:
+            db.execute(_KEEP, (job_id, number, ""))
+        return bool(signed)

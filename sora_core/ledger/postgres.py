@@ -131,6 +131,9 @@ class Postgres:
                 raise
             line.execute(b"COMMIT")
 
+    def scrub(self) -> None:
+        """What its server keeps of old rows until its next vacuum, and who reads that, is its own."""
+
     def stamp(self) -> object:
         with self.read() as db:
             return db.execute("SELECT max(updated_at), max(rowid) FROM jobs").fetchone()

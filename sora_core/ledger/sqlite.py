@@ -18,6 +18,7 @@ from .database import newer_ledger
 from .schema import MIGRATIONS
 
 _PATIENCE_SECONDS = 10.0
+_SCRUB_MS = 500
 
 
 class _Connection(sqlite3.Connection):
@@ -118,6 +119,15 @@ class Sqlite:
 
     def touch(self) -> contextlib.AbstractContextManager[_Connection]:
         return self.change()
+
+    def scrub(self) -> None:
+        """Out of the log beside the file, which has each row as it was; with the next one when others are reading."""
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            self._connection.execute(f"PRAGMA busy_timeout={_SCRUB_MS}")
+            try:
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            finally:
+                self._connection.execute(f"PRAGMA busy_timeout={int(_PATIENCE_SECONDS * 1000)}")
 
     def stamp(self) -> object:
         """SQLite appends to the file beside it, and starts that anew."""

@@ -27,6 +27,7 @@ from ..errors import (
     SoraError,
     StorageError,
 )
+from ..texts import size_of
 from ..transport import Call, Http, Reply
 from ..transport.packing import DRIP_BYTES, coding_of, steady, unpacked
 from .container import HEAD_BYTES
@@ -260,7 +261,7 @@ class Download:
         folder.mkdir(parents=True, exist_ok=True)
         free, needed = shutil.disk_usage(folder).free, (extent.end or 0) - extent.start
         if needed > free:
-            raise StorageError("media.disk_has_mib_left_mib", folder=folder, free=free / 2**20, needed=needed / 2**20)
+            raise StorageError("media.disk_has_mib_left_mib", folder=folder, free=size_of(free), needed=size_of(needed))
 
     def _check_bounds(self, written: int, extent: Extent) -> None:
         if extent.end is not None and written > extent.end:
@@ -268,7 +269,7 @@ class Download:
             raise NetworkError("media.server_sent_more_bytes_than")
         if extent.end is None and written > UNSIZED_LIMIT_BYTES:
             self._start_over(None)
-            raise MediaError("media.server_sent_more_than_gib", unsized_limit_bytes=UNSIZED_LIMIT_BYTES // 2**30)
+            raise MediaError("media.server_sent_more_than_gib", unsized_limit_bytes=size_of(UNSIZED_LIMIT_BYTES))
 
     async def _hash_up_to(self, size: int) -> None:
         if self._hashed != size:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidRequest
 from ..models import Upload
+from ..texts import size_of
 from .picture import as_rgb
 from .png import encode_png
 
@@ -217,20 +218,18 @@ def _within(picture: Picture, bytes_limit: int) -> tuple[Upload, str]:
     """PNG, quickly; JPEG of falling quality where that is too large."""
     data = encode_png(_bytes_of(picture))
     if len(data) <= bytes_limit:
-        return Upload(data, "image/png", "reference.png"), f"PNG {_mebibytes(data)}"
+        return Upload(data, "image/png", "reference.png"), f"PNG {size_of(len(data))}"
     for quality in _JPEG_QUALITIES:
         data = _jpeg(picture, quality)
         if len(data) <= bytes_limit:
-            note = (
-                f"JPEG quality {quality} {_mebibytes(data)}, as PNG is over the limit of {bytes_limit / 2**20:.1f} MiB"
-            )
+            note = f"JPEG quality {quality} {size_of(len(data))}, as PNG is over the limit of {size_of(bytes_limit)}"
             return Upload(data, "image/jpeg", "reference.jpeg"), note
     raise InvalidRequest(
         "media.image_x_pixels_takes_even",
         width=picture.width,
         height=picture.height,
-        data=_mebibytes(data),
-        bytes_limit=bytes_limit / 2**20,
+        data=size_of(len(data)),
+        bytes_limit=size_of(bytes_limit),
     )
 
 
@@ -238,7 +237,3 @@ def _jpeg(picture: Picture, quality: int) -> bytes:
     buffer = io.BytesIO()
     picture.save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
-
-
-def _mebibytes(data: bytes) -> str:
-    return f"{len(data) / 2**20:.1f} MiB"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import MediaError
+from ..texts import size_of
 from .memory import BUDGET_SHARE, available_bytes
 from .png import SIGNATURE as _PNG
 
@@ -54,7 +55,7 @@ def _refuse_if_too_big(path: Path, pixels: int) -> None:
     """Raises MediaError, before anything is decoded, for what would take more memory or time than it may."""
     need, budget = pixels * _DECODED_BYTES, int(available_bytes() * BUDGET_SHARE)
     if need > budget:
-        raise MediaError("media.picture_needs_more_than", path=path.name, need=need / 2**20, budget=budget / 2**20)
+        raise MediaError("media.picture_needs_more_than", path=path.name, need=size_of(need), budget=size_of(budget))
     data = path.read_bytes()
     scans = data.count(b"\xff\xda") if sniff_picture(data[:12]) == "jpg" else 1
     if scans * pixels > max(_MAX_SCANNED, 16 * pixels):
@@ -79,8 +80,8 @@ def picture_tensor(path: Path, *, byte_budget: int | None = None) -> torch.Tenso
             path=path.name,
             width=width,
             height=height,
-            need=need / 2**20,
-            budget=budget / 2**20,
+            need=size_of(need),
+            budget=size_of(budget),
             path2=path,
         )
     with Image.open(path, formats=_FORMATS) as picture:

@@ -17,6 +17,7 @@ from typing import Any
 from ..errors import InvalidRequest, MediaError, StorageError
 from ..files.names import windows_refuses
 from ..models import Destination
+from ..texts import size_of
 from .container import HEAD_BYTES
 from .kind import VIDEO, Kind, described
 
@@ -47,8 +48,8 @@ def check_destination(destination: Destination) -> None:
         raise StorageError(
             "media.disk_has_mib_left_file",
             folder=folder,
-            free=free / 2**20,
-            free_bytes_needed=FREE_BYTES_NEEDED / 2**20,
+            free=size_of(free),
+            free_bytes_needed=size_of(FREE_BYTES_NEEDED),
         )
 
 

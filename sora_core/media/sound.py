@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import MediaError
+from ..texts import size_of
 from .memory import BUDGET_SHARE, available_bytes
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class Soundtrack:
             raise MediaError(
                 "media.s_sound_need_memory_may",
                 seconds=float(self._seconds),
-                need=f"{need / 2**20:.0f} MiB",
-                budget=f"{budget / 2**20:.0f} MiB",
+                need=size_of(need),
+                budget=size_of(budget),
             )
 
     def _start_of(self, frame: AudioFrame) -> int:

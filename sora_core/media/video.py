@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..errors import Interrupted, InvalidRequest, MediaError
+from ..texts import size_of
 from .clip import EARLY_SECONDS, Clip, Reader, VideoInfo, audio_stream, count_frames, scan, video_stream
 from .container import open_video
 from .memory import BUDGET_SHARE, available_bytes
@@ -109,7 +110,7 @@ def decode_audio(path: Path, *, byte_budget: int | None = None) -> tuple[torch.T
     need, budget = _sound_bytes(clip, seconds), _budget(byte_budget)
     if need > budget:
         raise MediaError(
-            "media.s_sound_need_memory_may", seconds=float(seconds), need=_amount(need), budget=_amount(budget)
+            "media.s_sound_need_memory_may", seconds=float(seconds), need=size_of(need), budget=size_of(budget)
         )
     sound = Soundtrack(seconds, clip.origin)
     with open_video(path) as container:
@@ -268,8 +269,8 @@ def _refuse_if_too_big(clip: Clip, sources: Sequence[int], fps: Fraction, budget
         "count": count,
         "width": clip.info.width,
         "height": clip.info.height,
-        "need": _amount(need),
-        "budget": _amount(budget),
+        "need": size_of(need),
+        "budget": size_of(budget),
         "path": clip.path,
     }
     fitting = budget // (frame_bytes + _sound_bytes(clip, 1 / fps))
@@ -284,7 +285,3 @@ def _refuse_if_too_big(clip: Clip, sources: Sequence[int], fps: Fraction, budget
 def _bytes_in_steps(clip: Clip, step: int, frame_bytes: int) -> int:
     count = math.ceil(clip.frames / step)
     return count * frame_bytes + _sound_bytes(clip, count * step / clip.fps)
-
-
-def _amount(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 / 10 else f"{size / 2**20:.1f} MiB"

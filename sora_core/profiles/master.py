@@ -24,7 +24,7 @@ PROTECTIONS = ("file", "passphrase", "keyring")
 PASSPHRASE = "SORA_PASSPHRASE"  # noqa: S105 (the name of a variable)
 KEYRING = "SORA_KEYRING"
 _SCRYPT = {"n": 2**15, "r": 8, "p": 1}  # 32 MiB and a tenth of a second
-_MOST_SCRYPT = 2**20  # n of a file; more would take gigabytes
+_MOST_SCRYPT = 2**20  # n * r of a file, and 128 bytes of memory for each
 _SERVICE = "sora-video-nodes"
 _LABEL = b"master keys"
 
@@ -142,7 +142,7 @@ class MasterKeys:
         if not passphrase:
             raise ProfileError("profiles.passphrase_missing", key=self.path, variable=PASSPHRASE)
         n, r, p = (facts[name] for name in ("n", "r", "p"))
-        if not all(isinstance(each, int) and each > 0 for each in (n, r, p)) or n > _MOST_SCRYPT or r * p > 64:
+        if not all(isinstance(each, int) and each > 0 for each in (n, r, p)) or n * r > _MOST_SCRYPT or p > 16:
             raise ValueError("no usable parameters")
         salt = base64.b64decode(str(facts["salt"]), validate=True)
         return bytes(scrypt(passphrase, salt, KEY_BYTES, n, r, p))

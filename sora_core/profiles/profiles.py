@@ -25,7 +25,9 @@ from urllib.parse import SplitResult, urlsplit
 from ..errors import InvalidRequest, ProfileError, StorageError
 from ..files.changing import Changing, changing
 from ..redaction import redact
+from ..requests.described import DescribedBody
 from ..transport.urls import is_local, is_name, origin, shown_url
+from .described import DescribedBodies, plain_address
 from .prices import MILLION, parse_prices
 from .toml_text import parted, tables_of, without
 
@@ -72,6 +74,7 @@ class Profile:
     extra: Mapping[str, str] = field(default_factory=dict)
     known_as: str = ""  # the name under which its requests are paid, since it was renamed
     embedded: bool = False  # the preview gateway: no URL of its own
+    described: tuple[DescribedBody, ...] = field(default=(), compare=False)  # what its servers say of their routes
 
     def __repr__(self) -> str:
         return f"Profile({self.name!r}, {self.provider}, {shown_url(self.base_url)})"
@@ -134,7 +137,7 @@ class Profile:
 
 
 PREVIEW_PROFILE = Profile(name=PREVIEW, provider="openai", auth="bearer", dialect="preview", embedded=True)
-_FIELDS = {each.name: each for each in fields(Profile) if each.name not in ("name", "embedded")}
+_FIELDS = {each.name: each for each in fields(Profile) if each.name not in ("name", "embedded", "described")}
 EDITABLE = tuple(name for name in _FIELDS if name != "known_as")  # what a user sets, beside the name
 _LISTS = ("prices", "servers")
 _TOP: dict[str, type] = {"profiles": dict, "ledger_env": str}
@@ -173,6 +176,7 @@ class Profiles:
 
     def __init__(self, home: Path, environ: Mapping[str, str] | None = None) -> None:
         self.path = home / "profiles.toml"
+        self.described = DescribedBodies(home)
         self._environ = os.environ if environ is None else environ
         self._lock = threading.Lock()
         self._ledger_env = ""
@@ -182,7 +186,9 @@ class Profiles:
         """Every profile by name, `preview` first. Raises ProfileError naming file, line and key."""
         found = {PREVIEW: PREVIEW_PROFILE, **self._from_file()}
         from_env = self._from_environ()
-        return {**found, ENV: from_env} if from_env else found
+        found = {**found, ENV: from_env} if from_env else found
+        said = self.described.by_address()
+        return {name: _described(each, said) for name, each in found.items()} if said else found
 
     def names(self) -> list[str]:
         """The names for a widget; only the built-in ones while the file cannot be read."""
@@ -369,6 +375,12 @@ class Profiles:
             table = {"base_url": lists["servers"][0], **table}
         extra = {key: _plain(value) for key, value in table.get("extra", {}).items()}
         return Profile(name=name, **{**table, **lists, "extra": extra})
+
+
+def _described(profile: Profile, said: Mapping[str, list[DescribedBody]]) -> Profile:
+    """The profile with what its servers said."""
+    places = map(plain_address, profile.addresses)
+    return replace(profile, described=tuple(body for place in places for body in said.get(place, ())))
 
 
 def without_passwords(profile: Profile) -> Profile:

@@ -25,7 +25,7 @@ _NO_KEY_GOES_TO = ("parse_url", "sentinel_url", "redirect_uri")
 def origins_of(profile: Profile) -> set[str]:
     """What gets the profile's key: its servers, and the addresses that its extra names."""
     more = (url for name, url in profile.extra.items() if name.endswith("_url") and name not in _NO_KEY_GOES_TO)
-    return {*filter(None, map(_origin, (profile.base_url, *profile.servers, *more)))}
+    return _read_by(profile, map(_origin, (profile.base_url, *profile.servers, *more)))
 
 
 def scope_of(profile: Profile) -> str:
@@ -39,8 +39,15 @@ def variables_of(profile: Profile) -> dict[str, str]:
     if profile.auth != "none":
         found[profile.key_env] = scope_of(profile)
     found[profile.extra.get("drafts_token_env", "").strip()] = scope_of(profile)
-    found[profile.extra.get("parse_token_env", "").strip()] = _origin(profile.extra.get("parse_url", ""))
+    parse = _read_by(profile, (_origin(profile.extra.get("parse_url", "")),))
+    found[profile.extra.get("parse_token_env", "").strip()] = " ".join(sorted(parse))
     return {variable: scope for variable, scope in found.items() if variable and scope}
+
+
+def _read_by(profile: Profile, origins: Iterable[str]) -> set[str]:
+    """With the proxy that the profile names: it reads what goes to a server of plain http."""
+    found = {*filter(None, origins)}
+    return found | {_origin(profile.proxy)} - {""} if any(each.startswith("http:") for each in found) else found
 
 
 def _origin(url: str) -> str:
@@ -48,7 +55,8 @@ def _origin(url: str) -> str:
         scheme, host, port = origin(url.strip())
     except ValueError:
         return ""
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}" if host else ""
+    place = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{place}{f':{port}' if port else ''}" if host else ""
 
 
 class Trust:
@@ -76,9 +84,9 @@ class Trust:
     def check(self, profile: Profile) -> None:
         """Raises ProfileError that names the variable, where it would go, and how it is allowed."""
         for variable, scope in self.missing(profile).items():
-            first = scope.split()[0]
+            named = ",".join(f"{variable}@{origin}" for origin in scope.split())
             raise ProfileError(
-                "profiles.variable_not_trusted", profile=profile.name, variable=variable, origin=scope, first=first
+                "profiles.variable_not_trusted", profile=profile.name, variable=variable, origin=scope, named=named
             )
 
     def allow(self, profile: Profile, variables: Iterable[str] | None = None) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import InvalidRequest, Unsupported
 from ..models import Capabilities, ClipForm, Field, Operation, Upload
+from ..texts import size_of
 from .kinds import PictureRequest, RemixRequest, VideoRequest
 
 _TEXT_AROUND = 100  # bytes around an image in a field of text
@@ -68,8 +69,8 @@ def _check_text_bytes(request: VideoRequest, can: Capabilities, profile: str) ->
             raise Unsupported(
                 f"requests.{what}s_too_large_as_text",
                 profile=profile,
-                size=size / 2**20,
-                limit=can.text_bytes_limit * 3 / 4 / 2**20,
+                size=size_of(size),
+                limit=size_of(can.text_bytes_limit * 3 / 4),
             )
 
 
@@ -79,7 +80,7 @@ def check_bytes(what: str, upload: Upload, limit: int, profile: str) -> None:
             "requests.mib_profile_takes_up_mib",
             what=what,
             filename=upload.filename,
-            count=len(upload.data) / 2**20,
+            count=size_of(len(upload.data)),
             profile=profile,
-            limit=limit / 2**20,
+            limit=size_of(limit),
         )

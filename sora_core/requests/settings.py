@@ -194,7 +194,7 @@ def _known(name: str, can: Capabilities) -> tuple[str, Setting | None] | None:
         if name in (ours, spelled):
             return spelled, setting
         head, dot, rest = name.partition(".")
-        if dot and setting.kind == "object" and head in (ours, spelled):
+        if dot and setting.kind in ("object", "any") and head in (ours, spelled):
             return f"{spelled}.{rest}", None
     return None
 
@@ -213,7 +213,7 @@ def _put(found: dict[str, Any], name: str, value: Any) -> None:
 
 def _fitting(name: str, value: Any, setting: Setting | None, profile: str) -> Any:
     """The value in the type that the server takes. Raises InvalidRequest, Unsupported."""
-    if setting is None or setting.kind == "sound":
+    if setting is None or setting.kind in ("sound", "any"):
         return value
     if setting.kind == "lora":
         if setting.high is not None and len(value) > setting.high:
@@ -225,7 +225,7 @@ def _fitting(name: str, value: Any, setting: Setting | None, profile: str) -> An
     if setting.kind == "string" and isinstance(value, (int, float)):
         value = json.dumps(value)
     if not _is_of(setting.kind, value):
-        raise InvalidRequest(f"settings.must_be_{setting.kind}", name=name, given=_short(value))
+        raise InvalidRequest(f"settings.must_be_{setting.kind}", name=name, given=short(value))
     if setting.choices and value not in setting.choices:
         raise InvalidRequest(
             "settings.not_a_choice", name=name, given=value, allowed=", ".join(setting.choices), profile=profile
@@ -249,7 +249,7 @@ def _range(low: float | None, high: float | None) -> str:
 
 def _checked_name(name: Any) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidRequest("settings.no_name", name=_short(name))
+        raise InvalidRequest("settings.no_name", name=short(name))
     return name
 
 
@@ -257,7 +257,7 @@ def _json(name: str, value: Any) -> Any:
     try:
         return json.loads(json.dumps(value, allow_nan=False))
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidRequest("settings.no_json", name=name, given=_short(value)) from error
+        raise InvalidRequest("settings.no_json", name=name, given=short(value)) from error
 
 
 def _number(name: str, value: Any, *, whole: bool, least: float | None, above: bool = False) -> Any:
@@ -265,10 +265,10 @@ def _number(name: str, value: Any, *, whole: bool, least: float | None, above: b
         value = int(value)
     kind = "integer" if whole else "number"
     if not _is_of(kind, value) or not math.isfinite(value):
-        raise InvalidRequest(f"settings.must_be_{kind}", name=name, given=_short(value))
+        raise InvalidRequest(f"settings.must_be_{kind}", name=name, given=short(value))
     if least is not None and (value < least or (above and value == least)):
         allowed = f"> {least:g}" if above else _range(least, None)
-        raise InvalidRequest("settings.too_small", name=name, given=_short(value), allowed=allowed)
+        raise InvalidRequest("settings.too_small", name=name, given=short(value), allowed=allowed)
     return value
 
 
@@ -277,7 +277,7 @@ def _sound(name: str, value: Any) -> bool | float:
     if isinstance(value, bool):
         return value
     if not _is_of("number", value) or not math.isfinite(value) or value <= 0:
-        raise InvalidRequest("settings.must_be_sound", name=name, given=_short(value))
+        raise InvalidRequest("settings.must_be_sound", name=name, given=short(value))
     return float(value)
 
 
@@ -293,15 +293,16 @@ def _lora(name: str, value: Any) -> Lora:
         assert match, "everything matches"
         value = {"name": match["name"], "scale": float(match["scale"] or 1)}
     if not isinstance(value, Mapping) or set(value) - {"name", "scale"}:
-        raise InvalidRequest("settings.no_lora", given=_short(value))
+        raise InvalidRequest("settings.no_lora", given=short(value))
     called = value.get("name")
     if not isinstance(called, str) or not called.strip():
-        raise InvalidRequest("settings.no_lora", given=_short(value))
+        raise InvalidRequest("settings.no_lora", given=short(value))
     scale = _number(f"{name} {called}", value.get("scale", 1.0), whole=False, least=None)
     return Lora(called.strip(), float(scale))
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value as a message shows it."""
     text = value if isinstance(value, str) else json.dumps(value, default=repr, ensure_ascii=False)
     return text[:80]
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 
 from ..clock import Clock
 from ..errors import BadResponse, NetworkError
+from ..texts import size_of
 
 STEP_BYTES = 2**20  # unpacked at a time
 PACKED_BYTES, PACKED_TIMES = 64 * 2**20, 20  # what is packed may come to so much, and more only so many times its size
@@ -43,7 +44,7 @@ async def unpacked(wire: AsyncIterator[bytes], coding: str) -> AsyncIterator[byt
                 rest = unzip.unconsumed_tail
                 given += len(piece)
                 if given > PACKED_BYTES + PACKED_TIMES * taken:
-                    raise BadResponse("transport.unpacks_to_too_much", limit=PACKED_BYTES // 2**20, times=PACKED_TIMES)
+                    raise BadResponse("transport.unpacks_to_too_much", limit=size_of(PACKED_BYTES), times=PACKED_TIMES)
                 yield piece
     except zlib.error as error:
         raise NetworkError("transport.cannot_unpacked", error=error) from error
@@ -62,4 +63,4 @@ async def steady(
         if came >= DRIP_BYTES:
             came, since = 0, clock.monotonic()
         elif clock.monotonic() - since > patience_seconds:
-            raise NetworkError("transport.less_than_kib_came", kib=DRIP_BYTES // 2**10, seconds=patience_seconds)
+            raise NetworkError("transport.less_than_kib_came", least=size_of(DRIP_BYTES), seconds=patience_seconds)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import BadResponse, StorageError
+from ..texts import size_of
 
 REPLY_LIMIT_BYTES = 64 * 2**20
 FILE_LIMIT_BYTES = 16 * 2**30
@@ -98,7 +99,7 @@ class Spool:
         return around, Filed(path, head)
 
     def _too_large(self, limit: int) -> BadResponse:
-        return BadResponse("transport.answer_from_larger_than_mib", where=self._where, limit=limit // 2**20)
+        return BadResponse("transport.answer_from_larger_than_mib", where=self._where, limit=size_of(limit))
 
     def _unwritable(self, error: OSError) -> StorageError:
         return StorageError("transport.answer_from_cannot_written", where=self._where, reason=error.strerror or error)

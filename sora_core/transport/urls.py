@@ -7,7 +7,10 @@ import socket
 import unicodedata
 from urllib.parse import urlsplit, urlunsplit
 
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# nets whose last 32 bits are the IPv4 address that is meant: NAT64, compatible, translated (SIIT)
+_CARRYING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+# of IANA's registries, what older Pythons take for the public internet
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "64:ff9b:1::/48", "3fff::/20", "5f00::/16", "fec0::/10")))
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
@@ -43,14 +46,14 @@ def is_name(host: str) -> bool:
 def is_inside(address: str) -> bool:
     """Whether an IP address is of this machine, this network or the provider's (CGNAT), or carries such a one."""
     ip = _carried(ipaddress.ip_address(address.partition("%")[0]))
-    return not ip.is_global or ip.is_multicast
+    return not ip.is_global or ip.is_multicast or any(ip in net for net in _SPECIAL)
 
 
 def _carried(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """The IPv4 address inside of an IPv6 one, where there is one: the network takes it there."""
     if not isinstance(ip, ipaddress.IPv6Address):
         return ip
-    if ip in _NAT64:
+    if any(ip in net for net in _CARRYING):
         return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
     return ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None) or ip
 

@@ -43,6 +43,26 @@ def test_three_clips_of_a_chain_become_one_file_that_carries_its_workflow(stage:
     assert stage.gateway.charges == before + 3
 
 
+def test_a_clip_goes_on_from_the_frame_that_is_picked(stage: Stage) -> None:
+    """A number and a time name the same frame, and it is the same request as with that frame by hand."""
+    picked = {"1": t2v("picked from"), "2": i2v("goes on", source_job=["1", 5], source_frame="12")}
+    numbered = outputs_of(stage.comfy.run(picked))["2"]["text"][1]
+    charges = stage.gateway.charges
+    timed = {**picked, "2": i2v("goes on", source_job=["1", 5], source_frame="0.5s")}
+    assert outputs_of(stage.comfy.run(timed))["2"]["text"][1] == numbered
+    by_hand = {"1": picked["1"], "2": node("ImageFromBatch", image=["1", 1], batch_index=12, length=1),
+               "3": i2v("goes on", image=["2", 0])}  # fmt: skip
+    assert outputs_of(stage.comfy.run(by_hand))["3"]["text"][1] == numbered
+    assert stage.gateway.charges == charges
+    last = {**picked, "2": i2v("goes on", source_job=["1", 5])}
+    assert outputs_of(stage.comfy.run(last))["2"]["text"][1] != numbered
+    assert stage.gateway.charges == charges + 1
+    assert "names no frame" in refusal_of(stage.comfy, {"2": i2v("x", source_job="j", source_frame="a")}, "2")
+    beyond = error_of(stage.comfy.run({**picked, "2": i2v("x", source_job=["1", 5], source_frame="48")}))
+    assert "there are 48 of them (0 to 47) in 2.00 s" in beyond["exception_message"]
+    assert stage.gateway.charges == charges + 1
+
+
 def test_all_takes_on_one_socket_with_a_crossfade(stage: Stage) -> None:
     prompt = {"1": t2v("takes in a row", takes=3), "2": join(["1", 0], crossfade=0.5, filename_prefix="video/row")}
     path, note = outputs_of(stage.comfy.run(prompt))["2"]["text"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from comfyui._graphs import node, plain
-from comfyui._host import Stage, error_of, outputs_of
+from comfyui._host import Stage, error_of, outputs_of, refusal_of
+
+from sora_core.profiles.described import DescribedBodies
+from sora_core.requests.described import DescribedBody, DescribedField
 
 
 def clip(prompt: str, **inputs: Any) -> dict[str, Any]:
@@ -65,9 +69,48 @@ def test_pictures_are_references_of_the_other_nodes_too(stage: Stage, kind: str)
     assert len(request_of(outputs_of(stage.comfy.run(graph)), "2")["images"]) == 2
 
 
-def test_what_a_server_does_not_take_is_refused_and_nothing_is_charged(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"more": "steps = many"}, "whole number"),
+        ({"fps": 121.0}, "1 … 120"),
+        ({"more": "no pair"}, "NAME = VALUE"),
+        ({"more": "num_inference_step = 3"}, "did you mean 'num_inference_steps'"),
+        ({"steps": 51}, "≤ 50"),
+    ],
+)
+def test_what_a_server_does_not_take_is_refused_when_the_graph_is_queued(
+    stage: Stage, described: None, said: dict[str, Any], why: str
+) -> None:
     before = stage.gateway.stats()["charges"]
-    graph = {"1": node("SoraVideo_Settings", more="steps = many"), "2": clip("refused", settings=["1", 0])}
+    graph = {
+        "1": node("SoraVideo_Settings", **said),
+        "2": node("SoraVideo_Settings", guidance=3.0, settings=["1", 0]),
+        "3": clip("refused", settings=["2", 0]),
+    }
+    assert why in refusal_of(stage.comfy, graph, "3")
+    assert stage.gateway.stats()["charges"] == before
+
+
+@pytest.fixture
+def described(stage: Stage) -> Iterator[None]:
+    """The gateway as a server that says of itself what it takes."""
+    fields = {"prompt": DescribedField("string"), "num_inference_steps": DescribedField("integer", high=50)}
+    others = {name: DescribedField("any") for name in ("model", "seconds", "size", "seed", "fps", "guidance_scale")}
+    address, bodies = stage.gateway.openai, DescribedBodies(stage.home)
+    body = DescribedBody(address, "/videos", True, True, "2026-11-26", {**fields, **others})
+    bodies.keep(address, body.route, body)
+    yield
+    bodies.keep(address, body.route, None)
+
+
+def test_what_comes_over_a_link_into_settings_is_checked_when_the_node_runs(stage: Stage) -> None:
+    before = stage.gateway.stats()["charges"]
+    graph = {
+        "1": node("PrimitiveString", value="steps = many"),
+        "2": node("SoraVideo_Settings", more=["1", 0]),
+        "3": clip("refused", settings=["2", 0]),
+    }
     assert "whole number" in error_of(stage.comfy.run(graph))["exception_message"]
     assert stage.gateway.stats()["charges"] == before
 

@@ -22,6 +22,8 @@ FOLDER = Path(__file__).parent / "cassettes"
 KEEP_HEADERS = frozenset(
     ("content-type", "location", "retry-after", "allow", "server", "x-litellm-version", "openai-poll-after-ms")
 )
+_BODY = ("requestBody", "parameters")
+_WORDS = ("title", "description", "example", "examples")
 _LONGEST_TEXT = 64 * 1024
 _A_DAY = 86_400
 
@@ -145,7 +147,8 @@ def spelled_body(body: bytes, content_type: str, clip: bytes, redaction: Redacti
         value = json.loads(text)
     except ValueError:
         return {"text": text[:_LONGEST_TEXT]}
-    return {"json": redaction.timeless(_pruned(value) if len(text) > _LONGEST_TEXT else value)}
+    is_large = len(text) > _LONGEST_TEXT or _is_description(value)
+    return {"json": redaction.timeless(_pruned(value) if is_large else value)}
 
 
 def body_of(spelled: Any, clip: bytes, redaction: Redaction) -> bytes:
@@ -180,8 +183,37 @@ def _part(part: Message, redaction: Redaction) -> str:
 
 
 def _pruned(value: Any) -> Any:
-    """A large page: an API's description without what it says of each call; of any other, the beginning."""
-    if isinstance(value, dict) and isinstance(value.get("paths"), dict):
-        paths = {path: {name: {} for name in calls} for path, calls in value["paths"].items() if "video" in path}
-        return {**{name: value[name] for name in ("openapi", "info") if name in value}, "paths": paths}
-    return {"pruned": json.dumps(value, ensure_ascii=False)[:2000]}
+    """A large page: of an API's description what it says of bodies for videos; of any other page, the beginning."""
+    if not _is_description(value):
+        return {"pruned": json.dumps(value, ensure_ascii=False)[:2000]}
+    paths = {path: _calls(path, calls) for path, calls in value["paths"].items() if "video" in path}
+    found = {**{name: value[name] for name in ("openapi", "info", "servers") if name in value}, "paths": paths}
+    for name in iter(lambda: _missing(found), None):
+        schema = _plain(value["components"]["schemas"][name])
+        found.setdefault("components", {}).setdefault("schemas", {})[name] = schema
+    return found
+
+
+def _is_description(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("paths"), dict) and "info" in value
+
+
+def _calls(path: str, calls: dict[str, Any]) -> dict[str, Any]:
+    is_create = "{" not in path
+    return {
+        name: _plain({part: call[part] for part in _BODY if is_create and part in call}) for name, call in calls.items()
+    }
+
+
+def _missing(description: dict[str, Any]) -> str | None:
+    """A schema that is named in what is kept, and is not there."""
+    there = description.get("components", {}).get("schemas", {})
+    named = re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(description))
+    return next((name for name in named if name not in there), None)
+
+
+def _plain(value: Any) -> Any:
+    """A schema without its words."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items() if name not in _WORDS or isinstance(each, dict)}
+    return [_plain(each) for each in value] if isinstance(value, list) else value

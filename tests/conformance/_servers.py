@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 from sora_core.conformance.recipes import KEY, Recipe, words
 
@@ -36,9 +37,10 @@ class ServerKind:
 _OF_A_DIALECT = frozenset("seed images references no_remix settings known_settings work loras".split())
 
 
-def _by_default(recipe: Recipe) -> Recipe:
-    """With the default dialect, which has no place for a seed and sends one image."""
-    return replace(recipe, dialect="", can=recipe.can - _OF_A_DIALECT)
+def _by_default(recipe: Recipe, **undescribed: Any) -> Recipe:
+    """With the default dialect, which has no place for a seed and sends one image; settings by the server's word."""
+    can = recipe.can - _OF_A_DIALECT | (words("described") if undescribed else words(""))
+    return replace(recipe, dialect="", can=can, undescribed=undescribed)
 
 
 _AQUILES = Recipe(
@@ -173,7 +175,7 @@ SERVERS = {
             "0.30.0",
             [
                 _VLLM_OMNI,
-                _by_default(_VLLM_OMNI),
+                _by_default(_VLLM_OMNI, num_inference_step=7, fps=0.5, width="wide"),
                 replace(
                     _VLLM_OMNI,
                     variant="sync",
@@ -192,7 +194,7 @@ SERVERS = {
             "sglang",
             "sglang",
             "0.5.23",
-            [_SGLANG, _by_default(_SGLANG)],
+            [_SGLANG, _by_default(_SGLANG, seed="many", upscaling_scale=1.5)],
             bare=["sglang==0.5.23"],
             needs=[*_WEB, "httpx", "orjson", "psutil"],
             arguments=["--model", "wan"],
@@ -201,7 +203,7 @@ SERVERS = {
             "fastvideo",
             "fastvideo",
             "0.2.1",
-            [_FASTVIDEO, _by_default(_FASTVIDEO)],
+            [_FASTVIDEO, _by_default(_FASTVIDEO, seed="many", enable_teacache="perhaps")],
             bare=["fastvideo==0.2.1"],
             needs=[*_WEB, "httpx", "orjson", "aiofiles"],
             arguments=["--model", "wan"],

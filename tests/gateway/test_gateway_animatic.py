@@ -137,6 +137,20 @@ def test_a_shot_without_a_picture_of_its_own_has_that_of_the_clip() -> None:
         ("镜头向左平移", "左移", (-1, 0, 0)),
         ("镜头拉远，雪山", "拉远", (0, 0, -1)),
         ("缓慢推近她的脸", "推近", (0, 0, 1)),
+        ("pan left to right over the crowd", "pan right", (1, 0, 0)),
+        ("the camera pans from right to left", "pan left", (-1, 0, 0)),
+        ("dolly backwards from the door", "dolly out", (0, 0, -1)),
+        ("The camera slowly moves to the left", "moves left", (-1, 0, 0)),
+        ("the camera is gliding forward", "moves closer", (0, 0, 1)),
+        ("camera moves back", "moves away", (0, 0, -1)),
+        ("the camera rises over the roofs", "moves up", (0, -1, 0)),
+        ("the camera slowly descends", "moves down", (0, 1, 0)),
+        ("从左向右横摇", "右移", (1, 0, 0)),
+        ("由右至左缓缓平移", "左移", (-1, 0, 0)),
+        ("镜头缓缓升高", "上移", (0, -1, 0)),
+        ("镜头向前移动", "推近", (0, 0, 1)),
+        ("镜头慢慢后退", "拉远", (0, 0, -1)),
+        ("镜头拉开，露出全景", "拉远", (0, 0, -1)),
     ],
 )
 def test_camera_words_are_read(text: str, name: str, way: tuple[int, int, int]) -> None:
@@ -150,6 +164,9 @@ def test_camera_words_are_read(text: str, name: str, way: tuple[int, int, int]) 
     [
         "",
         "a frying pan on the stove, left alone",
+        "a frying pan on the left of the table",
+        "he moves left",
+        "a camera on the left",
         "Peter Pan",
         "a train track",
         "a static shot",
@@ -162,5 +179,5 @@ def test_a_frying_pan_is_no_movement(text: str) -> None:
 
 
 def test_reading_the_camera_of_a_long_prompt_takes_no_time() -> None:
-    for words in ("pan ", "dolly slowly ", "camera ", "tilt a b c "):
+    for words in ("pan ", "dolly slowly ", "camera ", "camera moves ", "tilt a b c ", "镜头", "左向"):
         assert move_of(words * 8000) is None or words == "dolly slowly "

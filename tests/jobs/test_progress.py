@@ -22,7 +22,7 @@ from sora_core.jobs.progress import Progress, ProgressReporter
         (Progress("running", remaining=0.2), "running · almost done"),
         (Progress("running", elapsed=59.7), "running · 1:00 elapsed"),
         (Progress("running", elapsed=3605), "running · 60:05 elapsed"),
-        (Progress("downloading", note="1.0 of 2.0 MiB"), "downloading · 1.0 of 2.0 MiB"),
+        (Progress("downloading", note="1 MiB of 2 MiB"), "downloading · 1 MiB of 2 MiB"),
         (Progress("running", percent=0.0), "running · 0%"),
     ],
 )
@@ -36,4 +36,4 @@ def test_bytes_are_told_in_whole_mib_and_not_before_there_is_one():
     job = SimpleNamespace(job_id="job_1", remote_id="video_1")
     for done in (0, 2**19, 2**20, 2**20 + 2**19, 3 * 2**20):
         reporter.bytes(job, done, 3 * 2**20)
-    assert [progress.note for progress in told] == ["", "", "1 of 3 MiB", "1 of 3 MiB", "3 of 3 MiB"]
+    assert [progress.note for progress in told] == ["", "", "1 MiB of 3 MiB", "1 MiB of 3 MiB", "3 MiB of 3 MiB"]

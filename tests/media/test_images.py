@@ -309,7 +309,7 @@ class TestIdentity:
 def test_what_is_too_large_as_png_goes_up_as_the_best_jpeg_that_fits_and_says_so():
     noise = torch.rand(1, 180, 320, 3, generator=torch.Generator().manual_seed(2))
     plain = references_from_tensor(noise, ImageNeeds(320, 180, 2**20), "crop")[0]
-    assert plain.note == "reference 320x180, PNG 0.2 MiB"
+    assert plain.note == "reference 320x180, PNG 169.2 KiB"
     sizes = []
     for limit in (100_000, 60_000, 40_000):
         (reference,) = references_from_tensor(noise, ImageNeeds(320, 180, limit), "crop")

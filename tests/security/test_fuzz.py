@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _hostile import a_clip
 from hypothesis import example, given
 from hypothesis import strategies as st
-from leak_hunt import a_clip
 
 from sora_core.errors import SoraError
 from sora_core.media.container import sniff

@@ -41,6 +41,10 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "html of percent": lambda key: html.escape(quote(key, safe="")).replace("%", "&#37;"),
     "upper": str.upper,
     "lower": str.lower,
+    "html, numbers without their ends": lambda key: "".join(f"&#{ord(char)}" for char in key),
+    "octal": lambda key: "".join(f"\\{ord(char):03o}" for char in key),
+    "eight digits": lambda key: "".join(f"\\U{ord(char):08x}" for char in key),
+    "braces": lambda key: "".join(f"\\u{{{ord(char):x}}}" for char in key),
     "hex": lambda key: key.encode().hex(),
     "HEX": lambda key: key.encode().hex().upper(),
     "base64": lambda key: base64.b64encode(key.encode()).decode(),
@@ -49,6 +53,7 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
     "base64 for addresses": lambda key: base64.urlsafe_b64encode(f"k={key}".encode()).decode(),
     "cut at its end": lambda key: key[:24],
     "cut at its beginning": lambda key: key[6:],
+    "over lines": lambda key: "\n ".join(key[at : at + 8] for at in range(0, len(key), 8)),
     "percent of base64": lambda key: quote(base64.b64encode(key.encode()).decode(), safe=""),
 }
 LONG = KEY + "".join(f"{number:x}" for number in range(40))
@@ -69,6 +74,17 @@ def test_a_known_key_is_hidden_in_every_spelling(spell, key):
     assert leaves_of(key, told) == []
     assert told.startswith("The key ")
     assert told.endswith(" was refused.")
+
+
+@pytest.mark.parametrize(
+    "write", [str, json.dumps, lambda text: quote(text, safe="")], ids=["plain", "json", "percent"]
+)
+@pytest.mark.parametrize("before", ["", "a", "user:"])
+def test_base64_over_lines_is_hidden_in_each_of_them(write, before):
+    lines = base64.encodebytes(f"{before}{LONG}{LONG}".encode()).decode()
+    told = "".join(html.unescape(redact(write(lines), [LONG + LONG])).replace("\\n", "").replace("%0A", "").split())
+    whole = "".join(lines.split())
+    assert [at for at in range(8, len(whole) - 20) if whole[at : at + 12] in told] == []
 
 
 @given(st.lists(st.sampled_from(sorted(SPELLINGS)[:0] + [*SPELLINGS][:15]), min_size=len(KEY), max_size=len(KEY)))

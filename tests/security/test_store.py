@@ -15,6 +15,7 @@ import pytest
 
 from sora_core.errors import ProfileError, SoraError, StorageError
 from sora_core.files import changing as files
+from sora_core.files.changing import changing
 from sora_core.files.home import open_private, write_private
 from sora_core.profiles.credentials import Credentials
 from sora_core.profiles.master import seal
@@ -53,6 +54,19 @@ def test_a_stored_key_is_not_sent_to_another_server(tmp_path, changes):
     assert keys.source(moved) == "missing"
     keys.set(moved, "another-key-of-its-own")
     assert keys.get(moved).reveal() == "another-key-of-its-own"
+
+
+@pytest.mark.parametrize("proxy", ["http://evil.example:3128", "socks5://evil.example", "https://evil.example"])
+def test_a_key_for_plain_http_is_not_read_by_a_proxy_that_is_named_afterwards(tmp_path, proxy):
+    box, keys = Profile("box", base_url="http://127.0.0.1:8000/v1"), Credentials(tmp_path, {})
+    keys.set(box, KEY)
+    with pytest.raises(ProfileError, match=r"evil\.example"):
+        keys.get(replace(box, proxy=proxy))
+    keys.set(replace(box, proxy=proxy), KEY)
+    assert keys.get(replace(box, proxy=proxy)).reveal() == KEY
+    assert keys.get(box).reveal() == KEY
+    keys.set(RELAY, KEY)  # of https it sees nothing
+    assert keys.get(replace(RELAY, proxy=proxy)).reveal() == KEY
 
 
 @pytest.mark.parametrize("changes", SAME, ids=str)
@@ -147,6 +161,29 @@ def test_threads_at_once_lose_nothing(tmp_path):
     assert found == [f"key-number-{number}" for number in range(12)]
 
 
+def test_threads_that_change_a_file_for_the_first_time_lose_nothing(tmp_path):
+    import threading
+
+    def add_one(path: Path, together: threading.Barrier) -> None:
+        together.wait()
+        with changing(path) as file:
+            file.write(file.data + b"1")
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for number in range(200):
+            path, together = tmp_path / str(number), threading.Barrier(4)
+            threads = [threading.Thread(target=add_one, args=(path, together)) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            assert path.read_bytes() == b"1111"
+    finally:
+        sys.setswitchinterval(before)
+
+
 def filled(home: Path, environ: dict[str, str]) -> tuple[Credentials, TokenStore]:
     keys = Credentials(home, environ)
     keys.set(RELAY, KEY)
@@ -173,7 +210,9 @@ class TestProtection:
         assert all(each["protection"] == "passphrase" and each["n"] * each["r"] * 128 >= 32 * 2**20 for each in facts)
         assert facts[0]["salt"] != facts[1]["salt"]
 
-    @pytest.mark.parametrize("changes", [{"n": 2**40}, {"n": 0}, {"n": "x"}, {"salt": 5}, {"masters": "!"}], ids=str)
+    @pytest.mark.parametrize(
+        "changes", [{"n": 2**40}, {"n": 2**20, "r": 64}, {"n": 0}, {"n": "x"}, {"salt": 5}, {"masters": "!"}], ids=str
+    )
     def test_a_spoiled_file_is_our_error_and_takes_no_gigabytes(self, tmp_path, changes):
         filled(tmp_path, {"SORA_PASSPHRASE": "correct horse"})
         path = tmp_path / "credentials.key"

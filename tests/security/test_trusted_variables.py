@@ -44,6 +44,7 @@ def test_what_is_allowed_is_one_variable_for_one_server(tmp_path):
     keys = Credentials(tmp_path, ENVIRON)
     own = Profile("own", base_url="https://relay.example/v1", key_env="RELAY_KEY")
     keys.trust.allow(own)
+    keys.trust.allow(replace(own, base_url="http://127.0.0.1:8000"))
     assert (
         keys.get(replace(own, name="twin", base_url="https://relay.example:443/v2")).reveal() == "relay-key-value-123"
     )
@@ -52,10 +53,21 @@ def test_what_is_allowed_is_one_variable_for_one_server(tmp_path):
         replace(own, base_url="http://relay.example", allow_http=True),
         replace(own, key_env="AWS_SECRET_ACCESS_KEY"),
         replace(own, extra={"session_url": "https://evil.example/s"}),
+        replace(own, base_url="http://127.0.0.1:8000", proxy="http://evil.example:3128"),
+        replace(own, servers=("https://relay.example", "http://127.0.0.1:8000"), proxy="http://evil.example:3128"),
     ):
         with pytest.raises(ProfileError, match="nobody has allowed"):
             keys.get(other)
         assert keys.source(other) == "missing"
+
+
+def test_a_parse_token_for_plain_http_is_not_read_by_a_proxy_that_is_named_afterwards(tmp_path):
+    extra = {"parse_url": "http://127.0.0.1:5000", "parse_token_env": "RELAY_KEY"}
+    own, keys = replace(PASTED, auth="none", key_env="", extra=extra), Credentials(tmp_path, ENVIRON)
+    keys.trust.allow(own)
+    keys.get(own)
+    with pytest.raises(ProfileError, match=r"RELAY_KEY@http://127\.0\.0\.1:5000,RELAY_KEY@http://evil\.example:3128"):
+        keys.get(replace(own, proxy="http://evil.example:3128"))
 
 
 def test_whoever_sets_the_environment_of_a_container_says_it_there(tmp_path):

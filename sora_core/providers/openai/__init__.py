@@ -1,9 +1,10 @@
 """The OpenAI Videos protocol: `POST /v1/videos`, the one that relays and self-hosted servers speak.
 
 Source: openai-python `resources/videos.py` and `types/video*.py`. How servers differ from it is in `_answers`
-(what they say, shared) and in the table of `dialects` (what they take). Two settings in the profile's `extra` are not
-fields of the request: `timeout` (seconds, for the create call) and, for vllm-omni, `sync`. What is made at once stands
-in `extras` (characters, pictures, prompts) and in `synchronous` (videos), what is asked of the account in `account`.
+(what they say, shared) and in the table of `dialects` (what they take). Three settings in the profile's `extra` are not
+fields of the request: `timeout` (seconds, for the create call), `server_schema` ("ignore": what the server says of its
+own fields does not count) and, for vllm-omni, `sync`. What is made at once stands in `extras` (characters, pictures,
+prompts) and in `synchronous` (videos), what is asked of the account in `account`.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from ...errors import (
     Unsupported,
 )
 from ...models import Capabilities, Effect, Field, Operation, Quota, Snapshot, State
+from ...requests.described import DescribedBody, Route, check_described, knowing
 from ...requests.kinds import CleanLinkRequest, RemixRequest, Request, VideoRequest
 from ...requests.settings import SEVERAL, Lora, typed
 from ...transport import Call, Http, Reply
@@ -39,14 +41,16 @@ from .._ended import is_ended
 from . import account, loras, outputs, synchronous
 from . import extras as more
 from .bodies import Files, as_form, as_reference, data_uri
-from .dialects import DIALECTS, JSON, Dialect
-from .settings import Fields, check_own, fields_of, over
+from .dialects import DIALECTS, FORM, JSON, Dialect
+from .openapi import described_in
+from .settings import NEVER, Fields, check_own, fields_of, over
 from .statements import StatedEnd, stated, stated_end, told
 
 ENDED_ON = date(2026, 9, 24)
 
 CREATE_SECONDS = 180.0
 _PAGE = 100
+_SERVER_SCHEMA = "server_schema"
 
 
 class OpenAI(Provider):
@@ -80,7 +84,29 @@ class OpenAI(Provider):
     def capabilities(self) -> Capabilities:
         can = self.dialect.can
         can = replace(can, operations=can.operations | more.added(self.profile, self.dialect))
+        for body in self._described():
+            can = knowing(can, body, never=frozenset() if can.any_setting else NEVER)
         return replace(can, can_list=False, can_cancel=False) if self.synchronous else can
+
+    @property
+    def _create_path(self) -> str:
+        """Of a video, unless the number of its images leads elsewhere."""
+        return self.dialect.sync_create if self.synchronous and self.dialect.sync_create else self.dialect.create
+
+    @property
+    def route(self) -> Route:
+        """Where a video is asked for, and in which form."""
+        return self._create_path, self.dialect.body == FORM
+
+    def described(self, document: Any, read_on: str) -> DescribedBody | None:
+        """What the server's description of itself says of the body that this profile sends; None: nothing."""
+        return described_in(document, self.base_url(), self.route, read_on=read_on)
+
+    def _described(self) -> list[DescribedBody]:
+        """What counts of that; several servers may have something to say."""
+        if self.profile.extra.get(_SERVER_SCHEMA, "").strip() == "ignore":
+            return []
+        return [body for body in self.profile.described if body.route == self.route]
 
     def base_url(self) -> str:
         url = self.profile.base_url.strip().rstrip("/")
@@ -116,7 +142,16 @@ class OpenAI(Provider):
                 unknown=", ".join(unknown),
                 known=", ".join(sorted(dialect.known)),
             )
+        self._check_described(request)
         return replace(request, model=model)
+
+    def _check_described(self, request: VideoRequest | RemixRequest) -> None:
+        """Raises Unsupported, InvalidRequest for what the server itself says that it does not take."""
+        if isinstance(request, RemixRequest) and not self.dialect.edits_by_reference:
+            return  # it goes to another route
+        for body in self._described():
+            sent = {**self._extra_fields(), **self._settings(request)}
+            check_described(sent, body, self.profile.name, beside=self.dialect.json_alone)
 
     def encode_submit(self, request: Request) -> Call:
         given = normalize.number_of(self.profile.extra.get("timeout")) or 0.0
@@ -130,7 +165,7 @@ class OpenAI(Provider):
         fields = {**over(self._extra_fields(), settings), **own}
         if isinstance(request, RemixRequest):
             return replace(self._of_another(request, fields), timeout=timeout, patient=dialect.hosted)
-        path = dialect.sync_create if self.synchronous and dialect.sync_create else dialect.create
+        path = self._create_path
         no_form = bool(dialect.json_alone & fields.keys())
         placed, files = self._references(request, as_text=no_form)
         check_own(settings, [*placed, *(name for name, _ in files)])
@@ -202,7 +237,7 @@ class OpenAI(Provider):
         return {name: typed(value) if as_json else value for name, value in self._extra().items()}
 
     def _extra(self) -> dict[str, str]:
-        settings = {"timeout", *more.SETTINGS, *(["sync"] if self.dialect.sync_create else [])}
+        settings = {"timeout", _SERVER_SCHEMA, *more.SETTINGS, *(["sync"] if self.dialect.sync_create else [])}
         return {name: value for name, value in self.profile.extra.items() if name not in settings}
 
     async def submit(self, http: Http, request: Request, attempt: Attempt) -> Snapshot:
@@ -347,6 +382,12 @@ class OpenAI(Provider):
     async def use_loras(self, http: Http, wanted: Sequence[Lora]) -> None:
         known = [each["name"] for each in await self.loras(http)]
         await http.send(loras.encode_use(wanted, known))
+
+    async def lora_paths(self, http: Http) -> list[str]:
+        can = self.capabilities()
+        if "lora" not in can.settings and not can.any_setting:
+            return []
+        return await account.lora_paths(http, self.dialect.models)
 
     def _check_loras(self) -> None:
         if not self.dialect.loras:

@@ -79,3 +79,8 @@ def works_only_as_itself(dialect: str) -> bool:
     """Whether the default's multipart form is of no use to such a server."""
     facts = DIALECTS[dialect]
     return facts.synchronous or facts.inline is not None
+
+
+def describes_itself(dialect: str) -> bool:
+    """Whether what such a server says of itself is of use: that of a proxy is large, and of none of those behind it."""
+    return not dialect or DIALECTS[dialect].hosted

@@ -115,6 +115,14 @@ XINFERENCE: Table = {
     "fps": Setting("integer", 1),
     "num_frames": Setting("integer", 1),
 }
+# fields that servers describe and that are no settings: what the request says itself, media, several files for one job,
+# paths of the server's own, and what another field of ours becomes
+NEVER = frozenset(
+    "prompt model seconds duration size width height seed negative_prompt n num_outputs_per_prompt response_format "
+    "stream image_reference video_reference audio_reference reference_url input_reference video_url video_path "
+    "control_type audio start_image end_image output_path perf_dump_path extra_body generate_sound "
+    "sound_duration".split()
+)
 PREVIEW: Table = {
     "steps": Setting("integer", 1, field="num_inference_steps"),
     "guidance": Setting("number", 0, field="guidance_scale"),

@@ -64,7 +64,7 @@ def test_run_shows_the_job_on_the_node_and_then_plays_the_clip(tab: Tab, stage: 
         ({"stage": "running", "percent": 99, "remaining": 0.3, "elapsed": 16}, "Being made · 99 % · almost done"),
         ({"stage": "running", "remaining": 400}, "Being made · about 7 min left"),
         ({"stage": "running", "remaining": 100}, "Being made · about 1.5 min left"),
-        ({"stage": "downloading", "percent": 100, "note": "3 of 12 MiB"}, "Downloading · 3 of 12 MiB"),
+        ({"stage": "downloading", "percent": 100, "note": "3 MiB of 12 MiB"}, "Downloading · 3 MiB of 12 MiB"),
     ],
 )
 def test_progress_is_said_calmly_and_without_ids(tab: Tab, stage: Stage, told: dict[str, Any], line: str) -> None:

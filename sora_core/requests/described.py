@@ -1,0 +1,164 @@
+"""What a server itself says of the body of its create route: its fields, of which type, within which limits.
+
+It only ever refuses. What goes out is the same with it and without it: a request that was paid for stays the same one.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..errors import InvalidRequest, Unsupported
+from ..models import Capabilities, Setting
+from .settings import COMMON, short, typed
+
+_NUMBERS = ("integer", "number")
+_FLAGS = ("true", "false", "on", "off", "yes", "no", "1", "0")
+_SOUND = "generate_sound"  # what the setting sound becomes
+_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "object": (dict,), "list": (list,)}
+
+
+Route = tuple[str, bool]  # path of a create route, and whether it takes a form (else JSON)
+
+
+@dataclass(frozen=True)
+class DescribedField:
+    """``kind`` is integer, number, boolean, string, object, list, file, or any where the description leaves it open.
+
+    ``low`` and ``high`` are allowed themselves, ``above`` and ``below`` are not; None: no limit.
+    """
+
+    kind: str
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: tuple[Any, ...] = ()
+    default: Any = None
+
+    @property
+    def is_limited(self) -> bool:
+        return bool(self.choices) or any(each is not None for each in (self.low, self.high, self.above, self.below))
+
+
+@dataclass(frozen=True)
+class DescribedBody:
+    """Of the create route at ``path`` of the server at ``address``, as form or as JSON, read on a day (ISO).
+
+    ``is_whole``: the server has no other fields than these.
+    """
+
+    address: str
+    path: str
+    is_form: bool
+    is_whole: bool
+    read_on: str
+    fields: Mapping[str, DescribedField] = field(default_factory=dict)
+
+    @property
+    def route(self) -> Route:
+        return self.path, self.is_form
+
+
+def knowing(can: Capabilities, body: DescribedBody, *, never: Collection[str] = ()) -> Capabilities:
+    """The capabilities with the settings that the server names beside those of the table, which stay as they are.
+
+    ``never`` are fields of the body that are no settings.
+    """
+    spelled = {wire: name for name, wire in COMMON.items()}
+    left_out = {*never, *COMMON, *map(_wire_name, can.settings, can.settings.values())}
+    new = {
+        spelled.get(name, name): Setting("any", field=name if name in spelled else "")
+        for name, each in body.fields.items()
+        if name not in left_out and each.kind != "file"
+    }
+    if _SOUND in body.fields:
+        new["sound"] = Setting("sound")
+    fps = body.fields.get("fps")
+    usual = fps.default if fps and _is_number(fps.default) and fps.default > 0 else None
+    return replace(can, settings={**new, **can.settings}, fps=can.fps or usual)
+
+
+def check_described(
+    fields: Mapping[str, Any], body: DescribedBody, profile: str, *, beside: Collection[str] = ()
+) -> None:
+    """Raises Unsupported for a field that the server does not have, InvalidRequest for a value that it does not take.
+
+    ``fields`` are by the server's names, as they go out; those of ``beside`` it has elsewhere.
+    """
+    for name, value in fields.items():
+        known = body.fields.get(name)
+        if known:
+            _check_value(name, value, known, body, profile)
+        elif body.is_whole and name not in beside:
+            raise _no_such(name, body, profile)
+
+
+def _no_such(name: str, body: DescribedBody, profile: str) -> Unsupported:
+    close = difflib.get_close_matches(name, list(body.fields), 1)
+    return Unsupported(
+        "settings.unknown_like" if close else "settings.unknown",
+        profile=profile,
+        name=name,
+        close=close[0] if close else "",
+        known=", ".join(body.fields),
+        read_on=body.read_on,
+        fix="settings.described",
+    )
+
+
+def _check_value(name: str, value: Any, known: DescribedField, body: DescribedBody, profile: str) -> None:
+    read = typed(value) if isinstance(value, str) else value  # a number in quotes is one to every server
+    text, allowed = "", ""
+    if not _is_of(known.kind, value, read, is_form=body.is_form):
+        text = f"settings.must_be_{known.kind}"
+    elif known.choices and not {str(value), str(read)} & set(map(str, known.choices)):
+        text, allowed = "settings.not_a_choice", ", ".join(map(str, known.choices))
+    elif known.kind in _NUMBERS and not _is_within(read, known):
+        text, allowed = "settings.out_of_range", _range(known)
+    if text:
+        raise InvalidRequest(
+            text,
+            name=name,
+            given=short(value),
+            profile=profile,
+            allowed=allowed,
+            read_on=body.read_on,
+            fix="settings.described",
+        )
+
+
+def _is_of(kind: str, value: Any, read: Any, *, is_form: bool) -> bool:
+    if kind == "integer":
+        return _is_number(read) and float(read).is_integer()
+    if kind == "number":
+        return _is_number(read)
+    if kind == "boolean":
+        return isinstance(read, bool) or str(value).strip().lower() in _FLAGS
+    if is_form or kind not in _TYPES:  # in a form everything else is text
+        return True
+    return isinstance(value, _TYPES[kind])
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_within(value: float, known: DescribedField) -> bool:
+    return not (
+        (known.low is not None and value < known.low)
+        or (known.high is not None and value > known.high)
+        or (known.above is not None and value <= known.above)
+        or (known.below is not None and value >= known.below)
+    )
+
+
+def _range(known: DescribedField) -> str:
+    limits = (("≥", known.low), (">", known.above), ("≤", known.high), ("<", known.below))
+    return ", ".join(f"{sign} {limit:g}" for sign, limit in limits if limit is not None)
+
+
+def _wire_name(name: str, setting: Setting) -> str:
+    return setting.field or name
