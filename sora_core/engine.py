@@ -183,10 +183,14 @@ class Engine:
         editing.add(self.profiles, profile)
         self.credentials.trust.allow(profile)
 
-    def edit_profile(self, name: str, changes: Mapping[str, Any], *, new_name: str = "") -> Profile:
+    def edit_profile(
+        self, name: str, changes: Mapping[str, Any], *, new_name: str = "", may_allow: bool = True
+    ) -> Profile:
         """Changes a profile; its key and its jobs follow its name. Raises ProfileError, InvalidRequest."""
         with self._lock:
-            profile = editing.edit(self.profiles, self.credentials, name, changes, new_name=new_name)
+            profile = editing.edit(
+                self.profiles, self.credentials, name, changes, new_name=new_name, may_allow=may_allow
+            )
             if profile.name != name and self.has_ledger():
                 self.ledger.rename_profile(name, profile.name)
         return profile

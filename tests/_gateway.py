@@ -17,10 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 class GatewayProcess:
     """`sora-video gateway`, on a random port of the loopback."""
 
-    def __init__(self, *, speed: float = 20.0, key: str | None = None) -> None:
+    def __init__(self, *, speed: float = 20.0, key: str | None = None, is_hidden: bool = False) -> None:
+        """``is_hidden``: the key comes by the environment, not as an argument."""
         command = [sys.executable, "-m", "sora_core", "gateway", "--speed", str(speed)]
-        command += ["--key", key] if key else []
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+        command += ["--key", key] if key and not is_hidden else []
+        given = {"SORA_GATEWAY_KEY": key} if key and is_hidden else {}
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ | given)
         self._admin = {"Authorization": f"Bearer {key}"} if key else {}
         self._http = httpx.Client(trust_env=False, timeout=10)  # one TLS context: making one takes longer than asking
         assert self._process.stdout

@@ -17,3 +17,19 @@ export function ourNode(executionId) {
 export function isOurs(node) {
   return Boolean(node?.comfyClass?.startsWith(PREFIX))
 }
+
+/** The profile of the first node that makes something of what this one gives, over others of its kind; "" for none. */
+export function profileBehind(node, seen = new Set()) {
+  if (seen.has(node)) return ''
+  seen.add(node)
+  for (const output of node.outputs ?? []) {
+    for (const id of output.links ?? []) {
+      const link = node.graph?.getLink?.(id) ?? node.graph?.links?.[id]
+      const next = link && node.graph.getNodeById(link.target_id)
+      if (!isOurs(next)) continue
+      const found = next.widgets?.find((each) => each.name === 'profile')?.value || profileBehind(next, seen)
+      if (found) return found
+    }
+  }
+  return ''
+}

@@ -5,9 +5,9 @@
 import { costLine, graphCost, isPriced } from './costs.js'
 import { ask } from './dialogs.js'
 import { el, write } from './dom.js'
-import { isOurs } from './graph.js'
+import { isOurs, profileBehind } from './graph.js'
 import { Room } from './node_room.js'
-import { offers } from './offers.js'
+import { loraOffers, offers } from './offers.js'
 import { choice, say } from './words.js'
 
 const ROW_PX = 28
@@ -17,6 +17,7 @@ const OTHER = '\u0000other' // no model is called this
 const USUAL_SECONDS = [2, 3, 4, 5, 6, 8, 10, 12, 15, 16, 20, 25, 30, 40, 60]
 const VIDEO = /sora|veo|wan|video|kling|hailuo|hunyuan|ltx|seedance|runway|vidu|luma|ray-?\d|pika|cogvid|i2v|t2v/i
 const LISTED = ['model', 'seconds']
+const LORA = 'lora' // a text with one a line, which stays; the list adds to it
 const OF_SHOTS = 'SoraVideo_Storyboard' // whose length is that of its shots
 const RARE = new Map() // node type -> names of its inputs that are rarely used
 
@@ -28,7 +29,7 @@ class Bar {
     this.lists = {}
     this.hidden = new Set() // names; the newest page says of a linked input's widget that it is hidden, whoever hides it
     this.room = new Room(node)
-    for (const name of LISTED) if (this.isListed(name)) this.lists[name] = this.list(name)
+    for (const name of [...LISTED, LORA]) if (this.isListed(name)) this.lists[name] = this.list(name)
     this.more = el('button', { type: 'button', class: 'sora-button', onclick: () => this.toggle() })
     this.cost = el('output', { class: 'sora-hint', hidden: !isPriced(node) })
     const rows = [el('div', { class: 'sora-bar-row' }, Object.values(this.lists), this.more), this.cost]
@@ -51,6 +52,7 @@ class Bar {
   }
 
   isListed(name) {
+    if (name === LORA) return this.widget(LORA)
     return this.widget('profile') && this.widget(name) && !(name === 'seconds' && this.node.comfyClass === OF_SHOTS)
   }
 
@@ -71,7 +73,7 @@ class Bar {
 
   list(name) {
     const label = say(`bar.${name}`)
-    return el('select', { class: 'sora-input', 'aria-label': label, title: label, onchange: ({ target }) => this.choose(name, target.value) })
+    return el('select', { class: 'sora-input', 'aria-label': label, title: label, hidden: name === LORA, onchange: ({ target }) => this.choose(name, target.value) })
   }
 
   /**
@@ -109,24 +111,35 @@ class Bar {
     if (isPriced(this.node)) write(this.cost, await costLine(this.node, graph))
     const names = Object.keys(this.lists)
     if (!names.length) return
-    const seen = JSON.stringify([this.widget('profile').value, ...names.map((name) => [this.widget(name).value, this.isLinked(name)])])
+    const profile = this.widget('profile')?.value ?? profileBehind(this.node)
+    const seen = JSON.stringify([profile, ...names.map((name) => [this.widget(name).value, this.isLinked(name)])])
     if (seen === this.seen) return
     this.seen = seen
-    const found = await offers(this.widget('profile').value).catch(() => ({ models: [] }))
+    const found = this.lists[LORA] ? { loras: await loraOffers(profile) } : await offers(profile).catch(() => ({ models: [] }))
     if (seen === this.seen) for (const name of names) this.fill(name, found)
   }
 
   fill(name, found) {
     const list = this.lists[name]
     const value = String(this.widget(name).value ?? '')
+    if (name === LORA) return this.fillLoras(list, found.loras, value)
     const choices = name === 'model' ? modelChoices(found, value) : secondsChoices(found, value, this.node.comfyClass)
     list.replaceChildren(...choices)
     list.value = value
     list.hidden = this.isLinked(name)
   }
 
+  /** What the server lists and the text has not yet. */
+  fillLoras(list, loras, value) {
+    const named = value.split('\n').map((line) => line.trim().replace(/:-?[\d.]+$/, ''))
+    const left = loras.filter((each) => !named.includes(each))
+    list.replaceChildren(option('', say('bar.lora_add')), ...left.map((each) => option(each)))
+    list.hidden = !left.length || this.isLinked(LORA)
+  }
+
   async choose(name, value) {
     const widget = this.widget(name)
+    if (name === LORA) value = [widget.value.trimEnd(), value].filter(Boolean).join('\n')
     const wanted = value === OTHER ? await written(name, widget.value) : value
     this.seen = undefined
     if (wanted === undefined) return

@@ -3,6 +3,7 @@ import { get, post } from './api.js'
 
 let profiles // a promise of what there is, by name
 const lists = new Map() // name -> a promise of the server's models
+const loras = new Map() // name -> a promise of the LoRA that a request to the server can name
 
 /** `{ models, model, seconds }` of a profile: what is listed, its own model, and its seconds as the routes say them. */
 export async function offers(name) {
@@ -13,10 +14,18 @@ export async function offers(name) {
   return { models: await modelsOf(profile), model: profile.model, seconds: profile.can.seconds }
 }
 
+/** Paths on the server, as it lists them; none for no profile. Asked for alone: only settings have a use for them. */
+export async function loraOffers(name) {
+  if (!name) return []
+  if (!loras.has(name)) loras.set(name, post('/profiles/loras', { name }).then((answer) => answer.loras, () => []))
+  return loras.get(name)
+}
+
 /** To be called when profiles were added or changed. */
 export function forgetOffers() {
   profiles = undefined
   lists.clear()
+  loras.clear()
 }
 
 function modelsOf({ name, can, key }) {

@@ -17,7 +17,7 @@ from .._language import of_request
 from . import costs, health, jobs, profiles, storyboard
 from ._answers import File, Jpeg, Lines, Status, Text
 from ._asked import MOST_BYTES, Asked, body_of
-from ._guard import HEADER, refusal
+from ._guard import HEADER, is_from_here, refusal
 from ._watch import watch_the_ledger
 
 _STATUS = {2: 400, 3: 402, 4: 409, 5: 409, 6: 502}
@@ -50,6 +50,7 @@ ROUTES = (
     Route("POST", "/sora_video/profiles/test", profiles.test),
     Route("POST", "/sora_video/profiles/quota", profiles.quota),
     Route("POST", "/sora_video/profiles/models", profiles.models),
+    Route("POST", "/sora_video/profiles/loras", profiles.loras),
     Route("GET", "/sora_video/profiles/export", profiles.export),
     Route("POST", "/sora_video/profiles/import", profiles.import_),
     Route("GET", "/sora_video/jobs", jobs.listed),
@@ -88,7 +89,7 @@ def _handler(route: Route) -> Callable[[web.Request], Awaitable[web.StreamRespon
             status, text, value = refused
             return _refusal(status, InvalidRequest(text, value=value))
         try:
-            asked = Asked(await _values_of(request, is_effect=route.is_effect))
+            asked = Asked(await _values_of(request, is_effect=route.is_effect), is_from_here(request))
             answer = await asyncio.to_thread(route.work, asked)
         except SoraError as error:
             return _refusal(404 if isinstance(error, JobNotFound) else _STATUS.get(error.exit_code, 500), error)

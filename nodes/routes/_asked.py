@@ -17,9 +17,13 @@ _JOB_ID = re.compile(r"job_[0-9a-f]{20}")
 
 @dataclass(frozen=True)
 class Asked:
-    """The query of a read, the body of an effect, and what the path names, under one roof."""
+    """The query of a read, the body of an effect, and what the path names, under one roof.
+
+    ``is_from_here``: from a browser or a script on this machine, and not through a proxy.
+    """
 
     values: Mapping[str, Any]
+    is_from_here: bool = False
 
     def only(self, *names: str) -> Asked:
         """Raises InvalidRequest for a field that there is not: a typing error must not be an effect."""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 HEADER = "X-Sora-Video"  # its value is the language of whoever asks; no form and no other site can send it
+_OF_PROXIES = ("Forwarded", "X-Forwarded-For", "X-Real-IP", "Via")
 _OTHER_SITES = ("cross-site", "same-site")
 
 
@@ -27,6 +28,18 @@ def refusal(request: web.Request, *, is_effect: bool) -> tuple[int, str, str] | 
     if is_effect and request.content_type != "application/json":
         return 415, "route_json", ""
     return None
+
+
+def is_from_here(request: web.Request) -> bool:
+    """Whether this machine asks for itself: a proxy says for whom it asks."""
+    return is_loopback(request.remote or "") and not any(name in request.headers for name in _OF_PROXIES)
+
+
+def is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def is_known_host(host: str) -> bool:

@@ -17,7 +17,8 @@ from ._answers import Lines
 from ._asked import Asked
 
 _FIELDS_OF_ENVIRONMENT = ("key_env", "proxy_env")
-_OUR_VARIABLES = re.compile(r"SORA_[A-Z0-9_]{1,60}|")
+# those that hold something else of the user's are no keys of a server
+_OUR_VARIABLES = re.compile(r"(?!SORA_(?:PASSPHRASE|LEDGER|GATEWAY_KEY)$)SORA_[A-Z0-9_]{1,60}|")
 
 
 def listed(asked: Asked) -> Any:
@@ -38,7 +39,8 @@ def add(asked: Asked) -> Any:
     settings.setdefault("auth", usual_auth(settings))
     profile = profile_of(asked.text("name", most=64), settings)
     editing.add(engine().profiles, profile)
-    editing.allow_named(engine().credentials, profile, settings)
+    if asked.is_from_here:
+        editing.allow_named(engine().credentials, profile, settings)
     return _after(asked.text("name", most=64))
 
 
@@ -47,7 +49,8 @@ def edit(asked: Asked) -> Any:
     name = asked.text("name", most=64)
     settings = asked.mapping("settings")
     _refuse_foreign_variables(settings, editing.facts(engine().profiles.get_as_written(name)))
-    new = engine().edit_profile(name, settings, new_name=asked.text("new_name", most=64, default=""))
+    new_name = asked.text("new_name", most=64, default="")
+    new = engine().edit_profile(name, settings, new_name=new_name, may_allow=asked.is_from_here)
     return _after(new.name)
 
 
@@ -98,6 +101,14 @@ def models(asked: Asked) -> Any:
     return {"models": engine().models(profile.name).result() if listed is None else listed}
 
 
+def loras(asked: Asked) -> Any:
+    """The LoRA that a request to the server can name, empty where it lists none. A free read; nothing is loaded."""
+    profile = engine().profiles.get(asked.only("name").text("name", most=64))
+    if profile.embedded:
+        return {"loras": []}
+    return {"loras": engine().ask(profile.name, lambda to: to.provider.lora_paths(to.http)).result()}
+
+
 def export(asked: Asked) -> Any:
     asked.only()
     return {"toml": editing.exported(engine().profiles)}
@@ -124,10 +135,18 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def _refuse_foreign_variables(settings: Mapping[str, Any], before: Mapping[str, Any]) -> None:
     """Whoever reaches this page must not have any variable of the server sent to an address of their choice."""
-    for field in _FIELDS_OF_ENVIRONMENT:
-        value = settings.get(field, "")
-        if value != before.get(field, "") and not (isinstance(value, str) and _OUR_VARIABLES.fullmatch(value)):
+    was = _variables(before)
+    for field, value in _variables(settings).items():
+        if value != was.get(field, "") and not (isinstance(value, str) and _OUR_VARIABLES.fullmatch(value.strip())):
             raise InvalidRequest("route_foreign_variable", field=field)
+
+
+def _variables(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """By the fields that name them, those of `extra` too."""
+    extra = settings.get("extra")
+    more = extra.items() if isinstance(extra, Mapping) else ()
+    named = {field: value for field, value in more if str(field).endswith("_env")}
+    return named | {field: settings.get(field, "") for field in _FIELDS_OF_ENVIRONMENT}
 
 
 def _after(name: str) -> dict[str, Any]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 from pathlib import Path
 from typing import Any
 
 from ..engine import Engine
+
+KEY_VARIABLE = "SORA_GATEWAY_KEY"
 
 
 def add(commands: Any, command: Any) -> None:
@@ -20,7 +23,11 @@ def add(commands: Any, command: Any) -> None:
     gateway.add_argument(
         "--speed", type=float, default=1.0, help="how many times faster than real time; default: %(default)s"
     )
-    gateway.add_argument("--key", help="the API key that clients must send; default: none is asked for")
+    gateway.add_argument(
+        "--key",
+        help="the API key that clients must send; default: that of SORA_GATEWAY_KEY, which no list of processes shows, "
+        "else none is asked for",
+    )
     gateway.add_argument("--faults", metavar="FILE", help="fault rules as JSON")
 
 
@@ -28,7 +35,6 @@ def _gateway(engine: Engine, arguments: argparse.Namespace) -> int:
     from ..gateway import serve
 
     faults = Path(arguments.faults) if arguments.faults else None
-    asyncio.run(
-        serve(host=arguments.host, port=arguments.port, speed=arguments.speed, key=arguments.key, faults_file=faults)
-    )
+    key = arguments.key or os.environ.get(KEY_VARIABLE, "").strip() or None
+    asyncio.run(serve(host=arguments.host, port=arguments.port, speed=arguments.speed, key=key, faults_file=faults))
     return 0

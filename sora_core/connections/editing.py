@@ -28,9 +28,17 @@ def add(profiles: Profiles, profile: Profile) -> None:
 
 
 def edit(
-    profiles: Profiles, credentials: Credentials, name: str, changes: Mapping[str, Any], *, new_name: str = ""
+    profiles: Profiles,
+    credentials: Credentials,
+    name: str,
+    changes: Mapping[str, Any],
+    *,
+    new_name: str = "",
+    may_allow: bool = True,
 ) -> Profile:
     """The changed profile. A stored key goes along with a new name, and is dropped when the server is another.
+
+    ``may_allow``: it is the user who names variables, so that they may go there.
 
     Raises ProfileError, InvalidRequest; then nothing is changed.
     """
@@ -60,7 +68,8 @@ def edit(
         credentials.rename(old, new)
         if tokens:
             TokenStore(credentials, new).keep(tokens)
-    allow_named(credentials, new, changes, but=pasted)
+    if may_allow:
+        allow_named(credentials, new, changes, but=pasted)
     return new
 
 

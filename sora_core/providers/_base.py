@@ -258,6 +258,10 @@ class Provider(ABC):
         """The adapters that the server has loaded: name, path, and strength, 0 where it is not in use."""
         raise Unsupported("protocol.no_loras", protocol=self.name)
 
+    async def lora_paths(self, http: Http) -> list[str]:
+        """Adapters that a request can name in its settings, as the server lists them; usually none are told."""
+        return []
+
     async def use_loras(self, http: Http, loras: Sequence[Lora]) -> None:
         """From now on the server uses these and no others, for everybody. Raises Unsupported."""
         raise Unsupported("protocol.no_loras", protocol=self.name)

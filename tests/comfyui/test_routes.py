@@ -17,7 +17,7 @@ EFFECTS = (
     ("POST", "/sora_video/profiles/duplicate"), ("POST", "/sora_video/profiles/key"),
     ("DELETE", "/sora_video/profiles/key"), ("POST", "/sora_video/profiles/test"),
     ("POST", "/sora_video/profiles/quota"), ("POST", "/sora_video/profiles/models"),
-    ("POST", "/sora_video/profiles/import"),
+    ("POST", "/sora_video/profiles/loras"), ("POST", "/sora_video/profiles/import"),
     ("POST", "/sora_video/jobs/collect"), ("POST", "/sora_video/jobs/cancel"), ("POST", "/sora_video/jobs/forget"),
     ("POST", "/sora_video/jobs/remote_id"), ("POST", "/sora_video/jobs/candidates"),
     ("POST", "/sora_video/jobs/last_frame"), ("DELETE", "/sora_video/jobs/file"),
@@ -132,12 +132,30 @@ class TestWhatMayBeAsked:
             assert ask(stage, "GET", f"/sora_video/jobs/{name}{ending}").status_code in (400, 404)
 
     def test_no_variable_of_the_server_can_be_sent_to_an_address_of_ones_choice(self, stage: Stage, box: str) -> None:
-        for settings in ({"key_env": "AWS_SECRET_ACCESS_KEY"}, {"proxy_env": "HOME"}):
+        parse = {"parse_url": "http://127.0.0.1:1", "parse_token_env": "AWS_SECRET_ACCESS_KEY"}
+        for settings in (
+            {"key_env": "AWS_SECRET_ACCESS_KEY"}, {"proxy_env": "HOME"}, {"key_env": "SORA_PASSPHRASE"},
+            {"key_env": "SORA_LEDGER"}, {"extra": parse}, {"extra": {"drafts_token_env": "AWS_SECRET_ACCESS_KEY"}},
+            {"extra": {"parse_token_env": " AWS_SECRET_ACCESS_KEY"}},
+        ):  # fmt: skip
             reply = stage.comfy.post("/sora_video/profiles/edit", {"name": box, "settings": settings})
             assert reply.status_code == 400
             assert "SORA_" in refusal(reply)
         toml = '[profiles.pasted]\nbase_url = "http://127.0.0.1:1/v1"\nkey_env = "AWS_SECRET_ACCESS_KEY"\n'
         assert stage.comfy.post("/sora_video/profiles/import", {"toml": toml}).status_code == 400
+
+    def test_a_variable_is_only_allowed_by_whoever_sits_at_this_machine(self, stage: Stage, box: str) -> None:
+        """Else who reaches the port could name an address of theirs, and have the key of the environment sent there."""
+        settings = {"provider": "openai", "base_url": "http://127.0.0.1:9/v1", "key_env": "SORA_TEST_KEY"}
+        for name, header in (("far", "X-Forwarded-For"), ("far-2", "Forwarded"), ("far-3", "X-Real-IP")):
+            asked = {"name": name, "settings": settings}
+            far = ask(stage, "POST", "/sora_video/profiles", asked, **{header: "192.168.1.9"})
+            assert (far.status_code, far.json()["key"]) == (200, "missing")
+        asked = {"name": box, "settings": settings}
+        far = ask(stage, "POST", "/sora_video/profiles/edit", asked, **{"X-Forwarded-For": "192.168.1.9"})
+        assert (far.status_code, far.json()["key"]) == (200, "missing")
+        here = stage.comfy.post("/sora_video/profiles", {"name": "near", "settings": settings})
+        assert here.json()["key"] == "environment"
 
 
 class TestProfiles:

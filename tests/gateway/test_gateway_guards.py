@@ -18,9 +18,9 @@ ADMIN = [("GET", "stats"), ("GET", "faults"), ("POST", "faults"), ("DELETE", "fa
 STORYBOARD = "".join(f"Shot {number}:\nduration: 1sec\nScene: a\n\n" for number in range(MAX_SHOTS + 1))
 
 
-@pytest.fixture(scope="module")
-def guarded() -> Iterator[GatewayProcess]:
-    with GatewayProcess(key="k") as gateway:
+@pytest.fixture(scope="module", params=[False, True], ids=["--key", "SORA_GATEWAY_KEY"])
+def guarded(request: pytest.FixtureRequest) -> Iterator[GatewayProcess]:
+    with GatewayProcess(key="k", is_hidden=request.param) as gateway:
         yield gateway
 
 

@@ -362,6 +362,12 @@ class OpenAI(Provider):
         known = [each["name"] for each in await self.loras(http)]
         await http.send(loras.encode_use(wanted, known))
 
+    async def lora_paths(self, http: Http) -> list[str]:
+        can = self.capabilities()
+        if "lora" not in can.settings and not can.any_setting:
+            return []
+        return await account.lora_paths(http, self.dialect.models)
+
     def _check_loras(self) -> None:
         if not self.dialect.loras:
             raise Unsupported("openai.no_routes_for_loras", profile=self.profile.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from ...errors import BadResponse, JobNotFound, RequestRejected, Unsupported
 from ...models import Capabilities, Effect, Quota
@@ -32,10 +33,27 @@ async def quota(http: Http, profile: Profile, can: Capabilities) -> Quota:
 
 async def models(http: Http, path: str) -> list[str]:
     """The names on the list at ``path``. Raises BadResponse for what is no list."""
+    names = (normalize.text_of(normalize.dig(each, "id")) for each in await _listed(http, path))
+    return [name for name in names if name]
+
+
+async def lora_paths(http: Http, path: str) -> list[str]:
+    """Adapters on the same list, by their paths on the server. Raises BadResponse for what is no list.
+
+    vLLM 0.30.0 `entrypoints/openai/models/serving.py`: one with a ``parent`` is an adapter of it, ``root`` its path.
+    vLLM-Omni lists them so for models that have a language model in front; for those that are diffusion alone it
+    lists none.
+    """
+    cards = [each for each in await _listed(http, path) if normalize.text_of(normalize.dig(each, "parent"))]
+    paths = (normalize.text_of(normalize.dig(each, "root")) for each in cards)
+    return [found for found in paths if found]
+
+
+async def _listed(http: Http, path: str) -> list[Any]:
     entries = normalize.dig(normalize.parse((await http.send(_read(path))).body), "data")
     if not isinstance(entries, list):
         raise BadResponse("openai.server_s_list_models_not")
-    return [name for name in (normalize.text_of(normalize.dig(entry, "id")) for entry in entries) if name]
+    return entries
 
 
 def _read(path: str) -> Call:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from comfyui._browser import IN_A_BROWSER, Tab
@@ -200,3 +203,55 @@ def test_can_be_used_by_keyboard_and_screen_reader(tab: Tab) -> None:
     tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), profile="own")
     expect(bar(tab).get_by_label("Length").locator("option:checked")).to_have_text("4 s (the profile's)")
     assert violations(tab, ".sora-bar") == []
+
+
+def test_the_lora_that_the_server_lists_are_added_to_the_text_of_the_settings(tab: Tab, vllm: str) -> None:
+    tab.js("app.refreshComboInNodes()")
+    first = tab.add("SoraVideo_Settings", lora="mine:0.5")
+    second = tab.add("SoraVideo_Settings")
+    made = tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), profile=vllm)
+    picked = tab.page.locator(".sora-bar:visible").get_by_label("LoRA").first
+    tab.page.locator(".sora-bar:visible").nth(2).wait_for()
+    expect(picked).to_be_hidden()  # of no profile nothing is known
+    tab.connect(first, 0, second, "settings")
+    tab.connect(second, 0, made, "settings")
+    expect(picked.locator("option")).to_have_text(["Add a LoRA of the server", "/loras/film.safetensors", "/loras/ink"])
+    picked.select_option("/loras/ink")
+    assert value_of(tab, "lora") == "mine:0.5\n/loras/ink"
+    expect(picked.locator("option")).to_have_count(2)
+    picked.select_option("/loras/film.safetensors")
+    expect(picked).to_be_hidden()
+    queued = next(each for each in tab.api_prompt().values() if each["inputs"].get("lora"))
+    assert queued["inputs"]["lora"] == "mine:0.5\n/loras/ink\n/loras/film.safetensors"
+
+
+@pytest.fixture
+def vllm(stage: Stage) -> Iterator[str]:
+    """A profile of a server that lists adapters as vLLM does: with a parent, and their path as the root."""
+    card = {"object": "model", "owned_by": "vllm"}
+    models = [
+        {**card, "id": "wan", "root": "/models/wan", "parent": None},
+        {**card, "id": "film", "root": "/loras/film.safetensors", "parent": "wan"},
+        {**card, "id": "ink", "root": "/loras/ink", "parent": "wan"},
+    ]
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found = self.path == "/v1/models"
+            body = json.dumps({"object": "list", "data": models} if found else {"detail": "Not Found"}).encode()
+            self.send_response(200 if found else 404)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_address[1]}"
+        settings = {"provider": "openai", "base_url": address, "dialect": "vllm-omni", "auth": "none"}
+        stage.comfy.post("/sora_video/profiles", {"name": "vllm", "settings": settings}).raise_for_status()
+        yield "vllm"
+        stage.comfy.delete("/sora_video/profiles", {"name": "vllm"}).raise_for_status()
+        server.shutdown()
