@@ -22,7 +22,8 @@ from ._settings import told_at
 LINKED = "…"  # stands for a text that comes over a link, of which nothing is known
 # what a link may bring is no matter for the checks, or a stand-in will do
 _HARMLESS = (
-    "prompt", "seed", "character", "source_job", "source", "script", "image", "video", "filename_prefix", "shots",
+    "prompt", "seed", "character", "source_job", "source_frame", "source", "script", "image", "video",
+    "filename_prefix", "shots",
 )  # fmt: skip
 
 _queued: ContextVar[Mapping[str, Any] | None] = ContextVar("sora_video_queued", default=None)

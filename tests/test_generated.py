@@ -89,6 +89,11 @@ def test_a_list_in_a_help_page_is_written_and_what_stands_around_it_stays():
     assert told(code) == ("# T\n\n## Inputs\n\n- `a`: one\n- `b`: two\n\nBy hand.\n\n## Outputs\n\n- `video`: v\n")
 
 
+def test_the_first_list_of_a_new_help_page_ends_before_the_next_heading():
+    code = "print(json.dumps(help_pages.filled('## Inputs\\n\\n## Outputs\\n', 'Inputs', ['- `a`: one'])))"
+    assert told(code) == "## Inputs\n\n- `a`: one\n\n## Outputs\n"
+
+
 def test_a_part_of_a_page_is_filled_in_its_line_or_on_lines_of_its_own():
     code = (
         "page = 'a <!-- n -->old<!-- end n --> b' + chr(10) + '<!-- m -->' + chr(10) + '<!-- end m -->';"

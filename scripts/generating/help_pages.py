@@ -41,7 +41,8 @@ def _line(language: str, node: str, kind: str, name: str, text: Mapping[str, Any
 def filled(page: str, heading: str, made: list[str]) -> str:
     """The page with the first list below the heading replaced."""
     pattern = re.compile(rf"^(## {heading}\n\n?)((?:- .*\n)*)", re.MULTILINE)
-    return pattern.sub(lambda found: found[1] + "".join(f"{line}\n" for line in made), page, count=1)
+    page = pattern.sub(lambda found: found[1] + "".join(f"{line}\n" for line in made), page, count=1)
+    return re.sub(r"^(- .*\n)(?=## )", r"\1\n", page, flags=re.MULTILINE)  # where there was no list yet
 
 
 def files() -> Iterator[tuple[str, str]]:
