@@ -5,7 +5,8 @@ from __future__ import annotations
 from ..clock import Clock
 from ..connections.connection import Connection
 from ..errors import QuotaExceeded
-from ..ledger.ledger import DAY_SECONDS, Ledger, refuse_too_dear, too_many_submissions
+from ..ledger.ledger import DAY_SECONDS, Ledger
+from ..ledger.refusals import refuse_too_dear, too_many_submissions
 from ..ledger.row import Job
 
 

@@ -27,11 +27,11 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from ..clock import Clock
-from ..errors import JobChanged, QuotaExceeded, RemoteIdTaken, StorageError
+from ..errors import JobChanged, RemoteIdTaken, StorageError
 from ..files.processes import this_host
 from ..models import Destination, Secret, Snapshot, State
 from ..profiles.prices import UNKNOWN as NO_PRICE
-from ..profiles.prices import Cost, amount_of
+from ..profiles.prices import Cost
 from ..redaction import redact
 from ..requests.kinds import Request, facts
 from .characters import CharacterLibrary
@@ -42,6 +42,7 @@ from .lookups import JOB, Lookups, storable
 from .metrics import lines_of
 from .outputs import Outputs
 from .pages import JobPages
+from .refusals import refuse_too_dear, too_many_submissions
 from .row import (
     ANYONE,
     CANCELED,
@@ -79,26 +80,6 @@ _RENAME_CHARACTERS = (
     "UPDATE characters SET profile = ? WHERE profile = ?"
     " AND name NOT IN (SELECT name FROM characters WHERE profile = ?)"
 )
-
-
-def too_many_submissions(profile: str, limit: int) -> QuotaExceeded:
-    """The refusal of a profile's own daily limit."""
-    return QuotaExceeded("ledger.profile_allows_submissions_hours_they", profile=profile, limit=limit)
-
-
-def refuse_too_dear(job: Job, spent: int, limit: int) -> None:
-    """Raises QuotaExceeded when what was spent and this job cost more than the profile's own limit; in millionths."""
-    if job.cost is None:
-        raise QuotaExceeded("spending.no_price", profile=job.profile, limit=amount_of(limit), currency=job.currency)
-    if spent + job.cost > limit:
-        raise QuotaExceeded(
-            "spending.too_dear",
-            profile=job.profile,
-            limit=amount_of(limit),
-            currency=job.currency,
-            spent=amount_of(spent),
-            cost=amount_of(job.cost),
-        )
 
 
 class Ledger(Lookups):

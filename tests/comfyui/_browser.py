@@ -111,11 +111,16 @@ class Tab(comfyui_page.Tab):
         return self.js(f"Boolean({_OURS}.has_errors || {_OURS}.strokeStyles.executionError.call({_OURS}))")
 
     def open_jobs(self) -> Locator:
-        """The sidebar tab of all jobs."""
+        """The sidebar tab of all jobs, filtered by nothing."""
         tab = self.page.locator(".sora-jobs-tab")
         if not tab.is_visible():
             self.page.locator("[data-testid='sora_video.jobs-tab-button'], .sora_video\\.jobs-tab-button").first.click()
         tab.wait_for()
+        if tab.get_by_role("searchbox").input_value():
+            tab.get_by_role("searchbox").fill("")
+        for choice in tab.locator(".sora-jobs-controls select").all():
+            if choice.evaluate("(it) => it.selectedIndex"):
+                choice.select_option(index=0)
         return tab
 
     def card(self, prompt: str) -> Locator:

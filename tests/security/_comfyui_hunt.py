@@ -269,7 +269,7 @@ def _routes(host: Host) -> None:
             host.ask("POST", "/sora_video/jobs/collect", {"job_id": job["job_id"]})
     _until(lambda: not [job for job in host.jobs() if job["state"] in ("submitting", "submitted", "downloading")])
     for name in [each["name"] for each in host.ask("GET", "/sora_video/profiles").json()]:
-        for what in ("test", "quota", "models"):
+        for what in ("test", "quota", "models", "loras"):
             host.ask("POST", f"/sora_video/profiles/{what}", {"name": name})
         host.ask("GET", "/sora_video/estimate", profile=name)
     toml = host.ask("GET", "/sora_video/profiles/export").json()["toml"]

@@ -47,12 +47,12 @@ def press(card: Locator, name: str) -> None:
 
 
 def test_shows_jobs_newest_first_and_finds_them_again(tab: Tab, stage: Stage) -> None:
-    for prompt in ("a red kite", "a blue boat"):
+    for prompt in ("a crimson dirigible", "a blue boat"):
         made(stage, prompt)
     jobs = tab.open_jobs()
-    expect(jobs.locator(".sora-job-prompt").nth(1)).to_have_text("a red kite")
+    expect(jobs.locator(".sora-job-prompt").nth(1)).to_have_text("a crimson dirigible")
     expect(jobs.locator(".sora-job-prompt").first).to_have_text("a blue boat")
-    jobs.get_by_role("searchbox").fill("KITE red")
+    jobs.get_by_role("searchbox").fill("DIRIGIBLE crimson")
     expect(jobs.locator(".sora-job")).to_have_count(1)
     jobs.get_by_role("searchbox").fill("")
     jobs.get_by_label("State", exact=True).select_option("live")
