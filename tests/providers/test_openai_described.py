@@ -233,7 +233,7 @@ def test_a_newer_server_may_have_what_the_table_has_not():
     provider = told(document, "vllm-omni")
     assert provider.encode_submit(asked(provider, {"film_grain": 0.5})).form["film_grain"] == "0.5"
     assert "≤ 1" in refusal(provider, {"film_grain": 2})
-    assert "no setting 'num_outputs_per_prompt'" in refusal(provider, {"num_outputs_per_prompt": 2})
+    assert "hands out one video for each job" in refusal(provider, {"num_outputs_per_prompt": 2})
 
 
 @pytest.mark.parametrize(
