@@ -73,6 +73,8 @@ def hide(text: str, secrets: Iterable[str] = ()) -> str:
         for reading, places in _readings(text)
         for start, end in (*_found(reading, needles), *_wrapped(reading, needles))
     ]
+    if spans:  # a token of which a part is known goes as a whole: what is left of it looks like none
+        spans += [match.span() for shape in (_KEY, _WEB_TOKEN) for match in shape.finditer(text)]
     return _cut_out(text, sorted(spans))
 
 
@@ -91,6 +93,8 @@ def _spellings(secret: str) -> Iterator[str]:
             yield core.replace("+", "-").replace("/", "_")
 
 
+_KEY = re.compile(r"\b(?:sk|sess|rt|pk)-[\w\-.]{6,}")
+_WEB_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?")  # JSON's
 _ESCAPE = re.compile(
     r"\\u([0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,6})\}|\\U([0-9a-fA-F]{8})|\\x([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})"
     r"|\\([0-3][0-7]{2})|(&(?:#\d{1,7};?|#[xX][0-9a-fA-F]{1,6};?|[A-Za-z]{2,31};))|\\(.)",
@@ -197,8 +201,8 @@ _HEADER = re.compile(
 _PATTERNS = (
     (re.compile(r"(?i)\b((?:set-)?cookie\\*[\"']?\s*[:,]\s*\\*[\"']?)[^\r\n\"']+"), r"\1***"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[^\s\"',;]+"), r"\1 ***"),
-    (re.compile(r"\b(?:sk|sess|rt|pk)-[\w\-.]{6,}"), "***"),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?"), "***"),  # JSON web tokens
+    (_KEY, "***"),
+    (_WEB_TOKEN, "***"),
     (re.compile(r"(?i)(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,15}://)[^\s/?#\"'<>]*@"), r"\1***@"),
     (_MEMBER, r"\1***"),
     (_HEADER, r"\1***"),

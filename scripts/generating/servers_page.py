@@ -23,6 +23,7 @@ COLUMNS = {
         "a_setting_that_the_server_does_not_take_is_refused_before_anything_is_sent",
         "what_the_server_says_of_its_own_fields_is_held_to_before_anything_is_sent",
     ),
+    "several outputs": ("all_videos_of_one_request_are_delivered_in_their_order_and_charged_once",),
     "work told": ("what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file",),
     "LoRA": ("loras_are_listed_and_used_for_everybody_on_a_persons_word_alone",),
     "failure told": ("a_failed_job_says_why_and_its_row_is_closed",),

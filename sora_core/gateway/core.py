@@ -8,9 +8,9 @@ import hmac
 import os
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from aiohttp import web
 
@@ -38,6 +38,7 @@ class Incoming:
 
     request: web.Request
     taken: Taken
+    read: dict[str, Any] = field(default_factory=dict)  # the fields of its body, where a protocol needs them twice
 
 
 Handler = Callable[[Incoming], Awaitable[web.StreamResponse]]

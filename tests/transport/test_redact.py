@@ -46,6 +46,11 @@ def test_it_takes_out_the_given_secrets_wherever_they_stand():
     assert redact("the key hunter2hunter2 and (hunter2hunter2)", ["hunter2hunter2"]) == "the key *** and (***)"
 
 
+@pytest.mark.parametrize("known", ["eyJhbGciOiJSUzI1NiJ9.e30.c2lnbmF0dXJl", "sk-proj-0123-another-key"])
+def test_it_takes_out_the_whole_of_what_begins_as_a_known_secret_does(known):
+    assert redact(f"token {known[:21]}{SECRET}.{SECRET} expired", [known]) == "token *** expired"
+
+
 def test_a_very_short_secret_does_not_eat_the_text():
     assert redact("a cat", ["a"]) == "a cat"
 

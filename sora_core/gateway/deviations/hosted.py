@@ -116,15 +116,16 @@ class SGLang(FastApi):
         self._outputs: dict[str, int] = {}  # how many files, by job
 
     async def read(self, call: Incoming) -> Fields:
-        if "fields" in call.request:
-            return dict(call.request["fields"])
-        call.request["fields"] = fields = await read_fields(call.request)
+        if call.read:
+            return dict(call.read)
+        fields = await read_fields(call.request)
         if call.request.content_type == "application/json":
             if not isinstance(fields.get("seconds", 4), int):
                 raise Invalid("seconds", "Input should be a valid integer", "int_type")
             if "input_reference" in fields:
                 raise Refusal(400, "input_reference must be a path on the server; use reference_url for an address")
             fields["input_reference"] = fields.pop("reference_url", None)
+        call.read.update(fields)
         return fields
 
     async def delete(self, call: Incoming) -> web.StreamResponse:
@@ -142,9 +143,11 @@ class SGLang(FastApi):
         return await self._core.send(call, job)
 
     async def create(self, call: Incoming) -> web.StreamResponse:
-        job = await self._enter(call)
         fields = await self.read(call)
         count = fields.get("num_outputs_per_prompt") or fields.get("n") or 1
+        if not str(count).isdigit():
+            raise Invalid("num_outputs_per_prompt", "Input should be a valid integer", "int_type")
+        job = await self._enter(call)
         self._outputs[job.id] = max(1, min(int(count), 10))
         return self._video(call, job)
 
