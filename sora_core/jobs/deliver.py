@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ..ledger.ledger import Ledger
 from ..ledger.outputs import Output
 from ..ledger.row import Job
 from ..media import placing
-from ..media.download import Download
+from ..media.download import Download, Source
 from ..media.kind import PICTURE, VIDEO, Kind
 from ..models import Destination, Operation, Snapshot, State
 from ..redaction import is_text
@@ -45,18 +46,17 @@ async def deliver(
     A crash between any two leaves a row from which the next walk goes on. Raises the error tree;
     the row stays succeeded, so that the paid job can be collected again.
     """
-    destination = replace(_destination(job), metadata=ledger.workflows.get(job.job_id))
-    on_record = tuple(output.url for output in ledger.outputs.of(job.job_id))
+    outputs = ledger.outputs.of(job.job_id)
+    on_record = tuple(output.url for output in outputs)
     if snapshot and all(on_record):
         snapshot = replace(snapshot, further=snapshot.further or on_record)
-    links = _Links(job, snapshot, connection)
+    destination = replace(_destination(job), metadata=ledger.workflows.get(job.job_id))
+    delivery = _Delivery(job, destination, _Links(job, snapshot, connection), connection, ledger, clock, report)
     if not await asyncio.to_thread(_first_is_there, job):
-        await _deliver_first(job, links, destination, connection=connection, ledger=ledger, clock=clock, report=report)
-    for output in ledger.outputs.of(job.job_id):
+        await delivery.first()
+    for output in outputs:
         if not await asyncio.to_thread(_is_there, output):
-            await _deliver_further(
-                output, job, links, destination, connection=connection, ledger=ledger, clock=clock, report=report
-            )
+            await delivery.further(output)
     done = ledger.get(job.job_id)
     await record_delivered(done, Path(done.planned_path or ""), ledger, clock)
 
@@ -86,81 +86,85 @@ class _Links:
         return self._latest
 
 
-async def _deliver_first(
-    job: Job,
-    links: _Links,
-    destination: Destination,
-    *,
-    connection: Connection,
-    ledger: Ledger,
-    clock: Clock,
-    report: ProgressReporter,
-) -> None:
-    part, kind = placing.part_path(destination.folder, job.job_id), _kind(job)
-    if job.part_validator == WHOLE and part.exists():
-        await asyncio.to_thread(_check_only_copy, part, kind)
-        sha256 = ""
-    else:
-        sha256 = await Download(
-            connection.http,
+@dataclass(frozen=True)
+class _Delivery:
+    """How the files of one job come to their places."""
+
+    job: Job
+    destination: Destination
+    links: _Links
+    connection: Connection
+    ledger: Ledger
+    clock: Clock
+    report: ProgressReporter
+
+    async def first(self) -> None:
+        job, ledger, owner = self.job, self.ledger, self.job.owner or ""
+        part = placing.part_path(self.destination.folder, job.job_id)
+        if job.part_validator == WHOLE and part.exists():
+            await asyncio.to_thread(_check_only_copy, part, _kind(job))
+            sha256 = ""
+        else:
+            validator = None if job.part_validator == WHOLE else job.part_validator
+            sha256 = await self._download(
+                part,
+                self.links.first,
+                validator=validator,
+                on_validator=lambda value: ledger.record_part(job.job_id, value, owner=owner),
+            )
+
+        def plan(path: Path, sha256: str, size: int) -> None:
+            ledger.record_plan(job.job_id, path, sha256, size, owner=owner)
+
+        await self._place(part, self.destination, job.planned_path, plan, sha256)
+
+    async def further(self, output: Output) -> None:
+        """As the first one, beside it. It is fetched from its beginning where that broke off."""
+        job, number = self.job, output.number
+        part = _part_of(job, output)
+        sha256 = await self._download(part, functools.partial(self.links.further, number))
+
+        def plan(path: Path, sha256: str, size: int) -> None:
+            self.ledger.record_output(job.job_id, number, path, sha256, size, owner=job.owner or "")
+
+        exact = self.destination.exact
+        beside = replace(self.destination, stem=exact.stem if exact else self.destination.stem, exact=None)
+        path = await self._place(part, beside, output.path, plan, sha256)
+        log.info("file %d of job %s is there: %s", number + 1, job.job_id, path)
+
+    async def _download(
+        self,
+        part: Path,
+        source: Source,
+        *,
+        validator: str | None = None,
+        on_validator: Callable[[str | None], object] = lambda value: None,
+    ) -> str:
+        kind = _kind(self.job)
+        return await Download(
+            self.connection.http,
             part,
-            clock=clock,
-            validator=None if job.part_validator == WHOLE else job.part_validator,
-            on_validator=lambda value: ledger.record_part(job.job_id, value, owner=job.owner or ""),
-            on_bytes=lambda done, total: report.bytes(job, done, total),
-            read=lambda reply: _named_in(reply, job, connection),
+            clock=self.clock,
+            validator=validator,
+            on_validator=on_validator,
+            on_bytes=lambda done, total: self.report.bytes(self.job, done, total),
+            read=lambda reply: _named_in(reply, self.job, self.connection),
             check=kind.check,
             kind=kind,
-        ).run(links.first)
-    report.say("saving", job)
+        ).run(source)
 
-    def plan(path: Path, sha256: str, size: int) -> None:
-        ledger.record_plan(job.job_id, path, sha256, size, owner=job.owner or "")
-
-    await asyncio.to_thread(
-        placing.place, part, destination, planned=job.planned_path, plan=plan, kind=kind, sha256=sha256
-    )
-
-
-async def _deliver_further(
-    output: Output,
-    job: Job,
-    links: _Links,
-    destination: Destination,
-    *,
-    connection: Connection,
-    ledger: Ledger,
-    clock: Clock,
-    report: ProgressReporter,
-) -> None:
-    """As the first one, beside it. It is fetched from its beginning where that broke off."""
-    part, kind, number = _part_of(job, output), _kind(job), output.number
-
-    async def source(*, refresh: bool) -> Call:
-        return await links.further(number, refresh=refresh)
-
-    sha256 = await Download(
-        connection.http,
-        part,
-        clock=clock,
-        validator=None,
-        on_validator=lambda value: None,
-        on_bytes=lambda done, total: report.bytes(job, done, total),
-        read=lambda reply: _named_in(reply, job, connection),
-        check=kind.check,
-        kind=kind,
-    ).run(source)
-    report.say("saving", job)
-
-    def plan(path: Path, sha256: str, size: int) -> None:
-        ledger.record_output(job.job_id, number, path, sha256, size, owner=job.owner or "")
-
-    stem = destination.exact.stem if destination.exact else destination.stem
-    beside = replace(destination, stem=stem, exact=None)
-    path = await asyncio.to_thread(
-        placing.place, part, beside, planned=output.path, plan=plan, kind=kind, sha256=sha256
-    )
-    log.info("file %d of job %s is there: %s", number + 1, job.job_id, path)
+    async def _place(
+        self,
+        part: Path,
+        destination: Destination,
+        planned: str | None,
+        plan: Callable[[Path, str, int], None],
+        sha256: str,
+    ) -> Path:
+        self.report.say("saving", self.job)
+        return await asyncio.to_thread(
+            placing.place, part, destination, planned=planned, plan=plan, kind=_kind(self.job), sha256=sha256
+        )
 
 
 def _part_of(job: Job, output: Output) -> Path:
