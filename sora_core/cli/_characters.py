@@ -20,7 +20,7 @@ from ..providers.sora_web.settings import VISIBILITIES
 from ..requests.checks import check_clip_form, check_operation
 from ..requests.kinds import CharacterRequest
 from ._settings import add_settings, settings_given
-from ._terminal import JSON_HELP, ProgressLine, say, show, show_json, wait
+from ._terminal import JSON_HELP, followed, say, show, show_json, wait
 
 
 def add(commands: Any, command: Any) -> None:
@@ -68,11 +68,7 @@ def _create(engine: Engine, arguments: argparse.Namespace) -> int:
         end=end,
         settings=settings_given(arguments.settings, arguments.set),
     )
-    progress = ProgressLine()
-    try:
-        character = wait(engine.create_character(request, arguments.profile, arguments.name, progress))
-    finally:
-        progress.end()
+    character = followed(lambda line: engine.create_character(request, arguments.profile, arguments.name, line))
     if arguments.json:
         show_json(asdict(character))
     else:

@@ -9,7 +9,7 @@ from ..engine import Engine
 from ..requests.checks import EXPANSIONS
 from ..requests.kinds import PromptRequest
 from ._generate import add_profile
-from ._terminal import JSON_HELP, ProgressLine, show, show_json, wait
+from ._terminal import JSON_HELP, followed, show, show_json
 
 
 def add(commands: Any, command: Any) -> None:
@@ -25,11 +25,7 @@ def add(commands: Any, command: Any) -> None:
 
 def _enhance(engine: Engine, arguments: argparse.Namespace) -> int:
     request = PromptRequest(arguments.prompt, seconds=arguments.seconds, expansion=arguments.level)
-    progress = ProgressLine()
-    try:
-        text = wait(engine.enhance_prompt(request, arguments.profile, progress))
-    finally:
-        progress.end()
+    text = followed(lambda line: engine.enhance_prompt(request, arguments.profile, line))
     if arguments.json:
         show_json({"prompt": text, "profile": arguments.profile, "level": arguments.level})
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from ._batch import run_batch
 from ._references import edit_source, with_references
 from ._script import shots_in
 from ._settings import add_settings, settings_given
-from ._terminal import JSON_HELP, ProgressLine, say, show, show_json, wait
+from ._terminal import JSON_HELP, ProgressLine, followed, say, show, show_json, wait
 
 
 def add(commands: Any, command: Any) -> None:
@@ -52,20 +53,15 @@ def _generate(engine: Engine, arguments: argparse.Namespace) -> int:
         return run_batch(engine, arguments, request_of)
     if arguments.prompt is None:
         raise InvalidRequest("cli.no_prompt")
-    progress = ProgressLine()
-    handle = engine.generate(request_of(engine, arguments), arguments.profile, destination(arguments.out), progress)
-    return deliver(engine, handle, progress, arguments)
+    request, to = request_of(engine, arguments), destination(arguments.out)
+    return deliver(engine, lambda line: engine.generate(request, arguments.profile, to, line), arguments)
 
 
 def _submit(engine: Engine, arguments: argparse.Namespace) -> int:
     if engine.profiles.get(arguments.profile).embedded:
         raise InvalidRequest("cli.preview_ends_with_command")
-    progress = ProgressLine()
     request = request_of(engine, arguments)
-    try:
-        job = wait(engine.submit(request, arguments.profile, destination(None), progress))
-    finally:
-        progress.end()
+    job = followed(lambda line: engine.submit(request, arguments.profile, destination(None), line))
     if arguments.json:
         facts = {"job_id": job.job_id, "remote_id": job.remote_id, "profile": job.profile, "state": job.state}
         show_json({**facts, "path": job.path})
@@ -77,9 +73,8 @@ def _submit(engine: Engine, arguments: argparse.Namespace) -> int:
 def _resume(engine: Engine, arguments: argparse.Namespace) -> int:
     if arguments.remote_id:
         wait(engine.name_remote(arguments.job, arguments.remote_id))
-    progress = ProgressLine()
-    handle = engine.resume(arguments.job, arguments.profile, destination(arguments.out), progress)
-    return deliver(engine, handle, progress, arguments)
+    to = destination(arguments.out)
+    return deliver(engine, lambda line: engine.resume(arguments.job, arguments.profile, to, line), arguments)
 
 
 def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
@@ -92,9 +87,8 @@ def _clean(engine: Engine, arguments: argparse.Namespace) -> int:
         source_id="" if is_url else engine.source_id(source, arguments.profile),
         settings=settings_given(arguments.settings, arguments.set),
     )
-    progress = ProgressLine()
-    handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
-    return deliver(engine, handle, progress, arguments)
+    to = destination(arguments.out)
+    return deliver(engine, lambda line: engine.generate(request, arguments.profile, to, line), arguments)
 
 
 def request_of(engine: Engine, arguments: argparse.Namespace) -> VideoRequest | RemixRequest:
@@ -170,11 +164,8 @@ def destination(out: str | None) -> Destination:
     return named_by_hand(out)
 
 
-def deliver(engine: Engine, handle: Handle[Delivery], progress: ProgressLine, arguments: argparse.Namespace) -> int:
-    try:
-        delivery = wait(handle)
-    finally:
-        progress.end()
+def deliver(engine: Engine, ask: Callable[[ProgressLine], Handle[Delivery]], arguments: argparse.Namespace) -> int:
+    delivery = followed(ask)
     if delivery.reused:
         say(f"Found finished job {delivery.job_id}; nothing was charged.")
     worked = engine.work_told(delivery.job_id)

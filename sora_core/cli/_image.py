@@ -11,7 +11,6 @@ from ..requests.checks import ORIENTATIONS, QUALITIES
 from ..requests.kinds import PictureRequest
 from ._generate import add_image, add_output, add_profile, add_seed, deliver, destination
 from ._references import images
-from ._terminal import ProgressLine
 
 
 def add(commands: Any, command: Any) -> None:
@@ -39,6 +38,5 @@ def _image(engine: Engine, arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
     )
     request = replace(request, images=images(engine, request, arguments))
-    progress = ProgressLine()
-    handle = engine.generate(request, arguments.profile, destination(arguments.out), progress)
-    return deliver(engine, handle, progress, arguments)
+    to = destination(arguments.out)
+    return deliver(engine, lambda line: engine.generate(request, arguments.profile, to, line), arguments)

@@ -15,7 +15,7 @@ from ..media.frame import Pick, still_of, still_of_file
 from ..media.images import ImageNeeds, references_from_tensor, upload_fitted
 from ..models import Destination, Operation, Upload
 from ..requests.kinds import PictureRequest, VideoRequest
-from ._terminal import ProgressLine, say, wait
+from ._terminal import followed, say
 
 
 def images(engine: Engine, request: PictureRequest, arguments: argparse.Namespace) -> tuple[Upload, ...]:
@@ -64,11 +64,7 @@ def _stills(engine: Engine, request: VideoRequest, arguments: argparse.Namespace
         raise InvalidRequest("cli.source_job_and_image")
     if is_file(Path(source)):
         return [still_of_file(Path(source), pick)]
-    progress = ProgressLine()
-    try:
-        made = wait(engine.resume(source, None, Destination(output_dir()), progress))
-    finally:
-        progress.end()
+    made = followed(lambda line: engine.resume(source, None, Destination(output_dir()), line))
     return [still_of(made, pick)]
 
 
@@ -84,11 +80,7 @@ def edit_source(engine: Engine, source: str, profile: str) -> tuple[str, Upload 
     path = Path(source)
     if path.suffix.lower().removeprefix(".") in CLIPS or is_file(path):
         return "", clip_from_file(path)
-    progress = ProgressLine()
-    try:
-        return wait(engine.edit_source(source, profile, Destination(output_dir()), progress))
-    finally:
-        progress.end()
+    return followed(lambda line: engine.edit_source(source, profile, Destination(output_dir()), line))
 
 
 def _fitted(path: str, needs: ImageNeeds, fit: str, *, own_shape: bool = False) -> Upload:

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -72,6 +73,15 @@ class ProgressLine:
     def end(self) -> None:
         if self._tty:
             sys.stderr.write("\r\x1b[K")
+
+
+def followed(ask: Callable[[ProgressLine], Handle[T]]) -> T:
+    """The result of what is asked for, with its progress shown until then. Raises as wait does."""
+    progress = ProgressLine()
+    try:
+        return wait(ask(progress))
+    finally:
+        progress.end()
 
 
 def wait(handle: Handle[T]) -> T:
