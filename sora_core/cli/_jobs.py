@@ -45,7 +45,8 @@ def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
         return _costs(engine, arguments)
     jobs = _asked_for(engine, arguments)
     if arguments.json:
-        show_json([_job_facts(job, engine.ledger.outputs.paths(job.job_id)) for job in jobs])
+        further = engine.ledger.outputs.all_paths()
+        show_json([_job_facts(job, further.get(job.job_id, ())) for job in jobs])
         return 0
     none = True
     for job in jobs:

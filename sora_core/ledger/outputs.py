@@ -48,6 +48,17 @@ class Outputs:
         """Where they are, as far as they were delivered."""
         return [Path(output.path) for output in self.of(job_id) if output.path]
 
+    def all_paths(self) -> dict[str, list[Path]]:
+        """As paths, of every job that has any, by its id."""
+        with self._file.read() as db:
+            rows = db.execute(
+                "SELECT job_id, path FROM outputs WHERE path IS NOT NULL ORDER BY job_id, number"
+            ).fetchall()
+        found: dict[str, list[Path]] = {}
+        for job_id, path in rows:
+            found.setdefault(job_id, []).append(Path(path))
+        return found
+
     def keep(self, db: Session, job_id: str, links: Sequence[str]) -> None:
         """In the transaction that writes the row. A server that names fewer later takes none back."""
         for number, link in enumerate(links, 1):

@@ -29,9 +29,11 @@ def asked_for(fields: Mapping[str, Any]) -> int:
 
 def as_told(snapshot: Snapshot, reply: Reply) -> Snapshot:
     """The snapshot with all that the server has made, where it says how many files that is."""
+    if snapshot.state is not State.SUCCEEDED:
+        return snapshot
     value = normalize.parse(reply.body)
     count = value.get("num_outputs") if isinstance(value, dict) else None
-    if snapshot.state is not State.SUCCEEDED or not isinstance(count, int) or not 1 < count <= _MOST:
+    if not isinstance(count, int) or not 1 < count <= _MOST:
         return snapshot
     urls = value.get("urls")
     links = [url if isinstance(url, str) else "" for url in (urls if isinstance(urls, list) else [])]
