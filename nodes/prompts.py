@@ -7,7 +7,7 @@ from ..sora_core.requests.lines import Fields, lines_of
 from ._comfy import io, known
 from ._widgets import MAX_SEED
 
-_FIELDS = Fields(texts=("prompt",), numbers=("seconds", "seed"))
+_FIELDS = Fields(numbers=("seconds", "seed"))
 
 
 class Prompts(io.ComfyNode):

@@ -12,12 +12,12 @@ from typing import Any
 
 from ..errors import InvalidRequest, Unsupported
 from ..models import Capabilities, Setting
-from .settings import COMMON, short, typed
+from .settings import COMMON, FLAGS, is_of, short, typed
 
 _NUMBERS = ("integer", "number")
-_FLAGS = ("true", "false", "on", "off", "yes", "no", "1", "0")
+_FLAG_WORDS = (*FLAGS, "1", "0")
 _SOUND = "generate_sound"  # what the setting sound becomes
-_TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "object": (dict,), "list": (list,)}
+_JSON_ALONE = ("string", "object", "list")  # in a form they are text as everything else is
 
 
 Route = tuple[str, bool]  # path of a create route, and whether it takes a form (else JSON)
@@ -77,7 +77,7 @@ def knowing(can: Capabilities, body: DescribedBody, *, never: Collection[str] = 
     if _SOUND in body.fields:
         new["sound"] = Setting("sound")
     fps = body.fields.get("fps")
-    usual = fps.default if fps and _is_number(fps.default) and fps.default > 0 else None
+    usual = fps.default if fps and is_of("number", fps.default) and fps.default > 0 else None
     return replace(can, settings={**new, **can.settings}, fps=can.fps or usual)
 
 
@@ -132,18 +132,12 @@ def _check_value(name: str, value: Any, known: DescribedField, body: DescribedBo
 
 def _is_of(kind: str, value: Any, read: Any, *, is_form: bool) -> bool:
     if kind == "integer":
-        return _is_number(read) and float(read).is_integer()
+        return is_of("number", read) and float(read).is_integer()
     if kind == "number":
-        return _is_number(read)
+        return is_of("number", read)
     if kind == "boolean":
-        return isinstance(read, bool) or str(value).strip().lower() in _FLAGS
-    if is_form or kind not in _TYPES:  # in a form everything else is text
-        return True
-    return isinstance(value, _TYPES[kind])
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+        return isinstance(read, bool) or str(value).strip().lower() in _FLAG_WORDS
+    return is_form or kind not in _JSON_ALONE or is_of(kind, value)
 
 
 def _is_within(value: float, known: DescribedField) -> bool:

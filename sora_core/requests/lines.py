@@ -25,10 +25,7 @@ class Fields:
             if name not in allowed:
                 raise InvalidRequest("batch.no_such_field", number=number, name=name, allowed=", ".join(allowed))
             if not self._fits(name, value):
-                wanted = (
-                    "a text" if name in self.texts else "a whole number" if name in self.numbers else "a list of texts"
-                )
-                raise InvalidRequest("batch.wrong_type", number=number, name=name, wanted=wanted)
+                raise InvalidRequest("batch.wrong_type", number=number, name=name, wanted=self._wanted(name))
 
     def _wanted(self, name: str) -> str:
         if name in self.texts:

@@ -36,7 +36,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
 }
 SEVERAL = ("num_outputs_per_prompt", "n", "num_outputs", "num_videos_per_prompt", "num_videos")  # videos of one request
-_FLAGS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+FLAGS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
 @dataclass(frozen=True)
@@ -219,12 +219,12 @@ def _fitting(name: str, value: Any, setting: Setting | None, profile: str) -> An
         if setting.high is not None and len(value) > setting.high:
             raise Unsupported("settings.lora_count", profile=profile, most=int(setting.high), count=len(value))
         return value
-    value = _FLAGS.get(value.strip().lower(), value) if setting.kind == "boolean" and isinstance(value, str) else value
+    value = FLAGS.get(value.strip().lower(), value) if setting.kind == "boolean" and isinstance(value, str) else value
     if setting.kind == "integer" and isinstance(value, float) and value.is_integer():
         value = int(value)
     if setting.kind == "string" and isinstance(value, (int, float)):
         value = json.dumps(value)
-    if not _is_of(setting.kind, value):
+    if not is_of(setting.kind, value):
         raise InvalidRequest(f"settings.must_be_{setting.kind}", name=name, given=short(value))
     if setting.choices and value not in setting.choices:
         raise InvalidRequest(
@@ -237,7 +237,8 @@ def _fitting(name: str, value: Any, setting: Setting | None, profile: str) -> An
     return value
 
 
-def _is_of(kind: str, value: Any) -> bool:
+def is_of(kind: str, value: Any) -> bool:
+    """Whether the value is of the kind, as `Setting` names kinds of JSON; true and false are no numbers."""
     return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
 
 
@@ -264,7 +265,7 @@ def _number(name: str, value: Any, *, whole: bool, least: float | None, above: b
     if whole and isinstance(value, float) and value.is_integer():
         value = int(value)
     kind = "integer" if whole else "number"
-    if not _is_of(kind, value) or not math.isfinite(value):
+    if not is_of(kind, value) or not math.isfinite(value):
         raise InvalidRequest(f"settings.must_be_{kind}", name=name, given=short(value))
     if least is not None and (value < least or (above and value == least)):
         allowed = f"> {least:g}" if above else _range(least, None)
@@ -273,10 +274,10 @@ def _number(name: str, value: Any, *, whole: bool, least: float | None, above: b
 
 
 def _sound(name: str, value: Any) -> bool | float:
-    value = _FLAGS.get(value.strip().lower(), value) if isinstance(value, str) else value
+    value = FLAGS.get(value.strip().lower(), value) if isinstance(value, str) else value
     if isinstance(value, bool):
         return value
-    if not _is_of("number", value) or not math.isfinite(value) or value <= 0:
+    if not is_of("number", value) or not math.isfinite(value) or value <= 0:
         raise InvalidRequest("settings.must_be_sound", name=name, given=short(value))
     return float(value)
 
