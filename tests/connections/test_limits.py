@@ -256,7 +256,8 @@ class TestSlots:
         waiters = [Waiter(limits(max_jobs=1), job) for job in jobs[1:]]
         for waiter in waiters:
             assert not await waiter.settled()
-        ledgers[0]._file._reader.close()
+        with ledgers[0]._file.read() as reader:  # its own lock held: closing amid a look crashes the interpreter
+            reader.close()
         for waiter in waiters:
             with pytest.raises(StorageError):
                 await asyncio.wait_for(waiter.task, 30)
