@@ -64,6 +64,8 @@ class DrivenClock(WaitingClock):
     async def _drive(self, at_work: list[int]) -> None:
         while True:
             await asyncio.sleep(0.001)
+            for _ in range(20):  # on a busy machine the millisecond is over before those who are awake have run
+                await asyncio.sleep(0)
             if self._asleep and not at_work[0]:
                 moment, _, awake = heapq.heappop(self._asleep)
                 if not awake.done():
