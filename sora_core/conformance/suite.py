@@ -188,6 +188,12 @@ class Conformance:
         case.make("a seeded one", seed=4711)
         assert case.asked["seed"] == 4711
 
+    @needs("negative")
+    def test_a_negative_prompt_arrives_with_text_alone_and_with_a_picture(self, case: Case, picture: Upload) -> None:
+        for operation, images in ((Operation.TEXT_TO_VIDEO, ()), (Operation.IMAGE_TO_VIDEO, (picture,))):
+            case.make("without that", operation, images=images, negative_prompt="rain 雨")
+            assert case.asked["negative_prompt"] == "rain 雨"
+
     @needs("extra")
     def test_a_field_of_the_servers_own_arrives(self, case: Case) -> None:
         case.add("extra", extra={**case.recipe.settings, **case.recipe.extra})

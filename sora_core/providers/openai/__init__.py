@@ -172,7 +172,8 @@ class OpenAI(Provider):
         if files and len(files) in dialect.files:
             path, names = dialect.files[len(files)]
             files = tuple((name, upload) for name, (_, upload) in zip(names, files, strict=True))
-        fields = dialect.finish({**fields, **placed})
+        finish = dialect.finish_beside_files if files and dialect.finish_beside_files else dialect.finish
+        fields = finish({**fields, **placed})
         as_json = dialect.body == JSON or no_form or "characters" in fields or (placed and not dialect.sync_create)
         waits = dialect.hosted
         if as_json and not files:

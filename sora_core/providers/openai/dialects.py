@@ -29,6 +29,7 @@ from .bodies import (
     framed_last,
     image_references,
     kwargs_field,
+    kwargs_of_form,
     media_beside,
     mixed_media,
     nvext,
@@ -99,6 +100,7 @@ class Dialect:
     # by the number of image files: where the request goes, and the names of the parts
     files: Mapping[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     finish: Callable[[Fields], Fields] = lambda fields: fields
+    finish_beside_files: Callable[[Fields], Fields] | None = None  # where that shape is another
     picture: Callable[[Fields], Fields] = lambda fields: fields  # as `finish`, for a picture
     hosted: bool = False  # one's own machine: where it is busy, one waits
     states_failure: str | None = (
@@ -333,6 +335,7 @@ DIALECTS: dict[str, Dialect] = {
             2: ("/video/generations/flf", ("first_frame", "last_frame")),
         },
         finish=kwargs_field,
+        finish_beside_files=kwargs_of_form,
     ),
     "aihubmix": Dialect(
         "A relay: JSON; which seconds and sizes there are, is up to the model; no list.",
