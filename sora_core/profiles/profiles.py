@@ -399,7 +399,9 @@ def without_passwords(profile: Profile) -> Profile:
     extra |= {name: _bare(value) for name, value in extra.items() if name.endswith(_ADDRESSES) and holds_login(value)}
     texts = {name: getattr(profile, name) for name, kind in _FIELDS.items() if kind.type == "str"}
     # in a field where it does not belong, too
-    addresses = {name: _bare(text) for name, text in texts.items() if name in ("base_url", "proxy") or "://" in text}
+    addresses: dict[str, Any] = {
+        name: _bare(text) for name, text in texts.items() if name in ("base_url", "proxy") or "://" in text
+    }
     return replace(profile, **addresses, servers=tuple(map(_bare, profile.servers)), extra=extra)
 
 
