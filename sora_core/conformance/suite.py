@@ -272,6 +272,14 @@ class Conformance:
         assert asked() == {"default": 0, "night": 0}
         assert len(case.peer.journal()) == made
 
+    @needs("lora_paths")
+    def test_the_loras_that_a_request_can_name_are_told_by_their_paths(self, case: Case) -> None:
+        async def paths(connection: Connection) -> list[str]:
+            return await connection.provider.lora_paths(connection.http)
+
+        with case.charging(0):
+            assert case.engine.ask(PROFILE, paths).result(30) == list(case.recipe.lora_paths)
+
     @needs("fails")
     def test_a_failed_job_says_why_and_its_row_is_closed(self, case: Case) -> None:
         case.peer.order("fails")

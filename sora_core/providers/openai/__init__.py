@@ -100,7 +100,12 @@ class OpenAI(Provider):
 
     def described(self, document: Any, read_on: str) -> DescribedBody | None:
         """What the server's description of itself says of the body that this profile sends; None: nothing."""
-        return described_in(document, self.base_url(), self.route, read_on=read_on)
+        base_url, other = self.base_url(), self.dialect.json_unlike_form
+        described = described_in(document, base_url, self.route, read_on=read_on)
+        if described or other is None:
+            return described
+        form = described_in(document, base_url, (self._create_path, True), read_on=read_on)
+        return form and form.as_json(except_for=other)
 
     def _described(self) -> list[DescribedBody]:
         """What counts of that; several servers may have something to say."""

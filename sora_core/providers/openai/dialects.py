@@ -89,6 +89,8 @@ class Dialect:
     needs_model: bool = False
     known: frozenset[str] = frozenset()  # the only fields that a profile may add; empty: any
     json_alone: frozenset[str] = frozenset()  # fields that a form has no place for
+    # of a server that takes JSON and describes its form alone: the fields that are of another type in JSON
+    json_unlike_form: frozenset[str] | None = None
     inline: Callable[[Upload], str] | None = None  # an image as text; None: it is sent as a file
     place: Callable[[str], Fields] | None = None
     several: Callable[[Sequence[str]], Fields] | None = None  # as `place`, for more than one: addresses, data URIs
@@ -260,6 +262,7 @@ DIALECTS: dict[str, Dialect] = {
         loras=True,
         edits_by_reference=True,
         body=JSON,
+        json_unlike_form=frozenset(("seed",)),  # or a list of them: 0.5.23 `protocol.py`, VideoGenerationsRequest
         whole_seconds=True,
         place=at("reference_url"),
     ),
