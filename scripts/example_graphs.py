@@ -398,6 +398,37 @@ Change the prompt of the last clip and run again: the first two are not paid aga
     return Example("Film of Three Clips", "film", note, [[first, second], [third, whole]], few, [[whole]])
 
 
+def many_prompts() -> Example:
+    listed = sora(
+        1,
+        "Prompts",
+        text="# one prompt a line; a line in braces has its own length and seed\n"
+        "A street market wakes up, shutters rise, first light\n"
+        "Noon: steam over the noodle stand, a crowd passes\n"
+        '{"prompt": "Night: neon in the puddles, the last stall closes", "seconds": 3, "seed": 8}',
+        seed=1,
+        seconds=2,
+        room=120,
+    )
+    clips = sora(
+        2, "Text2Video", prompt=listed["prompt"], seconds=listed["seconds"], seed=listed["seed"], size="640x360"
+    )
+    whole = sora(3, "JoinClips", **{"videos.video0": clips["video"]}, width=380)
+    note = """## Many prompts, one graph
+
+**Sora Prompts** holds a prompt a line. The node behind it makes a video of each, side by side under the limits of \
+its **profile**; each is a job of its own, and its cost is told for all of them before **Run**.
+
+Add a line and run again: only the new one is made and paid. **Sora Join Clips** takes the list as it comes and makes \
+one film of it.
+
+每行一条提示词，各生成一个视频，并行进行；运行前显示全部费用。\
+再加一行后重新运行，只生成并付费新的一条。“Sora 拼接片段”可把列表合成一部影片。
+"""
+    few = [(listed, "text"), (listed, "seconds"), (clips, "profile")]
+    return Example("Many Prompts", "many_prompts", note, [[listed], [clips], [whole]], few, [[listed, clips]])
+
+
 def own_vllm_omni() -> Example:
     dusk = Node(1, "EmptyImage", {"width": 832, "height": 480, "color": 0xC4713A}, 240)
     night = Node(2, "EmptyImage", {"width": 832, "height": 480, "color": 0x18233F}, 240)
@@ -579,6 +610,7 @@ EXAMPLES = [
     enhance_prompt(),
     image(),
     film(),
+    many_prompts(),
     own_server(),
     own_vllm_omni(),
     own_sglang(),
