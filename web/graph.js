@@ -18,6 +18,12 @@ export function isOurs(node) {
   return Boolean(node?.comfyClass?.startsWith(PREFIX))
 }
 
+/** Whether the page shows the workflow as an app, or how one is built of it, in place of its graph. */
+export function isApp() {
+  const workflow = app.extensionManager?.workflow?.activeWorkflow
+  return (workflow?.activeMode ?? workflow?.initialMode ?? 'graph') !== 'graph'
+}
+
 /** The profile of the first node that makes something of what this one gives, over others of its kind; "" for none. */
 export function profileBehind(node, seen = new Set()) {
   if (seen.has(node)) return ''
