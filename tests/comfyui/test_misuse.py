@@ -272,10 +272,7 @@ QUEUED: dict[str, tuple[Prompt, str, str]] = {
     ),
     "no clips": ({"1": node("SoraVideo_JoinClips", filename_prefix="video/film")}, "1", "There are 0 clips to join"),
     "a path outside for a film": (
-        {
-            "1": t2v("x"),
-            "2": node("SoraVideo_JoinClips", filename_prefix="../x", **{"videos.video0": ["1", 0]}),
-        },
+        {"1": gone(), "2": node("SoraVideo_JoinClips", filename_prefix="../x", **{"videos.video0": ["1", 0]})},
         "2",
         "below the output folder",
     ),
