@@ -74,5 +74,8 @@ class Image(io.ComfyNode):
         reports = Reports()
         made = await wait_for(engine().generate(request, profile, destination, reports), reports)
         picture = await in_thread(functools.partial(picture_tensor, made.path))
-        shown = {"images": shown_in_player(made.path), "text": (str(made.path), made.job_id)}
+        shown = {
+            "images": [entry for path in (made.path, *made.further) for entry in shown_in_player(path)],
+            "text": (str(made.path), made.job_id),
+        }
         return io.NodeOutput(picture, str(made.path), made.job_id, ui=shown)

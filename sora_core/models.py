@@ -266,6 +266,7 @@ class Snapshot:
     further: tuple[str, ...] = field(default=(), repr=False)
     # the video itself, from servers that answer with it; a large one is on the disk already
     media: bytes | Path | None = field(default=None, repr=False)
+    further_media: tuple[bytes | Path, ...] = field(default=(), repr=False)  # as `media`, of the files after it
     result: Mapping[str, str] | None = None  # what a job that makes no video has made
     failure: Failure | None = None
     queue_position: int | None = None

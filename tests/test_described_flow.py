@@ -132,7 +132,9 @@ async def test_what_another_profile_sends_there_in_another_form_is_not_described
     engine: Engine, server: Server
 ) -> None:
     await looked_at(engine, server)
-    engine.add_profile(Profile("json", base_url=f"{server.url}/v1", key_env="DESCRIBED_KEY", dialect="sglang"))
+    engine.add_profile(
+        Profile("json", base_url=f"{server.url}/v1", key_env="DESCRIBED_KEY", dialect="dynamo", model="wan")
+    )
     found = {finding.check for finding in await asyncio.to_thread(examine, engine, "json")}
     assert "settings" not in found
     engine.check(asked(steps=101), "json")

@@ -24,6 +24,15 @@ export function isApp() {
   return (workflow?.activeMode ?? workflow?.initialMode ?? 'graph') !== 'graph'
 }
 
+export function widgetOf(node, name) {
+  return node.widgets?.find((each) => each.name === name)
+}
+
+/** Whether an input with a widget gets its value over a link. */
+export function isLinked(node, name) {
+  return node.inputs?.find((each) => each.widget?.name === name)?.link != null
+}
+
 /** The profile of the first node that makes something of what this one gives, over others of its kind; "" for none. */
 export function profileBehind(node, seen = new Set()) {
   if (seen.has(node)) return ''
@@ -33,7 +42,7 @@ export function profileBehind(node, seen = new Set()) {
       const link = node.graph?.getLink?.(id) ?? node.graph?.links?.[id]
       const next = link && node.graph.getNodeById(link.target_id)
       if (!isOurs(next)) continue
-      const found = next.widgets?.find((each) => each.name === 'profile')?.value || profileBehind(next, seen)
+      const found = widgetOf(next, 'profile')?.value || profileBehind(next, seen)
       if (found) return found
     }
   }

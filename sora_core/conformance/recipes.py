@@ -37,6 +37,7 @@ class Recipe:
     extra_seen: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     # of the settings: what its engine is asked for in other words; None: nothing of it
     told_as: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    lora_paths: tuple[str, ...] = ()  # of those that a request can name, as its list of models tells them
     references: tuple[str, ...] = ()  # what of first, last, clip and sound is taken together, as "first last"
     refused: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # what the server says no to
     refused_extra: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -188,6 +188,12 @@ class Conformance:
         case.make("a seeded one", seed=4711)
         assert case.asked["seed"] == 4711
 
+    @needs("negative")
+    def test_a_negative_prompt_arrives_with_text_alone_and_with_a_picture(self, case: Case, picture: Upload) -> None:
+        for operation, images in ((Operation.TEXT_TO_VIDEO, ()), (Operation.IMAGE_TO_VIDEO, (picture,))):
+            case.make("without that", operation, images=images, negative_prompt="rain 雨")
+            assert case.asked["negative_prompt"] == "rain 雨"
+
     @needs("extra")
     def test_a_field_of_the_servers_own_arrives(self, case: Case) -> None:
         case.add("extra", extra={**case.recipe.settings, **case.recipe.extra})
@@ -265,6 +271,14 @@ class Conformance:
         assert asked(Lora("night", 0.25)) == {"default": 0, "night": 0.25}
         assert asked() == {"default": 0, "night": 0}
         assert len(case.peer.journal()) == made
+
+    @needs("lora_paths")
+    def test_the_loras_that_a_request_can_name_are_told_by_their_paths(self, case: Case) -> None:
+        async def paths(connection: Connection) -> list[str]:
+            return await connection.provider.lora_paths(connection.http)
+
+        with case.charging(0):
+            assert case.engine.ask(PROFILE, paths).result(30) == list(case.recipe.lora_paths)
 
     @needs("fails")
     def test_a_failed_job_says_why_and_its_row_is_closed(self, case: Case) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -100,7 +101,7 @@ class _Delivery:
 
     async def first(self) -> None:
         job, ledger, owner = self.job, self.ledger, self.job.owner or ""
-        part = placing.part_path(self.destination.folder, job.job_id)
+        part = _part_of(job, 0)
         if job.part_validator == WHOLE and part.exists():
             await asyncio.to_thread(_check_only_copy, part, _kind(job))
             sha256 = ""
@@ -119,10 +120,14 @@ class _Delivery:
         await self._place(part, self.destination, job.planned_path, plan, sha256)
 
     async def further(self, output: Output) -> None:
-        """As the first one, beside it. It is fetched from its beginning where that broke off."""
+        """As the first one, beside it. One that is fetched begins anew where that broke off."""
         job, number = self.job, output.number
-        part = _part_of(job, output)
-        sha256 = await self._download(part, functools.partial(self.links.further, number))
+        part = _part_of(job, number)
+        if job.part_validator == WHOLE and not output.url and part.exists():
+            await asyncio.to_thread(_check_only_copy, part, _kind(job))
+            sha256 = ""
+        else:
+            sha256 = await self._download(part, functools.partial(self.links.further, number))
 
         def plan(path: Path, sha256: str, size: int) -> None:
             self.ledger.record_output(job.job_id, number, path, sha256, size, owner=job.owner or "")
@@ -167,8 +172,9 @@ class _Delivery:
         )
 
 
-def _part_of(job: Job, output: Output) -> Path:
-    return placing.part_path(Path(job.folder), f"{job.job_id}-{output.number}")
+def _part_of(job: Job, number: int, folder: Path | None = None) -> Path:
+    """Where the bytes of one of the job's files gather; number 0 is the first."""
+    return placing.part_path(folder or Path(job.folder), f"{job.job_id}-{number}" if number else job.job_id)
 
 
 def _is_there(output: Output) -> bool:
@@ -191,13 +197,17 @@ def _check_only_copy(part: Path, kind: Kind) -> None:
         raise MediaError("jobs.server_answered_file_itself_cannot", reason=error.message, part=part) from error
 
 
-def keep_media(job: Job, media: bytes | Path, ledger: Ledger) -> None:
-    """The file that a synchronous server answered with, on the disk: it cannot be asked for again."""
-    part = placing.part_path(_destination(job).folder, job.job_id)
-    if isinstance(media, Path):
-        placing.take_part(part, media)
-    else:
-        placing.write_part(part, media, _kind(job))
+def keep_media(job: Job, files: Sequence[bytes | Path], ledger: Ledger) -> None:
+    """The files that a synchronous server answered with, on the disk: they cannot be asked for again.
+
+    The first one comes last: it stands for all (`recover_media`).
+    """
+    for number, media in reversed(list(enumerate(files))):
+        part = _part_of(job, number)
+        if not isinstance(media, Path):
+            placing.write_part(part, media, _kind(job))
+        elif media.exists() or not part.exists():  # otherwise an earlier try has taken it
+            placing.take_part(part, media)
     ledger.record_part(job.job_id, WHOLE, owner=job.owner or "")
 
 
@@ -223,12 +233,12 @@ def keep_answer(job: Job, body: bytes) -> Path | None:
 
 
 def _kept_answer(job: Job) -> Path:
-    return placing.damaged_path(placing.part_path(_destination(job).folder, job.job_id), "bin")
+    return placing.damaged_path(_part_of(job, 0), "bin")
 
 
 def spool_of(job: Job) -> Path:
     """Where an answer goes that may be the file itself."""
-    return placing.unfinished_path(placing.part_path(_destination(job).folder, job.job_id))
+    return placing.unfinished_path(_part_of(job, 0))
 
 
 def redirect(job: Job, destination: Destination, ledger: Ledger) -> Job:
@@ -239,18 +249,19 @@ def redirect(job: Job, destination: Destination, ledger: Ledger) -> Job:
     if _same_place(destination, _destination(job)):
         return job
     placing.check_destination(destination)
-    old, new = (placing.part_path(folder, job.job_id) for folder in (Path(job.folder), destination.folder))
+    numbers = (0, *(output.number for output in ledger.outputs.of(job.job_id)))
     is_only_copy = job.part_validator == WHOLE
     try:
-        placing.move_part(old, new)
+        for number in numbers if is_only_copy else (0,):
+            placing.move_part(_part_of(job, number), _part_of(job, number, destination.folder))
     except StorageError:
         if is_only_copy:
             raise
         ledger.record_part(job.job_id, None, owner=job.owner or "")  # it is fetched afresh
     ledger.record_destination(job.job_id, destination, owner=job.owner or "")
-    if old != new:
-        for part in (old, *(_part_of(job, output) for output in ledger.outputs.of(job.job_id))):
-            placing.discard(part)
+    if Path(job.folder) != destination.folder:
+        for number in numbers:
+            placing.discard(_part_of(job, number))
     if job.planned_path:
         placing.free_placeholder(Path(job.planned_path))
     return ledger.get(job.job_id)
@@ -276,10 +287,11 @@ def _same_place(one: Destination, other: Destination) -> bool:
 
 def recover_media(job: Job, ledger: Ledger) -> bool:
     """Whether the answer of a submission that no row tells of is on the disk: nothing else makes a part that early."""
-    if not placing.part_path(_destination(job).folder, job.job_id).exists():
+    if not _part_of(job, 0).exists():
         return False
+    further = tuple("" for _ in itertools.takewhile(lambda number: _part_of(job, number).exists(), itertools.count(1)))
     ledger.record_part(job.job_id, WHOLE, owner=job.owner or "")
-    ledger.record_submitted(job.job_id, Snapshot(State.SUCCEEDED), owner=job.owner or "")
+    ledger.record_submitted(job.job_id, Snapshot(State.SUCCEEDED, further=further), owner=job.owner or "")
     return True
 
 
@@ -291,12 +303,12 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
     now = clock.now()
     done = replace(job, width=width, height=height, fps=fps, duration=duration)
     done = replace(done, delivered_at=now, finished_at=job.finished_at or now)
-    for left_over in (placing.part_path(Path(job.folder), job.job_id), _kept_answer(job)):
+    for left_over in (_part_of(job, 0), _kept_answer(job)):
         placing.discard(left_over)
     facts = _provenance(done, ledger.said.get(done.job_id))
     await asyncio.to_thread(_write_sidecar, path, facts | _told_of_others(0, outputs, done))
     for output in outputs:
-        placing.discard(_part_of(job, output))
+        placing.discard(_part_of(job, output.number))
         await asyncio.to_thread(
             _write_sidecar, Path(output.path or ""), facts | _told_of_others(output.number, outputs, done)
         )

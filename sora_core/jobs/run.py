@@ -290,8 +290,8 @@ class JobRun:
         except SoraError as error:
             if self._early_id:
                 return  # whatever became of the answer: the job is there, and is followed by its id
-            if isinstance(error, StorageError) and error.remote_id:
-                raise  # accepted: the id is in the error, and the row is open
+            if isinstance(error, StorageError) and self.posting:
+                raise  # accepted: the id is in the error, or the file on the disk, and the row is open
             if proves(Step.SUBMIT, answer_to_submit(error)) is Proof.UNKNOWN:
                 await self._keep_open(job, error)
                 return
@@ -414,7 +414,7 @@ class JobRun:
         def record() -> None:
             nonlocal kept
             if snapshot.media is not None and not kept:
-                keep_media(job, snapshot.media, self._ledger)
+                keep_media(job, (snapshot.media, *snapshot.further_media), self._ledger)
                 kept = True
             self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
 
@@ -432,6 +432,8 @@ class JobRun:
                 await self._clock.sleep(wait)
 
     async def _look_up(self, job: Job) -> None:
+        if await self._ledger.aside(recover_media, job, self._ledger):
+            return
         self._report.say("looking up", job, note="whether the server took the request")
         self.committed = True
         found = await find_submission(

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import InvalidRequest, Unsupported
 from ..models import Capabilities, Setting
+from .limits import Limits
 from .settings import COMMON, FLAGS, is_of, short, typed
 
 _NUMBERS = ("integer", "number")
@@ -27,7 +28,7 @@ Route = tuple[str, bool]  # path of a create route, and whether it takes a form 
 class DescribedField:
     """``kind`` is integer, number, boolean, string, object, list, file, or any where the description leaves it open.
 
-    ``low`` and ``high`` are allowed themselves, ``above`` and ``below`` are not; None: no limit.
+    Its limits are those of `Limits`.
     """
 
     kind: str
@@ -39,8 +40,12 @@ class DescribedField:
     default: Any = None
 
     @property
+    def limits(self) -> Limits:
+        return Limits(self.low, self.high, self.above, self.below)
+
+    @property
     def is_limited(self) -> bool:
-        return bool(self.choices) or any(each is not None for each in (self.low, self.high, self.above, self.below))
+        return bool(self.choices or self.limits)
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,19 @@ class DescribedBody:
     @property
     def route(self) -> Route:
         return self.path, self.is_form
+
+    def as_json(self, *, except_for: Collection[str]) -> DescribedBody:
+        """Of a server that describes the form alone: what is known by it of the JSON that it takes in its place.
+
+        Names, and the types that JSON has in common with the text of a form: numbers and flags. ``except_for`` are
+        fields that are of another type there. There may be others.
+        """
+        fields = {
+            name: each if each.kind in (*_NUMBERS, "boolean", "file") else DescribedField("any", default=each.default)
+            for name, each in self.fields.items()
+            if name not in except_for
+        }
+        return replace(self, is_form=False, is_whole=False, fields=fields)
 
 
 def knowing(can: Capabilities, body: DescribedBody, *, never: Collection[str] = ()) -> Capabilities:
@@ -116,8 +134,8 @@ def _check_value(name: str, value: Any, known: DescribedField, body: DescribedBo
         text = f"settings.must_be_{known.kind}"
     elif known.choices and not {str(value), str(read)} & set(map(str, known.choices)):
         text, allowed = "settings.not_a_choice", ", ".join(map(str, known.choices))
-    elif known.kind in _NUMBERS and not _is_within(read, known):
-        text, allowed = "settings.out_of_range", _range(known)
+    elif known.kind in _NUMBERS and not known.limits.hold(read):
+        text, allowed = "settings.out_of_range", str(known.limits)
     if text:
         raise InvalidRequest(
             text,
@@ -138,20 +156,6 @@ def _is_of(kind: str, value: Any, read: Any, *, is_form: bool) -> bool:
     if kind == "boolean":
         return isinstance(read, bool) or str(value).strip().lower() in _FLAG_WORDS
     return is_form or kind not in _JSON_ALONE or is_of(kind, value)
-
-
-def _is_within(value: float, known: DescribedField) -> bool:
-    return not (
-        (known.low is not None and value < known.low)
-        or (known.high is not None and value > known.high)
-        or (known.above is not None and value <= known.above)
-        or (known.below is not None and value >= known.below)
-    )
-
-
-def _range(known: DescribedField) -> str:
-    limits = (("≥", known.low), (">", known.above), ("≤", known.high), ("<", known.below))
-    return ", ".join(f"{sign} {limit:g}" for sign, limit in limits if limit is not None)
 
 
 def _wire_name(name: str, setting: Setting) -> str:

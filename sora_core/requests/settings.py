@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import InvalidRequest, Unsupported
 from ..models import Capabilities, Setting
+from .limits import Limits
 
 # what most servers call them
 COMMON = {
@@ -36,6 +37,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
 }
 SEVERAL = ("num_outputs_per_prompt", "n", "num_outputs", "num_videos_per_prompt", "num_videos")  # videos of one request
+_ANY = Limits()
 FLAGS = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
 
 
@@ -230,22 +232,15 @@ def _fitting(name: str, value: Any, setting: Setting | None, profile: str) -> An
         raise InvalidRequest(
             "settings.not_a_choice", name=name, given=value, allowed=", ".join(setting.choices), profile=profile
         )
-    low, high = setting.low, setting.high
-    if (low is not None and value < low) or (high is not None and value > high):
-        allowed = _range(low, high)
-        raise InvalidRequest("settings.out_of_range", name=name, given=value, allowed=allowed, profile=profile)
+    limits = Limits(setting.low, setting.high)
+    if limits and not limits.hold(value):
+        raise InvalidRequest("settings.out_of_range", name=name, given=value, allowed=str(limits), profile=profile)
     return value
 
 
 def is_of(kind: str, value: Any) -> bool:
     """Whether the value is of the kind, as `Setting` names kinds of JSON; true and false are no numbers."""
     return isinstance(value, _TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool))
-
-
-def _range(low: float | None, high: float | None) -> str:
-    if high is None:
-        return f"≥ {low:g}"
-    return f"≤ {high:g}" if low is None else f"{low:g} … {high:g}"
 
 
 def _checked_name(name: Any) -> str:
@@ -261,15 +256,14 @@ def _json(name: str, value: Any) -> Any:
         raise InvalidRequest("settings.no_json", name=name, given=short(value)) from error
 
 
-def _number(name: str, value: Any, *, whole: bool, least: float | None, above: bool = False) -> Any:
+def _number(name: str, value: Any, *, whole: bool = False, limits: Limits = _ANY) -> Any:
     if whole and isinstance(value, float) and value.is_integer():
         value = int(value)
     kind = "integer" if whole else "number"
     if not is_of(kind, value) or not math.isfinite(value):
         raise InvalidRequest(f"settings.must_be_{kind}", name=name, given=short(value))
-    if least is not None and (value < least or (above and value == least)):
-        allowed = f"> {least:g}" if above else _range(least, None)
-        raise InvalidRequest("settings.too_small", name=name, given=short(value), allowed=allowed)
+    if not limits.hold(value):
+        raise InvalidRequest("settings.too_small", name=name, given=short(value), allowed=str(limits))
     return value
 
 
@@ -298,7 +292,7 @@ def _lora(name: str, value: Any) -> Lora:
     called = value.get("name")
     if not isinstance(called, str) or not called.strip():
         raise InvalidRequest("settings.no_lora", given=short(value))
-    scale = _number(f"{name} {called}", value.get("scale", 1.0), whole=False, least=None)
+    scale = _number(f"{name} {called}", value.get("scale", 1.0))
     return Lora(called.strip(), float(scale))
 
 
@@ -309,12 +303,12 @@ def short(value: Any) -> str:
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "steps": lambda name, value: _number(name, value, whole=True, least=LEAST_STEPS),
-    "guidance": lambda name, value: _number(name, value, whole=False, least=0),
-    "guidance_2": lambda name, value: _number(name, value, whole=False, least=0),
-    "fps": lambda name, value: _number(name, value, whole=False, least=0, above=True),
-    "num_frames": lambda name, value: _number(name, value, whole=True, least=LEAST_FRAMES),
-    "flow_shift": lambda name, value: _number(name, value, whole=False, least=None),
+    "steps": lambda name, value: _number(name, value, whole=True, limits=Limits(LEAST_STEPS)),
+    "guidance": lambda name, value: _number(name, value, limits=Limits(0)),
+    "guidance_2": lambda name, value: _number(name, value, limits=Limits(0)),
+    "fps": lambda name, value: _number(name, value, limits=Limits(above=0)),
+    "num_frames": lambda name, value: _number(name, value, whole=True, limits=Limits(LEAST_FRAMES)),
+    "flow_shift": _number,
     "lora": _loras,
     "sound": _sound,
 }

@@ -41,14 +41,14 @@ class Call:
 class Reply:
     """A whole answer. Header names are in lower case.
 
-    ``file`` is set when the answer is or holds a file too large for the memory; ``body`` is what is around it.
+    ``files`` are what the answer is or holds that is too large for the memory; ``body`` is what is around them.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     url: str = field(repr=False)  # it may be signed
-    file: Filed | None = None
+    files: tuple[Filed, ...] = ()
 
     @property
     def ok(self) -> bool:

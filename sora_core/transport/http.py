@@ -186,8 +186,8 @@ class Http:
                         sent.body += chunk[: max(LONG_BODY_BYTES - len(sent.body), 0)]
                     if on_chunk and response.is_success:
                         on_chunk(chunk)
-                body, file = await asyncio.to_thread(taken.finish) if spool else taken.finish()
-            return replace(self.reply(response, body, secret=not call.anonymous), file=file)
+                body, files = await asyncio.to_thread(taken.finish) if spool else taken.finish()
+            return replace(self.reply(response, body, secret=not call.anonymous), files=files)
 
     @contextlib.asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[httpx.Response]:

@@ -24,7 +24,7 @@ _INLINE = re.compile(rb'"(?:data:[^",]{0,200};base64,)?([A-Za-z0-9+/=\\]{65536,}
 
 @dataclass(frozen=True)
 class Filed:
-    """A file that an answer was or held; ``head`` are its first bytes."""
+    """One of the files that an answer was or held; ``head`` are its first bytes."""
 
     path: Path
     head: bytes = field(repr=False)
@@ -58,19 +58,20 @@ class Spool:
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def finish(self) -> tuple[bytes, Filed | None]:
-        """The body, and the file that it was or held. Of a file, the body is what is around it. Blocks.
+    def finish(self) -> tuple[bytes, tuple[Filed, ...]]:
+        """The body, and the files that it was or held, in order. Of those, the body is what is around them. Blocks.
 
         Raises BadResponse, StorageError.
         """
         if not self._stream or not self._path:
-            return bytes(self._body), None
+            return bytes(self._body), ()
         try:
             self._stream.flush()
             os.fsync(self._stream.fileno())
             self._stream.close()
             if bytes(self._body[:HEAD_BYTES]).lstrip()[:1] not in (b"{", b"["):
-                return bytes(self._body[:HEAD_BYTES]), Filed(self._path, bytes(self._body[:HEAD_BYTES]))
+                head = bytes(self._body[:HEAD_BYTES])
+                return head, (Filed(self._path, head),)
             return self._take_out(self._path)
         except OSError as error:
             raise self._unwritable(error) from error
@@ -79,24 +80,24 @@ class Spool:
         if self._stream:
             self._stream.close()
 
-    def _take_out(self, path: Path) -> tuple[bytes, Filed | None]:
-        """The JSON without the file in it, and the file in the JSON's place."""
-        decoded = path.with_suffix(".decoded")
+    def _take_out(self, path: Path) -> tuple[bytes, tuple[Filed, ...]]:
+        """The JSON without the files in it, and these: the first in the JSON's place, the others beside it."""
+        heads: list[bytes] = []
         with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as text:
-            match = _INLINE.search(text)
-            start, end = match.span(1) if match else (0, 0)
-            if len(text) - (end - start) > REPLY_LIMIT_BYTES:
+            spans = [match.span(1) for match in _INLINE.finditer(text)]
+            if len(text) - sum(end - start for start, end in spans) > REPLY_LIMIT_BYTES:
                 raise self._too_large(REPLY_LIMIT_BYTES)
-            around = text[:start] + text[end:]
-            del match  # it holds the mapping
+            edges = [0, *(edge for span in spans for edge in span), len(text)]
+            around = b"".join(text[edges[at] : edges[at + 1]] for at in range(0, len(edges), 2))
             try:
-                head = _decode(text, start, end, decoded)
+                for number, (start, end) in enumerate(spans):
+                    heads.append(_decode(text, start, end, _decoded(path, number)))
             except binascii.Error as error:
                 raise BadResponse("transport.file_answer_from_no_base", where=self._where, error=error) from error
-        if not head:
-            return around, None
-        decoded.replace(path)
-        return around, Filed(path, head)
+        places = [path, *(path.with_suffix(f".{number}.part") for number in range(1, len(heads)))]
+        for number, place in enumerate(places[: len(heads)]):
+            _decoded(path, number).replace(place)
+        return around, tuple(map(Filed, places, heads))
 
     def _too_large(self, limit: int) -> BadResponse:
         return BadResponse("transport.answer_from_larger_than_mib", where=self._where, limit=size_of(limit))
@@ -105,11 +106,13 @@ class Spool:
         return StorageError("transport.answer_from_cannot_written", where=self._where, reason=error.strerror or error)
 
 
+def _decoded(path: Path, number: int) -> Path:
+    return path.with_suffix(f".{number}.decoded")
+
+
 def _decode(text: mmap.mmap, start: int, end: int, target: Path) -> bytes:
     """Writes what the base64 between ``start`` and ``end`` stands for; its first bytes. Raises binascii.Error."""
     head, rest = b"", b""
-    if start == end:
-        return head
     with target.open("wb") as stream:
         for at in range(start, end, _STEP_BYTES):
             signs = rest + text[at : min(at + _STEP_BYTES, end)].replace(b"\\", b"")

@@ -67,7 +67,7 @@ class TestRealServers:
         provider = told(description_of("vllm-omni"))
         assert "≥ 1" in refusal(provider, {"fps": 0.5})
         assert "> 0" in refusal(provider, {"frame_interpolation_scale": 0})
-        assert "≥ 1, ≤ 10" in refusal(provider, {"num_outputs_per_prompt": 11})
+        assert "1 … 10" in refusal(provider, {"num_outputs_per_prompt": 11})
         assert "whole number" in refusal(provider, {"width": "wide"})
         assert "true or false" in refusal(provider, {"return_stage_metrics": "maybe"})
         assert DAY in refusal(provider, {"fps": 0.5})
@@ -79,7 +79,22 @@ class TestRealServers:
         assert "whole number" in refusal(provider, {"seed": "many"})
 
     def test_a_form_says_nothing_of_a_server_that_is_sent_json(self):
-        assert OpenAI(profile("sglang")).described(description_of("sglang"), DAY) is None
+        assert OpenAI(profile("dynamo")).described(description_of("sglang"), DAY) is None
+
+    def test_the_form_of_sglang_speaks_for_the_json_that_it_takes_in_its_place(self):
+        """As its two models of a request agree: all but the seed, of which JSON takes several."""
+        document = description_of("sglang")
+        form = document["components"]["schemas"]["Body_create_video_v1_videos_post"]["properties"]
+        newer = {"of_a_newer_release": {"anyOf": [{"type": "integer", "minimum": 2}, {"type": "null"}]}}
+        form = {**form, **newer}
+        document = {**document, "components": {"schemas": {"Body_create_video_v1_videos_post": {"properties": form}}}}
+        assert "of_a_newer_release" in refusal(OpenAI(profile("sglang")), {"of_a_newer_release": 3})
+        provider = told(document, "sglang")
+        assert asked(provider, {"of_a_newer_release": 3, "extra_params": {"a": 1}, "diffusers_kwargs": {"b": 2}})
+        assert "≥ 2" in refusal(provider, {"of_a_newer_release": 1})
+        assert "server_schema" in refusal(provider, {"of_a_newer_release": "many"})
+        assert "whole number" in refusal(told(document, "sglang", extra={"width": "wide"}), {})
+        assert asked(told(document, "sglang", extra={"seed": "[1, 2]", "whatever": "1"}), {})
 
     def test_what_fastvideo_has_in_json_alone_stays(self):
         assert asked(told(description_of("fastvideo"), "fastvideo"), {"guidance_2": 3, "true_cfg_scale": 1})
@@ -103,7 +118,7 @@ class TestRealServers:
         ]["prompt"]
         assert OpenAI(profile()).described(document, DAY) is None
 
-    @pytest.mark.parametrize("server", ["vllm-omni", "fastvideo", "localai"])
+    @pytest.mark.parametrize("server", ["vllm-omni", "sglang", "fastvideo", "localai"])
     def test_the_table_and_the_server_agree(self, server):
         """Each name of the table is a field, of the same type, and its limits lie within the server's."""
         dialect = DIALECTS[server]
@@ -114,6 +129,8 @@ class TestRealServers:
             if wire in dialect.json_alone:
                 assert wire not in body.fields
                 continue
+            if server == "sglang" and setting.kind in ("string", "object"):
+                continue  # its form has text in their place, or nothing
             assert _agrees(setting, body, wire), (name, setting, body.fields[wire])
 
     def test_what_vllm_omni_has_beside_the_table_is_no_setting(self):

@@ -21,10 +21,11 @@ from sora_core.providers.sora_web.bodies import body_of
 from sora_core.providers.sora_web.catalog import CLIPS, MODELS, PICTURES, PROMPTS, STYLES
 from sora_core.providers.sora_web.errors import CODES
 from sora_core.providers.sora_web.identity import LANGUAGES, identity_of, uuid4_of
+from sora_core.providers.sora_web.lookup import Lookup
 from sora_core.providers.sora_web.tokens import IOS_CLIENT, claims_of, client_of
 from sora_core.requests.kinds import Request
 from sora_core.requests.settings import settings_of
-from sora_core.transport import Reply
+from sora_core.transport import Call, Reply
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VECTORS = Path(__file__).parent / "vectors"
@@ -308,6 +309,32 @@ class TestWhatListsSay:
     def test_both_forms_of_an_item_are_read(self, item, state, link):
         snapshot = tasks.snapshot_of_item(item)
         assert (snapshot.state, snapshot.url) == (state, link)
+
+    def test_all_that_one_task_has_made_is_named_in_its_order(self):
+        """As `recent_tasks` has it; what is not there yet, or was refused, has no link."""
+        made = [{"id": "gen_1", "url": "/files/1.png"}, {"id": "gen_2"}, {"id": "gen_3", "url": "https://a/3.png"}]
+        snapshot = tasks.snapshot_of_item({"id": "t", "status": "succeeded", "generations": [*made, made[2]]})
+        assert (snapshot.url, snapshot.further) == ("/files/1.png", ("https://a/3.png",))
+
+    def test_one_that_names_itself_beside_its_generation_is_one(self):
+        item = {"id": "t", "status": "completed", "image_url": "https://a/i.png"}
+        snapshot = tasks.snapshot_of_item({**item, "generations": [{"url": "https://a/other-rendition.png"}]})
+        assert (snapshot.url, snapshot.further) == ("https://a/i.png", ())
+
+    async def test_their_links_are_joined_to_the_server_like_the_first(self):
+        made = [{"url": "/files/1.png"}, {"url": "/files/2.png"}]
+        listed = {"task_responses": [{"id": "t", "status": "succeeded", "generations": made}]}
+
+        class Lists:
+            async def send(self, call: Call, *, attempts: int) -> Reply:
+                assert call.path == tasks.RECENT
+                return Reply(200, {}, json.dumps(listed).encode(), BASE)
+
+        snapshot = await Lookup("https://sora.example").picture(Lists(), "t", attempts=1)
+        assert (snapshot.url, snapshot.further) == (
+            "https://sora.example/files/1.png",
+            ("https://sora.example/files/2.png",),
+        )
 
     def test_the_link_of_a_post_wherever_it_stands(self):
         attachment = {"downloadable_url": "https://a/d", "download_urls": {"no_watermark": "https://a/clean"}}

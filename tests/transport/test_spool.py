@@ -39,8 +39,9 @@ async def test_a_file_larger_than_the_limit_for_words_lies_on_the_disk(http, tmp
     data = b"\0\0\0\x18ftypmp42" + os.urandom(73 * MIB)
     async with Server(reply(200, data)) as server:
         answer = await http(server).send(CREATE, spool=tmp_path / "a.new.part")
-    assert answer.file.path.read_bytes() == data
-    assert answer.file.head == data[: len(answer.file.head)]
+    (file,) = answer.files
+    assert file.path.read_bytes() == data
+    assert file.head == data[: len(file.head)]
     assert len(answer.body) <= 1024
 
 
@@ -59,15 +60,26 @@ async def test_a_file_in_json_is_taken_out_of_it(http, tmp_path, form, escaped, 
     text = text.replace("/", "\\/") if escaped else text
     async with Server(reply(200, text)) as server:
         answer = await http(server).send(CREATE, spool=tmp_path / "a.new.part")
-    assert answer.file.path.read_bytes() == data
+    assert [file.path.read_bytes() for file in answer.files] == [data]
     assert json.loads(answer.body)["id"] == "v_1"
     assert [path.name for path in tmp_path.iterdir()] == ["a.new.part"]
+
+
+async def test_several_files_in_json_are_taken_out_in_their_order(http, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "REPLY_LIMIT_BYTES", MIB)  # of what is around them
+    clips = [b"\0\0\0\x18ftypmp42" + os.urandom(3 * MIB + number) for number in range(3)]
+    said = {"created": 1, "data": [{"url": None, "b64_json": base64.b64encode(clip).decode()} for clip in clips]}
+    async with Server(reply(200, said)) as server:
+        answer = await http(server).send(CREATE, spool=tmp_path / "a.new.part")
+    assert [file.path.read_bytes() for file in answer.files] == clips
+    assert json.loads(answer.body) == {"created": 1, "data": [{"url": None, "b64_json": ""}] * 3}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.new.1.part", "a.new.2.part", "a.new.part"]
 
 
 async def test_what_is_small_stays_in_memory(http, tmp_path):
     async with Server(reply(200, {"id": "v_1", "note": "x" * 1000})) as server:
         answer = await http(server).send(CREATE, spool=tmp_path / "a.new.part")
-    assert answer.file is None
+    assert answer.files == ()
     assert json.loads(answer.body)["id"] == "v_1"
     assert list(tmp_path.iterdir()) == []
 
@@ -75,7 +87,7 @@ async def test_what_is_small_stays_in_memory(http, tmp_path):
 async def test_json_without_a_file_may_be_large_and_not_too_large(http, tmp_path, monkeypatch):
     async with Server(reply(200, {"id": "v_1", "note": "x y" * MIB})) as server:
         answer = await http(server).send(CREATE, spool=tmp_path / "a.new.part")
-        assert answer.file is None
+        assert answer.files == ()
         assert json.loads(answer.body)["id"] == "v_1"
         monkeypatch.setattr(module, "REPLY_LIMIT_BYTES", MIB)
         with pytest.raises(SubmissionUnknown, match="larger than"):
@@ -120,7 +132,7 @@ def test_the_memory_stays_small(tmp_path):
         for _ in range(20):
             spool.add(piece)
         spool.add(b'"}], "id": "v_1"}')
-        body, file = spool.finish()
+        body, (file,) = spool.finish()
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -100,7 +100,12 @@ class OpenAI(Provider):
 
     def described(self, document: Any, read_on: str) -> DescribedBody | None:
         """What the server's description of itself says of the body that this profile sends; None: nothing."""
-        return described_in(document, self.base_url(), self.route, read_on=read_on)
+        base_url, other = self.base_url(), self.dialect.json_unlike_form
+        described = described_in(document, base_url, self.route, read_on=read_on)
+        if described or other is None:
+            return described
+        form = described_in(document, base_url, (self._create_path, True), read_on=read_on)
+        return form and form.as_json(except_for=other)
 
     def _described(self) -> list[DescribedBody]:
         """What counts of that; several servers may have something to say."""
@@ -172,7 +177,8 @@ class OpenAI(Provider):
         if files and len(files) in dialect.files:
             path, names = dialect.files[len(files)]
             files = tuple((name, upload) for name, (_, upload) in zip(names, files, strict=True))
-        fields = dialect.finish({**fields, **placed})
+        finish = dialect.finish_beside_files if files and dialect.finish_beside_files else dialect.finish
+        fields = finish({**fields, **placed})
         as_json = dialect.body == JSON or no_form or "characters" in fields or (placed and not dialect.sync_create)
         waits = dialect.hosted
         if as_json and not files:

@@ -114,19 +114,24 @@ def media_beside(request: VideoRequest) -> tuple[Fields, Files]:
     return {}, (*((name, each) for name, uploads in parts for each in uploads), *last)
 
 
-_XINFERENCE = ("model", "prompt", "negative_prompt")
+def kwargs_field(fields: Fields, *, beside: Sequence[str] = ("model", "prompt", "n")) -> Fields:
+    """What Xinference hands on to the model stands in one field, as JSON. Its models want frames, and one more.
 
-
-def kwargs_field(fields: Fields) -> Fields:
-    """What Xinference hands on to the model stands in one field, as JSON. Its models want frames, and one more."""
-    rest = {name: value for name, value in fields.items() if name not in (*_XINFERENCE, "size", "seconds")}
+    ``beside`` it stands what the route itself reads.
+    """
+    rest = {name: value for name, value in fields.items() if name not in (*beside, "size", "seconds")}
     sides = parse_size(fields.get("size", ""))
     if sides:
         rest = {"width": sides[0], "height": sides[1], **rest}
     if "seconds" in fields:
         rest.setdefault("fps", XINFERENCE_FPS)
         rest.setdefault("num_frames", round(int(fields["seconds"]) * rest["fps"]) + 1)
-    return {**{name: fields[name] for name in _XINFERENCE if name in fields}, "kwargs": json.dumps(rest)}
+    return {**{name: fields[name] for name in beside if name in fields}, "kwargs": json.dumps(rest)}
+
+
+def kwargs_of_form(fields: Fields) -> Fields:
+    """As `kwargs_field`, for the routes with pictures, which read one field more."""
+    return kwargs_field(fields, beside=("model", "prompt", "negative_prompt", "n"))
 
 
 def as_duration(fields: Fields) -> Fields:

@@ -29,6 +29,7 @@ from .bodies import (
     framed_last,
     image_references,
     kwargs_field,
+    kwargs_of_form,
     media_beside,
     mixed_media,
     nvext,
@@ -88,6 +89,8 @@ class Dialect:
     needs_model: bool = False
     known: frozenset[str] = frozenset()  # the only fields that a profile may add; empty: any
     json_alone: frozenset[str] = frozenset()  # fields that a form has no place for
+    # of a server that takes JSON and describes its form alone: the fields that are of another type in JSON
+    json_unlike_form: frozenset[str] | None = None
     inline: Callable[[Upload], str] | None = None  # an image as text; None: it is sent as a file
     place: Callable[[str], Fields] | None = None
     several: Callable[[Sequence[str]], Fields] | None = None  # as `place`, for more than one: addresses, data URIs
@@ -99,6 +102,7 @@ class Dialect:
     # by the number of image files: where the request goes, and the names of the parts
     files: Mapping[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
     finish: Callable[[Fields], Fields] = lambda fields: fields
+    finish_beside_files: Callable[[Fields], Fields] | None = None  # where that shape is another
     picture: Callable[[Fields], Fields] = lambda fields: fields  # as `finish`, for a picture
     hosted: bool = False  # one's own machine: where it is busy, one waits
     states_failure: str | None = (
@@ -258,6 +262,7 @@ DIALECTS: dict[str, Dialect] = {
         loras=True,
         edits_by_reference=True,
         body=JSON,
+        json_unlike_form=frozenset(("seed",)),  # or a list of them: 0.5.23 `protocol.py`, VideoGenerationsRequest
         whole_seconds=True,
         place=at("reference_url"),
     ),
@@ -333,6 +338,7 @@ DIALECTS: dict[str, Dialect] = {
             2: ("/video/generations/flf", ("first_frame", "last_frame")),
         },
         finish=kwargs_field,
+        finish_beside_files=kwargs_of_form,
     ),
     "aihubmix": Dialect(
         "A relay: JSON; which seconds and sizes there are, is up to the model; no list.",

@@ -28,7 +28,7 @@ from ...requests.kinds import (
 )
 from ...transport import Call, Http, Reply
 from .._answers import normalize
-from .._answers.results import media_of
+from .._answers.results import holding, media_of
 from .._base import unnamed
 from .._parse_service import SETTINGS as PARSE_SETTINGS
 from .._parse_service import ParseService, download_link, parse_service
@@ -173,7 +173,7 @@ def share_url_of(request: CleanLinkRequest, base_url: str) -> str:
 def _picture(reply: Reply, value: Any, base_url: str) -> Snapshot:
     media = media_of(reply, sniff_picture)
     if media:
-        return Snapshot(State.SUCCEEDED, media=media)
+        return holding(Snapshot(State.SUCCEEDED), media)
     data = normalize.dig(value, "data")
     link = normalize.dig(data[0] if isinstance(data, list) and data else value, "url")
     if isinstance(link, str) and link.startswith(("http://", "https://", "/")):

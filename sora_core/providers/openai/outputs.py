@@ -1,7 +1,8 @@
 """Several videos of one request: how many are asked for, and how a server hands them out.
 
 Source: SGLang 0.5.23 `multimodal_gen/runtime/entrypoints/openai/video_api.py`: `num_outputs_per_prompt` goes before
-`n`, a finished job says `num_outputs` and `urls`, and what has no link is at `/content?variant=NUMBER`, from 0. Others
+`n`, a finished job says `num_outputs` and `urls`, and what has no link is at `/content?variant=NUMBER`, from 0.
+Xinference 4.1.0 `api/restful_api.py` and `model/video/diffusers.py`: `n`, all in the one answer (`synchronous`). Others
 have the field and no way to the files: vLLM-Omni 0.30.0 makes them and returns only the first.
 """
 

@@ -3,8 +3,8 @@
 Read off the forms and models of published releases: vLLM-Omni 0.30.0 `entrypoints/openai/video/generation/helpers.py`
 and `protocol/videos.py`; SGLang 0.5.23 `multimodal_gen/runtime/entrypoints/openai/video_api.py`; FastVideo 0.2.1
 `entrypoints/openai/video_api.py`; Dynamo 1.6.1 `common/protocols/video_protocol.py`; TensorRT-LLM `visual_gen` serving;
-LocalAI `schema/localai.go` (82c191a). What a server takes and does not use is not in here, nor what writes to paths of
-its own.
+LocalAI `schema/localai.go` (82c191a); Xinference 4.1.0 `api/restful_api.py` and `model/video`. What a server takes and
+does not use is not in here, nor what writes to paths of its own.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ XINFERENCE: Table = {
     "guidance": Setting("number", field="guidance_scale"),
     "fps": Setting("integer", 1),
     "num_frames": Setting("integer", 1),
+    "num_outputs_per_prompt": Setting("integer", 1, field="n"),
 }
 # fields that servers describe and that are no settings: what the request says itself, media, several files for one job,
 # paths of the server's own, and what another field of ours becomes

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 from ...media.container import sniff
 from ...models import Snapshot, State
 from ...profiles.profiles import Profile
 from ...transport import Reply
 from .._answers import normalize
-from .._answers.results import media_of
+from .._answers.results import holding, media_of
 from .dialects import Dialect
 
 ANSWER_SECONDS = 900.0  # such a server may be silent for minutes
@@ -23,12 +22,12 @@ def is_asked(profile: Profile, dialect: Dialect) -> bool:
 
 
 def video_in(reply: Reply, base_url: str) -> Snapshot | None:
-    """The job whose answer is the video, or holds it."""
+    """The job whose answer is the video, or holds it, or several."""
     media = media_of(reply, sniff)
     if not media:
         return None
     described = normalize.snapshot_of(reply, base_url=base_url)
-    return replace(described or Snapshot(State.SUCCEEDED), state=State.SUCCEEDED, url=None, media=media)
+    return holding(described or Snapshot(State.SUCCEEDED), media)
 
 
 def says_failed(reply: Reply, dialect: Dialect) -> bool:

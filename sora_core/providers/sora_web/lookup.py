@@ -85,7 +85,10 @@ class Lookup:
         return snapshot
 
     def _absolute(self, snapshot: Snapshot) -> Snapshot:
-        return replace(snapshot, url=urljoin(self._base_url, snapshot.url)) if snapshot.url else snapshot
+        if not snapshot.url:
+            return snapshot
+        url, *further = (urljoin(self._base_url, link) for link in (snapshot.url, *snapshot.further))
+        return replace(snapshot, url=url, further=tuple(further))
 
     async def listing(self, http: Http, after: str | None) -> tuple[list[Snapshot], str | None]:
         """The pending tasks and the first drafts, then the other drafts."""

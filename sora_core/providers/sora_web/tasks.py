@@ -67,23 +67,25 @@ def named(items: Sequence[Mapping[str, Any]], task_id: str) -> Mapping[str, Any]
     return next((item for item in items if task_id in (item.get("task_id"), item.get("id"))), None)
 
 
-def link_of(item: Mapping[str, Any]) -> str | None:
-    """The address of the video or picture."""
+def links_of(item: Mapping[str, Any]) -> list[str]:
+    """The addresses of the videos or pictures that a task has made, each once; one that names itself is one."""
     generations = item.get("generations")
-    first = generations[0] if isinstance(generations, list) and generations else None
-    for place in (item, first):
-        for key in _LINKS:
-            link = normalize.text_of(normalize.dig(place, key))
-            if link and link.startswith(("http://", "https://", "/")):
-                return link
-    return None
+    made = [_link(each) for each in generations] if isinstance(generations, list) else []
+    several = list(dict.fromkeys(filter(None, made)))
+    own = _link(item)
+    return [own] if own and len(several) < 2 else several
+
+
+def _link(place: Any) -> str:
+    links = (normalize.text_of(normalize.dig(place, key)) for key in _LINKS)
+    return next((link for link in links if link and link.startswith(("http://", "https://", "/"))), "")
 
 
 def snapshot_of_item(item: Mapping[str, Any]) -> Snapshot:
     """What a pending task, a draft or a recent picture says."""
     task_id = normalize.text_of(item.get("task_id")) or normalize.text_of(item.get("id")) or ""
     state, _ = normalize.state_of(item)
-    link, kind = link_of(item), normalize.text_of(item.get("kind")) or ""
+    links, kind = links_of(item), normalize.text_of(item.get("kind")) or ""
     told: dict[str, Any] = {
         "remote_id": task_id,
         "created_at": normalize.time_of(item.get("created_at")),
@@ -91,8 +93,9 @@ def snapshot_of_item(item: Mapping[str, Any]) -> Snapshot:
     }
     if kind in _BAD_KINDS or state in (State.FAILED, State.CANCELED):
         return Snapshot(state if state is State.CANCELED else State.FAILED, failure=_failure(item, kind), **told)
-    if link:
-        return Snapshot(State.SUCCEEDED, progress=100.0, url=link, said=normalize.said_of(item), **told)
+    if links:
+        told |= {"url": links[0], "further": tuple(links[1:]), "said": normalize.said_of(item)}
+        return Snapshot(State.SUCCEEDED, progress=100.0, **told)
     running = state if state is State.QUEUED else State.RUNNING
     return Snapshot(running, progress=normalize.progress_of(item), **told)
 

@@ -72,6 +72,6 @@ def generate(prompt: str, path: str | os.PathLike[str] | None = None, **facts: A
     return clip()
 
 
-def another(path: str | os.PathLike[str], number: int) -> None:
+def another(number: int) -> bytes:
     """The clip with its number behind it, in a box that players skip."""
-    Path(path).write_bytes(clip() + b"\0\0\0\x09free" + bytes([number]))
+    return clip() + b"\0\0\0\x09free" + bytes([number])

@@ -131,7 +131,7 @@ def application(model: str) -> Any:
         asked = batch.sampling_params
         facts = {"width": asked.width, "height": asked.height, "seed": asked.seed, "num_frames": asked.num_frames}
         facts |= {"guidance_scale": asked.guidance_scale, "has_image": bool(asked.image_path), "told": asked.told}
-        facts["media"] = asked.media
+        facts |= {"media": asked.media, "negative_prompt": asked.negative_prompt}
         await video_api.VIDEO_STORE.update_fields(asked.request_id, {"status": "in_progress", "progress": 10})
         if "[dies]" in asked.prompt:  # as the scheduler's client says it
             client.failure_reason = "Scheduler worker exited; restart the server."
@@ -139,7 +139,7 @@ def application(model: str) -> Any:
         paths = asked.output_file_paths()
         await asyncio.to_thread(engine.generate, asked.prompt, paths[0], **facts)
         for number, path in enumerate(paths[1:], 1):
-            engine.another(path, number)
+            Path(path).write_bytes(engine.another(number))
         return paths, engine.Result(peak_memory_mb=engine.PEAK_MB)
 
     async def as_asked(request: Any, prompt: str, **rest: Any) -> str:

@@ -1,10 +1,11 @@
-"""vLLM-Omni's own router, form parser, stores and error handlers, and vLLM's key check; the engine hands out a clip."""
+"""vLLM-Omni's own router, form parser, stores and error handlers, and vLLM's key check and list of models; the engine
+hands out a clip.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,8 @@ stand_in(
     "torch", "transformers", "diffusers", "huggingface_hub", "safetensors", "numpy", "soundfile", "librosa", "av",
     "vllm", "vllm_omni", "PIL.ImageCms",
     keep=(
+        "vllm.entrypoints.openai.models.protocol",
+        "vllm.entrypoints.openai.models.serving",
         "vllm.entrypoints.serve.exception_handling",
         "vllm.entrypoints.serve.engine.protocol",
         "vllm.entrypoints.serve.middleware.authenticate",
@@ -42,6 +45,9 @@ stand_in(
 def application(model: str, key: str) -> Any:
     """The parts of `vllm.entrypoints.launchers.app.build_app` that videos meet, in its order."""
     from fastapi import FastAPI
+    from vllm.entrypoints.openai.models.protocol import BaseModelPath
+    from vllm.entrypoints.openai.models.serving import OpenAIServingModels
+    from vllm.entrypoints.serve.engine import protocol
     from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
     from vllm.entrypoints.serve.middleware.authenticate import AuthenticationMiddleware
     from vllm_omni.entrypoints.openai import api_server, serving_video
@@ -75,12 +81,12 @@ def application(model: str, key: str) -> Any:
         async def abort(self, request_id: str, timeout: float) -> None:
             pass
 
-    class Models:
-        base_model_paths = (SimpleNamespace(name=model),)
-
-        async def show_available_models(self) -> Any:
-            card = {"id": model, "object": "model", "created": int(time.time()), "owned_by": "vllm-omni"}
-            return SimpleNamespace(model_dump=lambda: {"object": "list", "data": [card]})
+    protocol.random_uuid = lambda: "0" * 32
+    # as with a language model in front, and `--lora-modules film=/loras/film.safetensors`
+    front = SimpleNamespace(model_config=SimpleNamespace(max_model_len=4096), renderer=None, input_processor=None)
+    models = OpenAIServingModels(front, [BaseModelPath(name=model, model_path=f"/models/{model}")])
+    film = SimpleNamespace(lora_name="film", path="/loras/film.safetensors", base_model_name=model)
+    models.lora_requests = {film.lora_name: film}
 
     app = FastAPI()
     init_exception_handler(app)
@@ -88,7 +94,7 @@ def application(model: str, key: str) -> Any:
     app.include_router(api_server.router)
     _register_omni_exception_handlers(app)
     app.state.openai_serving_video = Video(Engine(), model)
-    app.state.openai_serving_models = Models()
+    app.state.openai_serving_models = models
     app.state.api_server_count = 1
     app.state.args = SimpleNamespace(log_error_stack=False)
     return app

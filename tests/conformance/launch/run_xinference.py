@@ -32,23 +32,29 @@ class Model:
     uid = b"wan"
 
     async def text_to_video(self, prompt: str, n: int, **asked: Any) -> bytes:
-        return await self._made(prompt, (), asked)
+        return await self._made(prompt, (), {**asked, "n": n})
 
     async def image_to_video(self, image: Any, prompt: str, negative_prompt: Any, n: int, **asked: Any) -> bytes:
-        return await self._made(prompt, (image,), {**asked, "negative_prompt": negative_prompt})
+        return await self._made(prompt, (image,), {**asked, "n": n, "negative_prompt": negative_prompt})
 
     async def flf_to_video(self, first_frame: Any, last_frame: Any, prompt: str, **asked: Any) -> bytes:
         return await self._made(prompt, (first_frame, last_frame), asked)
 
-    async def _made(self, prompts: str | list[str], images: tuple[Any, ...], asked: dict[str, Any]) -> bytes:
-        prompt = prompts if isinstance(prompts, str) else prompts[0]  # a form's arrives as a list
+    async def _made(self, prompts: str | list[str] | None, images: tuple[Any, ...], asked: dict[str, Any]) -> bytes:
+        prompt, asked["negative_prompt"] = map(_text, (prompts, asked.get("negative_prompt")))
         shape = asked.pop("response_format", "b64_json")
         assert shape == "b64_json", "the other one is a path on the server's own disk"
         media = [engine.pixels(image) for image in images]
         facts = {**asked, "images": len(images), "has_image": bool(images), "media": media}
         clip = await asyncio.to_thread(engine.generate, prompt, None, **facts)
-        video = {"url": None, "b64_json": base64.b64encode(clip).decode()}
-        return json.dumps({"created": int(time.time()), "data": [video]}).encode()
+        clips = [clip, *(engine.another(number) for number in range(1, asked["n"]))]  # as DiffusersVideoModel does
+        videos = [{"url": None, "b64_json": base64.b64encode(each).decode()} for each in clips]
+        return json.dumps({"created": int(time.time()), "data": videos}).encode()
+
+
+def _text(given: str | list[str] | None) -> str | None:
+    """A form's arrives as a list."""
+    return given[0] if isinstance(given, list) else given
 
 
 class Supervisor:
