@@ -40,7 +40,7 @@ from .transport import Call, Http, Reply
 from .transport.diagnosis import obstacle
 from .transport.environment import proxy_for
 from .transport.keys import FixedKeys
-from .transport.urls import bare_url
+from .transport.urls import bare_url, shown_address
 
 NOWHERE = "sora-video-doctor"  # a page, and an id, that no server has
 _REPLY_BYTES = 2**24  # LiteLLM's description of its own API has 2 MB,
@@ -225,7 +225,7 @@ def _refuse_strangers(provider: Provider, reply: Reply) -> None:
 def _check_proxy(reply: Reply, connection: Connection) -> None:
     proxy = connection.proxy.reveal() or proxy_for(connection.http.base_url)
     if proxy and reply.status in _BAD_GATEWAY:
-        raise NetworkError("doctor.answer_http_perhaps_proxy_on", status=reply.status, proxy=bare_url(proxy))
+        raise NetworkError("doctor.answer_http_perhaps_proxy_on", status=reply.status, proxy=shown_address(proxy))
 
 
 def _is_there(reply: Reply, nowhere: Reply) -> bool:

@@ -280,7 +280,7 @@ class _Timestamps:
         measured = self.count / (span * stream.time_base)
         if told and abs(measured - told) <= told * _RATE_TOLERANCE:
             return Fraction(told)
-        return measured.limit_denominator(100_000)
+        return measured.limit_denominator(100_000) or Fraction(1, round(1 / measured))
 
 
 def _first_frame(stream: VideoStream, packet: Packet[Any] | None) -> VideoFrame | None:

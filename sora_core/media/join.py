@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 MOST_FADE_SECONDS = 5.0
+MOST_SECONDS = 2 * 3600
 _COPIED = ("h264", "hevc", "av1", "vp9")  # codecs whose packets an MP4 takes as they are
 _COPIED_FROM = ("mp4", "mov", "mkv", "webm")
 _SOUND_RATES = (48_000, 44_100)  # the first where the clips differ
@@ -65,6 +66,9 @@ def join(
     for clip in clips:
         if clip.broken(clip.frames):
             raise clip.error(clip.frames)
+    seconds = sum(clip.info.seconds for clip in clips)
+    if seconds > MOST_SECONDS:  # a file of a few pictures can say that it lasts for years
+        raise InvalidRequest("join.too_long", seconds=seconds, most=MOST_SECONDS)
     try:
         return (None if crossfade else _copied(clips, target, check)) or _encoded(clips, target, crossfade, check)
     except BaseException:
@@ -328,7 +332,7 @@ def _track(clip: Clip, seconds: Fraction, samples: int, rate: int, layout: str, 
     """The clip's sound [C, samples] from its first picture on."""
     channels = 1 if layout == "mono" else 2
     if not clip.info.has_audio:
-        return np.zeros((channels, samples), np.float32)
+        return np.zeros((channels, samples), np.float32)  # of MOST_SECONDS at most
     sound = Soundtrack(seconds, clip.origin)
     with open_video(clip.path) as source:
         for frame in Reader(source, [audio_stream(source)], check).frames():

@@ -9,7 +9,10 @@ from pathlib import Path
 from ..errors import MediaError
 from ..redaction import excerpt
 from .container import HEAD_BYTES, embed_metadata, has_content_credentials, sniff
-from .picture import embed_text, has_picture_credentials, picture_size, sniff_picture
+from .picture import embed_text, has_picture_credentials, picture_size, refuse_if_too_big, sniff_picture
+
+_CANVASES = 4  # of a decoder of animations: this picture, the one before, and what Pillow makes of it
+_MOST_PIXELS = 600 * 1920 * 1080  # of an animation that are decoded; the frames after them are taken to be alike
 
 
 @dataclass(frozen=True)
@@ -66,21 +69,22 @@ def _is_animation(path: Path) -> bool:
 
 
 def _probe_animation(path: Path) -> Shape:
-    """PyAV reads no animated WebP; Pillow does, frame by frame."""
+    """PyAV reads no animated WebP; Pillow does, frame by frame. A few bytes can be thousands of large ones."""
     from PIL import Image
 
     try:
         with Image.open(path, formats=("WEBP",)) as picture:
             width, height = picture.size
-            lengths = []
-            for number in range(getattr(picture, "n_frames", 1)):
+            refuse_if_too_big(path, _CANVASES * width * height)
+            count, lengths = getattr(picture, "n_frames", 1), []
+            for number in range(min(count, max(1, _MOST_PIXELS // (width * height)))):
                 picture.seek(number)
                 picture.load()
                 lengths.append(float(picture.info.get("duration", 0)) / 1000)
     except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:
         raise MediaError("media.no_whole_animated_webp", path=path.name, error=error) from error
-    seconds = sum(lengths)
-    return Shape(width, height, round(len(lengths) / seconds, 3) if seconds else 0.0, seconds)
+    seconds = sum(lengths) * count / len(lengths)
+    return Shape(width, height, round(count / seconds, 3) if seconds else 0.0, seconds)
 
 
 def _probe_picture(path: Path) -> Shape:

@@ -44,16 +44,17 @@ def picture_size(path: Path) -> tuple[int, int]:
                 raise MediaError(
                     "media.has_x_pixels_no_more", path=path.name, width=picture.width, height=picture.height
                 )
-            _refuse_if_too_big(path, picture.width * picture.height)
+            refuse_if_too_big(path, picture.width * picture.height)
             picture.load()
             return picture.width, picture.height
     except (OSError, SyntaxError, EOFError, ValueError, Image.DecompressionBombError) as error:
         raise MediaError("media.no_whole_png_jpeg_or", path=path.name, error=error) from error
 
 
-def _refuse_if_too_big(path: Path, pixels: int) -> None:
+def refuse_if_too_big(path: Path, pixels: int) -> None:
     """Raises MediaError, before anything is decoded, for what would take more memory or time than it may."""
-    need, budget = pixels * _DECODED_BYTES, int(available_bytes() * BUDGET_SHARE)
+    # the file is read whole, too: by Pillow, and here
+    need, budget = pixels * _DECODED_BYTES + 2 * path.stat().st_size, int(available_bytes() * BUDGET_SHARE)
     if need > budget:
         raise MediaError("media.picture_needs_more_than", path=path.name, need=size_of(need), budget=size_of(budget))
     data = path.read_bytes()

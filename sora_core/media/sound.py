@@ -37,6 +37,7 @@ class Soundtrack:
         self._layout: AudioLayout | None = None
         self.layout = "stereo"
         self.sample_rate = SILENT_RATE
+        self._refuse_if_too_big(SILENT_CHANNELS)
         self.waveform: Floats = np.zeros((SILENT_CHANNELS, self._samples()), np.float32)
 
     def _samples(self) -> int:
@@ -64,7 +65,7 @@ class Soundtrack:
             self._cursor = start + samples.shape[1]
 
     def _refuse_if_too_big(self, channels: int) -> None:
-        """The frames may have more channels, and faster ones, than the header that was checked said."""
+        """How long it is, a header says; the frames may have more channels, and faster ones, than it said."""
         need, budget = self._samples() * channels * 4, int(available_bytes() * BUDGET_SHARE)
         if need > budget:
             raise MediaError(

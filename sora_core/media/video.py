@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -87,7 +89,7 @@ def decode(
 
     clip = scan(path, check)
     choice = _Choice(max_frames, frame_step, Fraction(force_rate).limit_denominator(100_000))
-    if clip.broken(clip.frames) and len(choice.sources(clip)) != max_frames:
+    if clip.broken(clip.frames) and choice.count(clip) != max_frames:
         raise clip.error(clip.frames)
     try:
         return _decode(clip, choice, byte_budget, check)
@@ -130,14 +132,31 @@ class _Choice:
     step: int
     rate: Fraction
 
+    def total(self, clip: Clip) -> int:
+        """How many frames there are at this rate."""
+        return min(max(1, round(clip.frames / clip.fps * self.rate)), sys.maxsize) if self.rate else clip.frames
+
+    def count(self, clip: Clip) -> int:
+        """How many are handed out. What a header says of time can make it any number."""
+        among = -(-self.total(clip) // self.step)
+        return min(among, self.most) if self.most else among
+
     def sources(self, clip: Clip) -> Sequence[int]:
         """For each frame that is handed out, the number of the clip's frame that it shows; never falling."""
+        picks = range(0, self.total(clip), self.step)[: self.most or None]
         if not self.rate:
-            return range(0, clip.frames, self.step)[: self.most or None]
-        total = max(1, round(clip.frames / clip.fps * self.rate))
-        starts = clip.starts or [float(index / clip.fps) for index in range(clip.frames)]
-        times = (float(index / self.rate) for index in range(0, total, self.step)[: self.most or None])
-        return [max(0, bisect_right(starts, time + float(EARLY_SECONDS)) - 1) for time in times]
+            return picks
+        starts = _starts_of(clip)
+        return [max(0, bisect_right(starts, self._moment(index)) - 1) for index in picks]
+
+    def _moment(self, index: int) -> float:
+        return float(index / self.rate) + float(EARLY_SECONDS)
+
+    def _used(self, clip: Clip) -> int:
+        """How many of the clip's frames are shown at all at this rate."""
+        total = self.total(clip)
+        firsts = [bisect_left(range(total), start, key=self._moment) for start in _starts_of(clip)[1:]]
+        return sum(here < there for here, there in pairwise((0, *firsts, total)))
 
     def fps(self, clip: Clip) -> Fraction:
         return (self.rate or clip.fps) / self.step
@@ -145,11 +164,10 @@ class _Choice:
     def note(self, clip: Clip) -> str:
         """What was done about the clip's rate; empty where there is nothing to say."""
         if self.rate:
-            used = set(replace(self, most=0, step=1).sources(clip))
-            total = max(1, round(clip.frames / clip.fps * self.rate))
+            used, total = self._used(clip), self.total(clip)
             return (
                 f"force_rate={float(self.rate):g}: {clip.frames} pictures of {float(clip.fps):.4g} fps make {total} "
-                f"frames; {total - len(used)} are repeated, {clip.frames - len(used)} left out."
+                f"frames; {total - used} are repeated, {clip.frames - used} left out."
             )
         if not clip.is_variable:
             return ""
@@ -158,6 +176,10 @@ class _Choice:
             f"The frame rate varies: pictures are shown for {shortest:.0f} to {longest:.0f} ms. All of them are handed "
             f"out, {float(clip.fps):.4g} a second on average; force_rate makes it steady."
         )
+
+
+def _starts_of(clip: Clip) -> Sequence[float]:
+    return clip.starts or [float(index / clip.fps) for index in range(clip.frames)]
 
 
 class _MoreFramesThanPackets(Exception):
@@ -175,8 +197,9 @@ def _decode(clip: Clip, choice: _Choice, byte_budget: int | None, check: Callabl
     from .pixels import Painter
     from .sound import Soundtrack
 
-    sources, fps = choice.sources(clip), choice.fps(clip)
-    _refuse_if_too_big(clip, sources, fps, _budget(byte_budget))
+    fps = choice.fps(clip)
+    _refuse_if_too_big(clip, choice.count(clip), fps, _budget(byte_budget))
+    sources = choice.sources(clip)
     sound = Soundtrack(len(sources) / fps, clip.origin)
     with open_video(clip.path) as container:
         # not torch.empty: numpy asks Linux for huge pages, and the first touch of the memory is half of the work
@@ -258,9 +281,8 @@ def _sound_bytes(clip: Clip, seconds: Fraction) -> int:
     return math.ceil(seconds * rate) * channels * 4
 
 
-def _refuse_if_too_big(clip: Clip, sources: Sequence[int], fps: Fraction, budget: int) -> None:
+def _refuse_if_too_big(clip: Clip, count: int, fps: Fraction, budget: int) -> None:
     """Raises MediaError, which says what would fit, before anything is allocated."""
-    count = len(sources)
     frame_bytes = clip.info.width * clip.info.height * 3 * 4
     need = count * frame_bytes + _sound_bytes(clip, count / fps)
     if need <= budget:

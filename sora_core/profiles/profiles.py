@@ -26,7 +26,7 @@ from ..errors import InvalidRequest, ProfileError, StorageError
 from ..files.changing import Changing, changing
 from ..redaction import redact
 from ..requests.described import DescribedBody
-from ..transport.urls import is_local, is_name, origin, shown_url
+from ..transport.urls import holds_login, is_local, is_name, origin, shown_address
 from .described import DescribedBodies, plain_address
 from .prices import MILLION, parse_prices
 from .toml_text import parted, tables_of, without
@@ -77,7 +77,7 @@ class Profile:
     described: tuple[DescribedBody, ...] = field(default=(), compare=False)  # what its servers say of their routes
 
     def __repr__(self) -> str:
-        return f"Profile({self.name!r}, {self.provider}, {shown_url(self.base_url)})"
+        return f"Profile({self.name!r}, {redact(self.provider)}, {shown_address(self.base_url)})"
 
     @property
     def identity(self) -> str:
@@ -112,17 +112,17 @@ class Profile:
                 raise ProfileError("profiles.must_number_from_on", where=where, name=name)
         if self.servers:
             self._check_servers(where)
-        parts, proxy = _split(self.base_url), _split(self.proxy)
+        if holds_login(self.base_url) or holds_login(self.proxy):
+            raise ProfileError("profiles.base_url_proxy_must_not", where=where)
+        parts = _split(self.base_url)
         if parts is None or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
             raise ProfileError(
                 "profiles.base_url_not_address_server",
                 where=where,
-                note=shown_url(self.base_url),
+                note=shown_address(self.base_url),
             )
         if self.proxy and not is_proxy(self.proxy):
             raise ProfileError("profiles.proxy_not_address_one_looks", where=where)
-        if parts.username or parts.password or (proxy and (proxy.username or proxy.password)):
-            raise ProfileError("profiles.base_url_proxy_must_not", where=where)
         if parts.scheme == "http" and not is_local(self.base_url) and not self.allow_http:
             raise ProfileError("profiles.plain_http_would_send_key", where=where, hostname=parts.hostname)
 
@@ -140,6 +140,7 @@ PREVIEW_PROFILE = Profile(name=PREVIEW, provider="openai", auth="bearer", dialec
 _FIELDS = {each.name: each for each in fields(Profile) if each.name not in ("name", "embedded", "described")}
 EDITABLE = tuple(name for name in _FIELDS if name != "known_as")  # what a user sets, beside the name
 _LISTS = ("prices", "servers")
+_ADDRESSES = ("_url", "_proxy")  # how the names of those in extra end
 _TOP: dict[str, type] = {"profiles": dict, "ledger_env": str}
 _TYPES: dict[str, tuple[type, ...]] = {
     "requests_per_minute": (int,),
@@ -332,6 +333,7 @@ class Profiles:
     def _document(self, text: str) -> dict[str, Any]:
         try:
             document: dict[str, Any] = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
+            _check_numbers(document)
         except tomllib.TOMLDecodeError as error:
             raise ProfileError("profiles.not_valid_toml", path=self.path, error=error) from error
         except (RecursionError, ValueError, OverflowError) as error:  # nested too deeply, a number too large
@@ -383,16 +385,29 @@ def _described(profile: Profile, said: Mapping[str, list[DescribedBody]]) -> Pro
     return replace(profile, described=tuple(body for place in places for body in said.get(place, ())))
 
 
+def _check_numbers(value: Any) -> None:
+    """Raises OverflowError for a whole number of more than TOML's 64 bits, of which Python prints not every one."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise OverflowError
+    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_numbers(each)
+
+
 def without_passwords(profile: Profile) -> Profile:
     """As it may be shown: addresses that were written by hand may hold one."""
     extra = {name: redact(value) for name, value in profile.extra.items()}
-    servers = tuple(map(_bare, profile.servers))
-    return replace(profile, base_url=_bare(profile.base_url), servers=servers, proxy=_bare(profile.proxy), extra=extra)
+    extra |= {name: _bare(value) for name, value in extra.items() if name.endswith(_ADDRESSES) and holds_login(value)}
+    texts = {name: getattr(profile, name) for name, kind in _FIELDS.items() if kind.type == "str"}
+    # in a field where it does not belong, too
+    addresses: dict[str, Any] = {
+        name: _bare(text) for name, text in texts.items() if name in ("base_url", "proxy") or "://" in text
+    }
+    return replace(profile, **addresses, servers=tuple(map(_bare, profile.servers)), extra=extra)
 
 
 def _bare(url: str) -> str:
     """Without the user, and what may be secret in the rest; nothing of what is no address."""
-    return shown_url(url).removesuffix("***") if url else ""
+    return shown_address(url).removesuffix("***") if url else ""
 
 
 def profile_of(name: str, values: Mapping[str, Any]) -> Profile:

@@ -17,7 +17,7 @@ from ..errors import BadResponse, InvalidRequest, ProfileError
 from ..models import Effect, Secret
 from ..profiles.profiles import Profile
 from ..transport import Call, Http
-from ..transport.urls import is_local
+from ..transport.urls import holds_login, is_local
 from ._answers import normalize
 from ._ended import refuse_ended
 
@@ -62,7 +62,7 @@ def check_address(url: str, profile: Profile, setting: str) -> None:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or parts.username or parts.password:
+    if not usable or holds_login(url):
         raise ProfileError("parse_service.profile_not_address_server_or", profile=profile.name, setting=setting)
     refuse_ended(url, profile=profile.name, setting=setting)
     if parts.scheme == "http" and not is_local(url) and not profile.allow_http:

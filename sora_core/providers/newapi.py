@@ -16,13 +16,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ..errors import BadResponse, InvalidRequest, JobNotFound, ProfileError, Unsupported
 from ..models import Capabilities, Character, ClipForm, Effect, Field, ImageForm, Operation, SizeRange, Snapshot, State
 from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
 from ..transport import Call, Http, Reply
-from ..transport.urls import is_local, origin
+from ..transport.urls import holds_login, is_local, origin
 from . import _chat as chat
 from . import _relay as relay
 from ._answers import normalize
@@ -108,7 +108,7 @@ class NewApi(Provider):
             scheme, host, _ = origin(url)
         except ValueError:
             scheme = host = ""
-        if scheme not in ("http", "https") or not host or "@" in urlsplit(url).netloc:
+        if scheme not in ("http", "https") or not host or holds_login(url):
             raise ProfileError("newapi.profile_native_url_not_address", profile=self.profile.name)
         if scheme == "http" and not is_local(url) and not self.profile.allow_http:
             raise ProfileError("newapi.profile_native_url_plain_http", profile=self.profile.name)

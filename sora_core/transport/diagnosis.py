@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from ..errors import NetworkError
 from .environment import proxy_for, tls_context
-from .urls import bare_url
+from .urls import shown_address
 
 WAIT_SECONDS = 5.0
 
@@ -60,9 +60,9 @@ def _proxy(proxy: str, *, own: bool, host: str) -> NetworkError | None:
     blocked = _port(parts.hostname or "", parts.port or (1080 if parts.scheme.startswith("socks") else 80))
     if blocked:
         return NetworkError(
-            "network.proxy_names_cannot_reached", proxy=bare_url(proxy), where=where, reason=blocked.message
+            "network.proxy_names_cannot_reached", proxy=shown_address(proxy), where=where, reason=blocked.message
         )
-    return NetworkError("network.proxy_names_answers_but_does", proxy=bare_url(proxy), where=where, host=host)
+    return NetworkError("network.proxy_names_answers_but_does", proxy=shown_address(proxy), where=where, host=host)
 
 
 def _port(host: str, port: int) -> NetworkError | None:

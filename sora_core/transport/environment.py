@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from ..errors import ProfileError
-from .urls import bare_url, is_local
+from .urls import is_local, shown_address
 
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -79,12 +79,11 @@ def _usable(proxy: str, scheme: str, host: str) -> str:
     try:
         parts = urlsplit(proxy)
         is_usable = parts.scheme in PROXY_SCHEMES and bool(parts.hostname) and parts.port != 0
-        shown = bare_url(proxy)
     except ValueError:
-        is_usable, shown = False, "something that is not an address"
+        is_usable = False
     if is_usable:
         return proxy
-    variable = _variable(scheme)
+    variable, shown = _variable(scheme), shown_address(proxy)
     raise ProfileError("transport.names_proxy_cannot_used_looks", variable=variable, shown=shown, host=host)
 
 

@@ -85,3 +85,18 @@ def shown_url(url: str) -> str:
         return bare_url(url)
     except ValueError:
         return "***"
+
+
+def holds_login(url: str) -> bool:
+    """Whether an address that a person wrote may hold a password: one that is not escaped can stand anywhere before
+    an "@", also where a scheme is missing."""
+    return "@" in unicodedata.normalize("NFKC", url)
+
+
+def shown_address(url: str) -> str:
+    """An address that a person wrote, safe to show; nothing of it where a password would be taken for host or path."""
+    try:
+        place = urlsplit(url).netloc
+    except ValueError:
+        return "***"
+    return "***" if holds_login(url.replace(place, "", 1)) else shown_url(url)

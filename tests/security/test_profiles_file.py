@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sora_core.connections.describing import described
-from sora_core.connections.editing import exported
+from sora_core.connections.editing import check, exported
 from sora_core.errors import SoraError
 from sora_core.profiles.credentials import Credentials
 from sora_core.profiles.profiles import Profile, Profiles
@@ -24,6 +24,8 @@ ODD = {
     "deep inline": b"[profiles.a]\nextra = " + b"{a = " * 5000,
     "large number": b"[profiles.a]\nmax_jobs = " + b"9" * 5000,
     "large whole number": b'[profiles.a]\nbase_url = "http://127.0.0.1"\nmax_jobs = ' + b"9" * 400,
+    "large number in hex": b'[profiles.a]\nbase_url = "http://127.0.0.1"\nmax_jobs = 0x' + b"f" * 5000,
+    "large number in extra": b'[profiles.a]\nbase_url = "http://127.0.0.1"\nextra.a.b = [0o' + b"7" * 9000 + b"]",
     "large float": b"[profiles.a]\npoll_seconds = 1e999999",
     "not a number": b"[profiles.a]\npoll_seconds = nan",
     "nul": b'[profiles.a]\nmodel = "\0"',
@@ -133,3 +135,43 @@ def test_a_password_in_an_address_is_refused_and_shown_nowhere(tmp_path):
     texts += [exported(profiles)]
     assert not [text for text in texts if PASSWORD in text]
     assert redact(BY_HAND).count(PASSWORD) == 0
+
+
+LOGINS = {
+    "whole": f"https://user:{PASSWORD}@h.example/v1",
+    "no scheme": f"user:{PASSWORD}@h.example:3128",
+    "half a scheme": f"//user:{PASSWORD}@h.example",
+    "one slash": f"https:/user:{PASSWORD}@h.example",
+    "no slash": f"https:user:{PASSWORD}@h.example",
+    "backslashes": f"https:\\\\\\\\user:{PASSWORD}@h.example",
+    "a slash in the password": f"https://user:1/{PASSWORD}@h.example/v1",
+    "a question mark in it": f"https://user:1?{PASSWORD}@h.example/v1",
+    "a hash in it": f"https://user:1#{PASSWORD}@h.example/v1",
+    "a space in it": f"https://user:1 {PASSWORD}@h.example/v1",
+    "a wide sign": f"https://user:{PASSWORD}\uff20h.example",
+    "a wide sign and no scheme": f"user:{PASSWORD}\uff20h.example",
+    "two": f"https://user:{PASSWORD}@h.example@h.example",
+    "no user": f"https://{PASSWORD}@h.example",
+}
+PLACES = {
+    "base_url": 'base_url = "{}"',
+    "proxy": 'base_url = "https://a.example"\nproxy = "{}"',
+    "a server": 'servers = ["https://a.example", "{}"]',
+    **{
+        name: f'provider = "sora_web"\nbase_url = "https://a.example"\n[profiles.a.extra]\n{name} = "{{}}"'
+        for name in ("parse_url", "session_url", "sentinel_proxy")
+    },
+    "native_url": 'provider = "newapi"\ndialect = "chat"\nbase_url = "https://a.example"\nextra.native_url = "{}"',
+}
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+@pytest.mark.parametrize("address", LOGINS.values(), ids=LOGINS)
+def test_however_a_password_is_written_it_is_refused_and_not_shown(tmp_path, place, address):
+    (tmp_path / "profiles.toml").write_text(f"[profiles.a]\n{place.format(address)}\n", "utf-8")
+    profiles, keys = Profiles(tmp_path, {}), Credentials(tmp_path, {})
+    profile = profiles.get_as_written("a")
+    with pytest.raises(SoraError) as caught:
+        check(profile)
+    shown = [repr(profile), json.dumps(described(profile, keys)), exported(profiles), str(caught.value)]
+    assert not [text for text in shown if PASSWORD in text]

@@ -33,6 +33,7 @@ from ...requests.kinds import (
 )
 from ...transport import Call, Http, Reply
 from ...transport.retry import ATTEMPTS
+from ...transport.urls import holds_login
 from .. import _parse_service as parsing
 from .. import _relay as relay
 from .._answers import normalize
@@ -97,6 +98,7 @@ class SoraWeb(Provider):
     def capabilities(self) -> Capabilities:
         """Raises ProfileError for settings that cannot work."""
         addresses.addresses_of(self.profile)
+        self._written_proxy()
         identity.identity_of(self.profile, "")
         tokens.client_of(self.profile)
         characters.visibility_of(self.profile)
@@ -143,11 +145,15 @@ class SoraWeb(Provider):
 
     def _proxy_of_sentinel(self, token_store: TokenStore) -> str:
         """Independent of the profile's and of everyone's."""
-        extra = self.profile.extra
-        variable, url = extra.get("sentinel_proxy_env", "").strip(), extra.get("sentinel_proxy", "").strip()
+        variable = self.profile.extra.get("sentinel_proxy_env", "").strip()
         if variable:
             return token_store.credentials.proxy_named(variable, self.profile.name).reveal()
-        if url and (not is_proxy(url) or "@" in url):
+        return self._written_proxy()
+
+    def _written_proxy(self) -> str:
+        """The one in the profile itself. Raises ProfileError."""
+        url = self.profile.extra.get("sentinel_proxy", "").strip()
+        if url and (not is_proxy(url) or holds_login(url)):
             raise ProfileError("sora_web.profile_sentinel_proxy_no_address", profile=self.profile.name)
         return url
 
