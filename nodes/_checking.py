@@ -8,49 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-from ..sora_core.errors import SoraError
+from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.ledger.row import JOB_ID_PREFIX
-from ..sora_core.requests.kinds import Request
+from ..sora_core.models import Operation, Upload
+from ..sora_core.requests.checks import check_there
+from ..sora_core.requests.kinds import Request, VideoRequest
 from . import _host as host
 from ._engine import engine
+from ._linked import LINKED, Written, written_in
 from ._paths import check_prefix
-from ._settings import told_at
 
-LINKED = "…"  # stands for a text that comes over a link, of which nothing is known
-# what a link may bring is no matter for the checks, or a stand-in will do
-_HARMLESS = (
-    "prompt", "seed", "character", "source_job", "source_frame", "source", "script", "image", "video",
-    "filename_prefix", "shots",
-)  # fmt: skip
+_PICTURE, _CLIP, _SOUND = "IMAGE", "VIDEO", "AUDIO"
+_TO_COME = Upload(b"", "application/octet-stream", "to come")
 
 _queued: ContextVar[Mapping[str, Any] | None] = ContextVar("sora_video_queued", default=None)
-
-
-@dataclass(frozen=True)
-class Written:
-    """A node's inputs when it is queued: ``values`` that were written, ``links`` by name, the whole ``prompt``."""
-
-    values: Mapping[str, Any]
-    links: Mapping[str, Any] = field(default_factory=dict)
-    prompt: Mapping[str, Any] = field(default_factory=dict)
-
-    def text(self, name: str) -> str:
-        """What was written there, or LINKED."""
-        return LINKED if name in self.links else self.values.get(name, "")
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What the node's execute is given besides its profile, without what comes over links."""
-        given = {name: value for name, value in self.values.items() if name != "profile"}
-        return {**given, "prompt": self.text("prompt"), "seed": self.values.get("seed", 0)}
-
-    @property
-    def is_known(self) -> bool:
-        """Whether everything that a request is checked by was written."""
-        return all(name.split(".")[0] in _HARMLESS for name in self.links)
 
 
 @dataclass(frozen=True)
@@ -87,37 +61,77 @@ def refusal(node: Any, profile: str | None, read: Read | None = None) -> bool | 
         return True
     try:
         engine().profiles.get(profile)
-        written = _written(node)
-        if written is None:
-            return True
-        if "filename_prefix" in written.values:
-            check_prefix(written.values["filename_prefix"])
-        asked = read(profile, written) if read else None
-        if asked and written.is_known:
-            engine().check(
-                asked.request, profile, images_to_come=asked.images_to_come, source_to_come=asked.source_to_come
-            )
+        written = _written()
+        runs = list(written.runs()) if written else []
+        for number, run in enumerate(runs, 1):
+            try:
+                if _is_sound(node, run):
+                    _check(run, profile, read)
+            except SoraError as error:
+                if len(runs) > 1:
+                    error.add("node.of_a_list", number=number, prompt=str(run.values.get("prompt", ""))[:80])
+                raise
     except SoraError as error:
         return str(error)
     return True
 
 
-def _written(node: Any) -> Written | None:
-    """None where it is not known, or ComfyUI itself refuses the type of a value."""
-    prompt = _queued.get() or {}
-    found = prompt.get(host.executing_node())
+def queued_inputs() -> Mapping[str, Any] | None:
+    """Those of the node that is validated, with its links; None where they are not known."""
+    found = (_queued.get() or {}).get(host.executing_node())
     inputs = found.get("inputs") if isinstance(found, dict) else None
-    if not isinstance(inputs, dict):
+    return inputs if isinstance(inputs, dict) else None
+
+
+def _written() -> Written | None:
+    inputs = queued_inputs()
+    if inputs is None or any(isinstance(value, list) and len(value) != 2 for value in inputs.values()):
         return None
-    links = {name: value for name, value in inputs.items() if isinstance(value, list)}
-    values = {name: value for name, value in inputs.items() if name not in links}
-    settings = told_at(links.get("settings"), prompt)
-    if settings is not None:
-        values["settings"] = settings
-        del links["settings"]
+    return written_in(inputs, _queued.get() or {})
+
+
+def _is_sound(node: Any, written: Written) -> bool:
+    """Whether ComfyUI itself takes the types of the values."""
     # not GET_SCHEMA: ComfyUI asks a locked copy of the class
     types = {each.id: type(each.default) for each in node.SCHEMA.inputs if getattr(each, "default", None) is not None}
-    is_sound = all(isinstance(value, types.get(name, object)) for name, value in values.items())
-    if not is_sound or any(len(link) != 2 for link in links.values()):
-        return None
-    return Written(values, links, prompt)
+    return all(isinstance(value, types.get(name, object)) for name, value in written.values.items())
+
+
+def _check(written: Written, profile: str, read: Read | None) -> None:
+    if "filename_prefix" in written.values:
+        check_prefix(written.values["filename_prefix"])
+    asked = read(profile, written) if read else None
+    if asked is None:
+        return
+    asked, is_known = _with_references(asked, written)
+    images = asked.images_to_come
+    if is_known and written.is_known:
+        engine().check(asked.request, profile, images_to_come=images, source_to_come=asked.source_to_come)
+    else:
+        check_there(asked.request, images_to_come=images)
+
+
+def _with_references(asked: Asked, written: Written) -> tuple[Asked, bool]:
+    """With those that come over links, as the node itself takes them up; and whether the kinds of all are known."""
+    request, links = asked.request, written.links
+    if not isinstance(request, VideoRequest):
+        return asked, True
+    kinds = [_kind_of(link, written) for name, link in links.items() if name.startswith("references.")]
+    pictures = ("first_frame" in links) + kinds.count(_PICTURE)
+    if "first_frame" in links and (asked.images_to_come or request.image_urls):
+        raise InvalidRequest("node.image_and_first_frame")
+    if request.operation is Operation.TEXT_TO_VIDEO and (pictures or "last_frame" in links or _CLIP in kinds):
+        request = replace(request, operation=Operation.IMAGE_TO_VIDEO)
+    request = replace(
+        request,
+        last_frame=_TO_COME if "last_frame" in links else None,
+        clips=(_TO_COME,) * kinds.count(_CLIP),
+        sounds=(_TO_COME,) * kinds.count(_SOUND),
+    )
+    is_known = set(kinds) <= {_PICTURE, _CLIP, _SOUND}
+    return replace(asked, request=request, images_to_come=asked.images_to_come + pictures), is_known
+
+
+def _kind_of(link: Any, written: Written) -> str:
+    source = written.prompt.get(str(link[0]))
+    return host.output_type(source.get("class_type"), link[1]) if isinstance(source, dict) else ""

@@ -9,6 +9,7 @@ from typing import Any
 import folder_paths
 from comfy import model_management
 from comfy.cli_args import args
+from comfy_execution import graph
 from comfy_execution.graph_utils import ExecutionBlocker
 from comfy_execution.utils import get_executing_context
 from server import PromptServer
@@ -39,6 +40,13 @@ def executing_node() -> str:
     """The id of the node that is executed or checked in this context; empty outside of one."""
     context = get_executing_context()
     return str(context.node_id) if context is not None else ""
+
+
+def output_type(class_type: Any, slot: Any) -> str:
+    """What an output of any registered node is, such as "IMAGE"; empty where there is none."""
+    # by way of one who knows ComfyUI's module `nodes`: this package has the same name
+    types = getattr(graph.nodes.NODE_CLASS_MAPPINGS.get(class_type), "RETURN_TYPES", ())
+    return str(types[slot]) if isinstance(slot, int) and 0 <= slot < len(types) else ""
 
 
 def has_pages() -> bool:

@@ -14,9 +14,10 @@ from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.ledger.row import DELIVERED, Job
 from ..sora_core.models import Delivery
 from . import _host as host
-from ._checking import Asked, Written, refusal
+from ._checking import Asked, refusal
 from ._comfy import InputImpl, io
 from ._engine import engine
+from ._linked import Written
 from ._paths import destination_of, shown_in_player
 from ._requests import identity_of
 from ._results import final_results_key, gave_file, went_unfinished

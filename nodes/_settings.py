@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..sora_core.requests.settings import combined, settings_of, settings_of_lines
@@ -45,21 +45,33 @@ def told(inputs: Mapping[str, Any], before: Any = None) -> dict[str, Any]:
     ).plain()
 
 
-def told_at(link: Any, prompt: Mapping[str, Any], depth: int = 0) -> dict[str, Any] | None:
+def told_at(link: Any, prompt: Mapping[str, Any]) -> dict[str, Any] | None:
     """The settings that come over a link of a queued prompt; None where they are not all written in it.
 
     Raises InvalidRequest.
     """
-    node = prompt.get(str(link[0])) if isinstance(link, list) and len(link) == 2 else None
-    if not isinstance(node, dict) or node.get("class_type") != NODE_ID or depth > _MOST_IN_A_CHAIN:
+    chain: list[dict[str, Any]] = []
+    while link is not None:
+        node = prompt.get(str(link[0])) if isinstance(link, list) and len(link) == 2 else None
+        if not isinstance(node, dict) or node.get("class_type") != NODE_ID or len(chain) > _MOST_IN_A_CHAIN:
+            return None
+        inputs = node.get("inputs")
+        chain.append(dict(inputs) if isinstance(inputs, dict) else {})
+        link = chain[-1].pop("settings", None)
+    return told_by(chain[::-1])
+
+
+def told_by(nodes: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The settings of several nodes, each over the one before; None for an input that ComfyUI would not take.
+
+    Raises InvalidRequest.
+    """
+    if not all(_is_sound(name, value) for inputs in nodes for name, value in inputs.items()):
         return None
-    inputs = node.get("inputs")
-    written = dict(inputs) if isinstance(inputs, dict) else {}
-    chained = written.pop("settings", None)
-    before = None if chained is None else told_at(chained, prompt, depth + 1)
-    if (chained is not None and before is None) or not all(map(_is_sound, written, written.values())):
-        return None
-    return told(written, before)
+    said: dict[str, Any] = {}
+    for inputs in nodes:
+        said = told(inputs, said)
+    return said
 
 
 def _is_sound(name: str, value: Any) -> bool:

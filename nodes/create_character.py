@@ -15,9 +15,10 @@ from ..sora_core.models import ClipForm, Operation, Upload
 from ..sora_core.requests.checks import check_clip_form, check_operation, check_part
 from ..sora_core.requests.kinds import CharacterRequest
 from . import _widgets as widgets
-from ._checking import Asked, Written, refusal
+from ._checking import Asked, refusal
 from ._comfy import io, known
 from ._engine import engine
+from ._linked import Written
 from ._references import save_video
 from ._requests import given_settings, identity_of
 from ._waiting import Reports, in_thread, wait_for

@@ -9,9 +9,10 @@ from ..sora_core.errors import InvalidRequest
 from ..sora_core.models import Capabilities, ClipForm, Operation, Upload
 from ..sora_core.requests.checks import check_one_of, check_operation
 from . import _widgets as widgets
-from ._checking import Asked, Written, stands_in
+from ._checking import Asked, stands_in
 from ._comfy import found_by, io
 from ._engine import engine
+from ._linked import Written
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._paths import destination_of
 from ._references import clip_of

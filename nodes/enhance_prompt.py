@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..sora_core.requests.checks import EXPANSIONS
 from ..sora_core.requests.kinds import PromptRequest
 from . import _widgets as widgets
-from ._checking import Asked, Written, refusal
+from ._checking import Asked, refusal
 from ._comfy import io, known
 from ._engine import engine
+from ._linked import Written
 from ._requests import identity_of
 from ._waiting import Reports, wait_for
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from ..sora_core.media.picture import picture_tensor
 from . import _widgets as widgets
-from ._checking import Asked, Written, refusal
+from ._checking import Asked, refusal
 from ._comfy import found_by, io
 from ._engine import engine
+from ._linked import Written
 from ._paths import destination_of, shown_in_player
 from ._references import with_images
 from ._requests import identity_of, picture_request

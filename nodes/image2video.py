@@ -10,8 +10,9 @@ from ..sora_core.media.frame import Pick
 from ..sora_core.media.images import FITS
 from ..sora_core.models import Operation
 from . import _widgets as widgets
-from ._checking import Asked, Written, refusal
+from ._checking import Asked, refusal
 from ._comfy import advanced, found_by, io
+from ._linked import Written
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._references import frame_of_job, with_images, with_references
 from ._requests import video_request
@@ -75,7 +76,17 @@ class Image2Video(VideoNode):
             hidden=video_hidden(),
             is_output_node=True,
             **found_by(
-                "i2v", "image to video", "animate image", "reference image", "extend", "图生视频", "视频", "图片"
+                "i2v",
+                "image to video",
+                "animate image",
+                "reference image",
+                "extend",
+                "first frame",
+                "last frame",
+                "图生视频",
+                "视频",
+                "图片",
+                "尾帧",
             ),
         )
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from ..sora_core.errors import Interrupted, InvalidRequest
+from ..sora_core.errors import Interrupted, InvalidRequest, SoraError
 from ..sora_core.media.join import MOST_FADE_SECONDS, Joined, join
 from ..sora_core.media.placing import check_destination, discard, place, sha256_of, write_sidecar
 from ..sora_core.models import Destination
 from . import _host as host
 from . import _widgets as widgets
+from ._checking import queued_inputs
 from ._comfy import InputImpl, io, known
-from ._paths import destination_of, shown_in_player
+from ._paths import check_prefix, destination_of, shown_in_player
 from ._references import save_video
 from ._results import final_results_key, gave_file
 from ._waiting import in_thread
@@ -70,6 +71,18 @@ class JoinClips(io.ComfyNode):
                 search_aliases=["concat", "merge videos", "stitch", "append", "film", "crossfade", "拼接", "合并视频"]
             ),
         )
+
+    @classmethod
+    def validate_inputs(cls, filename_prefix: Sequence[str] | None = None, videos: Any = None) -> bool | str:
+        # ComfyUI hands over every growing input, named or not
+        try:
+            for prefix in filter(None, filename_prefix or ()):  # None: it comes over a link
+                check_prefix(prefix)
+            if not any(name.startswith("videos.") for name in queued_inputs() or ("videos.",)):
+                raise InvalidRequest("join.too_few", count=0)
+        except SoraError as error:
+            return str(error)
+        return True
 
     @classmethod
     def fingerprint_inputs(cls, **_: object) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..sora_core.errors import InvalidRequest, SoraError
 from ..sora_core.requests.lines import Fields, lines_of
 from ._comfy import io, known
@@ -32,6 +34,7 @@ class Prompts(io.ComfyNode):
                     min=0,
                     max=MAX_SEED,
                     optional=True,
+                    control_after_generate=False,  # as on the nodes behind it: another number is paid anew
                     tooltip="Of the lines that name none.",
                 ),
                 io.Int.Input(
@@ -47,7 +50,9 @@ class Prompts(io.ComfyNode):
                 io.Int.Output("seconds", tooltip="A list: connect it to seconds.", is_output_list=True),
                 io.Int.Output("seed", tooltip="A list: connect it to seed.", is_output_list=True),
             ],
-            **known(search_aliases=["prompt list", "batch", "many videos", "lines", "提示词列表", "批量"]),
+            **known(
+                search_aliases=["prompt list", "batch", "many videos", "many prompts", "lines", "提示词列表", "批量"]
+            ),
         )
 
     @classmethod
@@ -62,12 +67,17 @@ class Prompts(io.ComfyNode):
 
     @classmethod
     def execute(cls, text: str, seed: int = 0, seconds: int = 0) -> io.NodeOutput:
-        found = _lines(text)
-        return io.NodeOutput(
-            [each.get("prompt", "") for each in found],
-            [each.get("seconds", seconds) for each in found],
-            [each.get("seed", seed) for each in found],
-        )
+        return io.NodeOutput(*columns(text, seed, seconds))
+
+
+def columns(text: str, seed: int = 0, seconds: int = 0) -> tuple[list[Any], list[Any], list[Any]]:
+    """Prompts, seconds and seeds of the lines. Raises InvalidRequest."""
+    found = _lines(text)
+    return (
+        [each.get("prompt", "") for each in found],
+        [each.get("seconds", seconds) for each in found],
+        [each.get("seed", seed) for each in found],
+    )
 
 
 def _lines(text: str) -> list[dict[str, object]]:

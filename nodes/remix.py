@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from . import _widgets as widgets
-from ._checking import Asked, Written, stands_in
+from ._checking import Asked, stands_in
 from ._comfy import found_by, io
 from ._engine import engine
+from ._linked import Written
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._requests import remix_request
 

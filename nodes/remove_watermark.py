@@ -9,9 +9,10 @@ from ..sora_core.models import Operation
 from ..sora_core.requests.checks import check_operation
 from ..sora_core.requests.kinds import CleanLinkRequest
 from . import _widgets as widgets
-from ._checking import Asked, Written, stands_in
+from ._checking import Asked, stands_in
 from ._comfy import io, known
 from ._engine import engine
+from ._linked import Written
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._requests import clean_link_request
 

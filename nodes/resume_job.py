@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from . import _widgets as widgets
-from ._checking import Written, refusal
+from ._checking import refusal
 from ._comfy import io, known
 from ._engine import engine
+from ._linked import Written
 from ._outputs import (
     Result,
     VideoNode,

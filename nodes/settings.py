@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..sora_core.errors import SoraError
+from ._checking import queued_inputs
 from ._comfy import advanced, io, known
-from ._settings import NODE_ID, SOUND, UNSET, told
+from ._settings import NODE_ID, SOUND, UNSET, told, told_by
 from ._widgets import SETTINGS
 
 _LARGEST = 1_000_000
@@ -27,6 +29,15 @@ class Settings(io.ComfyNode):
                 search_aliases=["steps", "guidance", "cfg", "lora", "fps", "num_frames", "sampler", "采样", "步数"]
             ),
         )
+
+    @classmethod
+    def validate_inputs(cls, more: str | None = None) -> bool | str:
+        written = {name: value for name, value in (queued_inputs() or {}).items() if not isinstance(value, list)}
+        try:
+            told_by([written])
+        except SoraError as error:
+            return str(error)
+        return True
 
     @classmethod
     def execute(cls, settings: Any = None, **inputs: Any) -> io.NodeOutput:

@@ -6,8 +6,9 @@ from typing import Any
 
 from ..sora_core.models import Operation
 from . import _widgets as widgets
-from ._checking import Asked, Written, refusal
+from ._checking import Asked, refusal
 from ._comfy import found_by, io
+from ._linked import Written
 from ._outputs import VideoNode, generate, one_branch, video_hidden, video_outputs
 from ._references import with_references
 from ._requests import video_request

@@ -18,6 +18,12 @@ export function isOurs(node) {
   return Boolean(node?.comfyClass?.startsWith(PREFIX))
 }
 
+/** Whether the page shows the workflow as an app, or how one is built of it, in place of its graph. */
+export function isApp() {
+  const workflow = app.extensionManager?.workflow?.activeWorkflow
+  return (workflow?.activeMode ?? workflow?.initialMode ?? 'graph') !== 'graph'
+}
+
 export function widgetOf(node, name) {
   return node.widgets?.find((each) => each.name === name)
 }

@@ -4,7 +4,7 @@
  */
 import { costLine, graphCost, isPriced } from './costs.js'
 import { el, write } from './dom.js'
-import { isLinked, isOurs, profileBehind, widgetOf } from './graph.js'
+import { isApp, isLinked, isOurs, profileBehind, widgetOf } from './graph.js'
 import { listsOf, namesListedFor } from './listed.js'
 import { Room } from './node_room.js'
 import { choice, say } from './words.js'
@@ -15,6 +15,7 @@ const LOOK_MS = 400
 const RARE = new Map() // node type -> names of its inputs that are rarely used
 
 const bars = new Set()
+let lookedAtApp = false
 
 class Bar {
   constructor(node) {
@@ -54,10 +55,10 @@ class Bar {
 
   /**
    * On the canvas, which leaves room for what is advanced as if it were shown. The newer renderer hides it itself, and
-   * has a button of its own for it. Never what is linked. Whether anything has changed.
+   * has a button of its own for it; an app shows what it asks for. Never what is linked. Whether anything has changed.
    */
   hide() {
-    const isCanvas = !window.LiteGraph.vueNodesMode
+    const isCanvas = !window.LiteGraph.vueNodesMode && !isApp()
     const widgets = this.rare.map((name) => this.widget(name)).filter(Boolean)
     const hidden = new Set(isCanvas && !this.node.showAdvanced ? widgets.map((each) => each.name).filter((name) => !isLinked(this.node, name)) : [])
     const changed = widgets.filter((each) => hidden.has(each.name) !== this.hidden.has(each.name))
@@ -114,6 +115,10 @@ function labelShots(node) {
 }
 
 function look() {
+  if (isApp() !== lookedAtApp) {
+    lookedAtApp = isApp()
+    for (const bar of bars) bar.hide() // those of an app are not on the page
+  }
   const shown = [...bars].filter((bar) => bar.element.isConnected)
   const graph = shown.length ? graphCost() : ''
   for (const bar of shown) {

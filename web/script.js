@@ -7,7 +7,7 @@ const HEAD = new RegExp(
   String.raw`^([\ufeff\u200b-\u200f\u2060]*\s*${MARK}[\[【［]?\s*)(\p{Nd}+(?:\.\p{Nd}+)?)(\s*s\s*(?:[\]】］]|:|：)\s*)([^]*)$`,
   'iu'
 )
-const LINES = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/
+export const LINES = /\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]/
 const LENGTHS = { min: 0.1, max: 3600 }
 
 /** `{ before, shots }`; `undefined` for text that is no script, or JSON. A shot has `seconds`, `text` and its `lines`. */

@@ -102,6 +102,7 @@ def install() -> None:
         "comfy.model_management": {"InterruptProcessingException": Interrupt},
         "comfy.cli_args": {"args": SimpleNamespace()},
         "comfy_execution": {},
+        "comfy_execution.graph": {},
         "comfy_execution.graph_utils": {"ExecutionBlocker": object},
         "comfy_execution.utils": {"get_executing_context": lambda: None},
         "folder_paths": {},

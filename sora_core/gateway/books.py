@@ -16,7 +16,10 @@ from .studio import Render
 
 QUEUE_SECONDS = 1.0
 EXPIRY_SECONDS = 24 * 3600
-CENTS_PER_SECOND = 10  # play money
+# play money, in the proportions that OpenAI's prices of Sora had
+CENTS_PER_SECOND = 10
+PRO, PRO_CENTS_PER_SECOND, LARGE_PRO_CENTS_PER_SECOND = "sora-2-pro", 30, 50
+LARGE_PIXELS = 1280 * 720  # above it
 HARD_LIMIT_USD = 1000.0
 MAX_JOBS = 1000  # of those that have ended; older ones leave the books
 
@@ -48,6 +51,14 @@ class Order:
     @property
     def size(self) -> str:
         return f"{self.width}x{self.height}"
+
+    @property
+    def cents(self) -> int:
+        """What it costs."""
+        if self.model != PRO:
+            return CENTS_PER_SECOND * self.seconds
+        is_large = self.width * self.height > LARGE_PIXELS
+        return (LARGE_PRO_CENTS_PER_SECOND if is_large else PRO_CENTS_PER_SECOND) * self.seconds
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,7 @@ class Books:
     ) -> BookedJob:
         """Accepts a job: from here on it is charged."""
         self.charges += 1
-        self.usage_cents += CENTS_PER_SECOND * order.seconds
+        self.usage_cents += order.cents
         job = BookedJob(
             id=f"video_{secrets.token_hex(16)}",
             number=self.charges,
@@ -183,6 +194,7 @@ class Books:
                 "model": job.order.model,
                 "seconds": job.order.seconds,
                 "size": job.order.size,
+                "cents": job.order.cents,
                 "created_at": int(job.created_at),
                 "idempotency_key": job.idempotency_key,
                 "has_image": job.image is not None,

@@ -37,6 +37,7 @@ def resolve(request: Request, can: Capabilities, profile: str, *, images_to_come
     Raises InvalidRequest for values that no profile takes, Unsupported for what this one cannot do.
     """
     check_operation(request.operation, can, profile)
+    check_there(request, images_to_come=images_to_come)
     if isinstance(request, VideoRequest):
         return _video(request, can, profile, images_to_come)
     if isinstance(request, PictureRequest):
@@ -66,6 +67,19 @@ def with_defaults(request: Request, can: Capabilities, profile: str) -> Request:
         _, size_for = _of_pictures(can)
         return replace(request, size=request.size or _size_for(request, size_for, "pictures", profile))
     return request
+
+
+def check_there(request: Request, *, images_to_come: int = 0) -> None:
+    """Raises InvalidRequest where that is missing which every profile needs."""
+    if isinstance(request, VideoRequest):
+        images = images_to_come or request.images or request.image_urls or request.clips
+        if request.operation is Operation.IMAGE_TO_VIDEO and not images:
+            raise InvalidRequest("requests.image_video_needs_image_or")
+        if not request.prompt.strip() and not request.shots:
+            raise InvalidRequest("requests.prompt_empty_write_what_video")
+    elif isinstance(request, (RemixRequest, PictureRequest, PromptRequest)) and not request.prompt.strip():
+        subject = "picture" if isinstance(request, PictureRequest) else "video"
+        raise InvalidRequest("requests.prompt_empty_write_what_should", subject=subject)
 
 
 def check_operation(operation: Operation, can: Capabilities, profile: str) -> None:
@@ -116,8 +130,6 @@ def picture_size(request: VideoRequest | PictureRequest) -> tuple[int, int]:
 
 def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_come: int) -> VideoRequest:
     images = len(request.images) + images_to_come
-    if request.operation is Operation.IMAGE_TO_VIDEO and not images and not request.image_urls and not request.clips:
-        raise InvalidRequest("requests.image_video_needs_image_or")
     check_references(request, images, can, profile)
     for url in request.image_urls:
         if ImageForm.URL not in can.image_forms:
@@ -130,8 +142,6 @@ def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_com
         raise Unsupported(
             "requests.profile_takes_reference_image_s", profile=profile, image_limit=can.image_limit, given=given
         )
-    if not request.prompt.strip() and not request.shots:
-        raise InvalidRequest("requests.prompt_empty_write_what_video")
     sent = request.prompt if Field.SHOTS in can.fields else as_prompt(request.shots, request.prompt)
     what = "The prompt" if sent == request.prompt else "The prompt with the shots written out"
     _check_prompt_length(sent, what, can, profile)
@@ -149,7 +159,7 @@ def _video(request: VideoRequest, can: Capabilities, profile: str, images_to_com
 
 def _remix(request: RemixRequest, can: Capabilities, profile: str) -> RemixRequest:
     takes = check_source(request, can, profile)
-    _check_prompt(request.prompt, "video", can, profile)
+    _check_prompt_length(request.prompt, "The prompt", can, profile)
     _check_words(request, can, profile)
     for name in _OF_A_REMIX:
         if getattr(request, name.value) and name not in takes:
@@ -177,7 +187,7 @@ def _picture(request: PictureRequest, can: Capabilities, profile: str, images_to
             images=images,
         )
     _check_images(request.images, images, can, profile)
-    _check_prompt(request.prompt, "picture", can, profile)
+    _check_prompt_length(request.prompt, "The prompt", can, profile)
     _check_words(request, can, profile)
     sizes, size_for = _of_pictures(can)
     if not request.size:
@@ -211,7 +221,7 @@ def _check_side_settings(request: CharacterRequest | CleanLinkRequest, can: Capa
 
 
 def _check_better_prompt(request: PromptRequest, can: Capabilities, profile: str) -> None:
-    _check_prompt(request.prompt, "video", can, profile)
+    _check_prompt_length(request.prompt, "The prompt", can, profile)
     check_one_of("Expansion", request.expansion, EXPANSIONS)
     if request.seconds < 0:
         raise InvalidRequest("requests.prompt_seconds_cannot_written_leave", seconds=request.seconds)
@@ -223,12 +233,6 @@ def _check_images(images: Iterable[Upload], count: int, can: Capabilities, profi
         raise Unsupported("requests.profile_takes_no_image_files", profile=profile)
     for image in images:
         check_bytes("image", image, can.image_bytes_limit, profile)
-
-
-def _check_prompt(prompt: str, subject: str, can: Capabilities, profile: str) -> None:
-    if not prompt.strip():
-        raise InvalidRequest("requests.prompt_empty_write_what_should", subject=subject)
-    _check_prompt_length(prompt, "The prompt", can, profile)
 
 
 def _check_prompt_length(sent: str, what: str, can: Capabilities, profile: str) -> None:

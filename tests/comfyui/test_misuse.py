@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 from comfyui._graphs import Prompt, board, character, clean, edit, gone, i2v, node, plain, remix, resume, shot, t2v
-from comfyui._host import Refused, Stage, error_of, outputs_of, progress_of
+from comfyui._host import Refused, Stage, error_of, outputs_of, progress_of, refusal_of
 
 # what an earlier run made, for graphs that take it up: the job of another profile
 FOREIGN = "FOREIGN"
+
+
+def prompts(text: str) -> dict[str, Any]:
+    return node("SoraVideo_Prompts", text=text)
 
 
 def shots(count: int) -> Prompt:
@@ -216,6 +220,62 @@ QUEUED: dict[str, tuple[Prompt, str, str]] = {
             "quota": node("SoraVideo_Quota", profile="nobody"),
         }.items()
     },
+    "a length in a list": (
+        {"1": prompts('fine\n{"prompt": "much too long", "seconds": 61}'), "2": t2v(["1", 0], seconds=["1", 1])},
+        "2",
+        "It is number 2 of the list: much too long",
+    ),
+    "a length over a link": (
+        {"1": node("PrimitiveInt", value=61), "2": t2v("x", seconds=["1", 0])},
+        "2",
+        "whole seconds from 1 to 60",
+    ),
+    "a blank prompt over a link": (
+        {"1": node("PrimitiveString", value=" "), "2": t2v(["1", 0])},
+        "2",
+        "prompt is empty",
+    ),
+    "a blank prompt beside what nobody knows": (
+        {"1": node("SoraTest_Anything", value="4"), "2": t2v(" ", size=["1", 0])},
+        "2",
+        "prompt is empty",
+    ),
+    "no image beside what nobody knows": (
+        {"1": node("SoraTest_Anything", value="4"), "2": i2v("x", size=["1", 0])},
+        "2",
+        "needs an image",
+    ),
+    "a size beside a first frame": (
+        {"1": plain(64, 64), "2": t2v("x", first_frame=["1", 0], size="10x10")},
+        "2",
+        "each side from 64 to 2048",
+    ),
+    "a first frame beside an image": (
+        {"1": plain(64, 64), "2": i2v("x", image=["1", 0], first_frame=["1", 0])},
+        "2",
+        "image and first_frame are both given",
+    ),
+    "a last frame alone": (
+        {"1": plain(64, 64), "2": t2v("x", last_frame=["1", 0])},
+        "2",
+        "needs",
+    ),
+    "a clip as a reference where none is taken": (
+        {"1": gone(), "2": t2v("x", profile="relay", size="", seconds=10, **{"references.reference0": ["1", 0]})},
+        "2",
+        "takes no videos as references",
+    ),
+    "settings that are none": (
+        {"1": node("SoraVideo_Settings", more="steps"), "2": t2v("x", settings=["1", 0])},
+        "1",
+        "steps",
+    ),
+    "no clips": ({"1": node("SoraVideo_JoinClips", filename_prefix="video/film")}, "1", "There are 0 clips to join"),
+    "a path outside for a film": (
+        {"1": gone(), "2": node("SoraVideo_JoinClips", filename_prefix="../x", **{"videos.video0": ["1", 0]})},
+        "2",
+        "below the output folder",
+    ),
     "a length of text": ({"1": t2v("x", seconds="long")}, "1", "invalid_input_type"),
     "a fit that is none": ({"1": i2v("x", fit="squeeze")}, "1", "value_not_in_list"),
     "an on_error that is none": ({"1": t2v("x", on_error="ignore")}, "1", "value_not_in_list"),
@@ -265,6 +325,41 @@ def test_what_can_be_known_before_is_refused_when_queued_on_its_node(stage: Stag
         for error in refused.value.args[0]["node_errors"][where]["errors"]
     ]
     assert any(words in each for each in told), told
+
+
+MAKING = {
+    "text": t2v("x"),
+    "image": i2v("x", source_job="job_x"),
+    "board": board("[2s] a"),
+    "remix": remix("x", "video_1"),
+    "edit": edit("x", source_job="video_1"),
+    "extension": edit("x", "extend", source_job="video_1"),
+    "picture": node("SoraVideo_Image", prompt="x", profile="own", seed=0),
+    "better prompt": node("SoraVideo_EnhancePrompt", prompt="x", profile="own"),
+}
+# what is wrong, what is said of it (else that a source keeps it), and the nodes that do not have it
+WRONG: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
+    "prompt": ({"prompt": " "}, "prompt is empty", ("board",)),  # whose shots are its prompt
+    "length": ({"seconds": 61}, "61", ("board", "picture", "better prompt", "edit")),
+    "script": ({"script": "[5] a door"}, "Line 1 of the script", tuple(set(MAKING) - {"board"})),
+    "size": ({"size": "10x10"}, "10x10", ("better prompt", "edit", "extension")),
+    "model": ({"model": "sora-9"}, "lists no model 'sora-9'", ("better prompt",)),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("name", MAKING)
+def test_each_node_refuses_when_queued_what_it_could_not_make(stage: Stage, name: str, wrong: str) -> None:
+    inputs, words, others = WRONG[wrong]
+    if name in others:
+        return
+    stage.comfy.post("/sora_video/profiles/models", {"name": "own"}).raise_for_status()
+    made = MAKING[name]
+    prompt = {"1": {**made, "inputs": {**made["inputs"], **inputs}}}
+    charged = stage.gateway.charges
+    said = refusal_of(stage.comfy, prompt, "1")
+    assert words in said or f"keeps the {wrong} of its source" in said
+    assert stage.gateway.charges == charged
 
 
 @pytest.mark.parametrize(

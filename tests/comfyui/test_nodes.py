@@ -59,6 +59,19 @@ def test_ids_inputs_and_outputs_are_the_contract(stage: Stage, node: str) -> Non
     assert contract(stage.comfy.object_info(node)) == json.loads(GOLDEN.read_text("utf-8"))[node]
 
 
+def test_no_seed_is_changed_by_the_page_after_a_run_because_every_run_would_be_paid(stage: Stage) -> None:
+    infos = {name: info for name, info in stage.comfy.get("/object_info").json().items() if "SoraVideo_" in name}
+    seeds = {
+        name: spec[1].get("control_after_generate")
+        for name, info in infos.items()
+        for group in info["input"].values()
+        for input_, spec in group.items()
+        if "seed" in input_
+    }
+    assert "SoraVideo_Prompts" in seeds
+    assert set(seeds.values()) == {False}  # left out, the page takes it for True
+
+
 @pytest.mark.parametrize("node", sorted(json.loads(GOLDEN.read_text("utf-8"))))
 def test_the_generated_english_texts_are_those_that_a_real_comfyui_reads(stage: Stage, node: str) -> None:
     info = stage.comfy.object_info(node)

@@ -13,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, features
 
 from sora_core.gateway.animatic import Animatic, Segment
 from sora_core.gateway.render import fonts, movie
@@ -402,6 +402,25 @@ def test_emoji_that_are_bitmaps_are_drawn_in_the_size_of_the_text() -> None:
     assert rows.max() - rows.min() < 50
     assert columns.min() >= 8
     assert len(rows) > 400
+
+
+@pytest.mark.skipif(not features.check_feature("raqm"), reason="nothing here shapes text")
+def test_joined_emoji_are_one_picture_and_black_ones_are_seen() -> None:
+    place = fonts._installed().get("notocoloremoji.ttf")
+    if place is None:
+        pytest.skip("no font of colour bitmaps on this machine")
+    ink = Ink(face=Typeface(sources=[None, (place, 0)]))
+    assert clean("👩‍🚀 a\u200d") == "👩‍🚀 a\u200d"
+    assert ink.width("👩‍🚀", 40) < 60 < ink.width("👩🚀", 40)
+    picture = Image.new("L", (60, 60))
+    ink.draw(ImageDraw.Draw(picture), (5, 30), "🖤", 40, 255)
+    assert (np.asarray(picture) > 60).sum() > 400
+
+
+def test_a_joiner_is_never_a_box() -> None:
+    ink = Ink(face=Typeface(sources=[None]))
+    assert ink.width("a\u200db", 40) == pytest.approx(ink.width("ab", 40), abs=1)
+    assert ink.missing("\u200dab\u200c") == set()
 
 
 def test_a_machine_without_fonts_still_writes_latin() -> None:

@@ -126,9 +126,10 @@ def _shade(layout: Layout) -> Image.Image:
     """Darkens the picture where text lies: a little at the top, much at the bottom."""
     rows = Image.new("L", (1, layout.height))
     start = layout.body[1] - layout.height * 0.14
+    header = layout.common_y + layout.common_lines * layout.line if layout.common_lines else layout.header_y
     for row in range(layout.height):
         below = _smooth((row - start) / max(layout.height * 0.34, 1))
-        above = _smooth(1 - row / max(layout.header_y * 2.6, 1))
+        above = _smooth(1 - row / max(header * 2.6, 1))
         rows.putpixel((0, row), round(max(214 * below, 140 * above)))
     shade = Image.new("RGBA", (layout.width, layout.height), (8, 8, 12, 0))
     shade.putalpha(rows.resize(shade.size))

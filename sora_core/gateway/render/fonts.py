@@ -140,10 +140,11 @@ class Typeface:
         """Place in the chain of the first font that has the glyph, or None."""
         if char not in self._glyphs:
             places = range(len(self._sources))
-            self._glyphs[char] = next((place for place in places if self._has(place, char)), None)
+            self._glyphs[char] = next((place for place in places if self.has(place, char)), None)
         return self._glyphs[char]
 
-    def _has(self, source: int, char: str) -> bool:
+    def has(self, source: int, char: str) -> bool:
+        """Whether that font of the chain has the glyph."""
         if char.isspace():
             return True
         if source not in self._missing:

@@ -16,6 +16,9 @@ _LONGEST = 8_000  # characters; more fits into no frame at a legible size
 _NO_LINE_START = frozenset(",.;:!?)]}%'\"…、。，．：；！？）】》」』〉〕’”ー々")
 _NO_LINE_END = frozenset("([{（【《「『〈〔‘“")
 _STAND_INS = {"–": "-", "—": "-", "…": "...", "×": "x", "‘": "'", "’": "'", "“": '"', "”": '"'}
+_JOINERS = frozenset("\u200c\u200d")  # they join emoji to one, and shape some scripts
+_DRAWN = _JOINERS | {"\n"}
+_LEAST_SHADE = 90  # of 255: of what is black in a picture of a glyph
 _PIECES = re.compile(r"\n|[^\S\n]+|[^\s]+")
 
 Color = tuple[int, int, int] | tuple[int, int, int, int]
@@ -29,7 +32,7 @@ def clean(text: str) -> str:
         category = unicodedata.category(char)
         if category == "Cs":
             kept.append("\ufffd")
-        elif char == "\n" or not (category in ("Cc", "Cf") or "\ufe00" <= char <= "\ufe0f"):
+        elif char in _DRAWN or not (category in ("Cc", "Cf") or "\ufe00" <= char <= "\ufe0f"):
             kept.append(char)
     return re.sub(r"\n{3,}", "\n\n", "".join(kept)).strip()
 
@@ -151,7 +154,7 @@ class Ink:
         parts, part, used = [], "", 0.0
         for char in word:
             width = self.width(char, size_px)
-            if part and used + width > width_px and not unicodedata.category(char).startswith("M"):
+            if part and used + width > width_px and not unicodedata.category(char).startswith(("M", "Cf")):
                 parts.append(part)
                 part, used = "", 0.0
             part, used = part + char, used + width
@@ -161,7 +164,12 @@ class Ink:
         """The text cut where the font changes; None: no font has it."""
         runs: list[tuple[str, int | None]] = []
         for char in text:
-            source = self._face.source_of(char)
+            if char in _JOINERS:
+                before, source = runs[-1] if runs else ("", None)
+                if source is not None and self._face.has(source, char):  # else it would be a box
+                    runs[-1] = (before + char, source)
+                continue
+            source = self._source_after(runs, char)
             if source is None and char in _STAND_INS:
                 char = _STAND_INS[char]
                 source = self._face.source_of(char[0])
@@ -172,6 +180,12 @@ class Ink:
             else:
                 runs.append((char, source))
         return runs
+
+    def _source_after(self, runs: list[tuple[str, int | None]], char: str) -> int | None:
+        """Of the font that the character is drawn with: the one before a joiner, where that has it."""
+        before, source = runs[-1] if runs else ("", None)
+        is_joined = source is not None and before[-1] in _JOINERS and self._face.has(source, char)
+        return source if is_joined else self._face.source_of(char)
 
     def _takes_spaces(self, source: int | None) -> bool:
         """A space of a font of emoji is as wide as one of them."""
@@ -196,7 +210,8 @@ class Ink:
 def _bitmap(run: str, font: Font, native_px: int, size_px: int) -> Image.Image:
     """Glyphs that are pictures, as light and shade, so that they take the colour of the text."""
     tile = bitmap(run, font, native_px)
-    shade = ImageChops.multiply(tile.convert("L"), tile.getchannel("A"))
+    light = tile.convert("L").point(lambda value: _LEAST_SHADE + value * (255 - _LEAST_SHADE) // 255)
+    shade = ImageChops.multiply(light, tile.getchannel("A"))
     sides = (max(round(tile.width * size_px / native_px), 1), max(round(tile.height * size_px / native_px), 1))
     return shade.resize(sides, Image.Resampling.BILINEAR)
 

@@ -147,6 +147,63 @@ def test_the_price_is_said_before_anything_is_queued(tab: Tab, priced: str) -> N
     expect(costs.nth(0)).to_have_text("free")
 
 
+def test_the_price_of_a_list_is_that_of_all_its_runs(tab: Tab, priced: str) -> None:
+    tab.js("app.refreshComboInNodes()")
+    lines = '# not one\n\na kite\n{"prompt": "a boat", "seconds": 6, "seed": 3}\na tram'
+    listed = tab.add("SoraVideo_Prompts", text=lines, seconds=2)
+    made = tab.add("SoraVideo_Text2Video", seed=next(TAKES), profile=priced, seconds=4)
+    tab.connect(listed, 0, made, "prompt")
+    cost = tab.page.locator(".sora-bar output:visible").first
+    expect(cost).to_have_text("about 1.20 EUR")  # three clips of its own length
+    tab.connect(listed, 1, made, "seconds")
+    expect(cost).to_have_text("about 1.00 EUR")  # 2 + 6 + 2 seconds
+    set_widget(tab, made, "takes", 2)
+    expect(cost).to_have_text("about 2.00 EUR")
+    set_widget(tab, listed, "text", lines + "\n{no JSON")
+    expect(cost).to_have_text("cost unknown")  # which is refused when it is queued
+    set_widget(tab, made, "profile", "preview")
+    expect(cost).to_have_text("free")  # however many they are
+
+
+def test_a_list_goes_on_through_what_it_runs(tab: Tab, priced: str) -> None:
+    tab.js("app.refreshComboInNodes()")
+    listed = tab.add("SoraVideo_Prompts", text="a kite\na boat", seconds=2)
+    first = tab.add("SoraVideo_Text2Video", seed=next(TAKES), profile=priced, seconds=4, takes=2)
+    again = tab.add("SoraVideo_Remix", prompt="at night", seed=1, profile=priced, seconds=5, quality="standard")
+    tab.connect(listed, 0, first, "prompt")
+    tab.connect(first, 5, again, "source_job")
+    tab.see_all()
+    costs = tab.page.locator(".sora-bar output:visible")
+    expect(costs.nth(0)).to_have_text("about 1.60 EUR · 3.60 EUR in this graph")
+    expect(costs.nth(1)).to_have_text("about 2.00 EUR · 3.60 EUR in this graph")
+    tab.connect(tab.add("SoraTest_Strings", lines="a\nb\nc"), 0, again, "prompt")  # how many, only it knows
+    expect(costs.nth(1)).to_have_text("cost unknown")
+    expect(costs.nth(0)).to_have_text("about 1.60 EUR · 1.60 EUR + unknown in this graph")
+
+
+def test_settings_and_edits_count_for_the_price(tab: Tab, priced: str) -> None:
+    tab.js("app.refreshComboInNodes()")
+    how = tab.add("SoraVideo_Settings", more="n = 3")
+    made = tab.add("SoraVideo_Text2Video", prompt="a kite", seed=next(TAKES), profile=priced, seconds=4)
+    changed = tab.add("SoraVideo_Edit", prompt="at night", profile=priced, operation="extend", seconds=3)
+    tab.connect(how, 0, made, "settings")
+    tab.see_all()
+    costs = tab.page.locator(".sora-bar output:visible")
+    expect(costs.nth(0)).to_have_text("about 1.20 EUR · 1.20 EUR + unknown in this graph")
+    expect(costs.nth(1)).to_have_text("cost unknown")  # hd costs more, and its source decides
+    set_widget(tab, made, "seconds", 0)
+    set_widget(tab, how, "num_frames", 81)  # of a rate that the server decides
+    expect(costs.nth(0)).to_have_text("cost unknown")
+    assert changed
+
+
+def set_widget(tab: Tab, node: int, name: str, value: object) -> None:
+    tab.js(
+        "void (app.graph.getNodeById(x[0]).widgets.find((each) => each.name === x[1]).value = x[2])",
+        [node, name, value],
+    )
+
+
 def test_sockets_of_shots_count_from_one(tab: Tab, stage: Stage) -> None:
     if version_of(stage.comfy.checkout) < (0, 33):
         pytest.skip("this old page shows no growing socket that may stay empty")
@@ -158,16 +215,36 @@ def test_sockets_of_shots_count_from_one(tab: Tab, stage: Stage) -> None:
     )
 
 
-@pytest.mark.parametrize("word", ["video", "wan", "veo", "relay", "extend", "api", "生成", "视频"])
+FOUND = {
+    "sora": ("Sora Text to Video", "Sora Image to Video", "Sora Prompts", "Sora Join Clips", "Sora Settings"),
+    "video": ("Sora Text to Video", "Sora Image to Video", "Sora Edit", "Sora Join Clips"),
+    "image": ("Sora Image to Video", "Sora Image"),
+    "wan": ("Sora Text to Video", "Sora Image to Video", "Sora Edit"),
+    "veo": ("Sora Text to Video", "Sora Image to Video", "Sora Edit"),
+    "relay": ("Sora Text to Video", "Sora Image to Video", "Sora Edit"),
+    "api": ("Sora Text to Video", "Sora Image to Video", "Sora Edit"),
+    "extend": ("Sora Image to Video", "Sora Edit"),
+    "last frame": ("Sora Image to Video",),
+    "batch": ("Sora Prompts",),
+    "concat": ("Sora Join Clips",),
+    "lora": ("Sora Settings",),
+    "生成": ("Sora Text to Video", "Sora Image to Video", "Sora Edit"),
+    "视频": ("Sora Text to Video", "Sora Image to Video", "Sora Edit", "Sora Join Clips"),
+    "提示词": ("Sora Prompts", "Sora Enhance Prompt"),
+}
+
+
+@pytest.mark.parametrize("word", FOUND)
 def test_is_found_by_the_words_that_people_use(tab: Tab, stage: Stage, word: str) -> None:
     if version_of(stage.comfy.checkout) < (0, 33):
         pytest.skip("this old host knows no other words than a node's name")
     tab.js("void app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
     field = tab.page.locator("input[role=combobox]:visible").first
     field.fill(word)
-    expect(
-        tab.page.get_by_text("Sora Image to Video" if word == "extend" else "Sora Text to Video").first
-    ).to_be_visible()
+    for name in FOUND[word]:
+        expect(tab.page.get_by_role("option", name=name).first).to_be_visible()
+    if word == "sora":
+        expect(tab.page.get_by_role("option").first).to_contain_text("Sora Text to Video")
     tab.page.keyboard.press("Escape")
     tab.page.keyboard.press("Escape")
 
