@@ -116,7 +116,8 @@ def test_a_job_that_a_node_waits_for_is_not_told_of_twice(tab: Tab, stage: Stage
 def test_a_job_is_seen_to_finish_after_comfyui_was_restarted_in_the_middle(tab: Tab, stage: Stage) -> None:
     tab.open_jobs()
     before = stage.gateway.charges
-    stage.comfy.run({"1": t2v("survives a restart", **LONG, seed=next(TAKES), wait=False)})
+    # long enough for the page of a busy machine to see it run
+    stage.comfy.run({"1": t2v("survives a restart", **{**LONG, "seconds": 300}, seed=next(TAKES), wait=False)})
     expect(tab.card("survives a restart").locator("progress")).to_be_visible()
     stage.comfy.stop(kill=True)
     stage.comfy.start()
