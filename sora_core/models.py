@@ -125,7 +125,7 @@ class Character:
     name: str
     character_id: str
     username: str = ""
-    source_url: str = ""
+    source_url: str = field(default="", repr=False)
     start: float = 0.0
     end: float = 0.0
 

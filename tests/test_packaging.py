@@ -51,7 +51,7 @@ def test_every_third_party_import_is_a_need():
     wanted = [*PROJECT["project"]["dependencies"], *EXTRAS]
     needs = {re.split(r"[\[<>=!~; ]", need)[0].lower() for need in wanted}
     allowed = {names.get(need, need) for need in needs}
-    allowed |= {"comfy", "comfy_api", "comfy_execution", "folder_paths", "server"}
+    allowed |= {"tomllib", "comfy", "comfy_api", "comfy_execution", "folder_paths", "server"}
     used: set[str] = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..clock import SystemClock
 from ..engine import Engine
-from ..errors import InvalidRequest
+from ..errors import InvalidRequest, ProfileError
 from ..ledger.costs import DayCost
 from ..ledger.costs import facts as costs_facts
 from ..ledger.pages import LIVE, NEEDS_USER
@@ -41,6 +41,7 @@ def add(commands: Any, command: Any) -> None:
 def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
     if arguments.set_aside:
         return _set_aside(engine)
+    _check_profile(engine, arguments.profile)
     if arguments.cost:
         return _costs(engine, arguments)
     jobs = _asked_for(engine, arguments)
@@ -60,6 +61,13 @@ def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
     if none:
         say("There are no such jobs." if arguments.state or arguments.profile else "There are no jobs yet.")
     return 0
+
+
+def _check_profile(engine: Engine, name: str | None) -> None:
+    """Raises ProfileError for one that neither is there nor ever had a job: a mistyped name."""
+    known = engine.profiles.all()
+    if name is not None and name not in known and not engine.ledger.jobs(profile=name):
+        raise ProfileError("profiles.there_no_profile_there", name=name, known=", ".join(known))
 
 
 def _asked_for(engine: Engine, arguments: argparse.Namespace) -> Iterator[Job]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +270,27 @@ class Conformance:
         assert asked(Lora("loras/night.safetensors", 0.5), Lora("default")) == {"default": 1, "night": 0.5}
         assert asked(Lora("night", 0.25)) == {"default": 0, "night": 0.25}
         assert asked() == {"default": 0, "night": 0}
+        assert len(case.peer.journal()) == made
+
+    @needs("load_loras")
+    def test_a_lora_is_loaded_and_unloaded_on_a_persons_word_alone(self, case: Case) -> None:
+        def asked(change: Callable[[Any, Any], Awaitable[None]] | None = None) -> set[str]:
+            async def run(connection: Connection) -> Any:
+                if change:
+                    await change(connection.provider, connection.http)
+                return await connection.provider.loras(connection.http)
+
+            return {each["name"] for each in case.engine.ask(PROFILE, run).result(30)}
+
+        made, before = len(case.peer.journal()), asked()
+        assert asked(lambda provider, http: provider.load_lora(http, "ink", "/loras/ink")) == {*before, "ink"}
+        with pytest.raises(SoraError, match="ink"):
+            asked(lambda provider, http: provider.load_lora(http, "ink", "/loras/other"))
+        assert asked(lambda provider, http: provider.unload_lora(http, "ink")) == before
+        with pytest.raises(RequestRejected, match="ink"):
+            asked(lambda provider, http: provider.unload_lora(http, "ink"))
+        with pytest.raises(Unsupported, match="lora"):
+            asked(lambda provider, http: provider.use_loras(http, (Lora("ink"),)))
         assert len(case.peer.journal()) == made
 
     @needs("lora_paths")

@@ -29,6 +29,8 @@ CACHE_VARIABLE = "SORA_PREVIEW_CACHE"  # a folder: clips are drawn once, also fo
 MAX_ACTIVE = 2000  # jobs that have not ended: nothing takes them out of the books
 _TICK_SECONDS = 0.02  # between two looks at a job that names no moment
 
+_SHOWN_CHARS = 14  # of an id: "video_" and eight more
+
 STILLS = {"thumbnail": ("webp", "image/webp"), "spritesheet": ("jpg", "image/jpeg")}
 
 
@@ -206,9 +208,14 @@ def _animatic(order: Order) -> Animatic:
     )
 
 
+def _short(job_id: str) -> str:
+    """So much of a long id that one can be told from another."""
+    return job_id if len(job_id) <= _SHOWN_CHARS else f"{job_id[:_SHOWN_CHARS]}…"
+
+
 def _label(order: Order) -> list[str]:
     return [
-        *([f"Remix of {order.remix_of}"] if order.remix_of else []),
+        *([f"Remix of {_short(order.remix_of)}"] if order.remix_of else []),
         *([f"with {order.cast}"] if order.cast else []),
         *([order.how] if order.how else []),
     ]

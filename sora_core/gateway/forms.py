@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from .animatic import MAX_SHOTS, Segment
 from .refusal import Refusal, invalid
@@ -48,7 +49,7 @@ async def read_fields(request: web.Request) -> Fields:
         )
     try:
         form = await request.post()
-    except ValueError as error:
+    except (ValueError, HttpProcessingError) as error:
         raise Refusal(400, f"The form cannot be read: {error}", code="invalid_form") from error
     fields: Fields = {}
     for name, value in form.items():
@@ -60,10 +61,18 @@ async def read_fields(request: web.Request) -> Fields:
     return fields
 
 
+def read_json(data: str | bytes) -> Any:
+    """Raises ValueError, for what is nested too deeply too."""
+    try:
+        return json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
 def _json_object(body: bytes) -> Fields:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        value = read_json(body)
+    except ValueError as error:
         raise Refusal(400, f"We could not parse the JSON body of your request: {error}", code="invalid_json") from error
     if not isinstance(value, dict):
         raise Refusal(400, "The JSON body of your request must be an object.", code="invalid_json")
@@ -134,7 +143,7 @@ def shots_of(fields: Fields) -> tuple[Segment, ...]:
         return ()
     if isinstance(value, (str, bytes)):
         try:
-            value = json.loads(value)
+            value = read_json(value)
         except ValueError as error:
             raise invalid("shots", "Invalid value for 'shots': it is not JSON.") from error
     if not isinstance(value, list) or len(value) > MAX_SHOTS:

@@ -27,7 +27,7 @@ def only_named(names: Collection[str]) -> Middleware:
 
 def _is_known(host: str, known: Collection[str]) -> bool:
     try:
-        name = urlsplit(f"//{host}").hostname or ""
+        name = "" if "@" in host else urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
     if name in known:

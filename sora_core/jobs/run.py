@@ -91,6 +91,7 @@ class JobRun:
         self.submitted = asyncio.Event()  # the server's id is on the disk
         self.committed = False  # from here on, an interrupt only stops the waiting
         self.posting = False  # a charge has left, and its answer is not on the disk yet
+        self.left_nothing = False  # it resumed what had not been paid: the request is free
         self.is_closing = False  # whoever ends all runs lets go of all rows at once
 
     async def generate(self, request: Request, fingerprints: Sequence[str], destination: Destination) -> Job:
@@ -120,6 +121,7 @@ class JobRun:
             self._place = lambda job: redirect_if_needed(job, destination, self._ledger)
         done = await self._guarded(job, None)
         if done is None:
+            self.left_nothing = True
             raise JobNotFound("resume.nothing_there", job_id=job.job_id, money=money_of(None))
         return done
 

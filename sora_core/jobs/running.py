@@ -10,7 +10,7 @@ from typing import Any
 
 from ..clock import Clock
 from ..connections.connection import Connection
-from ..errors import SoraError, StorageError
+from ..errors import JobNotFound, SoraError, StorageError
 from ..ledger.ledger import Ledger
 from ..ledger.row import Job
 from .follow import ended
@@ -70,8 +70,16 @@ class RunningJobs:
         nothing was sent yet and nobody else waits for it. ``unseen`` is for one that no user watches: a failure
         is still to be told.
         """
-        joined = (self._running[each] for each in fingerprints if each in self._running)
-        running = next(joined, None) or self._start(fingerprints[0], connection, begin)
+        while running := next((self._running[each] for each in fingerprints if each in self._running), None):
+            try:
+                return await self._wait(running, watch, until_submitted, unseen)
+            except JobNotFound:
+                if not running.run.left_nothing:
+                    raise
+                # it only looked for what was left, and may not submit; this one may
+        return await self._wait(self._start(fingerprints[0], connection, begin), watch, until_submitted, unseen)
+
+    async def _wait(self, running: _Running, watch: Watch, until_submitted: bool, unseen: bool) -> tuple[Job, bool]:
         running.watches.append(watch)
         if running.last:
             watch(running.last)

@@ -12,7 +12,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ..errors import InvalidRequest, MediaError, StorageError
 from ..files.names import windows_refuses
@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 FREE_BYTES_NEEDED = 256 * 2**20
 LONGEST_SUFFIX = ".webm"
 _USUAL_NAME_BYTES = 255
+_COPIED_BYTES = 2**20  # at a time
 _COUNTER_BYTES = len("_00000001_")
 
 
@@ -172,12 +173,19 @@ def move_part(old: Path, new: Path) -> None:
         raise StorageError("media.cannot_moved", old=old, parent=new.parent, error=_reason(error)) from error
 
 
+def _fresh(path: Path) -> BinaryIO:
+    """A new file of that name, open for writing: whatever link another user put there is not followed."""
+    path.unlink(missing_ok=True)
+    return path.open("xb")
+
+
 def copy_to(path: Path, wanted: Path) -> None:
     """A second copy of a delivered file under a name of the user's: whole, or not there. Raises StorageError."""
     temporary = wanted.with_name(f".sora-{os.getpid()}.tmp")
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, temporary)
+        with path.open("rb") as source, _fresh(temporary) as copy:
+            shutil.copyfileobj(source, copy, _COPIED_BYTES)
         temporary.replace(wanted)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -311,7 +319,8 @@ def write_sidecar(video: Path, facts: Mapping[str, Any]) -> None:
     text = json.dumps(facts, indent=1, ensure_ascii=False).encode("utf-8", "replace")
     temporary = video.with_name(f".sora-{facts.get('job_id', os.getpid())}.json.tmp")
     try:
-        temporary.write_bytes(text)
+        with _fresh(temporary) as stream:
+            stream.write(text)
         temporary.replace(video.with_suffix(".json"))
     except (OSError, ValueError) as error:
         raise StorageError("media.cannot_written", parent=video.with_suffix(".json"), reason=_reason(error)) from error

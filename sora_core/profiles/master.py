@@ -191,8 +191,7 @@ class _Guarded:
         self._asked("set_password", service, account, value)
 
     def _asked(self, what: str, *arguments: str) -> Any:
-        errors = importlib.import_module("keyring.errors")
         try:
             return getattr(self._keyring, what)(*arguments)
-        except errors.KeyringError as error:
+        except Exception as error:
             raise ProfileError("profiles.no_keyring", reason=type(error).__name__) from error

@@ -266,12 +266,20 @@ class Provider(ABC):
         raise Unsupported("protocol.no_quota", protocol=self.name)
 
     async def loras(self, http: Http) -> list[dict[str, Any]]:
-        """The adapters that the server has loaded: name, path, and strength, 0 where it is not in use."""
+        """The adapters that the server has loaded: name, path, and strength where one is used for everybody, else 0."""
         raise Unsupported("protocol.no_loras", protocol=self.name)
 
     async def lora_paths(self, http: Http) -> list[str]:
         """Adapters that a request can name in its settings, as the server lists them; usually none are told."""
         return []
+
+    async def load_lora(self, http: Http, name: str, path: str) -> None:
+        """From now on requests can name this one, which lies at the path on the server. Raises Unsupported."""
+        raise Unsupported("protocol.no_loras", protocol=self.name)
+
+    async def unload_lora(self, http: Http, name: str) -> None:
+        """The server lists it no more. Raises Unsupported."""
+        raise Unsupported("protocol.no_loras", protocol=self.name)
 
     async def use_loras(self, http: Http, loras: Sequence[Lora]) -> None:
         """From now on the server uses these and no others, for everybody. Raises Unsupported."""

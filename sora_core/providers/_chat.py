@@ -43,11 +43,11 @@ class Answer:
     ``began``: something was said before it failed. ``raw`` is the end of it as it came, without secrets.
     """
 
-    link: str | None = None
+    link: str | None = field(default=None, repr=False)  # it may be signed
     task_id: str | None = None
     failure: Failure | None = None
     subject: str = ""  # what the link shows: a post, a draft
-    text: str = ""
+    text: str = field(default="", repr=False)
     complete: bool = False
     is_html: bool = False
     began: bool = False

@@ -7,7 +7,7 @@ In all of them ``model`` and ``size`` "" and ``seconds`` 0 mean the profile's de
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 from ..models import Character, Operation, Shot, Upload
@@ -35,7 +35,7 @@ class VideoRequest:
     characters: tuple[str, ...] = ()
     cast: tuple[Character, ...] = ()
     images: tuple[Upload, ...] = ()
-    image_urls: tuple[str, ...] = ()
+    image_urls: tuple[str, ...] = field(default=(), repr=False)  # they may be signed
     shots: tuple[Shot, ...] = ()
     settings: Settings = AS_THE_SERVER_DECIDES
     last_frame: Upload | None = None
@@ -93,7 +93,7 @@ class CharacterRequest:
 
     name: str = ""
     source_id: str = ""
-    source_url: str = ""
+    source_url: str = field(default="", repr=False)
     clip: Upload | None = None
     start: float = 0.0
     end: float = 3.0
@@ -145,7 +145,7 @@ class CleanLinkRequest:
     """
 
     source_id: str = ""
-    source_url: str = ""
+    source_url: str = field(default="", repr=False)
     model: str = ""
     seed: int = 0
     settings: Settings = AS_THE_SERVER_DECIDES

@@ -63,8 +63,8 @@ class Reach:
         """Raises BadResponse when a connection to ``host`` ended at an ``address`` where it may not go."""
         inside = is_inside(address) and ipaddress.ip_address(address.partition("%")[0]) not in _STAND_INS
         peer = (host.lower(), port)
-        if peer == self._own and self._is_local is None:
-            self._is_local = inside
+        if peer == self._own:  # one that was outside once is of there: its name may lead inside now and then
+            self._is_local = inside and self._is_local is not False
         is_trusted = self._is_local or (peer in self._peers and peer != self._own)
         if inside and not is_trusted:
             raise BadResponse("transport.server_points_address_inside_network", url=f"{host} ({address})")

@@ -19,6 +19,17 @@ def origin(url: str) -> tuple[str, str, int | None]:
     return parts.scheme, (parts.hostname or "").lower(), port
 
 
+def has_host(url: str) -> bool:
+    """Whether the URL names a host that may be one: older Pythons let anything stand in brackets."""
+    try:
+        parts = urlsplit(url)
+        if "[" in parts.netloc:
+            ipaddress.ip_address((parts.hostname or "").partition("%")[0])
+        return bool(parts.hostname)
+    except ValueError:
+        return False
+
+
 def is_local(url: str) -> bool:
     """Whether the URL's host is this machine's loopback."""
     host, address = _host(url)

@@ -403,11 +403,21 @@ def test_jobs_are_picked_by_state_and_profile_and_an_empty_list_is_said(command:
     assert command("jobs", "--json").json == []
     done = command(*arguments("listed")).json["job_id"]
     assert done in command("jobs", "--state", "delivered", "--profile", "own").out
-    for options in (("--state", "live"), ("--state", "unknown"), ("--profile", "other")):
+    for options in (("--state", "live"), ("--state", "unknown"), ("--profile", "preview")):
         none = command("jobs", *options)
         assert (none.out, none.code) == ("", 0)
         assert "There are no such jobs." in none.err
     assert command("jobs", "--cost", "--state", "live").code == 2
+
+
+def test_a_profile_that_nobody_knows_is_no_empty_list(command: Command) -> None:
+    for options in ((), ("--json",), ("--cost",), ("--state", "live")):
+        wrong = command("jobs", "--profile", "nobody", *options)
+        assert (wrong.code, wrong.out) == (2, "")
+        assert "preview, own" in wrong.err
+    command(*arguments("of a profile that goes"))
+    assert command("profiles", "remove", "own").code == 0
+    assert command("jobs", "--profile", "own", "--json").json
 
 
 def test_a_picture_is_turned_upright_and_fitted_as_the_node_does_it(

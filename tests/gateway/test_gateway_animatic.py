@@ -8,7 +8,9 @@ from itertools import pairwise
 import pytest
 
 from sora_core.gateway.animatic import Animatic, Segment, common_of_prompt, shots_of_prompt
+from sora_core.gateway.books import Order
 from sora_core.gateway.camera import move_of
+from sora_core.gateway.core import _animatic
 
 PLAIN = Animatic("a fox", 10, 64, 64)
 
@@ -181,3 +183,9 @@ def test_a_frying_pan_is_no_movement(text: str) -> None:
 def test_reading_the_camera_of_a_long_prompt_takes_no_time() -> None:
     for words in ("pan ", "dolly slowly ", "camera ", "camera moves ", "tilt a b c ", "镜头", "左向"):
         assert move_of(words * 8000) is None or words == "dolly slowly "
+
+
+def test_of_a_long_id_the_beginning_is_shown() -> None:
+    order = Order("openai", "a fox", "m", 64, 64, 4, remix_of="video_69271f0c8e4c8190a2b3c4d5e6f70819")
+    assert _animatic(order).label == "Remix of video_69271f0c…"
+    assert _animatic(replace(order, remix_of="video_1")).label == "Remix of video_1"

@@ -43,7 +43,8 @@ async def test_faults_are_taken_as_json_only(http: httpx.AsyncClient, caller: Ca
     await caller.create()
 
 
-REBOUND = ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example", "", "[", "1.2.3"]
+REBOUND = ["evil.example", "evil.example:80", "evil.example\\@127.0.0.1", "127.0.0.1.evil.example", "", "[", "1.2.3"]
+REBOUND += ["localhost.evil.example", "127.0.0.1, evil.example"]
 OWN = ["127.0.0.1", "localhost:5", "LOCALHOST", "192.168.1.7:80", "[::1]:80"]
 
 
@@ -78,6 +79,27 @@ async def test_too_much_is_refused_and_not_charged(http: httpx.AsyncClient, call
     fields, param = TOO_MUCH[case]
     reply = await http.post("/openai/v1/videos", data={**SMALL, **fields})
     assert (reply.status_code, reply.json()["error"]["param"]) == (400, param)
+    assert (await caller.stats())["charges"] == 0
+
+
+DAMAGED = {
+    "no part": b"--x\r\n" * 100,
+    "a name that no header can have": (
+        b'--x\r\ncontent-disposition: form-data; name="prompt"; filename="\x00a"\r\n\r\na\r\n--x--\r\n'
+    ),
+    "shots nested deeply": (
+        b'--x\r\ncontent-disposition: form-data; name="prompt"\r\n\r\na\r\n'
+        b'--x\r\ncontent-disposition: form-data; name="shots"\r\n\r\n' + b"[" * 60_000 + b"\r\n--x--\r\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", DAMAGED.values(), ids=DAMAGED)
+async def test_a_damaged_form_is_refused(http: httpx.AsyncClient, caller: Caller, body: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    reply = await http.post("/openai/v1/videos", content=body, headers=headers)
+    assert reply.status_code == 400
+    assert reply.json()["error"]
     assert (await caller.stats())["charges"] == 0
 
 

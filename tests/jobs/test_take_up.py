@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from _gateway import GatewayProcess
 
 from sora_core.engine import Engine
 from sora_core.errors import InvalidRequest, JobFailed, SubmissionUnknown
-from sora_core.ledger.row import ANYONE
+from sora_core.jobs.run import JobRun
+from sora_core.ledger.row import ANYONE, Job
 from sora_core.models import Destination, Operation
 from sora_core.requests.kinds import Request, VideoRequest
 
@@ -79,6 +81,30 @@ def test_a_claim_that_was_never_sent_is_not_submitted_by_taking_up(command: Comm
     time.sleep(0.5)
     engine.close()
     assert gateway.requests("create") == creates
+
+
+@posix
+def test_who_asks_for_a_claim_that_is_just_taken_up_gets_the_video_all_the_same(
+    command: Command, gateway: GatewayProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command.start(*arguments("asked for again"), kill_at=("mark_sent", "before")).communicate(timeout=30)
+    resume = JobRun.resume
+
+    async def late(run: JobRun, job: Job, destination: Destination | None = None) -> Job:
+        await asyncio.sleep(1)
+        return await resume(run, job, destination)
+
+    monkeypatch.setattr(JobRun, "resume", late)
+    charges = gateway.charges
+    engine = with_engine(command)
+    try:
+        assert engine.take_up().result(20) == 1
+        wanted = request("asked for again")
+        made = engine.generate(wanted, "own", Destination(command.output), lambda progress: None).result(30)
+    finally:
+        engine.close()
+    assert made.path.is_file()
+    assert gateway.charges == charges + 1
 
 
 def test_what_a_living_process_works_on_is_left_to_it(

@@ -212,7 +212,10 @@ def test_a_stream_that_cannot_be_copied_makes_no_copy(tmp_path):
     with_data = tmp_path / "data.mp4"
     with av.open(str(source)) as original, av.open(str(with_data), "w") as made:
         twin = made.add_stream_from_template(original.streams.video[0], opaque=True)
-        data = made.add_data_stream("bin_data")
+        try:
+            data = made.add_data_stream("bin_data")
+        except ValueError:
+            pytest.skip("a PyAV as old as this writes no streams of data")
         data.time_base = original.streams.video[0].time_base
         for packet in original.demux(original.streams.video[0]):
             if packet.size:

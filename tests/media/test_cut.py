@@ -149,7 +149,7 @@ def test_a_hole_in_the_sound_stays_where_it_was(tmp_path: Path) -> None:
     )
     holed = tmp_path / "holed.mkv"
     with av.open(str(source)) as whole, av.open(str(holed), "w") as output:
-        twins = [output.add_stream_from_template(stream) for stream in whole.streams]
+        twins = [output.add_stream_from_template(stream, opaque=True) for stream in whole.streams]
         for packet in whole.demux():
             lost = packet.stream.type == "audio" and packet.pts is not None and 1200 < packet.pts < 1700
             if packet.size and not lost:

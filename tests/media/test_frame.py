@@ -155,7 +155,7 @@ def test_what_an_edit_list_leaves_out_is_not_counted(tmp_path):
     source, cut = make(tmp_path, "b-frames", 48), tmp_path / "cut.mp4"
     with av.open(str(source)) as read, av.open(str(cut), "w") as written:
         stream, copied = read.streams.video[0], None
-        copied = written.add_stream_from_template(stream)
+        copied = written.add_stream_from_template(stream, opaque=True)
         skipped = int(Fraction(5, 25) / stream.time_base)
         for packet in read.demux(stream):
             if packet.dts is None:

@@ -305,3 +305,18 @@ def test_a_sidecar_that_cannot_be_written_is_a_storage_error(tmp_path):
     """It comes after the last commit: what is raised here must be of the tree."""
     with pytest.raises(StorageError):
         placing.write_sidecar(tmp_path / "gone" / "v.mp4", {})
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows wants a right for links")
+def test_a_link_in_the_place_of_a_temporary_file_is_not_followed(tmp_path):
+    mine, video = tmp_path / "mine", tmp_path / "v.mp4"
+    mine.write_bytes(b"mine")
+    video.write_bytes(b"video")
+    (tmp_path / f".sora-{os.getpid()}.tmp").symlink_to(mine)
+    (tmp_path / ".sora-job_1.json.tmp").symlink_to(mine)
+    placing.copy_to(video, tmp_path / "copy.mp4")
+    placing.write_sidecar(video, {"job_id": "job_1"})
+    assert (mine.read_bytes(), (tmp_path / "copy.mp4").read_bytes()) == (b"mine", b"video")
+    assert not (tmp_path / "copy.mp4").is_symlink()
+    assert json.loads((tmp_path / "v.json").read_text()) == {"job_id": "job_1"}
+    assert not list(tmp_path.glob(".sora-*"))

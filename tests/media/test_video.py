@@ -195,7 +195,7 @@ def test_a_packet_may_hold_two_frames(tmp_path):
     plain = write_clip(tmp_path / "plain.webm", numbered(6), **{**VP9, "options": {"lag-in-frames": "0"}})
     joined = tmp_path / "joined.webm"
     with av.open(str(plain)) as source, av.open(str(joined), "w") as target:
-        stream = target.add_stream_from_template(source.streams.video[0])
+        stream = target.add_stream_from_template(source.streams.video[0], opaque=True)
         packets = [packet for packet in source.demux(video=0) if packet.size]
         for one, two in zip(packets[::2], packets[1::2], strict=True):
             packet = av.Packet(superframe([bytes(one), bytes(two)]))
@@ -298,7 +298,7 @@ def test_holes_in_the_sound_stay(tmp_path, hole_ms):
     path, rate = tmp_path / "clip.mkv", 48000
     sound = beeps(1.0, rate=rate, channels=1, at=[0.0, 0.4])
     with av.open(str(write_clip(tmp_path / "pictures.mkv", numbered(20)))) as source, av.open(str(path), "w") as output:
-        video = output.add_stream_from_template(source.streams.video[0])
+        video = output.add_stream_from_template(source.streams.video[0], opaque=True)
         audio = output.add_stream("pcm_s16le", rate=rate, layout="mono")
         for at in range(0, rate, 960):
             piece = (sound[:, at : at + 960] * 32767).astype(np.int16)
@@ -525,9 +525,13 @@ def test_a_cover_is_no_video(tmp_path):
             av.open(str(cover)) as picture,
             av.open(str(path), "w") as out,
         ):
-            twins = {each.index: out.add_stream_from_template(each) for each in full.streams if each.type in keep}
-            front = out.add_stream_from_template(picture.streams.video[0])
-            front.disposition = Disposition.attached_pic
+            twins = {
+                each.index: out.add_stream_from_template(each, opaque=True)
+                for each in full.streams
+                if each.type in keep
+            }
+            front = out.add_stream_from_template(picture.streams.video[0], opaque=True)
+            front.disposition = Disposition.attached_pic.value
             for packet in picture.demux():
                 if packet.size:
                     packet.stream = front

@@ -69,6 +69,24 @@ def test_xinference_hands_them_to_the_model_with_what_else_is_written():
     assert kwargs["num_frames"] == 65
 
 
+@pytest.mark.parametrize("name", ["n", "num_outputs_per_prompt"])
+@pytest.mark.parametrize("extra", [{}, {"n": "2"}], ids=["", "over the profile's"])
+def test_how_many_xinference_is_to_make_stands_where_its_route_reads_it(name, extra):
+    provider = speaker("xinference", extra=extra)
+    request = asked(provider, {name: 3})
+    body = provider.encode_submit(request).json
+    assert body["n"] == 3
+    assert not {"n", "num_outputs_per_prompt"} & json.loads(body["kwargs"]).keys()
+    assert provider.outputs_of(request) == 3
+
+
+def test_what_xinference_is_to_avoid_goes_to_the_model_but_where_its_route_reads_it():
+    call = sent("xinference", {}, negative_prompt="rain")
+    assert ("negative_prompt" in call.json, json.loads(call.json["kwargs"])["negative_prompt"]) == (False, "rain")
+    form = sent("xinference", {}, negative_prompt="rain", operation=Operation.IMAGE_TO_VIDEO, images=(PNG,)).form
+    assert (form["negative_prompt"], "negative_prompt" in json.loads(form["kwargs"])) == ("rain", False)
+
+
 def test_localai_calls_them_by_other_names():
     body = sent("localai", SAID).json
     assert (body["step"], body["cfg_scale"], body["fps"], body["num_frames"]) == (30, 3.5, 16, 65)

@@ -51,6 +51,17 @@ def test_a_server_of_the_users_own_network_may_name_others_in_there():
     Reach("http://192.168.1.5:8000", ["http://192.168.1.5:8000"]).connected("files.lan", 80, "192.168.1.6")
 
 
+def test_a_name_that_led_inside_first_is_not_trusted_when_it_leads_outside():
+    reach = Reach("https://relay.example", ["https://relay.example"])
+    reach.connected("relay.example", 443, "10.0.0.1")
+    reach.connected("relay.example", 443, "8.8.8.8")
+    with pytest.raises(BadResponse, match="inside"):
+        reach.settled("http://169.254.169.254/latest/meta-data")
+    for host in ("cdn.example", "relay.example"):
+        with pytest.raises(BadResponse, match="inside"):
+            reach.connected(host, 443, "10.0.0.1")
+
+
 def test_what_the_user_named_may_be_anywhere():
     reach = Reach("https://relay.example", ["https://relay.example", "http://parse.lan:5000"])
     reach.connected("parse.lan", 5000, "192.168.1.7")

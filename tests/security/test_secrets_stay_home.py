@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+import re
+from dataclasses import fields, is_dataclass
 from functools import partial
 
 import pytest
 from _clock import FakeClock
 from _server import Server, reply
 
+import sora_core
 from sora_core.errors import AuthError, BadResponse
 from sora_core.models import Effect, Secret, Snapshot, State
 from sora_core.profiles.profiles import Profile
@@ -80,3 +85,34 @@ VALUES = [
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
 def test_no_repr_shows_one(value):
     assert SESSION not in repr(value) + str(value)
+
+
+MAY_BE_SECRET = re.compile(r"(^|_)(urls?|links?|tokens?|password|cookies?|proxy|secret)$")
+# of the user's own servers, where no password may be; and what the preview gateway makes up
+ARE_NOT = {"Addresses", "ParseService"}
+
+
+def values_of_the_client() -> list[type]:
+    for module in pkgutil.walk_packages(sora_core.__path__, "sora_core."):
+        if not module.name.startswith(("sora_core.conformance", "sora_core.gateway", "sora_core.__main__")):
+            importlib.import_module(module.name)
+    kinds, found = [object], set()
+    while kinds:
+        more = [each for each in type.__subclasses__(kinds.pop()) if each not in found]
+        kinds += more
+        found.update(more)
+    return sorted(
+        (each for each in found if is_dataclass(each) and each.__module__.startswith("sora_core.")),
+        key=lambda each: each.__qualname__,
+    )
+
+
+def test_no_value_shows_a_link_that_may_be_signed():
+    shown = [
+        f"{kind.__name__}.{each.name}"
+        for kind in values_of_the_client()
+        for each in fields(kind)
+        if each.repr and MAY_BE_SECRET.search(each.name) and "str" in str(each.type)
+        and kind.__name__ not in ARE_NOT and kind.__dict__.get("__repr__").__qualname__.startswith("_")
+    ]  # fmt: skip
+    assert shown == []

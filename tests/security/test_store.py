@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
-import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -262,6 +262,34 @@ class TestProtection:
         with pytest.raises(ProfileError, match="keyring"):
             Credentials(tmp_path, {"SORA_KEYRING": "1"}).set(RELAY, KEY)
 
+    @pytest.mark.parametrize("error", [FileNotFoundError("no bus"), ConnectionError("gone"), KeyError("x")])
+    def test_whatever_a_backend_raises_is_our_error(self, tmp_path, keyring, monkeypatch, error):
+        filled(tmp_path, {"SORA_KEYRING": "1"})
+
+        def gone(service: str, username: str) -> str:
+            raise error
+
+        monkeypatch.setattr("keyring.get_password", gone)
+        with pytest.raises(ProfileError, match=type(error).__name__):
+            Credentials(tmp_path, {}).get(RELAY)
+
+    @pytest.mark.skipif(
+        not (shutil.which("dbus-run-session") and shutil.which("gnome-keyring-daemon")), reason="no desktop's keyring"
+    )
+    def test_the_keyring_of_a_desktop(self, tmp_path):
+        """GNOME's, over a bus of its own: what one process stores the next one reads, until it is locked."""
+        script = tmp_path / "session.sh"
+        script.write_text(DESKTOP)
+        home = {"HOME": str(tmp_path / "user"), "XDG_RUNTIME_DIR": str(tmp_path), "SORA_HOME": str(tmp_path / "sora")}
+        (tmp_path / "user").mkdir()
+        environ = {**os.environ, **home, "PYTHONPATH": str(ROOT), "SORA_KEYRING": "1", "PYTHON": sys.executable}
+        done = subprocess.run(
+            ["dbus-run-session", "--", "bash", str(script)], env=environ, capture_output=True, text=True, timeout=120
+        )
+        assert [line for line in done.stdout.splitlines() if line.startswith("-- ")] == [
+            "-- stored by the keyring", f"-- {KEY}", "-- locked: ProfileError"
+        ], done.stderr  # fmt: skip
+
     def test_in_the_keyring_is_what_opens_the_file(self, tmp_path, keyring):
         filled(tmp_path, {"SORA_KEYRING": "1"})
         assert Credentials(tmp_path, {}).get(RELAY).reveal() == KEY
@@ -270,18 +298,47 @@ class TestProtection:
             Credentials(tmp_path, {}).get(RELAY)
 
 
+DESKTOP = f"""
+echo -n password | gnome-keyring-daemon --unlock --components=secrets > /dev/null
+run() {{ "$PYTHON" -c "
+import os, sys
+from pathlib import Path
+from sora_core.errors import ProfileError
+from sora_core.profiles.credentials import Credentials
+from sora_core.profiles.profiles import Profile
+relay, keys = Profile('relay', base_url='https://relay.example/v1'), Credentials(Path(os.environ['SORA_HOME']))
+$1"; }}
+run "keys.set(relay, '{KEY}'); print('-- stored by the', keys.protection())"
+run "print('--', keys.get(relay).reveal())"
+run "
+import secretstorage
+secretstorage.get_default_collection(secretstorage.dbus_init()).lock()
+try:
+    print('--', keys.get(relay).reveal())
+except ProfileError as error:
+    print('-- locked:', type(error).__name__)"
+"""
+
+
 @pytest.fixture
 def keyring(monkeypatch) -> dict:
-    """A keyring as the package offers one; what it holds."""
+    """What the package `keyring` keeps, by a backend in memory."""
+    import keyring
+    from keyring.backend import KeyringBackend
+
     held: dict[tuple[str, str], str] = {}
-    module = types.ModuleType("keyring")
-    module.get_keyring = lambda: types.SimpleNamespace(priority=5)  # type: ignore[attr-defined]
-    module.get_password = lambda service, name: held.get((service, name))  # type: ignore[attr-defined]
-    module.set_password = lambda service, name, value: held.update({(service, name): value})  # type: ignore[attr-defined]
-    errors = types.ModuleType("keyring.errors")
-    errors.KeyringError = type("KeyringError", (Exception,), {})  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "keyring", module)
-    monkeypatch.setitem(sys.modules, "keyring.errors", errors)
+
+    class InMemory(KeyringBackend):
+        priority = 5
+
+        def get_password(self, service: str, username: str) -> str | None:
+            return held.get((service, username))
+
+        def set_password(self, service: str, username: str, password: str) -> None:
+            held[service, username] = password
+
+    monkeypatch.setattr("keyring.core._keyring_backend", InMemory())
+    assert isinstance(keyring.get_keyring(), InMemory)
     return held
 
 

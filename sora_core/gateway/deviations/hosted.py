@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 from typing import Any
 
 from aiohttp import web
@@ -12,7 +11,7 @@ from aiohttp import web
 from ...models import State
 from ..books import BookedJob
 from ..core import Core, Incoming, Route
-from ..forms import Fields, read_fields
+from ..forms import Fields, read_fields, read_json
 from ..recent import Recent
 from ..refusal import Refusal
 from ..wire.openai import STATUS
@@ -53,7 +52,7 @@ class VllmOmni(Dialect):
         fields = await read_fields(call.request)
         if isinstance(fields.get("image_reference"), str):
             try:
-                fields["input_reference"] = json.loads(fields["image_reference"])
+                fields["input_reference"] = read_json(fields["image_reference"])
             except ValueError as error:
                 raise Refusal(400, f"Invalid image_reference JSON: {error}") from error
         return fields
@@ -98,7 +97,7 @@ class VllmOmni(Dialect):
             "num_frames": _FPS * job.order.seconds,
             "duration_s": float(job.order.seconds),
             "metrics": None,
-            "stage_durations": {},
+            "stage_durations": {"text_encoding": 0.25, "denoising": 1.25} if done else {},
             "peak_memory_mb": 0.0,
             "action": None,
         }

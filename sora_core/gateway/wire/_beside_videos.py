@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
-import json
 import re
 from typing import Any
 
@@ -14,7 +13,7 @@ from aiohttp import web
 from ...models import State
 from ..books import BookedJob, Order
 from ..core import Core, Incoming, Route
-from ..forms import MAX_SEED, Fields, prompt_of, read_fields, size_of, text_of, whole_of
+from ..forms import MAX_SEED, Fields, prompt_of, read_fields, read_json, size_of, text_of, whole_of
 from ..recent import Recent
 from ..refusal import Refusal, invalid
 
@@ -55,7 +54,7 @@ class BesideVideos:
         value = fields.get("characters")
         if isinstance(value, (str, bytes)):
             try:
-                value = json.loads(value) if value else None
+                value = read_json(value) if value else None
             except ValueError as error:
                 raise invalid("characters", "Invalid value for 'characters': it is not JSON.") from error
         if value is None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...transport.urls import has_host
 from .values import leaves
 
 _OF_SOMETHING_ELSE = re.compile(
@@ -44,10 +45,7 @@ def only_link(value: Any) -> str | None:
 def _is_link(text: str) -> bool:
     if not text.startswith(("http://", "https://")) or re.search(r"\s", text):
         return False
-    try:
-        return bool(urlsplit(text).hostname) and not _path(text).endswith(_NO_VIDEOS)
-    except ValueError:
-        return False
+    return has_host(text) and not _path(text).endswith(_NO_VIDEOS)
 
 
 def _path(link: str) -> str:

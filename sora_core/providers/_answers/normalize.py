@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 from ...models import Snapshot, State, parse_size
 from ...transport import Reply
+from ...transport.urls import has_host
 from .links import further_links, only_link
 from .refusals import (
     SUCCESS_CODES,
@@ -164,7 +165,7 @@ def _path_of(link: str) -> str:
 def _joined(base_url: str, link: str) -> str | None:
     try:
         absolute = urljoin(base_url, link)
-        return absolute if absolute.startswith("data:") or urlsplit(absolute).hostname else None
+        return absolute if absolute.startswith("data:") or has_host(absolute) else None
     except ValueError:  # a server may write anything, such as a host in half a bracket
         return None
 

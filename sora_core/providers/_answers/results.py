@@ -1,10 +1,11 @@
-"""What a job has made, however an answer holds it: as a link, as base64 in JSON, or as the bytes themselves. Pure."""
+"""What a job has made, however an answer holds it: as a link, as base64 in JSON, or as the bytes themselves."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,9 @@ from .links import only_link
 from .normalize import snapshot_of
 from .values import dig, parse
 
+log = logging.getLogger(__name__)
+
 Sniff = Callable[[bytes], str | None]
-
-
 Media = bytes | Path  # a large file is on the disk already
 
 
@@ -29,24 +30,28 @@ def media_of(reply: Reply, sniff: Sniff) -> tuple[Media, ...]:
     filed = [file.path for file in reply.files if sniff(file.head)]
     value = parse(reply.body)
     data = dig(value, "data")
-    texts = [_inline(item) for item in (data if isinstance(data, list) else [data])]
-    if not any(text is not None for text in texts):
-        texts = [_inline(value)]
+    texts = _inline(data if isinstance(data, list) else [data]) or _inline([value])
     found: list[Media] = []
     for text in texts:
         if text == "" and filed:
             found.append(filed.pop(0))  # it was taken out of its place
         elif text and (media := _decoded(text)) and sniff(media[:HEAD_BYTES]):
             found.append(media)
+        else:
+            log.warning("one of the files of an answer is of no known kind, and is left out")
     return (*found, *filed)
 
 
-def _inline(item: Any) -> str | None:
-    """The base64 that an object holds as its file; "" where it was too long to stay; None: it holds none."""
-    text, link = dig(item, "b64_json"), dig(item, "url")
-    if isinstance(text, str):
-        return text
-    return link.partition(",")[2] if isinstance(link, str) and link.startswith("data:") else None
+def _inline(items: Iterable[Any]) -> list[str]:
+    """The base64 that objects hold as their files; "" where it was too long to stay."""
+    found: list[str] = []
+    for item in items:
+        text, link = dig(item, "b64_json"), dig(item, "url")
+        if isinstance(text, str):
+            found.append(text)
+        elif isinstance(link, str) and link.startswith("data:"):
+            found.append(link.partition(",")[2])
+    return found
 
 
 def _decoded(text: str) -> bytes:

@@ -382,10 +382,25 @@ class OpenAI(Provider):
         return self.dialect.lists_all_models
 
     async def loras(self, http: Http) -> list[dict[str, Any]]:
-        self._check_loras()
+        if self._loras(loras.USED, loras.NAMED) == loras.NAMED:
+            return await account.loras(http, self.dialect.models)
         return loras.decode_list(await http.send(loras.encode_list()))
 
+    async def load_lora(self, http: Http, name: str, path: str) -> None:
+        await self._changed_loras(http, loras.encode_load(name, path))
+
+    async def unload_lora(self, http: Http, name: str) -> None:
+        await self._changed_loras(http, loras.encode_unload(name))
+
+    async def _changed_loras(self, http: Http, call: Call) -> None:
+        self._loras(loras.NAMED)
+        try:
+            await http.send(call, attempts=1)
+        except JobNotFound as error:  # no such page, or no such adapter
+            raise RequestRejected("openai.no_lora_changed", provider=self.name, said=error.message) from error
+
     async def use_loras(self, http: Http, wanted: Sequence[Lora]) -> None:
+        self._loras(loras.USED)
         known = [each["name"] for each in await self.loras(http)]
         await http.send(loras.encode_use(wanted, known))
 
@@ -393,11 +408,16 @@ class OpenAI(Provider):
         can = self.capabilities()
         if "lora" not in can.settings and not can.any_setting:
             return []
-        return await account.lora_paths(http, self.dialect.models)
+        return [each["path"] for each in await account.loras(http, self.dialect.models)]
 
-    def _check_loras(self) -> None:
-        if not self.dialect.loras:
-            raise Unsupported("openai.no_routes_for_loras", profile=self.profile.name)
+    def _loras(self, *forms: str) -> str:
+        """The form in which the server has LoRA, which is one of those. Raises Unsupported."""
+        has = self.dialect.loras
+        if has not in forms:
+            raise Unsupported(
+                f"openai.loras_are_{has}" if has else "openai.no_routes_for_loras", profile=self.profile.name
+            )
+        return has
 
     async def models(self, http: Http) -> list[str]:
         return await account.models(http, self.dialect.models)

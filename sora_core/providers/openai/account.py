@@ -37,16 +37,19 @@ async def models(http: Http, path: str) -> list[str]:
     return [name for name in names if name]
 
 
-async def lora_paths(http: Http, path: str) -> list[str]:
-    """Adapters on the same list, by their paths on the server. Raises BadResponse for what is no list.
+_LORA_KEYS = (("name", "id"), ("path", "root"))
+
+
+async def loras(http: Http, path: str) -> list[dict[str, Any]]:
+    """Adapters on the same list, by name and path on the server. Raises BadResponse for what is no list.
 
     vLLM 0.30.0 `entrypoints/openai/models/serving.py`: one with a ``parent`` is an adapter of it, ``root`` its path.
     vLLM-Omni lists them so for models that have a language model in front; for those that are diffusion alone it
     lists none.
     """
     cards = [each for each in await _listed(http, path) if normalize.text_of(normalize.dig(each, "parent"))]
-    paths = (normalize.text_of(normalize.dig(each, "root")) for each in cards)
-    return [found for found in paths if found]
+    found = [{name: normalize.text_of(normalize.dig(each, key)) for name, key in _LORA_KEYS} for each in cards]
+    return [{**each, "strength": 0.0} for each in found if each["path"]]
 
 
 async def _listed(http: Http, path: str) -> list[Any]:

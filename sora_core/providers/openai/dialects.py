@@ -15,7 +15,7 @@ from typing import Any
 
 from ...models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload
 from ...requests.kinds import VideoRequest
-from . import settings
+from . import loras, settings
 from .bodies import (
     LOCALAI_FPS,
     XINFERENCE_FPS,
@@ -97,7 +97,7 @@ class Dialect:
     # the picture that the video ends with, beside what stands in the body for the first one; None: it comes after that
     ends_with: Callable[[Upload, Fields], Fields] | None = None
     attach: Callable[[VideoRequest], tuple[Fields, Files]] | None = None  # where there are clips or sounds
-    loras: bool = False  # has routes that list and load them, for everybody
+    loras: str = ""  # how it has routes that list and load them, by `loras`
     edits_by_reference: bool = False  # has no page for edits: a clip to be edited is a reference of a new video
     # by the number of image files: where the request goes, and the names of the parts
     files: Mapping[int, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
@@ -243,6 +243,7 @@ DIALECTS: dict[str, Dialect] = {
         states_failure=r"^Video generation failed: ",
         several=image_references,
         attach=mixed_media,
+        loras=loras.NAMED,
         edits_by_reference=True,
         place=lambda reference: {"image_reference": json.dumps({"image_url": reference})},
     ),
@@ -259,7 +260,7 @@ DIALECTS: dict[str, Dialect] = {
         ),
         hosted=True,
         attach=media_beside,
-        loras=True,
+        loras=loras.USED,
         edits_by_reference=True,
         body=JSON,
         json_unlike_form=frozenset(("seed",)),  # or a list of them: 0.5.23 `protocol.py`, VideoGenerationsRequest

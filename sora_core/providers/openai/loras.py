@@ -1,6 +1,8 @@
-"""LoRA of a server that has routes for them: SGLang 0.5.23 `multimodal_gen/runtime/entrypoints/openai/common_api.py`.
+"""LoRA of a server that has routes for them, in two forms.
 
-They are loaded for everybody who uses the server, and stay until others are: so nothing but a person's word does it.
+`USED`: SGLang 0.5.23 `multimodal_gen/runtime/entrypoints/openai/common_api.py`. They count for everybody who uses the
+server, and stay until others do. `NAMED`: vLLM 0.30.0 `entrypoints/serve/lora/api_router.py`, where they are loaded,
+and a request names its own; they are on the list of models. Nothing but a person's word does either.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from ...requests.settings import Lora
 from ...transport import Call, Reply
 from .._answers import normalize
 
+USED, NAMED = "used", "named"
 _LOADING_SECONDS = 600.0  # weights may have to come from the network first
 
 
@@ -63,3 +66,12 @@ def encode_use(loras: Sequence[Lora], loaded: Sequence[str]) -> Call:
         "strength": [lora.scale for lora in loras],
     }
     return Call("POST", "/set_lora", Effect.IDEMPOTENT, json=body, timeout=_LOADING_SECONDS)
+
+
+def encode_load(name: str, path: str) -> Call:
+    body = {"lora_name": name, "lora_path": path}
+    return Call("POST", "/load_lora_adapter", Effect.IDEMPOTENT, json=body, timeout=_LOADING_SECONDS)
+
+
+def encode_unload(name: str) -> Call:
+    return Call("POST", "/unload_lora_adapter", Effect.IDEMPOTENT, json={"lora_name": name}, timeout=60)

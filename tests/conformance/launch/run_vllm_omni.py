@@ -14,12 +14,14 @@ from stand_ins import stand_in
 
 stand_in(
     "torch", "transformers", "diffusers", "huggingface_hub", "safetensors", "numpy", "soundfile", "librosa", "av",
-    "vllm", "vllm_omni", "PIL.ImageCms",
+    "vllm", "vllm_omni", "PIL.ImageCms", "model_hosting_container_standards",
     keep=(
+        "vllm.entrypoints.openai.models.api_router",
         "vllm.entrypoints.openai.models.protocol",
         "vllm.entrypoints.openai.models.serving",
         "vllm.entrypoints.serve.exception_handling",
         "vllm.entrypoints.serve.engine.protocol",
+        "vllm.entrypoints.serve.lora",
         "vllm.entrypoints.serve.middleware.authenticate",
         "vllm.exceptions",
         "vllm.v1.engine.exceptions",
@@ -45,10 +47,12 @@ stand_in(
 def application(model: str, key: str) -> Any:
     """The parts of `vllm.entrypoints.launchers.app.build_app` that videos meet, in its order."""
     from fastapi import FastAPI
+    from vllm.entrypoints.openai.models import serving
     from vllm.entrypoints.openai.models.protocol import BaseModelPath
-    from vllm.entrypoints.openai.models.serving import OpenAIServingModels
     from vllm.entrypoints.serve.engine import protocol
+    from vllm.entrypoints.serve.exception_handling import error_response
     from vllm.entrypoints.serve.exception_handling.register import init_exception_handler
+    from vllm.entrypoints.serve.lora import api_router
     from vllm.entrypoints.serve.middleware.authenticate import AuthenticationMiddleware
     from vllm_omni.entrypoints.openai import api_server, serving_video
     from vllm_omni.entrypoints.serve.utils.errors import _register_omni_exception_handlers
@@ -77,21 +81,33 @@ def application(model: str, key: str) -> Any:
             made = await asyncio.to_thread(engine.generate, prompt, None, **facts)
             return made, engine.STAGES, engine.PEAK_MB, None, {}
 
+    async def taken(*lora: Any) -> bool:
+        return True
+
+    async def is_json() -> None:
+        pass
+
     class Engine:
         async def abort(self, request_id: str, timeout: float) -> None:
             pass
 
     protocol.random_uuid = lambda: "0" * 32
-    # as with a language model in front, and `--lora-modules film=/loras/film.safetensors`
+    # as with a language model in front, `VLLM_ALLOW_RUNTIME_LORA_UPDATING=1`, and `--lora-modules film=/loras/film`
     front = SimpleNamespace(model_config=SimpleNamespace(max_model_len=4096), renderer=None, input_processor=None)
-    models = OpenAIServingModels(front, [BaseModelPath(name=model, model_path=f"/models/{model}")])
-    film = SimpleNamespace(lora_name="film", path="/loras/film.safetensors", base_model_name=model)
+    front.add_lora = taken
+    serving.create_error_response = error_response.create_error_response
+    serving.LoRARequest = lambda **facts: SimpleNamespace(path=facts["lora_path"], base_model_name=None, **facts)
+    models = serving.OpenAIServingModels(front, [BaseModelPath(name=model, model_path=f"/models/{model}")])
+    film = serving.LoRARequest(lora_name="film", lora_int_id=0, lora_path="/loras/film")
     models.lora_requests = {film.lora_name: film}
+    api_router.envs.VLLM_ALLOW_RUNTIME_LORA_UPDATING = True
+    api_router.validate_json_request = is_json
 
     app = FastAPI()
     init_exception_handler(app)
     app.add_middleware(AuthenticationMiddleware, tokens=[key])
     app.include_router(api_server.router)
+    api_router.attach_router(app)
     _register_omni_exception_handlers(app)
     app.state.openai_serving_video = Video(Engine(), model)
     app.state.openai_serving_models = models

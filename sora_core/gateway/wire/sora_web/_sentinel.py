@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import re
 import secrets
 import uuid
@@ -15,7 +14,7 @@ from typing import Any
 from aiohttp import web
 
 from ...core import Core, Incoming, Route
-from ...forms import Fields
+from ...forms import Fields, read_json
 from ...recent import Recent
 from ...refusal import Refusal
 from ._dialect import Dialect
@@ -142,7 +141,7 @@ def is_solution(solution: str, seed: str, difficulty: str) -> bool:
 
 def _is_config(text: str) -> bool:
     try:
-        config = json.loads(base64.b64decode(text, validate=True))
+        config = read_json(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
         return False
     return (
@@ -162,7 +161,7 @@ def is_uuid(text: object, version: int | None = None) -> bool:
 
 def _object(data: bytes) -> Fields:
     try:
-        value: Any = json.loads(data)
+        value: Any = read_json(data)
     except ValueError as error:
         raise Refusal(400, f"The body is not JSON: {error}") from error
     if not isinstance(value, dict):

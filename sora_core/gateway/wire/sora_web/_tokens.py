@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from ...core import Core, Incoming, Route
+from ...forms import read_json
 from ...recent import Recent
 from ...refusal import Refusal
 from .. import _tasks as tasks
@@ -168,7 +169,7 @@ def _end_of(token: str) -> float | None:
     """``exp`` of the token; None where it cannot be read, as with a key that only begins like one."""
     try:
         part = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        claims = read_json(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
         return float(claims["exp"])
     except (IndexError, KeyError, TypeError, ValueError):
         return None
