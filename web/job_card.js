@@ -15,7 +15,11 @@ export class JobCard {
   /** `onChange` is given the job as it is after something was done with it. */
   constructor(job, onChange) {
     this.onChange = onChange
+    this.output = 1 // which of the job's files is shown
     this.media = el('div', { class: 'sora-job-media' })
+    this.count = el('span', { class: 'sora-hint', role: 'status' })
+    const step = (by, sign, name) => el('button', { type: 'button', class: 'sora-button', 'aria-label': say(name), title: say(name), onclick: () => this.step(by) }, sign)
+    this.files = el('div', { class: 'sora-job-files', role: 'group', 'aria-label': say('jobs.files') }, step(-1, '‹', 'jobs.file_before'), this.count, step(1, '›', 'jobs.file_next'))
     this.state = el('span', { class: 'sora-job-state' })
     this.age = el('time', { class: 'sora-hint' })
     this.bar = el('progress', { max: 100, 'aria-label': say('jobs.progress') })
@@ -25,7 +29,7 @@ export class JobCard {
     this.buttons = el('div', { class: 'sora-job-buttons', role: 'group', 'aria-label': say('jobs.actions') })
     const head = el('div', { class: 'sora-job-head' }, this.state, this.age)
     const body = el('div', { class: 'sora-job-body' }, head, this.bar, this.prompt, this.facts, this.error, this.buttons)
-    this.element = el('div', { class: 'sora-job', role: 'listitem' }, this.media, body)
+    this.element = el('div', { class: 'sora-job', role: 'listitem' }, this.media, this.files, body)
     this.update(job)
   }
 
@@ -43,8 +47,8 @@ export class JobCard {
     if (job.progress == null) this.bar.removeAttribute('value')
     else this.bar.value = job.progress
     this.showAge()
-    if (before?.media !== job.media || before?.path !== job.path) this.showMedia()
-    if (before?.media !== job.media || before?.state !== job.state) this.buttons.replaceChildren(...this.actions())
+    if (before?.media !== job.media || before?.path !== job.path || before?.files !== job.files) this.show(1)
+    else if (before.state !== job.state) this.buttons.replaceChildren(...this.actions())
   }
 
   showAge() {
@@ -59,18 +63,38 @@ export class JobCard {
     return [...parts, width && `${width}×${height}`, Number(cost) > 0 && `${cost} ${currency}`.trim()].filter(Boolean).join(' · ')
   }
 
+  /** One of the job's files, and what can be done with it. */
+  show(output) {
+    const { files, media } = this.job
+    this.output = output
+    this.files.hidden = !media || files < 2
+    this.count.textContent = say('jobs.file_of', { number: output, count: files })
+    this.showMedia()
+    this.buttons.replaceChildren(...this.actions())
+  }
+
+  /** After the last comes the first. */
+  step(by) {
+    const { files } = this.job
+    this.show(((this.output - 1 + by + files) % files) + 1)
+  }
+
+  /** Of the file that is shown. */
+  address(what, query = '') {
+    return address(`/jobs/${this.job.job_id}/${what}?output=${this.output}${query}`)
+  }
+
   showMedia() {
-    const { job_id, media } = this.job
+    const { media } = this.job
     if (!media) return this.media.replaceChildren()
-    const picture = el('img', { src: address(`/jobs/${job_id}/picture`), alt: '', loading: 'lazy' })
+    const picture = el('img', { src: this.address('picture'), alt: '', loading: 'lazy' })
     if (media === 'picture') return this.media.replaceChildren(picture)
     const play = el('button', { type: 'button', class: 'sora-play', 'aria-label': say('jobs.play'), onclick: () => this.play() }, picture)
     this.media.replaceChildren(play)
   }
 
   play() {
-    const source = address(`/jobs/${this.job.job_id}/file`)
-    const video = el('video', { src: source, controls: true, loop: true, playsinline: true, 'aria-label': this.job.prompt })
+    const video = el('video', { src: this.address('file'), controls: true, loop: true, playsinline: true, 'aria-label': this.job.prompt })
     this.media.replaceChildren(video)
     video.focus()
     video.play().catch(() => {}) // a page that nobody has touched yet must not play sound; the controls are there
@@ -107,8 +131,7 @@ export class JobCard {
   }
 
   saveAs() {
-    const href = address(`/jobs/${this.job.job_id}/file?download=1`)
-    return el('a', { class: 'sora-button', href, download: '' }, say('jobs.do.save_as'))
+    return el('a', { class: 'sora-button', href: this.address('file', '&download=1'), download: '' }, say('jobs.do.save_as'))
   }
 
   async copyId() {
@@ -122,13 +145,14 @@ export class JobCard {
   }
 
   async deleteFile() {
-    const text = say('jobs.delete_note', { path: this.job.path })
+    const { files, path } = this.job
+    const text = say(files > 1 ? 'jobs.delete_all_note' : 'jobs.delete_note', { path, count: files })
     if (!(await confirmed(say('jobs.do.delete_file'), text, say('jobs.do.delete_file')))) return
     await this.changed(remove('/jobs/file', { job_id: this.job.job_id }))
   }
 
   async putLastFrame() {
-    const { filename } = await post('/jobs/last_frame', { job_id: this.job.job_id })
+    const { filename } = await post('/jobs/last_frame', { job_id: this.job.job_id, output: this.output })
     await refreshChoices()
     addNode('LoadImage', { image: filename })
   }

@@ -15,12 +15,12 @@ const LOOK_MS = 400
 const RARE = new Map() // node type -> names of its inputs that are rarely used
 
 const bars = new Set()
-let lookedAtApp = false
 
 class Bar {
   constructor(node) {
     this.node = node
     this.lists = listsOf(node, () => (this.seen = undefined))
+    this.isInApp = false
     this.hidden = new Set() // names; the newest page says of a linked input's widget that it is hidden, whoever hides it
     this.room = new Room(node)
     this.more = el('button', { type: 'button', class: 'sora-button', onclick: () => this.toggle() })
@@ -66,6 +66,16 @@ class Bar {
     this.hidden = hidden
     this.more.hidden = !isCanvas || !widgets.length
     return changed.length > 0
+  }
+
+  /** An app has fields for what it asks for, rarely used or not. */
+  showAsApp(isInApp) {
+    if (isInApp) this.wasAdvanced = Boolean(this.node.showAdvanced)
+    this.node.showAdvanced = isInApp || this.wasAdvanced
+    this.isInApp = isInApp
+    this.hide()
+    // has the page look again
+    this.node.graph?.trigger?.('node:slot-label:changed', { nodeId: this.node.id, slotType: window.LiteGraph.INPUT })
   }
 
   toggle() {
@@ -115,10 +125,7 @@ function labelShots(node) {
 }
 
 function look() {
-  if (isApp() !== lookedAtApp) {
-    lookedAtApp = isApp()
-    for (const bar of bars) bar.hide() // those of an app are not on the page
-  }
+  for (const bar of bars) if (bar.isInApp !== isApp()) bar.showAsApp(isApp())
   const shown = [...bars].filter((bar) => bar.element.isConnected)
   const graph = shown.length ? graphCost() : ''
   for (const bar of shown) {

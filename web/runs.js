@@ -16,12 +16,25 @@ const COLLECTS = 'SoraVideo_ResumeJob' // only the ledger knows how many videos 
 const TAKES_LISTS = 'SoraVideo_JoinClips' // hosts before 0.33 do not tell it of a node
 const WRITTEN = /^Primitive(?:Node|Int|Float|String|StringMultiline|Boolean)$/
 
+const counts = new Map() // node -> the node of its subgraph -> how often it runs; for this moment
+
 /** How often the node runs, or `undefined`. */
-export function runsOf(place, steps = 0) {
+export function runsOf(place) {
+  if (!counts.size) setTimeout(() => counts.clear())
+  const inside = place.host?.node
+  const found = counts.get(place.node) ?? new Map()
+  counts.set(place.node, found)
+  if (!found.has(inside)) {
+    found.set(inside, undefined) // of a circle nothing is known
+    found.set(inside, counted(place))
+  }
+  return found.get(inside)
+}
+
+function counted(place) {
   const { node } = place
   if (takesLists(node)) return 1
-  if (steps > MOST_STEPS) return undefined
-  const lengths = (node.inputs ?? []).filter((each) => each.link != null).map((each) => given(place, each, steps)?.length)
+  const lengths = (node.inputs ?? []).filter((each) => each.link != null).map((each) => given(place, each)?.length)
   if (lengths.includes(undefined)) return undefined
   const runs = Math.max(1, ...lengths)
   return runs > 1 && takesLists(node) === undefined && !isOurs(node) ? undefined : runs
@@ -30,7 +43,7 @@ export function runsOf(place, steps = 0) {
 /** The values of an input, one where it is written on the node itself. */
 export function valuesOf(place, name) {
   const input = place.node.inputs?.find((each) => each.name === name || each.widget?.name === name)
-  return given(place, input, 0)
+  return given(place, input ?? { name })
 }
 
 /** The place of the node that an input gets its value from, through subgraphs, reroutes and what is bypassed. */
@@ -38,47 +51,49 @@ export function sourceOf(place, input) {
   return followed(place, input)?.source
 }
 
-function given(place, input, steps) {
+function given(place, input) {
   const found = followed(place, input)
   if (!found) return undefined
   const { source, slot, value } = found
-  return source ? handedOn(source, slot, steps + 1) : [value]
+  return source ? handedOn(source, slot) : [value]
 }
 
 /** `{ source, slot }`, `{ value }` where it is written, or `undefined` where it cannot be told. */
 function followed({ node, host }, input) {
-  let graph = node.graph
-  let id = input?.link
-  let value = node.widgets?.find((each) => each.name === (input?.widget?.name ?? input?.name))?.value
-  for (let step = 0; step < MOST_STEPS; step += 1) {
-    if (id == null) return { value }
-    const link = graph.getLink?.(id) ?? graph.links?.[id]
+  let at = { graph: node.graph, host, id: input.link, value: written(node, input) }
+  for (let step = 0; at && step < MOST_STEPS; step += 1) {
+    if (at.id == null) return { value: at.value }
+    const link = at.graph.getLink?.(at.id) ?? at.graph.links?.[at.id]
     if (!link) return undefined
-    if (link.origin_id === INPUTS_OF_A_SUBGRAPH) {
-      const outer = host?.node.inputs[link.origin_slot]
-      if (!outer) return undefined
-      value = host.node.widgets?.find((each) => each.name === (outer.widget?.name ?? outer.name))?.value
-      id = outer.link
-      ;({ graph } = host.node)
-      host = host.host
-      continue
-    }
-    const origin = graph.getNodeById(link.origin_id)
-    if (!origin) return undefined
-    if (origin.mode === MUTED) return { value }
-    if (origin.subgraph && origin.mode !== BYPASSED) {
-      host = { node: origin, host }
-      graph = origin.subgraph
-      id = graph.outputs[link.origin_slot]?.linkIds?.[0]
-      if (id == null) return undefined
-      continue
-    }
-    const before = origin.mode === BYPASSED ? passedOn(origin, link.origin_slot) : undefined
-    const virtual = origin.isVirtualNode ? origin.getInputLink?.(link.origin_slot) : undefined
-    if (!before && !virtual) return origin.mode === BYPASSED ? { value } : { source: { node: origin, host }, slot: link.origin_slot }
-    id = virtual ? virtual.id : before.link
+    const origin = at.graph.getNodeById(link.origin_id)
+    if (origin && runsItself(origin, link)) return { source: { node: origin, host: at.host }, slot: link.origin_slot }
+    at = origin ? through(at, link, origin) : outside(at, link)
   }
   return undefined
+}
+
+function written(node, input) {
+  return node.widgets?.find((each) => each.name === (input.widget?.name ?? input.name))?.value
+}
+
+function runsItself(node, link) {
+  const isSkipped = node.mode === MUTED || node.mode === BYPASSED
+  return !isSkipped && !node.subgraph && !(node.isVirtualNode && node.getInputLink?.(link.origin_slot))
+}
+
+/** To what a node that does not run itself hands on: without a link, where it hands on nothing. */
+function through(at, link, node) {
+  if (node.mode === MUTED) return { ...at, id: null }
+  if (node.mode === BYPASSED) return { ...at, id: passedOn(node, link.origin_slot)?.link }
+  if (!node.subgraph) return { ...at, id: node.getInputLink(link.origin_slot).id }
+  const id = node.subgraph.outputs[link.origin_slot]?.linkIds?.[0]
+  return id == null ? undefined : { ...at, graph: node.subgraph, host: { node, host: at.host }, id }
+}
+
+/** Of the subgraph that a link begins at. */
+function outside({ host }, link) {
+  const input = link.origin_id === INPUTS_OF_A_SUBGRAPH ? host?.node.inputs[link.origin_slot] : undefined
+  return input && { graph: host.node.graph, host: host.host, id: input.link, value: written(host.node, input) }
 }
 
 /** The input that a bypassed node hands on as this output. */
@@ -88,10 +103,10 @@ function passedOn(node, slot) {
 }
 
 /** What an output gives. */
-function handedOn(place, slot, steps) {
+function handedOn(place, slot) {
   const { node } = place
   if (WRITTEN.test(node.type)) return [node.widgets?.[0]?.value]
-  const runs = runsOf(place, steps)
+  const runs = runsOf(place)
   if (runs === undefined) return undefined
   if (node.comfyClass === PROMPTS) return runs === 1 ? listed(place, node.outputs[slot].name) : undefined
   if (!node.constructor.nodeData?.output_is_list?.[slot]) return Array(runs).fill(undefined)

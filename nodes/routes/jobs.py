@@ -20,6 +20,7 @@ from ._asked import Asked
 PAGE = 50
 LIST_PAGES = 3  # of the server's list
 PROMPT_SHOWN = 400  # characters of a prompt in a list
+MOST_FILES = 1000  # of one request
 _MEDIA = {".mp4": "video", ".webm": "video", ".mov": "video", ".mkv": "video", ".gif": "picture"} | dict.fromkeys(
     (".png", ".jpg", ".jpeg", ".webp"), "picture"
 )
@@ -73,8 +74,7 @@ def graph(asked: Asked) -> Any:
 
 
 def file(asked: Asked) -> File:
-    job = _known(asked.only("job_id", "download").job_id())
-    path = _file_of(job)
+    path = _shown_file(asked.only("job_id", "download", "output"))
     named = path.name if asked.choice("download", ("", "1"), "") else ""
     return File(path, named)
 
@@ -83,7 +83,7 @@ def picture(asked: Asked) -> Jpeg:
     """A small picture of the clip, or of the picture that was made."""
     from ._pictures import small_picture
 
-    return Jpeg(small_picture(_file_of(_known(asked.only("job_id").job_id()))))
+    return Jpeg(small_picture(_shown_file(asked.only("job_id", "output"))))
 
 
 def cancel(asked: Asked) -> Any:
@@ -138,11 +138,11 @@ async def _first_pages(connection: Connection) -> list[Snapshot]:
 
 
 def delete_file(asked: Asked) -> Any:
-    """The file and what was written beside it. The row stays: the server may still have the video."""
+    """All its files, and what was written beside them. The row stays: the server may still have the video."""
     job = _known(asked.only("job_id").job_id())
-    path = _file_of(job)
-    for each in (path, path.with_suffix(".json")):
-        each.unlink(missing_ok=True)
+    for path in (_file_of(job), *engine().ledger.outputs.paths(job.job_id)):
+        for each in (path, path.with_suffix(".json")):
+            each.unlink(missing_ok=True)
     return _after(job.job_id)
 
 
@@ -150,10 +150,10 @@ def last_frame(asked: Asked) -> Any:
     """Writes the clip's last frame into the input folder, named as Load Image names files there."""
     from ._pictures import save_last_frame
 
-    job = _known(asked.only("job_id").job_id())
+    path, number = _shown_file(asked.only("job_id", "output")), _output(asked)
     # not in a folder below: the page takes what Load Image does not list for missing
-    target = host.input_folder() / f"sora_{job.job_id}.png"
-    save_last_frame(_file_of(job), target)
+    target = host.input_folder() / f"sora_{asked.job_id()}{f'_{number}' if number > 1 else ''}.png"
+    save_last_frame(path, target)
     return {"filename": target.name, "subfolder": "", "type": "input"}
 
 
@@ -178,9 +178,19 @@ def _known(job_id: str) -> JobSummary:
     return job
 
 
-def _file_of(job: JobSummary) -> Path:
+def _output(asked: Asked) -> int:
+    """Which of the files that one request made, from 1."""
+    return asked.number("output", least=1, most=MOST_FILES, default=None) or 1
+
+
+def _shown_file(asked: Asked) -> Path:
+    return _file_of(_known(asked.job_id()), _output(asked))
+
+
+def _file_of(job: JobSummary, output: int = 1) -> Path:
     """Its path is the ledger's own. Raises InvalidRequest when it is not there, or no media."""
-    path = Path(job.path or "")
+    paths = [Path(job.path or ""), *(engine().ledger.outputs.paths(job.job_id) if output > 1 else ())]
+    path = paths[output - 1] if output <= len(paths) else Path()
     if not job.path or path.suffix.lower() not in _MEDIA or not path.is_file():
         raise InvalidRequest("route_no_file", job_id=job.job_id)
     return path

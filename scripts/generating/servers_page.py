@@ -16,6 +16,7 @@ COLUMNS = {
     "image": ("an_image_arrives",),
     "two images": ("two_images_arrive",),
     "seed": ("a_seed_arrives",),
+    "negative prompt": ("a_negative_prompt_arrives_with_text_alone_and_with_a_picture",),
     "own field": ("a_field_of_the_servers_own_arrives",),
     "references": ("each_reference_arrives_as_it_is_and_in_its_place",),
     "settings": (
@@ -25,7 +26,11 @@ COLUMNS = {
     ),
     "several outputs": ("all_videos_of_one_request_are_delivered_in_their_order_and_charged_once",),
     "work told": ("what_the_server_says_of_its_work_is_shown_and_kept_beside_the_file",),
-    "LoRA": ("loras_are_listed_and_used_for_everybody_on_a_persons_word_alone",),
+    "LoRA": (
+        "loras_are_listed_and_used_for_everybody_on_a_persons_word_alone",
+        "a_lora_is_loaded_and_unloaded_on_a_persons_word_alone",
+        "the_loras_that_a_request_can_name_are_told_by_their_paths",
+    ),
     "failure told": ("a_failed_job_says_why_and_its_row_is_closed",),
     "refusal told": (
         "a_refusal_is_told_and_charges_nothing",

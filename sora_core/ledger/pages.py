@@ -22,7 +22,10 @@ MOST = 200  # rows of one page
 
 @dataclass(frozen=True)
 class JobSummary:
-    """One row without what is long. ``number`` counts in the order of submission; ``has_graph``: `Workflows` has it."""
+    """One row without what is long. ``number`` counts in the order of submission; ``has_graph``: `Workflows` has it.
+
+    ``files`` counts those that are delivered: one of the row, and what the same request made beside it.
+    """
 
     number: int
     job_id: str
@@ -50,11 +53,14 @@ class JobSummary:
     host: str
     cost: int | None
     currency: str
+    files: int
     has_graph: bool
 
 
 _COMPUTED = {
     "number": "rowid AS number",
+    "files": "CASE WHEN path IS NULL THEN 0 ELSE 1 + (SELECT count(*) FROM outputs"
+    " WHERE outputs.job_id = jobs.job_id AND outputs.path IS NOT NULL) END AS files",
     "has_graph": "EXISTS (SELECT 1 FROM workflows WHERE workflows.job_id = jobs.job_id) AS has_graph",
 }
 _COLUMNS = ", ".join(_COMPUTED.get(each.name, each.name) for each in fields(JobSummary))

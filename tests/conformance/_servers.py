@@ -34,7 +34,9 @@ class ServerKind:
         return f"{self.package} {self.release}"
 
 
-_OF_A_DIALECT = frozenset("seed images references no_remix settings known_settings work loras".split())
+_OF_A_DIALECT = frozenset(
+    "seed images references no_remix settings known_settings work loras load_loras negative".split()
+)
 
 
 def _by_default(recipe: Recipe, **undescribed: Any) -> Recipe:
@@ -72,9 +74,10 @@ _VLLM_OMNI = Recipe(
     model="wan",
     references=("first", "first last", "first second", "clip", "first sound", "first second clip sound"),
     can=words(
-        "made work image images references seed extra settings known_settings fails refused unknown_model wrong_key "
-        "lost_listed restart forgets cancel doctor"
+        "made work image images references seed negative extra settings known_settings fails refused unknown_model "
+        "wrong_key load_loras lora_paths lost_listed restart forgets cancel doctor"
     ),
+    lora_paths=("/loras/film",),
     usual={"seconds": 4, "size": "832x480"},
     saw={"seconds": "4", "size": "832x480"},
     extra={"guidance_scale": "3.5"},
@@ -89,8 +92,8 @@ _SGLANG = Recipe(
     model="wan",
     references=("first", "clip", "first clip"),
     can=words(
-        "made work several loras image references seed extra settings known_settings fails refused lost_unlisted "
-        "restart forgets cancel doctor dead_worker"
+        "made work several loras lora_paths image references seed negative extra settings known_settings fails refused "
+        "lost_unlisted restart forgets cancel doctor dead_worker"
     ),  # no prompts in lists
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480, "num_frames": 96},
@@ -120,7 +123,7 @@ _XINFERENCE = Recipe(
     dialect="xinference",
     model="wan",
     references=("first", "first last"),
-    can=words("made image images references extra settings fails lost_unlisted unknown_model doctor"),
+    can=words("made several image images references negative extra settings fails lost_unlisted unknown_model doctor"),
     usual={"seconds": 4, "size": "832x480"},
     saw={"width": 832, "height": 480},
     extra={"num_inference_steps": "7"},

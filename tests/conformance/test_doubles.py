@@ -82,7 +82,7 @@ def _kinds(exchanges: list[Exchange]) -> dict[Kind, Any]:
 
 def _differences(real: Any, double: Any, where: str = "") -> list[str]:
     """Where fields are missing or too many, or of another type; null goes with everything."""
-    if real is None or double is None:
+    if real is None or double is None or where.endswith(".stage_durations"):  # its names are the model's
         return []
     if isinstance(real, dict) and isinstance(double, dict):
         lacks = [f"{where}.{name} is missing" for name in real.keys() - double.keys()]

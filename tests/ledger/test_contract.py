@@ -454,3 +454,13 @@ class TestSeveralOutputs:
         (output,) = ledger.outputs.of(job.job_id)
         assert (output.url, output.path, output.sha256, output.bytes) == ("", "c.mp4", "abc", 3)
         assert ledger.outputs.paths(job.job_id) == [Path("c.mp4")]
+        assert [each.files for each in ledger.pages.page(9)] == [2]
+
+    def test_only_those_that_are_delivered_count(self, ledger):
+        job = queued(ledger)
+        ledger.record_snapshot(job.job_id, Snapshot(State.SUCCEEDED, further=("", "")), owner="me")
+        ledger.record_output(job.job_id, 1, Path("b.mp4"), "abc", 3, owner="me")
+        assert ledger.pages.one(job.job_id).files == 0
+        ledger.record_plan(job.job_id, Path("a.mp4"), "abc", 1, owner="me")
+        ledger.record_delivered(job.job_id, width=1, height=1, fps=1, duration=1, owner="me")
+        assert ledger.pages.one(job.job_id).files == 2

@@ -14,11 +14,9 @@ from playwright.sync_api import Browser
 
 APP_MODE = "Comfy.ToggleLinear"
 # of each input that the app asks for: its name, and whether there is something to write into or to press
-_ASKED = """[...document.querySelectorAll('[data-testid=widget-actions-menu]')].map((menu) => {
-  let row = menu
-  while (row.parentElement.querySelectorAll('[data-testid=widget-actions-menu]').length === 1) row = row.parentElement
-  const fields = [...row.querySelectorAll('textarea, input, select, button')].filter((each) => each !== menu)
-  return [row.innerText.split('\\n')[0].trim(), fields.some((each) => each.checkVisibility())]
+_ASKED = """[...document.querySelectorAll('[data-testid=app-mode-widget-item]')].map((item) => {
+  const fields = item.querySelectorAll('textarea, input, select, button:not([data-testid=widget-actions-menu])')
+  return [item.innerText.split('\\n')[0].trim(), [...fields].some((each) => each.checkVisibility())]
 })"""
 
 pytestmark = IN_A_BROWSER

@@ -72,6 +72,48 @@ def test_plays_a_clip_in_its_place(tab: Tab, stage: Stage) -> None:
     assert video.evaluate("(it) => it.duration") == pytest.approx(1, abs=0.1)
 
 
+def test_steps_through_all_files_of_one_request(tab: Tab, stage: Stage) -> None:
+    settings = {
+        "provider": "openai", "base_url": f"{stage.gateway.url}/openai~sglang/v1", "key_env": "SORA_TEST_KEY",
+        "auth": "bearer", "dialect": "sglang", "model": "wan",
+    }  # fmt: skip
+    stage.comfy.post("/sora_video/profiles", {"name": "several", "settings": settings}).raise_for_status()
+    try:
+        graph = {
+            "1": t2v("three of one", **SMALL, seed=next(TAKES), profile="several", settings=["2", 0]),
+            "2": {"class_type": "SoraVideo_Settings", "inputs": {"more": "num_outputs_per_prompt = 3"}},
+        }
+        stage.comfy.run(graph)
+        jobs = stage.comfy.get("/sora_video/jobs?search=three+of+one").json()
+        assert [job["files"] for job in jobs] == [3]
+        tab.open_jobs()
+        card = tab.card("three of one")
+        files = card.get_by_role("group", name="Files of this job")
+        sizes = set()
+        for shown in ("1 of 3", "2 of 3", "3 of 3"):
+            expect(files).to_contain_text(shown)
+            with tab.page.expect_download() as saved:
+                card.get_by_role("link", name="Save as…").click()
+            sizes.add((saved.value.suggested_filename, saved.value.path().stat().st_size))
+            press(card, "Play")
+            tab.page.wait_for_function("() => document.querySelector('.sora-job video')?.readyState >= 2")
+            press(card, "Next file")
+        assert len(sizes) == 3
+        expect(files).to_contain_text("1 of 3")
+        press(card, "Previous file")
+        expect(files).to_contain_text("3 of 3")
+        assert violations(tab, ".sora-jobs-tab") == []
+        press(card, "Last frame onto the canvas")
+        tab.page.wait_for_function("() => app.graph.nodes.some((node) => node.type === 'LoadImage')")
+        assert (stage.comfy.base / "input" / f"sora_{jobs[0]['job_id']}_3.png").is_file()
+        press(card, "Delete the file…")
+        expect(tab.page.get_by_role("dialog")).to_contain_text("the 3 files of this job")
+        press(tab.page.get_by_role("dialog"), "Delete the file…")
+        expect(files).to_be_hidden()
+    finally:
+        stage.comfy.delete("/sora_video/profiles", {"name": "several"}).raise_for_status()
+
+
 def test_sums_what_was_spent_by_day_and_profile(tab: Tab, stage: Stage) -> None:
     settings = {
         "provider": "openai", "base_url": stage.gateway.openai, "key_env": "SORA_TEST_KEY", "auth": "bearer",

@@ -217,7 +217,7 @@ def test_sockets_of_shots_count_from_one(tab: Tab, stage: Stage) -> None:
 
 FOUND = {
     "sora": ("Sora Text to Video", "Sora Image to Video", "Sora Prompts", "Sora Join Clips", "Sora Settings"),
-    "video": ("Sora Text to Video", "Sora Image to Video", "Sora Edit", "Sora Join Clips"),
+    "video": ("Sora Text to Video", "Sora Image to Video"),
     "image": ("Sora Image to Video", "Sora Image"),
     "wan": ("Sora Text to Video", "Sora Image to Video", "Sora Edit"),
     "veo": ("Sora Text to Video", "Sora Image to Video", "Sora Edit"),
