@@ -74,7 +74,7 @@ def clip_of(path: Path, tick_seconds: int) -> Path:
             picture = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8), format="rgb24")
             container.mux(stream.encode(picture))
         container.mux(stream.encode(None))
-    data = bytearray(path.read_bytes())
+    data = bytearray(path.read_bytes().replace(b"edts", b"free"))  # nothing of it is left out
     clock, table = data.index(b"mdhd") + 16, data.index(b"stts") + 16
     data[clock : clock + 4] = struct.pack(">I", 1)
     data[table : table + 4] = struct.pack(">I", tick_seconds)
