@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ..sora_core.media.picture import picture_tensor
+from ..sora_core.media.picture import pictures_tensor
 from . import _widgets as widgets
 from ._checking import Asked, refusal
 from ._comfy import found_by, io
@@ -43,7 +43,9 @@ class Image(io.ComfyNode):
                 widgets.filename_prefix_input(PREFIX),
             ],
             outputs=[
-                io.Image.Output("image", tooltip="The picture [1,H,W,3], 0..1."),
+                io.Image.Output(
+                    "image", tooltip="The pictures [B,H,W,3], 0..1: mostly one; further ones where they have its size."
+                ),
                 io.String.Output("image_path", tooltip="Absolute path of the file."),
                 io.String.Output("job_id", tooltip="Our id of the job, as `sora-video jobs` shows it."),
             ],
@@ -73,9 +75,9 @@ class Image(io.ComfyNode):
         destination = destination_of(options.get("filename_prefix", PREFIX), cls.hidden)
         reports = Reports()
         made = await wait_for(engine().generate(request, profile, destination, reports), reports)
-        picture = await in_thread(functools.partial(picture_tensor, made.path))
+        pictures = await in_thread(functools.partial(pictures_tensor, (made.path, *made.further)))
         shown = {
             "images": [entry for path in (made.path, *made.further) for entry in shown_in_player(path)],
             "text": (str(made.path), made.job_id),
         }
-        return io.NodeOutput(picture, str(made.path), made.job_id, ui=shown)
+        return io.NodeOutput(pictures, str(made.path), made.job_id, ui=shown)

@@ -10,11 +10,13 @@ const USES = new Map([
   [`${PREFIX}Image`, 23]
 ])
 
+const [BEGINS, WORD_INSIDE] = [1, 2] // kinds of a match: with the word that is looked for, or as one of its words
+
 export const searchOrder = {
   name: 'SoraVideo.SearchOrder',
   beforeRegisterNodeDef(nodeType, nodeData) {
     const uses = USES.get(nodeData.name)
-    // less is better; only the kind of the match goes before
-    if (uses) nodeData.postProcessSearchScores = ([kind, ...others]) => [kind, -uses, ...others]
+    // less is better; our names begin after "Sora", which all of them have in front
+    if (uses) nodeData.postProcessSearchScores = ([kind, ...others]) => [kind === WORD_INSIDE ? BEGINS : kind, -uses, ...others]
   }
 }

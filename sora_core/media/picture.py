@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,17 @@ def picture_tensor(path: Path, *, byte_budget: int | None = None) -> torch.Tenso
             return torch.from_numpy(numpy.repeat(deep[..., None], 3, axis=-1))[None]
         values = numpy.asarray(upright.convert("RGB"))
     return torch.from_numpy(numpy.multiply(values, numpy.float32(1 / 255), dtype=numpy.float32))[None]
+
+
+def pictures_tensor(paths: Sequence[Path]) -> torch.Tensor:
+    """The first picture and those of its size as one batch [B,H,W,3], each as `picture_tensor` reads it.
+
+    Raises MediaError.
+    """
+    import torch
+
+    first, *others = (picture_tensor(path) for path in paths)
+    return torch.cat([first, *(other for other in others if other.shape == first.shape)])
 
 
 def as_rgb(picture: Picture) -> Picture:

@@ -55,6 +55,7 @@ async def test_the_books_show_what_was_asked(caller: Caller, http: httpx.AsyncCl
         "seed": 5,
         "remix_of": None,
         "cast": "",
+        "cents": 10,
     }
 
 

@@ -15,7 +15,14 @@ from PIL import Image
 from sora_core.errors import MediaError
 from sora_core.media import placing
 from sora_core.media.kind import PICTURE
-from sora_core.media.picture import embed_text, has_picture_credentials, picture_size, picture_tensor, sniff_picture
+from sora_core.media.picture import (
+    embed_text,
+    has_picture_credentials,
+    picture_size,
+    picture_tensor,
+    pictures_tensor,
+    sniff_picture,
+)
 from sora_core.models import Destination
 
 METADATA = {"prompt": {"1": {"class_type": "猫"}}, "workflow": {"nodes": []}, "note": "猫"}
@@ -169,3 +176,12 @@ def test_a_picture_beyond_the_budget_is_refused(tmp_path):
     assert picture_tensor(path, byte_budget=need).shape == (1, 16, 32, 3)
     with pytest.raises(MediaError, match=r"a\.png has 32x16 pixels and needs"):
         picture_tensor(path, byte_budget=need - 1)
+
+
+def test_pictures_of_one_size_are_a_batch_in_their_order(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    for path, shade, size in zip(paths, (0, 255, 51), ((32, 16), (16, 32), (32, 16)), strict=True):
+        Image.new("RGB", size, (shade,) * 3).save(path)
+    batch = pictures_tensor(paths)
+    assert batch.shape == (2, 16, 32, 3)
+    assert batch.mean(dim=(1, 2, 3)).tolist() == pytest.approx([0, 0.2])

@@ -394,9 +394,8 @@ class TestProxies:
 
     @pytest.mark.parametrize("url", ["http://user:password@127.0.0.1:1", "nonsense"])
     async def test_a_password_has_no_place_in_the_profile(self, engine, url):
-        add(engine, "http://far.test", extra={"sentinel_proxy": url})
         with pytest.raises(ProfileError, match="sentinel_proxy"):
-            await quota(engine)
+            add(engine, "http://far.test", extra={"sentinel_proxy": url})
 
 
 async def _socks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:

@@ -241,12 +241,14 @@ def test_is_found_by_the_words_that_people_use(tab: Tab, stage: Stage, word: str
     tab.js("void app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
     field = tab.page.locator("input[role=combobox]:visible").first
     field.fill(word)
-    for name in FOUND[word]:
-        expect(tab.page.get_by_role("option", name=name).first).to_be_visible()
-    if word == "sora":
-        expect(tab.page.get_by_role("option").first).to_contain_text("Sora Text to Video")
-    tab.page.keyboard.press("Escape")
-    tab.page.keyboard.press("Escape")
+    try:
+        for name in FOUND[word]:
+            expect(tab.page.get_by_role("option", name=name).first).to_be_visible()
+        if word == "sora":
+            expect(tab.page.get_by_role("option").first).to_contain_text("Sora Text to Video")
+    finally:  # else it would be open for the next test
+        tab.page.keyboard.press("Escape")
+        tab.page.keyboard.press("Escape")
 
 
 def test_what_is_known_is_refused_before_anything_runs(tab: Tab, stage: Stage) -> None:
