@@ -16,7 +16,7 @@ _LAST = 2**63 - 1  # no row's number is higher
 
 
 class Lookups:
-    """Reads of one ledger; `Ledger` adds what writes."""
+    """Reads of one ledger; `Claims` and `Ledger` add what writes."""
 
     _file: Database
     _leases: Leases
