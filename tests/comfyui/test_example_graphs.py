@@ -125,7 +125,7 @@ def test_history_and_log_tell_no_secret_and_no_path_but_that_of_the_clips(stage:
 
 def telling(example: Example) -> list[Node]:
     """Our nodes that say in the history what they did."""
-    silent = ("SoraVideo_Shot", "SoraVideo_Settings")
+    silent = ("SoraVideo_Shot", "SoraVideo_Settings", "SoraVideo_Prompts")
     return [node for node in example.nodes if node.type.startswith("SoraVideo_") and node.type not in silent]
 
 
