@@ -471,14 +471,19 @@ class JobRun:
             made = snapshot.result or json.loads(job.result or "null") or {"id": snapshot.remote_id}
             await self._ledger.aside(self._ledger.record_result, job.job_id, made, owner=self._owner.id)
             return
-        await deliver(
-            self._ledger.get(job.job_id),
-            snapshot,
-            connection=self._connection,
-            ledger=self._ledger,
-            clock=self._clock,
-            report=self._report,
-        )
+        try:
+            await deliver(
+                self._ledger.get(job.job_id),
+                snapshot,
+                connection=self._connection,
+                ledger=self._ledger,
+                clock=self._clock,
+                report=self._report,
+            )
+        except StorageError:
+            if self._ledger.get(job.job_id).owner == self._owner.id:
+                raise
+            # another process took us for dead, and the file with the job: the row says how to go on
 
 
 def elsewhere(job: Job, connection: Connection) -> ProfileError:

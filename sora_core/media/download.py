@@ -276,7 +276,7 @@ class Download:
             self._digest, self._hashed = await asyncio.to_thread(_hash_of_start, self._part, size), size
 
     async def _check_whole(self) -> None:
-        """Raises MediaError for a file that is whole and no sound one; its bytes are kept beside."""
+        """Raises MediaError for a file that is whole and no sound one, its bytes are kept beside; and StorageError."""
         try:
             await asyncio.to_thread(self._check, self._part)
         except MediaError as error:
@@ -284,6 +284,8 @@ class Download:
             kept = self._keep_damaged()
             again = "The server sent the same bytes again. " if len(self._unsound) > 1 else ""
             raise MediaError("media.what_came_kept_as", reason=error.message, again=again, kept=kept) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def _keep_damaged(self) -> Path:
         try:

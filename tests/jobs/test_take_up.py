@@ -18,6 +18,7 @@ from sora_core.engine import Engine
 from sora_core.errors import InvalidRequest, JobFailed, SubmissionUnknown
 from sora_core.jobs.run import JobRun
 from sora_core.ledger.row import ANYONE, Job
+from sora_core.media import soundness
 from sora_core.models import Destination, Operation
 from sora_core.requests.kinds import Request, VideoRequest
 
@@ -103,6 +104,27 @@ def test_who_asks_for_a_claim_that_is_just_taken_up_gets_the_video_all_the_same(
         made = engine.generate(wanted, "own", Destination(command.output), lambda progress: None).result(30)
     finally:
         engine.close()
+    assert made.path.is_file()
+    assert gateway.charges == charges + 1
+
+
+def test_a_file_that_another_process_took_with_the_job_is_no_error(
+    command: Command, gateway: GatewayProcess, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find_fault, taken = soundness.find_fault, list[Path]()
+
+    def taken_meanwhile(path: Path) -> str | None:
+        if not taken:
+            taken.append(path)
+            path.unlink()
+            engine.ledger.release_all(engine.ledger.owner.id)
+        return find_fault(path)
+
+    monkeypatch.setattr(soundness, "find_fault", taken_meanwhile)
+    charges = gateway.charges
+    to = Destination(command.output)
+    made = engine.generate(request("taken over"), "own", to, lambda progress: None).result(30)
+    assert taken
     assert made.path.is_file()
     assert gateway.charges == charges + 1
 

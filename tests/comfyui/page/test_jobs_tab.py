@@ -149,8 +149,8 @@ def test_a_job_that_a_node_waits_for_is_not_told_of_twice(tab: Tab, stage: Stage
     )
     tab.page.get_by_text("A video is ready.").first.wait_for(state="hidden")
     tab.page.evaluate("() => { window.told = 0 }")
-    made(stage, "waited for")
-    expect(tab.card("waited for").locator(".sora-job-state")).to_have_text("done")
+    made(stage, "that a node waits for")
+    expect(tab.card("that a node waits for").locator(".sora-job-state")).to_have_text("done")
     tab.page.wait_for_timeout(1500)  # the next look of the server
     assert tab.js("window.told") == 0
 
@@ -159,7 +159,8 @@ def test_a_job_is_seen_to_finish_after_comfyui_was_restarted_in_the_middle(tab: 
     tab.open_jobs()
     before = stage.gateway.charges
     # long enough for the page of a busy machine to see it run
-    stage.comfy.run({"1": t2v("survives a restart", **{**LONG, "seconds": 300}, seed=next(TAKES), wait=False)})
+    stage.gateway.fault({"on": "create", "do": "stuck", "seconds": 15})
+    stage.comfy.run({"1": t2v("survives a restart", **LONG, seed=next(TAKES), wait=False)})
     expect(tab.card("survives a restart").locator("progress")).to_be_visible()
     stage.comfy.stop(kill=True)
     stage.comfy.start()
