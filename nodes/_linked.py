@@ -8,6 +8,7 @@ from typing import Any
 
 from ..sora_core.errors import SoraError
 from ._settings import told_at
+from .prompts import NODE_ID as PROMPTS
 from .prompts import columns
 
 LINKED = "…"  # stands for a text that comes over a link, of which nothing is known
@@ -18,7 +19,6 @@ _HARMLESS = (
     "frames", "max_frames", "frame_step", "force_rate", "wait", "on_error", "takes",
 )  # fmt: skip
 _WRITTEN = ("PrimitiveInt", "PrimitiveFloat", "PrimitiveString", "PrimitiveStringMultiline", "PrimitiveBoolean")
-_PROMPTS = "SoraVideo_Prompts"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def _given_by(link: Any, prompt: Mapping[str, Any]) -> Sequence[Any] | None:
         return None
     if node.get("class_type") in _WRITTEN:
         return [inputs["value"]] if "value" in inputs else None
-    if node.get("class_type") == _PROMPTS and isinstance(slot, int):
+    if node.get("class_type") == PROMPTS and isinstance(slot, int):
         try:
             return columns(**inputs)[slot]
         except (SoraError, TypeError, IndexError):  # refused on that node

@@ -75,9 +75,10 @@ class Image(io.ComfyNode):
         destination = destination_of(options.get("filename_prefix", PREFIX), cls.hidden)
         reports = Reports()
         made = await wait_for(engine().generate(request, profile, destination, reports), reports)
-        pictures = await in_thread(functools.partial(pictures_tensor, (made.path, *made.further)))
+        paths = (made.path, *made.further)
+        pictures = await in_thread(functools.partial(pictures_tensor, paths))
         shown = {
-            "images": [entry for path in (made.path, *made.further) for entry in shown_in_player(path)],
+            "images": [entry for path in paths for entry in shown_in_player(path)],
             "text": (str(made.path), made.job_id),
         }
         return io.NodeOutput(pictures, str(made.path), made.job_id, ui=shown)

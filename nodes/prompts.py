@@ -9,6 +9,7 @@ from ..sora_core.requests.lines import Fields, lines_of
 from ._comfy import io, known
 from ._widgets import MAX_SEED
 
+NODE_ID = "SoraVideo_Prompts"
 _FIELDS = Fields(numbers=("seconds", "seed"))
 
 
@@ -16,7 +17,7 @@ class Prompts(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="SoraVideo_Prompts",
+            node_id=NODE_ID,
             display_name="Sora Prompts",
             category="Sora Video",
             description="Many prompts, one a line. A node that makes a video makes one for each, side by side under "

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..clock import SystemClock
 from ..engine import Engine
-from ..errors import InvalidRequest, ProfileError
+from ..errors import InvalidRequest
 from ..ledger.costs import DayCost
 from ..ledger.costs import facts as costs_facts
 from ..ledger.pages import LIVE, NEEDS_USER
@@ -65,9 +65,8 @@ def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
 
 def _check_profile(engine: Engine, name: str | None) -> None:
     """Raises ProfileError for one that neither is there nor ever had a job: a mistyped name."""
-    known = engine.profiles.all()
-    if name is not None and name not in known and not engine.ledger.jobs(profile=name):
-        raise ProfileError("profiles.there_no_profile_there", name=name, known=", ".join(known))
+    if name is not None and not engine.ledger.jobs(1, profile=name):
+        engine.profiles.get_unchecked(name)
 
 
 def _asked_for(engine: Engine, arguments: argparse.Namespace) -> Iterator[Job]:

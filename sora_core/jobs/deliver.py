@@ -102,17 +102,12 @@ class _Delivery:
     async def first(self) -> None:
         job, ledger, owner = self.job, self.ledger, self.job.owner or ""
         part = _part_of(job, 0)
-        if job.part_validator == WHOLE and part.exists():
-            await asyncio.to_thread(_check_only_copy, part, _kind(job))
-            sha256 = ""
-        else:
-            validator = None if job.part_validator == WHOLE else job.part_validator
-            sha256 = await self._download(
-                part,
-                self.links.first,
-                validator=validator,
-                on_validator=lambda value: ledger.record_part(job.job_id, value, owner=owner),
-            )
+        sha256 = await self._fetch(
+            part,
+            self.links.first,
+            validator=None if job.part_validator == WHOLE else job.part_validator,
+            on_validator=lambda value: ledger.record_part(job.job_id, value, owner=owner),
+        )
 
         def plan(path: Path, sha256: str, size: int) -> None:
             ledger.record_plan(job.job_id, path, sha256, size, owner=owner)
@@ -123,11 +118,7 @@ class _Delivery:
         """As the first one, beside it. One that is fetched begins anew where that broke off."""
         job, number = self.job, output.number
         part = _part_of(job, number)
-        if job.part_validator == WHOLE and not output.url and part.exists():
-            await asyncio.to_thread(_check_only_copy, part, _kind(job))
-            sha256 = ""
-        else:
-            sha256 = await self._download(part, functools.partial(self.links.further, number))
+        sha256 = await self._fetch(part, functools.partial(self.links.further, number), is_only_copy=not output.url)
 
         def plan(path: Path, sha256: str, size: int) -> None:
             self.ledger.record_output(job.job_id, number, path, sha256, size, owner=job.owner or "")
@@ -137,15 +128,20 @@ class _Delivery:
         path = await self._place(part, beside, output.path, plan, sha256)
         log.info("file %d of job %s is there: %s", number + 1, job.job_id, path)
 
-    async def _download(
+    async def _fetch(
         self,
         part: Path,
         source: Source,
         *,
+        is_only_copy: bool = True,
         validator: str | None = None,
         on_validator: Callable[[str | None], object] = lambda value: None,
     ) -> str:
+        """The hash of the part; empty for one that is here already, as a synchronous server's answer."""
         kind = _kind(self.job)
+        if is_only_copy and self.job.part_validator == WHOLE and part.exists():
+            await asyncio.to_thread(_check_only_copy, part, kind)
+            return ""
         return await Download(
             self.connection.http,
             part,

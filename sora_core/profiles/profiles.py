@@ -207,10 +207,15 @@ class Profiles:
 
     def get(self, name: str) -> Profile:
         """The profile, checked. Raises ProfileError; for every name while the file is damaged."""
+        profile = self.get_unchecked(name)
+        profile.check()
+        return profile
+
+    def get_unchecked(self, name: str) -> Profile:
+        """The profile, also when its values cannot work. Raises ProfileError when there is none."""
         known = self.all()
         if name not in known:
             raise ProfileError("profiles.there_no_profile_there", name=name, known=", ".join(known))
-        known[name].check()
         return known[name]
 
     def ledger_env(self) -> str:
