@@ -1,6 +1,7 @@
 /** What a node's run will cost, and all of a graph, by the prices that the user has entered. Unknown stays unknown. */
 import { app } from '../../scripts/app.js'
 import { get } from './api.js'
+import { inputOf, isLinked, widgetOf } from './graph.js'
 import { runsOf, sourceOf, valuesOf } from './runs.js'
 import { parse } from './script.js'
 import { say } from './words.js'
@@ -35,9 +36,9 @@ export function isPriced(node) {
   return node.comfyClass in OPERATIONS
 }
 
-/** "about 0.60 USD · 12.00 USD in this graph", "free", "cost unknown"; `graph` is what graphCost() gave. */
-export async function costLine(node, graph) {
-  const place = pricedPlaces().find((each) => each.node === node) ?? { node }
+/** "about 0.60 USD · 12.00 USD in this graph", "free", "cost unknown"; `graph` is what graphCost() gave of `places`. */
+export async function costLine(node, places, graph) {
+  const place = places.find((each) => each.node === node) ?? { node }
   const own = await costsOf(place)
   if (own.includes(UNKNOWN)) return say('cost.unknown')
   const amount = sum(own)
@@ -45,8 +46,7 @@ export async function costLine(node, graph) {
 }
 
 /** Of all nodes that will run; empty where there are not several. */
-export async function graphCost() {
-  const places = pricedPlaces()
+export async function graphCost(places) {
   return places.length > 1 ? say('cost.graph', { amount: sum((await Promise.all(places.map(costsOf))).flat()) }) : ''
 }
 
@@ -69,7 +69,7 @@ function shown(amount) {
 }
 
 /** Of the whole graph, with what lies in subgraphs. */
-function pricedPlaces(graph = app.rootGraph ?? app.graph, host = undefined) {
+export function pricedPlaces(graph = app.rootGraph ?? app.graph, host = undefined) {
   const running = (graph?.nodes ?? []).filter((each) => each.mode === RUNS).map((node) => ({ node, host }))
   return running.flatMap((place) => (place.node.subgraph ? pricedPlaces(place.node.subgraph, place) : isPriced(place.node) ? [place] : []))
 }
@@ -106,12 +106,12 @@ function questionsOf(place) {
   if (runs === undefined) return undefined
   const values = Object.fromEntries(namesOf(node).map((name) => [name, valuesOf(place, name)]))
   if (node.comfyClass === 'SoraVideo_Storyboard') values.seconds = valuesOf(place, 'script')?.map((script) => secondsOfShots(place, script))
-  if (node.inputs?.some((each) => each.name === 'settings' && each.link != null)) values.settings = [settingsOf(place)]
+  if (isLinked(node, 'settings')) values.settings = [settingsOf(place)]
   return Array.from({ length: runs }, (_, run) => questionOf(node, values, run))
 }
 
 function namesOf(node) {
-  return ASKED.filter((name) => node.widgets?.some((each) => each.name === name))
+  return ASKED.filter((name) => widgetOf(node, name))
 }
 
 /** A list that is shorter than others goes on with its last value. */
@@ -140,7 +140,7 @@ function secondsOfShots(place, script) {
 function settingsOf(place) {
   const said = []
   for (let at = place; said.length <= MOST_SETTINGS; ) {
-    const socket = at.node.inputs?.find((each) => each.name === 'settings')
+    const socket = inputOf(at.node, 'settings')
     if (socket?.link == null) return JSON.stringify(said)
     at = sourceOf(at, socket)
     if (at?.node.comfyClass !== SETTINGS) return undefined

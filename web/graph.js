@@ -28,9 +28,14 @@ export function widgetOf(node, name) {
   return node.widgets?.find((each) => each.name === name)
 }
 
-/** Whether an input with a widget gets its value over a link. */
+/** The input of that name, or of the widget of that name. */
+export function inputOf(node, name) {
+  return node.inputs?.find((each) => each.name === name || each.widget?.name === name)
+}
+
+/** Whether an input gets its value over a link. */
 export function isLinked(node, name) {
-  return node.inputs?.find((each) => each.widget?.name === name)?.link != null
+  return inputOf(node, name)?.link != null
 }
 
 /** The profile of the first node that makes something of what this one gives, over others of its kind; "" for none. */

@@ -2,7 +2,7 @@
  * A row at the end of our nodes: model and length as lists of what the profile has, and what is rarely used behind a
  * button. The inputs themselves stay what they are: what the row shows is read from them and written into them.
  */
-import { costLine, graphCost, isPriced } from './costs.js'
+import { costLine, graphCost, isPriced, pricedPlaces } from './costs.js'
 import { el, write } from './dom.js'
 import { isApp, isLinked, isOurs, profileBehind, widgetOf } from './graph.js'
 import { listsOf, namesListedFor } from './listed.js'
@@ -92,10 +92,10 @@ class Bar {
   }
 
   /** What was changed elsewhere: typed, loaded, linked, or another profile. */
-  async look(graph) {
+  async look(places, graph) {
     if (this.hide()) this.node.setDirtyCanvas(true, true)
     this.showMore()
-    if (isPriced(this.node)) write(this.cost, await costLine(this.node, graph))
+    if (isPriced(this.node)) write(this.cost, await costLine(this.node, places, graph))
     if (!this.lists.length) return
     const profile = this.widget('profile')?.value ?? profileBehind(this.node)
     const seen = JSON.stringify([profile, ...this.lists.map((each) => each.seen)])
@@ -125,11 +125,13 @@ function labelShots(node) {
 }
 
 function look() {
-  for (const bar of bars) if (bar.isInApp !== isApp()) bar.showAsApp(isApp())
+  const isInApp = isApp()
+  for (const bar of bars) if (bar.isInApp !== isInApp) bar.showAsApp(isInApp)
   const shown = [...bars].filter((bar) => bar.element.isConnected)
-  const graph = shown.length ? graphCost() : ''
+  const places = shown.length ? pricedPlaces() : []
+  const graph = graphCost(places)
   for (const bar of shown) {
-    bar.look(graph)
+    bar.look(places, graph)
     bar.room.look()
     labelShots(bar.node)
   }

@@ -5,7 +5,7 @@
  * A place is a node and the place of the subgraph that it lies in. A list of values holds `undefined` for a value that
  * is not known before the run, and is itself `undefined` where not even their number is.
  */
-import { isOurs } from './graph.js'
+import { inputOf, isLinked, isOurs, widgetOf } from './graph.js'
 import { promptsOf } from './prompt_lines.js'
 
 const [MUTED, BYPASSED] = [2, 4] // modes of a node
@@ -42,8 +42,7 @@ function counted(place) {
 
 /** The values of an input, one where it is written on the node itself. */
 export function valuesOf(place, name) {
-  const input = place.node.inputs?.find((each) => each.name === name || each.widget?.name === name)
-  return given(place, input ?? { name })
+  return given(place, inputOf(place.node, name) ?? { name })
 }
 
 /** The place of the node that an input gets its value from, through subgraphs, reroutes and what is bypassed. */
@@ -73,7 +72,7 @@ function followed({ node, host }, input) {
 }
 
 function written(node, input) {
-  return node.widgets?.find((each) => each.name === (input.widget?.name ?? input.name))?.value
+  return widgetOf(node, input.widget?.name ?? input.name)?.value
 }
 
 function runsItself(node, link) {
@@ -124,8 +123,8 @@ function listed(place, name) {
 function takesOf(place) {
   const { node } = place
   if (!isOurs(node) || node.comfyClass === COLLECTS) return undefined
-  if (node.inputs?.find((each) => each.name === 'settings')?.link != null) return undefined
-  const takes = node.widgets?.some((each) => each.name === 'takes') ? valuesOf(place, 'takes') : [1]
+  if (isLinked(node, 'settings')) return undefined
+  const takes = widgetOf(node, 'takes') ? valuesOf(place, 'takes') : [1]
   return takes?.length === 1 ? takes[0] : undefined
 }
 
