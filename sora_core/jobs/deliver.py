@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
-import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 from ..clock import Clock
 from ..connections.connection import Connection
@@ -25,6 +22,7 @@ from ..media.kind import PICTURE, VIDEO, Kind
 from ..models import Destination, Operation, Snapshot, State
 from ..redaction import is_text
 from ..transport import Call, Reply
+from . import sidecar
 from .progress import ProgressReporter
 
 log = logging.getLogger(__name__)
@@ -101,9 +99,8 @@ class _Delivery:
 
     async def first(self) -> None:
         job, ledger, owner = self.job, self.ledger, self.job.owner or ""
-        part = _part_of(job, 0)
         sha256 = await self._fetch(
-            part,
+            _part_of(job, 0),
             self.links.first,
             validator=None if job.part_validator == WHOLE else job.part_validator,
             on_validator=lambda value: ledger.record_part(job.job_id, value, owner=owner),
@@ -112,20 +109,21 @@ class _Delivery:
         def plan(path: Path, sha256: str, size: int) -> None:
             ledger.record_plan(job.job_id, path, sha256, size, owner=owner)
 
-        await self._place(part, self.destination, job.planned_path, plan, sha256)
+        await self._place(0, self.destination, job.planned_path, plan, sha256)
 
     async def further(self, output: Output) -> None:
         """As the first one, beside it. One that is fetched begins anew where that broke off."""
         job, number = self.job, output.number
-        part = _part_of(job, number)
-        sha256 = await self._fetch(part, functools.partial(self.links.further, number), is_only_copy=not output.url)
+        sha256 = await self._fetch(
+            _part_of(job, number), functools.partial(self.links.further, number), is_only_copy=not output.url
+        )
 
         def plan(path: Path, sha256: str, size: int) -> None:
             self.ledger.record_output(job.job_id, number, path, sha256, size, owner=job.owner or "")
 
         exact = self.destination.exact
         beside = replace(self.destination, stem=exact.stem if exact else self.destination.stem, exact=None)
-        path = await self._place(part, beside, output.path, plan, sha256)
+        path = await self._place(number, beside, output.path, plan, sha256)
         log.info("file %d of job %s is there: %s", number + 1, job.job_id, path)
 
     async def _fetch(
@@ -156,15 +154,23 @@ class _Delivery:
 
     async def _place(
         self,
-        part: Path,
+        number: int,
         destination: Destination,
         planned: str | None,
         plan: Callable[[Path, str, int], None],
         sha256: str,
     ) -> Path:
-        self.report.say("saving", self.job)
+        job = self.job
+        self.report.say("saving", job)
         return await asyncio.to_thread(
-            placing.place, part, destination, planned=planned, plan=plan, kind=_kind(self.job), sha256=sha256
+            placing.place,
+            _part_of(job, number),
+            destination,
+            planned=planned,
+            plan=plan,
+            taken=functools.partial(sidecar.announce, job, number),
+            kind=_kind(job),
+            sha256=sha256,
         )
 
 
@@ -258,8 +264,8 @@ def redirect(job: Job, destination: Destination, ledger: Ledger) -> Job:
     if Path(job.folder) != destination.folder:
         for number in numbers:
             placing.discard(_part_of(job, number))
-    if job.planned_path:
-        placing.free_placeholder(Path(job.planned_path))
+    if job.planned_path and placing.free_placeholder(Path(job.planned_path)):
+        sidecar.remove(Path(job.planned_path), job.job_id)
     return ledger.get(job.job_id)
 
 
@@ -301,16 +307,26 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
     done = replace(done, delivered_at=now, finished_at=job.finished_at or now)
     for left_over in (_part_of(job, 0), _kept_answer(job)):
         placing.discard(left_over)
-    facts = _provenance(done, ledger.said.get(done.job_id))
-    await asyncio.to_thread(_write_sidecar, path, facts | _told_of_others(0, outputs, done))
+    await asyncio.to_thread(sidecar.write_all, done, outputs, ledger.said.get(done.job_id))
     for output in outputs:
         placing.discard(_part_of(job, output.number))
-        await asyncio.to_thread(
-            _write_sidecar, Path(output.path or ""), facts | _told_of_others(output.number, outputs, done)
-        )
     record, owner = ledger.record_delivered, job.owner or ""
     await ledger.aside(record, job.job_id, width=width, height=height, fps=fps, duration=duration, owner=owner)
     log.info("job %s is delivered: %s", job.job_id, path)
+
+
+def adopt_announced(job: Job, ledger: Ledger) -> None:
+    """Files of the job, and names taken for them, of which nothing but their sidecars tells: now the row does too."""
+    owner, outputs = job.owner or "", ledger.outputs.of(job.job_id)
+    unknown = {output.number for output in outputs if not _is_there(output)}
+    if not _first_is_there(job):
+        unknown.add(0)
+    for number, path, sha256, size in sidecar.announced(_destination(job), job, unknown):
+        log.info("job %s: %s is its file, by what stands beside it", job.job_id, path)
+        if number:
+            ledger.record_output(job.job_id, number, path, sha256, size, owner=owner)
+        else:
+            ledger.record_plan(job.job_id, path, sha256, size, owner=owner)
 
 
 def delivered_is_intact(job: Job, ledger: Ledger) -> bool:
@@ -340,47 +356,3 @@ def _destination(job: Job) -> Destination:
         stem=job.stem,
         exact=Path(job.exact_path) if job.exact_path else None,
     )
-
-
-def _write_sidecar(path: Path, facts: Mapping[str, object]) -> None:
-    try:
-        placing.write_sidecar(path, facts)
-    except StorageError as error:  # the file is safe, and that is what was paid for
-        log.warning("%s", error.message)
-
-
-def _told_of_others(number: int, outputs: Sequence[Output], job: Job) -> dict[str, object]:
-    """What the sidecar of one of several files says: its own bytes, which of them it is, and how all are called."""
-    if not outputs:
-        return {}
-    names = [Path(path).name for path in (job.planned_path, *(each.path for each in outputs)) if path]
-    own = {"sha256": outputs[number - 1].sha256, "bytes": outputs[number - 1].bytes} if number else {}
-    return {**own, "output": number + 1, "outputs": names}
-
-
-def _provenance(job: Job, said: Mapping[str, Any] | None) -> dict[str, object]:
-    request = json.loads(job.request)
-    times = {
-        name: datetime.fromtimestamp(value, timezone.utc).isoformat(timespec="seconds")
-        for name in ("created_at", "submitted_at", "finished_at", "delivered_at")
-        if (value := getattr(job, name))
-    }
-    return {
-        "generator": "Sora Video Nodes",
-        "job_id": job.job_id,
-        "remote_id": job.remote_id,
-        "provider": job.provider,
-        "profile": job.profile,
-        "model": job.model,
-        "prompt": job.prompt,
-        "seed": request.get("seed"),
-        "request": request,
-        "sha256": job.planned_sha256,
-        "bytes": job.planned_bytes,
-        "width": job.width,
-        "height": job.height,
-        "fps": job.fps,
-        "seconds": job.duration,
-        **times,
-        **({"server": said} if said else {}),
-    }

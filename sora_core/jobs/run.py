@@ -28,7 +28,7 @@ from ..errors import (
     SubmissionUnknown,
 )
 from ..ledger.ledger import Ledger
-from ..ledger.row import DELIVERED, FAILED, FORGOTTEN, MISSING, SUBMITTING, SUCCEEDED, UNKNOWN, Job
+from ..ledger.row import DELIVERED, FAILED, FOLLOWED, FORGOTTEN, MISSING, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import placing
 from ..models import Destination, Operation, Snapshot, State
 from ..providers import Attempt
@@ -36,6 +36,7 @@ from ..redaction import excerpt
 from ..requests.kinds import Request
 from .deliver import (
     WHOLE,
+    adopt_announced,
     deliver,
     delivered_is_intact,
     keep_answer,
@@ -84,6 +85,7 @@ class JobRun:
         self._report = report
         self._paid = connection.can.paid  # until one that cost nothing was made anew: once is enough
         self.worked = False
+        self._may_be_announced = False  # a dead owner may have placed the file without telling the ledger
         self._early_id = ""  # of a job whose answer is still being read
         self._snapshot: Snapshot | None = None
         self._place: Callable[[Job], Job] = lambda job: job  # settles where the file of a paid job goes
@@ -239,6 +241,9 @@ class JobRun:
             await self._ledger.aside(self._ledger.undeliver, job.job_id)
         elif job.owner != self._owner.id:
             await self._take_over(job)
+        elif self._may_be_announced and job.state in FOLLOWED:
+            await asyncio.to_thread(adopt_announced, job, self._ledger)
+            self._may_be_announced = False
         elif job.state == SUBMITTING and job.sent_at is None and request:
             await self._submit(job, request)
         elif job.state == SUBMITTING:
@@ -261,7 +266,9 @@ class JobRun:
 
     async def _take_over(self, job: Job) -> None:
         """Becomes the row's owner, unless a living process is at it: then that one works and we watch."""
-        if not await self._ledger.aside(self._ledger.take_over, job, owner=self._owner.id):
+        if await self._ledger.aside(self._ledger.take_over, job, owner=self._owner.id):
+            self._may_be_announced = self._ledger.can_be_away and Operation(job.operation).makes_file
+        else:
             self._report.say("waiting for another process", job, note="which runs the same job")
             if job.remote_id:
                 self.submitted.set()

@@ -84,6 +84,8 @@ class Ledger(Claims):
     In `jobs.sqlite` of the state folder ``home``, or in the ``database`` that is given in its place.
     """
 
+    can_be_away = False  # then what is learned waits on this host's disk, and others do not hear of it
+
     def __init__(self, home: Path, clock: Clock, database: Database | None = None) -> None:
         self._file: Database = database or Sqlite(home / FILE, clock)
         self._leases = Leases(self._file)

@@ -109,6 +109,8 @@ def _kept(method: Write) -> Write:
 class SharedLedger(Ledger):
     """As `Ledger`. LedgerAway is raised for whatever must not be done while the database is away."""
 
+    can_be_away = True
+
     def __init__(self, home: Path, clock: Clock, database: Postgres) -> None:
         super().__init__(home, clock, database)
         self._journal = Journal(home, database)

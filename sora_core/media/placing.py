@@ -241,6 +241,7 @@ def place(
     *,
     planned: str | None,
     plan: Callable[[Path, str, int], None],
+    taken: Callable[[Path, str, int], None] = lambda path, sha256, size: None,
     kind: Kind = VIDEO,
     sha256: str = "",
 ) -> Path:
@@ -248,10 +249,10 @@ def place(
 
     Raises StorageError, and MediaError for what is of no known kind; the part is then where it was.
 
-    ``plan`` is told name, hash and size before the name is taken; ``planned`` is the name that an earlier
-    walk took and did not fill. ``sha256`` is the part's, where it is known. Content credentials (C2PA) sign
-    the bytes, so a file that carries them is kept as it is. An exact name stays as the user gave it;
-    any other gets the suffix of what the file is.
+    ``plan`` is told name, hash and size before the name is taken, ``taken`` when it is, before the file stands
+    there; ``planned`` is the name that an earlier walk took and did not fill. ``sha256`` is the part's, where it is
+    known. Content credentials (C2PA) sign the bytes, so a file that carries them is kept as it is. An exact name
+    stays as the user gave it; any other gets the suffix of what the file is.
     """
     try:
         destination.folder.mkdir(parents=True, exist_ok=True)
@@ -269,6 +270,7 @@ def place(
             plan(path, sha256, size)
         else:
             path = next_path(destination, f".{suffix}", lambda name: plan(name, sha256, size))
+        taken(path, sha256, size)
         finished.replace(path)
         discard(part)
     except (OSError, ValueError) as error:
@@ -286,10 +288,15 @@ def is_placeholder(path: Path) -> bool:
         return False  # an earlier version planned names that no disk takes
 
 
-def free_placeholder(path: Path) -> None:
-    if is_placeholder(path):
-        with contextlib.suppress(OSError):
+def free_placeholder(path: Path) -> bool:
+    """Whether one was there, and is not any more."""
+    try:
+        if is_placeholder(path):
             path.unlink()
+            return True
+    except OSError:
+        pass
+    return False
 
 
 def discard(part: Path) -> None:

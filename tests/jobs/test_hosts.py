@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from pathlib import Path
 
 import pytest
-from _command import until
+from _command import Command, arguments, until
 from _gateway import GatewayProcess
 from _ledgers import new_database, server
 from _postgres import MISSING, PostgresServer, programs
@@ -123,3 +125,37 @@ class TestTheDatabaseIsKilled:
         assert (delivery.path.is_file(), gateway.charges) == (True, 1)
         row = worker.ledger.get(delivery.job_id)
         assert row.remote_id == gateway.stats()["jobs"][-1]["id"]
+
+    @pytest.mark.parametrize("named", [False, True])
+    @pytest.mark.parametrize("point", [("write_sidecar", "after"), ("place", "after")])
+    def test_a_worker_that_died_with_its_disk_leaves_its_file_to_the_next_one(
+        self, gateway, database, tmp_path, point, named
+    ):
+        gateway.count_from_here()
+        shared = tmp_path / "shared"
+        hosts = [Command(tmp_path / name, SORA_LEDGER=database.url()) for name in ("one", "two")]
+        for host in hosts:
+            host.add_profile("own", gateway.openai)
+            host.env["SORA_OUTPUT_DIR"] = str(shared)
+        out = ["--out", str(shared / "by hand.mp4")] if named else []
+        gateway.fault({"on": "content", "do": "slow", "bytes_per_second": 2000})
+        died = hosts[0].start(*arguments("left behind", *out), kill_at=point)
+        until(lambda: any(part.stat().st_size for part in shared.glob(".*.part")))
+        database.kill()
+        died.communicate(timeout=60)
+        assert died.returncode == -signal.SIGKILL
+        assert (hosts[0].home / "journal.sqlite").exists()
+        hosts[0].home.rename(tmp_path / "gone")
+        gateway.fault()
+        fetched = gateway.requests("content")
+
+        database.start()
+        job_id = json.loads(hosts[1]("jobs", "--json").out)[0]["job_id"]
+        done = hosts[1]("resume", job_id, "--json")
+        assert done.code == 0, done.err
+        video = Path(done.json["path"])
+        assert {path.name for path in shared.iterdir()} == {video.name, f"{video.stem}.json"}
+        assert json.loads(video.with_suffix(".json").read_text("utf-8"))["delivered_at"]
+        assert gateway.charges == 1
+        if point[0] == "place":
+            assert gateway.requests("content") == fetched
