@@ -11,7 +11,7 @@ import json
 import logging
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -80,6 +80,7 @@ class Engine:
         self._clock = clock or SystemClock()
         self.listed = ListedModels(self._clock)
         self._lock = threading.RLock()
+        self._opening = threading.Lock()  # one of its own: the loop must not wait for a database
         self._parts: _Parts | None = None
         self._ledger: Ledger | None = None
         self._running_jobs: RunningJobs | None = None
@@ -90,7 +91,7 @@ class Engine:
     @property
     def ledger(self) -> Ledger:
         """Opened when first used. Raises StorageError."""
-        with self._lock:
+        with self._opening:
             if self._ledger is None:
                 self._ledger = open_ledger(self.home, self._clock, self._ledger_address())
             return self._ledger
@@ -254,7 +255,7 @@ class Engine:
         async def finish() -> list[Job]:
             return await self._running_jobs.finish_submissions() if self._running_jobs else []
 
-        return self._wait(finish())
+        return self._wait(finish(), ready=_at_once)
 
     def drain(self) -> Handle[list[Job]]:
         """As finish_submissions, for good: whatever is asked for from here on is refused."""
@@ -305,7 +306,7 @@ class Engine:
         self._ledger, self._running_jobs = None, None
 
     async def _generate(self, request: Request, profile: str, destination: Destination, watch: Watch) -> Delivery:
-        return _delivery(self.ledger, *await self._run(request, profile, destination, watch))
+        return await self._delivered(*await self._run(request, profile, destination, watch))
 
     async def _create_character(self, request: CharacterRequest, profile: str, name: str, watch: Watch) -> Character:
         check_name(name)
@@ -323,7 +324,7 @@ class Engine:
             start=request.start,
             end=request.end,
         )
-        return self.ledger.characters.add(character)
+        return await self.ledger.aside(self.ledger.characters.add, character)
 
     async def _enhance_prompt(self, request: PromptRequest, profile: str, watch: Watch) -> str:
         job, _ = await self._run(request, profile, Destination(self.home), watch)
@@ -358,7 +359,8 @@ class Engine:
     async def _take_up_one(self, job: Job) -> None:
         try:
             connection = await self._connections.get(job.profile)
-            done, _ = await self._joined().join(
+            joined = await self._joined()
+            done, _ = await joined.join(
                 [job.fingerprint], connection, lambda run: run.resume(job), lambda progress: None, unseen=True
             )
         except SoraError as error:
@@ -379,23 +381,29 @@ class Engine:
             raise StorageError("engine.draining")
         async with self._spun().preparing:
             connection = await self._connections.get(profile)
-            try:
-                known = sources.as_source(request, connection, self.ledger)
-                prepared = self._prepared(known, connection)
-                fingerprints = fingerprints_of(prepared, connection.provider)
-                if known != request:  # it may have been asked for before that was known
-                    fingerprints += fingerprints_of(self._prepared(request, connection), connection.provider)
-            except SoraError as error:
-                error.money = money_of(None)
-                raise
-        self._joined().tell_unseen_failure(fingerprints)
-        return await self._joined().join(
+            prepared, fingerprints = await asyncio.to_thread(self._settled, request, connection)
+        joined = await self._joined()
+        await joined.tell_unseen_failure(fingerprints)
+        return await joined.join(
             fingerprints,
             connection,
             lambda run: run.generate(prepared, fingerprints, destination),
             watch,
             until_submitted=until_submitted,
         )
+
+    def _settled(self, request: Request, connection: Connection) -> tuple[Request, tuple[str, ...]]:
+        """The request as it is sent, checked, and what it is known by: its own fingerprint first. Raises InputError."""
+        try:
+            known = sources.as_source(request, connection, self.ledger)
+            prepared = self._prepared(known, connection)
+            fingerprints = fingerprints_of(prepared, connection.provider)
+            if known != request:  # it may have been asked for before that was known
+                fingerprints += fingerprints_of(self._prepared(request, connection), connection.provider)
+        except SoraError as error:
+            error.money = money_of(None)
+            raise
+        return prepared, fingerprints
 
     def _prepared(self, request: Request, connection: Connection) -> Request:
         """The request as it is sent, checked. Raises InputError."""
@@ -415,16 +423,31 @@ class Engine:
         if not Operation(job.operation).makes_file:
             made = "a character" if job.operation == Operation.CREATE_CHARACTER.value else "a prompt"
             raise InvalidRequest("resume.no_file", job_id=job.job_id, made=made)
-        joined = self._joined()
+        joined = await self._joined()
         done = await joined.join([job.fingerprint], connection, lambda run: run.resume(job, destination), watch)
-        return _delivery(self.ledger, *done)
+        return await self._delivered(*done)
+
+    async def _delivered(self, job: Job, worked: bool) -> Delivery:
+        further = await self.ledger.aside(self.ledger.outputs.paths, job.job_id)
+        return Delivery(
+            path=Path(job.path or ""),
+            job_id=job.job_id,
+            remote_id=job.remote_id or "",
+            profile=job.profile,
+            seconds=job.duration or 0.0,
+            width=job.width or 0,
+            height=job.height or 0,
+            fps=job.fps or 0.0,
+            reused=not worked,
+            further=tuple(further),
+        )
 
     async def _edit_source(
         self, name: str, profile: str, destination: Destination, watch: Watch
     ) -> tuple[str, Upload | None]:
         if ClipForm.JOB in self.capabilities(profile).edit_forms:
-            return self.source_id(name, profile), None
-        job = self._own_first(name, profile)
+            return await self.ledger.aside(self.source_id, name, profile), None
+        job = await self.ledger.aside(self._own_first, name, profile)
         path = sources.file_of(job) or (await self._resume(job.job_id, None, destination, watch)).path
         return "", await asyncio.to_thread(clip_from_file, path)
 
@@ -440,7 +463,7 @@ class Engine:
         if not name:
             raise InvalidRequest("job.empty_id")
         try:
-            job = self.ledger.find(name, None if name.startswith(JOB_ID_PREFIX) else profile)
+            job = await self.ledger.aside(self.ledger.find, name, None if name.startswith(JOB_ID_PREFIX) else profile)
         except JobNotFound:
             if profile is None or name.startswith(JOB_ID_PREFIX):
                 raise
@@ -451,29 +474,32 @@ class Engine:
             except JobNotFound as error:
                 error.exit_code = UnknownJob.exit_code
                 raise
-            return self.ledger.adopt_remote(profile=profile, place=place, remote_id=name, destination=destination)
+            return await self.ledger.aside(
+                self.ledger.adopt_remote, profile=profile, place=place, remote_id=name, destination=destination
+            )
         if destination.exact and str(destination.exact) not in (job.planned_path, job.path):
             check_destination(destination)
         connection = await self._connection_of(job, profile)
         return await by_hand.taken_up(job, connection, self.ledger, moved=profile is not None)
 
     async def _name_remote(self, name: str, remote_id: str) -> Job:
-        job = self.ledger.find(name)
+        job = await self.ledger.aside(self.ledger.find, name)
         return await by_hand.named(job, remote_id, await self._connection_of(job), self.ledger)
 
     async def _cancel(self, name: str) -> Job:
-        job = self.ledger.find(name)
+        job = await self.ledger.aside(self.ledger.find, name)
         return await by_hand.canceled(job, await self._connection_of(job), self.ledger)
 
     async def _connection_of(self, job: Job, profile: str | None = None) -> Connection:
         """The way to where the job was made, over its own profile or the one that the user says."""
         return (await self._connections.get(profile or job.profile)).at(job.place)
 
-    def _joined(self) -> RunningJobs:
-        with self._lock:
-            if self._running_jobs is None:
-                self._running_jobs = RunningJobs(self.ledger, self._clock)
-            return self._running_jobs
+    async def _joined(self) -> RunningJobs:
+        if self._running_jobs is None:
+            await self.ledger.aside(lambda: self.ledger.owner)  # its lease begins
+        if self._running_jobs is None:
+            self._running_jobs = RunningJobs(self.ledger, self._clock)
+        return self._running_jobs
 
     @property
     def _connections(self) -> Connections:
@@ -493,11 +519,15 @@ class Engine:
                 )
             return self._parts
 
-    def _wait(self, work: Coroutine[Any, Any, T]) -> Handle[T]:
+    def _wait(self, work: Coroutine[Any, Any, T], *, ready: Callable[[], Awaitable[None]] | None = None) -> Handle[T]:
         with self._lock:
-            handle = Handle(self._spun().loop, work)
+            handle = Handle(self._spun().loop, work, ready or self._open_ledger)
             self._handles.add(handle)
             return handle
+
+    async def _open_ledger(self) -> None:
+        if self._ledger is None:
+            await asyncio.to_thread(lambda: self.ledger)
 
     async def _wind_down(self, parts: _Parts) -> None:
         """Ends whatever is at work before its connections are closed: one that is opened later, nobody would close."""
@@ -510,26 +540,15 @@ class Engine:
         await _end(asyncio.all_tasks() - {asyncio.current_task()})
 
 
+async def _at_once() -> None:
+    """Nothing to wait for."""
+
+
 async def _end(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
     left = [task for task in tasks if task]
     for task in left:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
-
-
-def _delivery(ledger: Ledger, job: Job, worked: bool) -> Delivery:
-    return Delivery(
-        path=Path(job.path or ""),
-        job_id=job.job_id,
-        remote_id=job.remote_id or "",
-        profile=job.profile,
-        seconds=job.duration or 0.0,
-        width=job.width or 0,
-        height=job.height or 0,
-        fps=job.fps or 0.0,
-        reused=not worked,
-        further=tuple(ledger.outputs.paths(job.job_id)),
-    )
 
 
 __all__ = ["Engine", "Handle", "Watch"]

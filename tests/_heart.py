@@ -92,7 +92,7 @@ class Heart:
 
     async def make(self, request: Request = REQUEST, *, prints: tuple[str, ...] = ("v2:a",)) -> Job:
         """As the engine does it."""
-        self.jobs.tell_unseen_failure(prints)
+        await self.jobs.tell_unseen_failure(prints)
         destination = Destination(self.folder / "out")
         done, _ = await self.jobs.join(
             prints, self.connection, lambda run: run.generate(request, prints, destination), self.told.append

@@ -107,13 +107,20 @@ class Connections:
         known = self._open.get(name)
         if known and known[0] == identity:
             return known[1]
+        ledger = self._ledger()
+        account = "" if profile.embedded else await ledger.aside(ledger.account, key)
+        known = self._open.get(name)
+        if known and known[0] == identity:
+            return known[1]  # it was opened meanwhile
         if known:
             self._retired.append(known[1])  # jobs may still be at work over it
-        connection = self._connect(profile, provider, base_url, key, proxy)
+        connection = self._connect(profile, provider, base_url, key, proxy, account)
         self._open[name] = (identity, connection)
         return connection
 
-    def _connect(self, profile: Profile, provider: Provider, base_url: str, key: Secret, proxy: Secret) -> Connection:
+    def _connect(
+        self, profile: Profile, provider: Provider, base_url: str, key: Secret, proxy: Secret, account: str
+    ) -> Connection:
         can = provider.can
         limits = Limits(
             profile.name,
@@ -123,17 +130,25 @@ class Connections:
             requests_per_minute=profile.requests_per_minute or can.requests_per_minute,
         )
         if not profile.servers:
-            server = self._server(profile, provider, base_url, key, proxy)
+            server = self._server(profile, provider, base_url, key, proxy, account)
             return Connection(profile, provider, server.http, limits, can, proxy, server.place)
         providers = [provider_for(each) for each in profile.at_each_server()]
         servers = tuple(
-            self._server(each.profile, each, each.base_url(), key, proxy, fails_over=True) for each in providers
+            self._server(each.profile, each, each.base_url(), key, proxy, account, fails_over=True)
+            for each in providers
         )
         first = servers[0]
         return Connection(profile, first.provider, first.http, limits, can, proxy, first.place, servers)
 
     def _server(
-        self, profile: Profile, provider: Provider, base_url: str, key: Secret, proxy: Secret, fails_over: bool = False
+        self,
+        profile: Profile,
+        provider: Provider,
+        base_url: str,
+        key: Secret,
+        proxy: Secret,
+        account: str,
+        fails_over: bool = False,
     ) -> Server:
         http = Http(
             base_url,
@@ -150,7 +165,7 @@ class Connections:
         provider.opened(http, TokenStore(self._credentials, profile))
         # the embedded gateway listens elsewhere each time, and is one place all the same
         origin = profile.name if profile.embedded else "{}://{}:{}".format(*url_origin(base_url))
-        place = Place(provider.name, origin, "" if profile.embedded else self._ledger().account(key))
+        place = Place(provider.name, origin, account)
         return Server(provider, http, place)
 
     async def _embedded(self) -> tuple[str, Secret]:

@@ -60,11 +60,11 @@ async def taken_up(job: Job, connection: Connection, ledger: Ledger, *, moved: b
         raise _with_money(error, job, connection) from error
     answer = answer_about_job(snapshot)
     if proves(Step.POLL, answer) is Proof.OVER:
-        ledger.mark_told(job.job_id)
+        await ledger.aside(ledger.mark_told, job.job_id)
         raise _with_money(job_error(snapshot), job, connection)
     if not is_here:
-        job = ledger.rehome(job.job_id, profile=connection.profile.name, place=connection.place)
-    return ledger.reopen(job.job_id) if job.over else job
+        job = await ledger.aside(ledger.rehome, job.job_id, profile=connection.profile.name, place=connection.place)
+    return await ledger.aside(ledger.reopen, job.job_id) if job.over else job
 
 
 async def named(job: Job, remote_id: str, connection: Connection, ledger: Ledger) -> Job:
@@ -82,7 +82,7 @@ async def named(job: Job, remote_id: str, connection: Connection, ledger: Ledger
     except JobNotFound as error:
         raise InvalidRequest("name.not_there", job_id=job.job_id, named=remote_id, error=error.message) from error
     try:
-        return ledger.name_remote(job.job_id, remote_id)
+        return await ledger.aside(ledger.name_remote, job.job_id, remote_id)
     except RemoteIdTaken as error:
         raise InvalidRequest("name.taken", job_id=job.job_id, error=error.message) from error
 
@@ -100,13 +100,17 @@ async def canceled(job: Job, connection: Connection, ledger: Ledger) -> Job:
     if proves(Step.CANCEL, answer) is Proof.OVER:
         if isinstance(told, Snapshot) and told.state is State.FAILED:
             error = job_error(told)
-            ledger.record_over(job.job_id, State.FAILED.value, error.message, error.kind, owner=ANYONE)
-            raise _with_money(error, ledger.get(job.job_id), connection)
-        return ledger.record_over(job.job_id, CANCELED, "canceled by the user", "JobCanceled", owner=ANYONE)
+            await ledger.aside(
+                ledger.record_over, job.job_id, State.FAILED.value, error.message, error.kind, owner=ANYONE
+            )
+            raise _with_money(error, await ledger.aside(ledger.get, job.job_id), connection)
+        return await ledger.aside(
+            ledger.record_over, job.job_id, CANCELED, "canceled by the user", "JobCanceled", owner=ANYONE
+        )
     if answer is Answer.DONE:
         raise InvalidRequest("cancel.done", job_id=job.job_id)
     if isinstance(told, JobNotFound) and job.state not in (SUCCEEDED, MISSING):
-        job = ledger.record_missing(job.job_id, told.message, owner=ANYONE)
+        job = await ledger.aside(ledger.record_missing, job.job_id, told.message, owner=ANYONE)
     if isinstance(told, SoraError):
         raise _with_money(told, job, connection)
     raise _with_money(NotReady("cancel.not_yet", job_id=job.job_id), job, connection)

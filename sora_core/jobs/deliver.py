@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import itertools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from ..ledger.row import Job
 from ..media import placing
 from ..media.download import Download, Source
 from ..media.kind import PICTURE, VIDEO, Kind
+from ..media.threads import in_file_thread
 from ..models import Destination, Operation, Snapshot, State
 from ..redaction import is_text
 from ..transport import Call, Reply
@@ -45,18 +45,18 @@ async def deliver(
     A crash between any two leaves a row from which the next walk goes on. Raises the error tree;
     the row stays succeeded, so that the paid job can be collected again.
     """
-    outputs = ledger.outputs.of(job.job_id)
+    outputs = await ledger.aside(ledger.outputs.of, job.job_id)
     on_record = tuple(output.url for output in outputs)
     if snapshot and all(on_record):
         snapshot = replace(snapshot, further=snapshot.further or on_record)
-    destination = replace(_destination(job), metadata=ledger.workflows.get(job.job_id))
+    destination = replace(_destination(job), metadata=await ledger.aside(ledger.workflows.get, job.job_id))
     delivery = _Delivery(job, destination, _Links(job, snapshot, connection), connection, ledger, clock, report)
-    if not await asyncio.to_thread(_first_is_there, job):
+    if not await in_file_thread(_first_is_there, job):
         await delivery.first()
     for output in outputs:
-        if not await asyncio.to_thread(_is_there, output):
+        if not await in_file_thread(_is_there, output):
             await delivery.further(output)
-    done = ledger.get(job.job_id)
+    done = await ledger.aside(ledger.get, job.job_id)
     await record_delivered(done, Path(done.planned_path or ""), ledger, clock)
 
 
@@ -85,6 +85,10 @@ class _Links:
         return self._latest
 
 
+async def _not_recorded(validator: str | None) -> None:
+    """A file after the first one is fetched anew where it broke off."""
+
+
 @dataclass(frozen=True)
 class _Delivery:
     """How the files of one job come to their places."""
@@ -103,7 +107,7 @@ class _Delivery:
             _part_of(job, 0),
             self.links.first,
             validator=None if job.part_validator == WHOLE else job.part_validator,
-            on_validator=lambda value: ledger.record_part(job.job_id, value, owner=owner),
+            on_validator=lambda value: ledger.aside(ledger.record_part, job.job_id, value, owner=owner),
         )
 
         def plan(path: Path, sha256: str, size: int) -> None:
@@ -112,7 +116,7 @@ class _Delivery:
         await self._place(0, self.destination, job.planned_path, plan, sha256)
 
     async def further(self, output: Output) -> None:
-        """As the first one, beside it. One that is fetched begins anew where that broke off."""
+        """As the first one, beside it."""
         job, number = self.job, output.number
         sha256 = await self._fetch(
             _part_of(job, number), functools.partial(self.links.further, number), is_only_copy=not output.url
@@ -133,12 +137,12 @@ class _Delivery:
         *,
         is_only_copy: bool = True,
         validator: str | None = None,
-        on_validator: Callable[[str | None], object] = lambda value: None,
+        on_validator: Callable[[str | None], Awaitable[object]] = _not_recorded,
     ) -> str:
         """The hash of the part; empty for one that is here already, as a synchronous server's answer."""
         kind = _kind(self.job)
         if is_only_copy and self.job.part_validator == WHOLE and part.exists():
-            await asyncio.to_thread(_check_only_copy, part, kind)
+            await in_file_thread(_check_only_copy, part, kind)
             return ""
         return await Download(
             self.connection.http,
@@ -162,7 +166,7 @@ class _Delivery:
     ) -> Path:
         job = self.job
         self.report.say("saving", job)
-        return await asyncio.to_thread(
+        return await in_file_thread(
             placing.place,
             _part_of(job, number),
             destination,
@@ -299,20 +303,23 @@ def recover_media(job: Job, ledger: Ledger) -> bool:
 
 async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -> None:
     """The sidecar, and the last commit. The file is in its place; a crash between the two repeats both."""
-    outputs = ledger.outputs.of(job.job_id)
-    shape = await asyncio.to_thread(_kind(job).probe, path)
+    shape = await in_file_thread(_kind(job).probe, path)
     width, height, fps, duration = shape.width, shape.height, shape.fps, shape.seconds
     now = clock.now()
     done = replace(job, width=width, height=height, fps=fps, duration=duration)
     done = replace(done, delivered_at=now, finished_at=job.finished_at or now)
-    for left_over in (_part_of(job, 0), _kept_answer(job)):
-        placing.discard(left_over)
-    await asyncio.to_thread(sidecar.write_all, done, outputs, ledger.said.get(done.job_id))
-    for output in outputs:
-        placing.discard(_part_of(job, output.number))
+    await in_file_thread(_tidy, done, ledger)
     record, owner = ledger.record_delivered, job.owner or ""
     await ledger.aside(record, job.job_id, width=width, height=height, fps=fps, duration=duration, owner=owner)
     log.info("job %s is delivered: %s", job.job_id, path)
+
+
+def _tidy(job: Job, ledger: Ledger) -> None:
+    """The folder as it is left: the sidecars are written, and what gathered for the files is gone."""
+    outputs = ledger.outputs.of(job.job_id)
+    for part in (_kept_answer(job), *(_part_of(job, number) for number in range(len(outputs) + 1))):
+        placing.discard(part)
+    sidecar.write_all(job, outputs, ledger.said.get(job.job_id))
 
 
 def adopt_announced(job: Job, ledger: Ledger) -> None:

@@ -75,7 +75,7 @@ class Follower:
         ``snapshot`` is the create answer, None for a job that is taken up again.
         """
         base = self._connection.profile.poll_seconds or self._connection.can.poll_seconds
-        history = self._ledger.durations(job.profile, job.model, job.seconds)
+        history = await self._ledger.aside(self._ledger.durations, job.profile, job.model, job.seconds)
         rhythm = Rhythm(base, history)
         asked = snapshot is not None
         self._remote_id = job.remote_id
@@ -88,7 +88,7 @@ class Follower:
                     return snapshot
             await self._pause(job, snapshot, rhythm, wait=asked)
             asked = True
-            job = self._ledger.get(job.job_id)
+            job = await self._ledger.aside(self._ledger.get, job.job_id)
             if job.over:
                 raise ended(job)
             if job.remote_id != self._remote_id:
@@ -119,7 +119,7 @@ class Follower:
         remote_id = job.remote_id or ""
         try:
             snapshot = await self._connection.provider.fetch(self._connection.http, remote_id)
-            self._check_identity(job, snapshot)
+            await self._check_identity(job, snapshot)
         except ChallengePage:
             raise
         except JobNotFound as error:
@@ -132,10 +132,12 @@ class Follower:
         self._failing_since = self._missing_since = None
         return replace(snapshot, remote_id=remote_id)  # the id of the create answer is the one that counts
 
-    def _check_identity(self, job: Job, snapshot: Snapshot) -> None:
+    async def _check_identity(self, job: Job, snapshot: Snapshot) -> None:
         """Servers may write an id in another way; but the id of another job of ours is not about this one."""
         other = snapshot.remote_id
-        if other and other != job.remote_id and self._ledger.known_ids(job.profile, job.origin, [other]):
+        if not other or other == job.remote_id:
+            return
+        if await self._ledger.aside(self._ledger.known_ids, job.profile, job.origin, [other]):
             raise BadResponse("poll.other_job", asked=job.remote_id, told=other)
 
     def _missed(self, error: JobNotFound) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from ..errors import Interrupted
@@ -13,12 +13,15 @@ T = TypeVar("T")
 
 
 class Handle(Generic[T]):
-    """Someone's wait for something the engine does; may be used from any thread."""
+    """Someone's wait for something the engine does, after ``ready``; may be used from any thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T], ready: Callable[[], Awaitable[None]]
+    ) -> None:
         self.future: concurrent.futures.Future[T] = concurrent.futures.Future()
         self._loop = loop
         self._work = work
+        self._ready = ready
         self._task: asyncio.Task[None] | None = None
         self._loop.call_soon_threadsafe(self._begin)
 
@@ -41,12 +44,13 @@ class Handle(Generic[T]):
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        if not self.future.done():  # abandoned before its first step
-            self._work.close()
+        self._work.close()  # it may never have begun
+        if not self.future.done():
             self.future.set_exception(Interrupted("jobs.waiting_interrupted"))
 
     async def _run(self) -> None:
         try:
+            await self._ready()
             result = await self._work
         except asyncio.CancelledError:
             self.future.set_exception(Interrupted("jobs.waiting_interrupted"))

@@ -113,15 +113,11 @@ async def find_submission(
         if proves(Step.LOOK_UP, Answer.ABSENT, paid=paid) is Proof.FREE:
             return None
         raise _unknown(job, "lookup.no_list")
-    sent = sent_of(job, provider, ledger)
+    sent = await ledger.aside(sent_of, job, provider, ledger)
     for wait in _LOOKS:
         await clock.sleep(wait)
         listed = await _look(job, provider, http, pace)
-        ours = ledger.known_ids(job.profile, job.origin, (item.remote_id for item in listed))
-        # a list that moves while it is read shows a job on two of its pages
-        unowned = list({item.remote_id: item for item in listed if item.remote_id not in ("", *ours)}.values())
-        rivals = [sent_of(other, provider, ledger) for other in _also_lost(job, ledger)]
-        verdict = judge_list(sent, unowned, rivals)
+        verdict = await ledger.aside(_judge, job, sent, listed, provider, ledger)
         if verdict.found:
             return verdict.found
     if proves(Step.LOOK_UP, verdict.answer, paid=paid) is Proof.FREE:
@@ -131,6 +127,14 @@ async def find_submission(
         names = ", ".join(verdict.strangers[:NAMED]) + (f" (+{more})" if more > 0 else "")
         raise _unknown(job, "lookup.strangers", names=names)
     raise _unknown(job, "lookup.absent")
+
+
+def _judge(job: Job, sent: Sent, listed: Sequence[Snapshot], provider: Provider, ledger: Ledger) -> Verdict:
+    ours = ledger.known_ids(job.profile, job.origin, (item.remote_id for item in listed))
+    # a list that moves while it is read shows a job on two of its pages
+    unowned = list({item.remote_id: item for item in listed if item.remote_id not in ("", *ours)}.values())
+    rivals = [sent_of(other, provider, ledger) for other in _also_lost(job, ledger)]
+    return judge_list(sent, unowned, rivals)
 
 
 def _also_lost(job: Job, ledger: Ledger) -> list[Job]:

@@ -30,6 +30,7 @@ from ..errors import (
 from ..ledger.ledger import Ledger
 from ..ledger.row import DELIVERED, FAILED, FOLLOWED, FORGOTTEN, MISSING, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import placing
+from ..media.threads import in_file_thread
 from ..models import Destination, Operation, Snapshot, State
 from ..providers import Attempt
 from ..redaction import excerpt
@@ -102,8 +103,8 @@ class JobRun:
         ``fingerprints``: the request's own, then those that earlier recipes gave it.
         """
         if request.operation.makes_file:
-            wanted = self._except_own_file(destination, fingerprints)
-            await self._ledger.aside(placing.check_destination, wanted)  # it tries the name; in the order of the calls
+            # it tries the name; in the order of the calls
+            await self._ledger.aside(self._check_destination, destination, fingerprints)
             self._place = lambda job: redirect(job, destination, self._ledger)  # the last run's word counts
         while True:
             job = await self._claim(request, fingerprints, destination)
@@ -159,12 +160,12 @@ class JobRun:
         rows = [job for known_as in fingerprints for job in self._ledger.history(known_as)]
         return sorted(rows, key=lambda job: job.number, reverse=True)
 
-    def _except_own_file(self, destination: Destination, fingerprints: Sequence[str]) -> Destination:
-        """The file that this very request delivered may be named as the output again."""
+    def _check_destination(self, destination: Destination, fingerprints: Sequence[str]) -> None:
+        """Raises InputError; but the file that this very request delivered may be named as the output again."""
         own = destination.exact and any(
             str(destination.exact) in (job.planned_path, job.path) for job in self._history(fingerprints)
         )
-        return replace(destination, exact=None) if own else destination
+        placing.check_destination(replace(destination, exact=None) if own else destination)
 
     async def _earlier_that_lives(self, fingerprints: Sequence[str], fresh: Job) -> Job | None:
         """An earlier job of the request that the server has after all: asked once, free, before anything is paid."""
@@ -195,7 +196,7 @@ class JobRun:
         try:
             return await self._walk(job.job_id, request)
         except SoraError as error:
-            current = self._ledger.peek(job.job_id)
+            current = await self._ledger.aside(self._ledger.peek, job.job_id)
             error.job_id = error.job_id or job.job_id
             error.remote_id = error.remote_id or (current.remote_id if current else None)
             error.provider = error.provider or job.provider
@@ -211,7 +212,7 @@ class JobRun:
     async def _walk(self, job_id: str, request: Request | None) -> Job | None:
         """None when there is nothing, and nothing was paid: the caller may claim anew."""
         while True:
-            job = self._ledger.peek(job_id)
+            job = await self._ledger.aside(self._ledger.peek, job_id)
             if job is None:
                 return None  # another process dropped its claim before anything was sent
             self._connection = self._connection.at(job.place)
@@ -219,7 +220,7 @@ class JobRun:
                 if job.error_kind == MADE_ANEW:
                     return None
                 raise ended(job)
-            if job.state == DELIVERED and await asyncio.to_thread(delivered_is_intact, job, self._ledger):
+            if job.state == DELIVERED and await in_file_thread(delivered_is_intact, job, self._ledger):
                 self.submitted.set()
                 return job
             is_unsent = job.state == SUBMITTING and job.sent_at is None
@@ -242,7 +243,7 @@ class JobRun:
         elif job.owner != self._owner.id:
             await self._take_over(job)
         elif self._may_be_announced and job.state in FOLLOWED:
-            await asyncio.to_thread(adopt_announced, job, self._ledger)
+            await in_file_thread(adopt_announced, job, self._ledger)
             self._may_be_announced = False
         elif job.state == SUBMITTING and job.sent_at is None and request:
             await self._submit(job, request)
@@ -250,7 +251,7 @@ class JobRun:
             if not await self._ledger.aside(recover_media, job, self._ledger):
                 reason = "the process stopped before the answer arrived."
                 await self._ledger.aside(self._ledger.record_unknown, job.job_id, reason, owner=self._owner.id)
-        elif job.state in (SUCCEEDED, MISSING) and await asyncio.to_thread(planned_files_are_there, job, self._ledger):
+        elif job.state in (SUCCEEDED, MISSING) and await in_file_thread(planned_files_are_there, job, self._ledger):
             await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
         elif not self.is_here(job):
             raise elsewhere(job, self._connection)
@@ -258,7 +259,7 @@ class JobRun:
             await self._look_up(job)
         else:
             makes_file = Operation(job.operation).makes_file
-            await self._collect(await asyncio.to_thread(self._place, job) if makes_file else job)
+            await self._collect(await in_file_thread(self._place, job) if makes_file else job)
 
     def is_here(self, job: Job) -> bool:
         """Whether the connection leads to where the job was made. Rows of old versions do not say where that was."""
@@ -276,7 +277,7 @@ class JobRun:
 
     async def _submit(self, job: Job, request: Request) -> None:
         limits = self._connection.limits
-        self._refuse_if_open_elsewhere(request)
+        await self._refuse_if_open_elsewhere(request)
         await self._slot(job)
         if self._connection.servers:
             up = self._connection.up(self._clock.monotonic())
@@ -316,7 +317,7 @@ class JobRun:
         not_sent = isinstance(error, NetworkError) and not self.committed
         return not_sent and self._connection.fails_over(self._clock.monotonic())
 
-    def _refuse_if_open_elsewhere(self, request: Request) -> None:
+    async def _refuse_if_open_elsewhere(self, request: Request) -> None:
         """Raises ProfileError when the profile led elsewhere, and a job of the same words is still open there.
 
         Another protocol has another wire, and so another claim: it is not the user's wish to pay for both.
@@ -325,7 +326,8 @@ class JobRun:
             return
         words = (request.operation.value, request.prompt.encode("utf-8", "replace").decode())
         own = {each.place for each in self._connection.servers}
-        for other in self._ledger.open_elsewhere(self._connection.profile.name, self._connection.place):
+        profile, place = self._connection.profile.name, self._connection.place
+        for other in await self._ledger.aside(self._ledger.open_elsewhere, profile, place):
             if other.place in own:
                 continue
             same = (other.operation, other.prompt) == words
@@ -350,8 +352,8 @@ class JobRun:
                 self._nothing_left()
                 raise
 
-        def on_refused() -> None:
-            self._ledger.mark_refused(job.job_id, owner=self._owner.id)
+        async def on_refused() -> None:
+            await self._ledger.aside(self._ledger.mark_refused, job.job_id, owner=self._owner.id)
             self._nothing_left()
 
         return Attempt(
@@ -383,7 +385,7 @@ class JobRun:
         """The row is unknown, with what was answered."""
         unknown, reason = self._ledger.record_unknown, lost.message
         body = lost.body if isinstance(lost, SubmissionUnknown) else b""
-        if kept := await asyncio.to_thread(keep_answer, job, body):
+        if kept := await in_file_thread(keep_answer, job, body):
             reason = f"{reason.rstrip('. ')}. What came is kept as {kept}."
         await self._ledger.aside(unknown, job.job_id, reason, owner=self._owner.id, answer=_quote(lost))
 
@@ -410,7 +412,7 @@ class JobRun:
         current: Job | None = job
         while current and current.state == SUBMITTING and current.owner == self._owner.id:
             await self._clock.sleep(_LOOK_SECONDS)
-            current = self._ledger.peek(job.job_id)
+            current = await self._ledger.aside(self._ledger.peek, job.job_id)
 
     def _wait_for_slot(self, job: Job) -> None:
         self._report.say("waiting for a free slot", job)
@@ -480,7 +482,7 @@ class JobRun:
             return
         try:
             await deliver(
-                self._ledger.get(job.job_id),
+                await self._ledger.aside(self._ledger.get, job.job_id),
                 snapshot,
                 connection=self._connection,
                 ledger=self._ledger,
@@ -488,7 +490,7 @@ class JobRun:
                 report=self._report,
             )
         except StorageError:
-            if self._ledger.get(job.job_id).owner == self._owner.id:
+            if (await self._ledger.aside(self._ledger.get, job.job_id)).owner == self._owner.id:
                 raise
             # another process took us for dead, and the file with the job: the row says how to go on
 

@@ -52,6 +52,7 @@ class RunningJobs:
         self._ledger = ledger
         self._clock = clock
         self._running: dict[str, _Running] = {}
+        self._adopting: dict[str, asyncio.Task[None]] = {}
 
     async def join(
         self,
@@ -89,7 +90,7 @@ class RunningJobs:
                 await asyncio.wait({running.task, submitted}, return_when=asyncio.FIRST_COMPLETED)
                 submitted.cancel()
                 if not running.task.done():
-                    return self._ledger.get(running.run.job_id), running.run.worked
+                    return await self._ledger.aside(self._ledger.get, running.run.job_id), running.run.worked
             return await asyncio.shield(running.task), running.run.worked
         except SoraError:
             if not unseen:
@@ -100,14 +101,17 @@ class RunningJobs:
             if not running.run.committed:
                 running.stop_if_left()
 
-    def tell_unseen_failure(self, fingerprints: Sequence[str]) -> None:
+    async def tell_unseen_failure(self, fingerprints: Sequence[str]) -> None:
         """Raises, once, how the last job of the request failed while nobody waited: the next one may be paid again."""
-        for fingerprint in fingerprints:
-            job = self._ledger.untold(fingerprint)
-            if job and self._ledger.mark_told(job.job_id):
-                failure = ended(job)
-                failure.money = money_of(job)
-                raise failure
+        job = await self._ledger.aside(self._failed_unseen, fingerprints)
+        if job:
+            failure = ended(job)
+            failure.money = money_of(job)
+            raise failure
+
+    def _failed_unseen(self, fingerprints: Sequence[str]) -> Job | None:
+        untold = (self._ledger.untold(fingerprint) for fingerprint in fingerprints)
+        return next((job for job in untold if job and self._ledger.mark_told(job.job_id)), None)
 
     def _start(
         self, fingerprint: str, connection: Connection, begin: Callable[[JobRun], Coroutine[Any, Any, Job]]
@@ -139,8 +143,19 @@ class RunningJobs:
         return running
 
     def _adopt_orphans(self, connection: Connection) -> None:
-        """Takes up the profile's submitted jobs that a dead process left."""
-        for job in self._ledger.orphans(connection.profile.name):
+        """Takes up the profile's submitted jobs that a dead process left. One look at a time, whoever asks for it."""
+        profile = connection.profile.name
+        if profile not in self._adopting:
+            self._adopting[profile] = asyncio.get_running_loop().create_task(self._adopt(connection))
+            self._adopting[profile].add_done_callback(lambda task: self._adopting.pop(profile))
+
+    async def _adopt(self, connection: Connection) -> None:
+        try:
+            orphans = await self._ledger.aside(self._ledger.orphans, connection.profile.name)
+        except StorageError as error:
+            log.debug("nobody can tell what dead processes left: %s", error.message)
+            return
+        for job in orphans:
             if job.fingerprint not in self._running:
                 self._start(job.fingerprint, connection, functools.partial(_resume, job=job))
 
@@ -154,7 +169,8 @@ class RunningJobs:
                 running.task.cancel()
         while any(running.run.posting for running in self._running.values()):
             await self._clock.sleep(0.05)
-        rows = (self._ledger.peek(running.run.job_id) for running in self._running.values() if running.run.job_id)
+        ids = [running.run.job_id for running in self._running.values() if running.run.job_id]
+        rows = await self._ledger.aside(lambda: [self._ledger.peek(job_id) for job_id in ids])
         return [job for job in rows if job and job.remote_id and not job.over]
 
     def open_submissions(self) -> int:
@@ -163,6 +179,10 @@ class RunningJobs:
 
     async def aclose(self) -> None:
         """Stops every walk where it is; the rows say how to go on. One commit lets go of them all."""
+        looking = list(self._adopting.values())
+        for task in looking:
+            task.cancel()
+        await asyncio.gather(*looking, return_exceptions=True)
         ending = list(self._running.values())
         for running in ending:
             running.run.is_closing = True

@@ -14,11 +14,11 @@ async def check_spending(job: Job, connection: Connection, ledger: Ledger, clock
     """Raises QuotaExceeded when the profile's own limits forbid to submit the job. Nothing is charged by it."""
     profile = connection.profile
     if profile.max_submissions_per_day:
-        done = ledger.submissions_since(profile.name, clock.now() - DAY_SECONDS)
+        done = await ledger.aside(ledger.submissions_since, profile.name, clock.now() - DAY_SECONDS)
         if done >= profile.max_submissions_per_day:
             raise too_many_submissions(profile.name, profile.max_submissions_per_day)
     if profile.max_cost_millionths:
-        spent = ledger.costs.spent(profile.name, job.currency, clock.now() - DAY_SECONDS)
+        spent = await ledger.aside(ledger.costs.spent, profile.name, job.currency, clock.now() - DAY_SECONDS)
         refuse_too_dear(job, spent, profile.max_cost_millionths)
     if profile.min_quota:
         await connection.limits.pace(ahead=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import re
@@ -33,6 +32,7 @@ from ..transport.packing import DRIP_BYTES, coding_of, steady, unpacked
 from .container import HEAD_BYTES
 from .kind import VIDEO, Kind, described
 from .placing import damaged_path, write_part
+from .threads import in_file_thread
 
 if TYPE_CHECKING:
     import httpx
@@ -95,7 +95,7 @@ class Download:
         *,
         clock: Clock,
         validator: str | None,
-        on_validator: Callable[[str | None], object],
+        on_validator: Callable[[str | None], Awaitable[object]],
         on_bytes: Callable[[int, int | None], None],
         read: Callable[[Reply], Call | bytes | None] = lambda reply: None,
         check: Callable[[Path], object] = lambda path: None,
@@ -181,7 +181,7 @@ class Download:
             if extent is None and not offset:
                 extent = extent_of(200, response.headers)
             if extent is None or (extent.start and not self._goes_on(extent, response.headers)):
-                self._start_over(None)
+                await self._start_over(None)
                 return False
             return await self._receive(response, extent)
 
@@ -199,7 +199,7 @@ class Download:
             # not before: an error page in the place of the file must not cost what is here already
             if self._kind.sniff(first[:HEAD_BYTES]) is None:
                 return await self._read_answer(response, first, chunks)
-            self._start_over(None if coding_of(response.headers) else _validator(response.headers))
+            await self._start_over(None if coding_of(response.headers) else _validator(response.headers))
         await self._copy(first, chunks, extent)
         self._in_parts = None
         if extent.end is None:
@@ -231,7 +231,7 @@ class Download:
         if headers.get("content-range", "") == f"bytes */{offset}":
             await self._hash_up_to(offset)
             return True
-        self._start_over(None)
+        await self._start_over(None)
         return False
 
     async def _copy(self, first: bytes, chunks: AsyncIterator[bytes], extent: Extent) -> None:
@@ -244,7 +244,7 @@ class Download:
                 stream.truncate(extent.start)
                 async for chunk in _chained(first, chunks):
                     written += len(chunk)
-                    self._check_bounds(written, extent)
+                    await self._check_bounds(written, extent)
                     _write_all(stream, chunk)
                     self._digest.update(chunk)
                     self._hashed = written
@@ -263,31 +263,31 @@ class Download:
         if needed > free:
             raise StorageError("media.disk_has_mib_left_mib", folder=folder, free=size_of(free), needed=size_of(needed))
 
-    def _check_bounds(self, written: int, extent: Extent) -> None:
+    async def _check_bounds(self, written: int, extent: Extent) -> None:
         if extent.end is not None and written > extent.end:
-            self._start_over(None)
+            await self._start_over(None)
             raise NetworkError("media.server_sent_more_bytes_than")
         if extent.end is None and written > UNSIZED_LIMIT_BYTES:
-            self._start_over(None)
+            await self._start_over(None)
             raise MediaError("media.server_sent_more_than_gib", unsized_limit_bytes=size_of(UNSIZED_LIMIT_BYTES))
 
     async def _hash_up_to(self, size: int) -> None:
         if self._hashed != size:
-            self._digest, self._hashed = await asyncio.to_thread(_hash_of_start, self._part, size), size
+            self._digest, self._hashed = await in_file_thread(_hash_of_start, self._part, size), size
 
     async def _check_whole(self) -> None:
         """Raises MediaError for a file that is whole and no sound one, its bytes are kept beside; and StorageError."""
         try:
-            await asyncio.to_thread(self._check, self._part)
+            await in_file_thread(self._check, self._part)
         except MediaError as error:
             self._unsound.append(self._digest.hexdigest())
-            kept = self._keep_damaged()
+            kept = await self._keep_damaged()
             again = "The server sent the same bytes again. " if len(self._unsound) > 1 else ""
             raise MediaError("media.what_came_kept_as", reason=error.message, again=again, kept=kept) from error
         except OSError as error:
             raise self._unwritable(error) from error
 
-    def _keep_damaged(self) -> Path:
+    async def _keep_damaged(self) -> Path:
         try:
             with self._part.open("rb") as stream:
                 suffix = self._kind.sniff(stream.read(HEAD_BYTES)) or "bin"
@@ -295,10 +295,10 @@ class Download:
             self._part.replace(kept)
         except OSError as error:
             raise self._unwritable(error) from error
-        self._start_over(None)
+        await self._start_over(None)
         return kept
 
-    def _start_over(self, validator: str | None) -> None:
+    async def _start_over(self, validator: str | None) -> None:
         try:
             self._part.unlink(missing_ok=True)  # first: old bytes must never lie under a new validator
         except OSError as error:
@@ -306,7 +306,7 @@ class Download:
         self._digest, self._hashed = hashlib.sha256(), 0
         self._validator = validator
         self._in_parts = None
-        self._on_validator(validator)
+        await self._on_validator(validator)
 
     def _unwritable(self, error: OSError) -> StorageError:
         return StorageError("media.cannot_written", parent=self._part.parent, reason=error.strerror or error)

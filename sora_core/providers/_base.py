@@ -30,13 +30,17 @@ from ._answers import ids, normalize
 from ._answers.results import result_of
 
 
+async def _unheard() -> None:
+    pass
+
+
 @dataclass(frozen=True)
 class Attempt:
     """One submission. ``on_sent`` puts it on record right before the first byte leaves."""
 
     idempotency_key: str
     on_sent: Callable[[], Awaitable[None]]
-    on_refused: Callable[[], None] = lambda: None  # a try that was sent has been refused for sure
+    on_refused: Callable[[], Awaitable[None]] = _unheard  # a try that was sent has been refused for sure
     tell: Callable[[str], None] = lambda text: None  # progress in the server's words, while the call is open
     on_early: Callable[[Snapshot], None] = lambda snapshot: None  # what is known before the answer has ended
     spool: Path | None = None  # where an answer goes that is too large for the memory

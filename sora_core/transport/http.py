@@ -117,7 +117,7 @@ class Http:
         call: Call,
         *,
         on_sent: Callable[[], Awaitable[None]] | None = None,
-        on_refused: Callable[[], None] | None = None,
+        on_refused: Callable[[], Awaitable[None]] | None = None,
         on_chunk: Callable[[bytes], None] | None = None,
         spool: Path | None = None,
         attempts: int = ATTEMPTS,
@@ -167,7 +167,7 @@ class Http:
             if decision.action is Action.RAISE:
                 raise error
             if sent.happened and kind in (FailureKind.BUSY, FailureKind.STALE) and on_refused:
-                on_refused()
+                await on_refused()
             await self._clock.sleep(decision.wait)
 
     async def _once(

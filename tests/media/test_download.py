@@ -99,7 +99,7 @@ class Bench:
         self.seen: list[tuple[int, int | None]] = []
         self.on_validator_hook = lambda value: None
 
-    def _keep(self, value: str | None) -> None:
+    async def _keep(self, value: str | None) -> None:
         self.on_validator_hook(value)
         self.validator = value
 

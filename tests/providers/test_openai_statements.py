@@ -159,7 +159,11 @@ async def test_a_busy_machine_of_ones_own_is_asked_until_it_has_time_and_that_is
     said: list[str] = []
     async with line(*[busy] * 40, taken, dialect="aquiles") as (speaker, http, server):
         refused: list[int] = []
-        attempt = Attempt("key", unmarked, lambda: refused.append(1), tell=said.append)
+
+        async def count() -> None:
+            refused.append(1)
+
+        attempt = Attempt("key", unmarked, count, tell=said.append)
         made = await speaker.submit(http, replace(ASKED, size="1280x720"), attempt)
     assert made.remote_id == "video_1"
     assert (len(server.requests), len(refused)) == (41, 40)
@@ -177,7 +181,7 @@ async def test_whoever_leaves_a_busy_server_is_not_served_by_it():
     class Left(Exception):
         pass
 
-    def leave() -> None:
+    async def leave() -> None:
         raise Left
 
     async with line(reply(503, {"detail": "The limit of 1 concurrent tasks"}), dialect="aquiles") as (speaker, http, _):

@@ -58,9 +58,13 @@ def connect(url: str, **more: object) -> Http:
 @pytest.mark.parametrize("attempts", [1, ATTEMPTS])
 async def test_a_call_that_was_refused_for_an_old_key_goes_out_once_more_with_the_new_one(call, attempts):
     refused: list[int] = []
+
+    async def count() -> None:
+        refused.append(1)
+
     async with Server(EXPIRED, OK) as server:
         http = connect(server.url)
-        answer = await http.send(call, attempts=attempts, on_refused=lambda: refused.append(1))
+        answer = await http.send(call, attempts=attempts, on_refused=count)
         await http.aclose()
         assert [each.headers["authorization"] for each in server.requests] == [
             "Bearer key-number-1",

@@ -267,8 +267,8 @@ class OpenAI(Provider):
         if not self.dialect.hosted:
             return attempt
 
-        def refused() -> None:
-            attempt.on_refused()
+        async def refused() -> None:
+            await attempt.on_refused()
             attempt.tell("the server is busy; asking again until it takes the job")
 
         return replace(attempt, on_refused=refused)

@@ -234,7 +234,7 @@ class SoraWeb(Provider):
         except RequestRejected as error:
             if error.code != "sentinel_block":
                 raise
-            attempt.on_refused()
+            await attempt.on_refused()
         proof = await sentinel.sentinel_headers(prover, self._addresses, self._identity)
         return await self.post(http, replace(call, headers=proof), attempt)
 
