@@ -20,7 +20,7 @@ from _report import Report, aims_table, circumstances, run
 ROUNDS = {
     "decode": 5,
     "png": 5,
-    "jobs": 5,
+    "jobs": 3,
     "memory": 3,
     "loading": 7,
     "overhead": 7,

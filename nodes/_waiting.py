@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict
@@ -27,6 +28,7 @@ FOUND_EVENT = "sora_video.found"  # a video that was there already
 PICTURE_EVENT = "sora_video.picture"
 PICTURE_PX = 512  # longer side of a picture that is only to be looked at
 SLICE_SECONDS = 0.05  # how often a waiting node looks up; an interrupt is noticed within it
+BARS_A_SECOND = 20  # of all waiting nodes together: ComfyUI tells the page of all its nodes for every change of one
 
 
 class Reports:
@@ -35,6 +37,7 @@ class Reports:
     def __init__(self) -> None:
         self._latest: Progress | None = None
         self._shown: Progress | None = None
+        self._bar, self._bar_at = -1.0, 0.0
 
     def __call__(self, progress: Progress) -> None:
         self._latest = progress
@@ -52,13 +55,17 @@ class Reports:
     async def show(self) -> None:
         """Bar and text on the node; must run in the node's own context."""
         latest = self._latest
-        if latest is None or latest == self._shown:
+        if latest is None:
             return
-        self._shown = latest
-        # the class: 0.8 declares the attribute `execution` and never sets it
-        await ComfyAPI.Execution().set_progress(self.percent, 100.0)
-        # not ComfyUI's own progress text: older front ends (1.35) save that with the workflow
-        host.tell_node(PROGRESS_EVENT, asdict(latest))
+        now = time.monotonic()
+        if self.percent != self._bar and now - self._bar_at >= len(_waiting) / BARS_A_SECOND:
+            self._bar, self._bar_at = self.percent, now
+            # the class: 0.8 declares the attribute `execution` and never sets it
+            await ComfyAPI.Execution().set_progress(self.percent, 100.0)
+        if latest != self._shown:
+            self._shown = latest
+            # not ComfyUI's own progress text: older front ends (1.35) save that with the workflow
+            host.tell_node(PROGRESS_EVENT, asdict(latest))
 
     def end(self) -> None:
         """Nothing is waited for any more; the page need not say how far it is."""

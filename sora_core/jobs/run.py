@@ -76,7 +76,9 @@ class JobRun:
         report: ProgressReporter,
         adopt_orphans: Callable[[], None],
         stop_if_left: Callable[[], None],
+        claiming: asyncio.Lock,
     ) -> None:
+        self._claiming = claiming  # one after the other, so that the first is sent while the others are claimed
         self._stop_if_left = stop_if_left
         self._adopt_orphans = adopt_orphans
         self._connection = connection
@@ -103,11 +105,12 @@ class JobRun:
         ``fingerprints``: the request's own, then those that earlier recipes gave it.
         """
         if request.operation.makes_file:
-            # it tries the name; in the order of the calls
-            await self._ledger.aside(self._check_destination, destination, fingerprints)
+            async with self._claiming:  # it tries the name; in the order of the calls
+                await self._ledger.aside(self._check_destination, destination, fingerprints)
             self._place = lambda job: redirect(job, destination, self._ledger)  # the last run's word counts
         while True:
-            job = await self._claim(request, fingerprints, destination)
+            async with self._claiming:
+                job = await self._claim(request, fingerprints, destination)
             if job.state == SUBMITTING and job.sent_at is None and job.owner == self._owner.id:
                 job = await self._earlier_that_lives(fingerprints, job) or job
             done = await self._guarded(job, request)

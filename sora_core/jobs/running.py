@@ -53,6 +53,7 @@ class RunningJobs:
         self._clock = clock
         self._running: dict[str, _Running] = {}
         self._adopting: dict[str, asyncio.Task[None]] = {}
+        self._claiming = asyncio.Lock()
 
     async def join(
         self,
@@ -125,6 +126,7 @@ class RunningJobs:
             report=report,
             adopt_orphans=lambda: self._adopt_orphans(connection),
             stop_if_left=running.stop_if_left,
+            claiming=self._claiming,
         )
         running.task = asyncio.get_running_loop().create_task(begin(running.run))
         self._running[fingerprint] = running

@@ -90,7 +90,9 @@ class Http:
             "headers": {"accept-encoding": "identity"},  # httpx would unpack without a bound
             "event_hooks": {"response": [_hide_location]},
         }
-        pooled, fresh = httpx.Limits(max_connections=64, keepalive_expiry=30), httpx.Limits(max_keepalive_connections=0)
+        # few are kept: the pool looks at each of them with every request
+        pooled = httpx.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30)
+        fresh = httpx.Limits(max_keepalive_connections=0)
         self._pooled = httpx.AsyncClient(**options, transport=Ways(proxy, pooled, connected=self._reach.connected))
         # A charge gets a connection of its own: on a pooled one that the server is just closing,
         # no one could tell whether the request was read.

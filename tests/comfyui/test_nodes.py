@@ -166,6 +166,16 @@ def test_progress_is_told_with_state_percent_and_ids(stage: Stage) -> None:
     assert bars[-1] == 1
 
 
+def test_the_bars_of_many_nodes_are_moved_less_often_each(stage: Stage) -> None:
+    """ComfyUI tells the page of all nodes for every change of one."""
+    many = {str(number): t2v("all at once", seconds=60, size="64x64", seed=700 + number) for number in range(30)}
+    told = stage.comfy.run_watched(many)
+    kinds = [each["type"] for each in told]
+    assert kinds.count("sora_video.progress") > 4 * len(many)
+    assert kinds.count("progress_state") < 6 * len(many)
+    assert kinds.count("execution_success") == 1
+
+
 def test_max_frames_and_frame_step_thin_out_the_frames(stage: Stage) -> None:
     prompt = {
         "1": t2v("thin", seed=4, max_frames=10, frame_step=3),

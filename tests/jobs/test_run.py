@@ -55,6 +55,26 @@ async def test_two_who_want_the_same_join_one_run(heart):
     assert len(heart.server.keys) == 1
 
 
+async def test_the_first_of_many_is_sent_while_the_others_are_being_claimed(heart, monkeypatch):
+    order: list[str] = []
+    claim = heart.ledger.claim
+
+    def claimed(*arguments: object, **named: object) -> Job:
+        order.append("claimed")
+        return claim(*arguments, **named)
+
+    def taken() -> Snapshot:
+        order.append("taken")
+        return Snapshot(State.QUEUED, f"r{len(order)}")
+
+    monkeypatch.setattr(heart.ledger, "claim", claimed)
+    heart.server.answers, heart.server.reads = [taken], [replace(DONE, remote_id="")]
+    many = [heart.make(replace(REQUEST, prompt=f"{number}"), prints=(f"v2:{number}",)) for number in range(40)]
+    await asyncio.gather(*many)
+    assert order.count("taken") == 40
+    assert order.index("taken") < 20
+
+
 class TestTheMarkOfWhatIsSent:
     @staticmethod
     @contextlib.contextmanager
