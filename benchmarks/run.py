@@ -23,6 +23,8 @@ ROUNDS = {
     "jobs": 3,
     "memory": 3,
     "loading": 7,
+    "download": 5,
+    "command": 7,
     "overhead": 7,
     "proof": 7,
     "ledger": 5,

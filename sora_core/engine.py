@@ -377,13 +377,13 @@ class Engine:
         *,
         until_submitted: bool = False,
     ) -> tuple[Job, bool]:
-        if self._is_draining:
-            raise StorageError("engine.draining")
+        self._refuse_if_draining()
         async with self._spun().preparing:
             connection = await self._connections.get(profile)
             prepared, fingerprints = await asyncio.to_thread(self._settled, request, connection)
         joined = await self._joined()
         await joined.tell_unseen_failure(fingerprints)
+        self._refuse_if_draining()  # it may have begun meanwhile, and has looked for what runs
         return await joined.join(
             fingerprints,
             connection,
@@ -391,6 +391,10 @@ class Engine:
             watch,
             until_submitted=until_submitted,
         )
+
+    def _refuse_if_draining(self) -> None:
+        if self._is_draining:
+            raise StorageError("engine.draining")
 
     def _settled(self, request: Request, connection: Connection) -> tuple[Request, tuple[str, ...]]:
         """The request as it is sent, checked, and what it is known by: its own fingerprint first. Raises InputError."""

@@ -69,6 +69,20 @@ def test_a_worker_that_is_being_stopped_takes_nothing_new(workers, gateway, tmp_
     assert make(workers[1], tmp_path / "out", "late").path.is_file()
 
 
+def test_what_is_being_prepared_when_a_worker_is_stopped_is_not_sent(workers, gateway, tmp_path, monkeypatch):
+    settled = workers[0]._settled
+
+    def stopped(*arguments):
+        workers[0].drain()
+        return settled(*arguments)
+
+    monkeypatch.setattr(workers[0], "_settled", stopped)
+    with pytest.raises(StorageError, match="being stopped"):
+        make(workers[0], tmp_path / "out", "in between")
+    assert gateway.charges == 0
+    assert workers[0].ledger.jobs() == []
+
+
 class TestTheDatabaseIsKilled:
     @pytest.fixture
     def database(self):
