@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from campaign.verdict import compare
+from campaign.worker import ended
 from sora_core.clock import SystemClock
 from sora_core.ledger.ledger import Ledger
 from sora_core.ledger.row import Place
@@ -24,6 +25,9 @@ class Client:
         self.home, self.output = folder / "home", folder / "out"
         self.output.mkdir()
         self.ledger = Ledger(self.home, SystemClock())
+        self.claim()
+
+    def claim(self) -> None:
         request = VideoRequest(Operation.TEXT_TO_VIDEO, PROMPT)
         self.job = self.ledger.claim(
             request, fingerprint="v1:a", profile="p", place=Place("openai"), owner="me",
@@ -53,6 +57,14 @@ def client(tmp_path: Path):
     client = Client(tmp_path)
     yield client
     client.ledger.close()
+
+
+def test_a_request_that_was_asked_for_again_has_not_ended_with_its_first_job(client):
+    client.submitted()
+    client.ledger.record_over(client.job.job_id, "failed", "a review said no", "JobFailed", owner="me")
+    assert ended(client.home) == {PROMPT}
+    client.claim()
+    assert ended(client.home) == set()
 
 
 @pytest.fixture(scope="module")

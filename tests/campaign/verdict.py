@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,13 @@ def compare(
 ) -> Verdict:
     """``books`` are the jobs that the gateway charged for, ``prompts`` all that was asked for.
 
-    The ledger is that of the state folder, or the shared ``database``, which is closed.
+    The ledger is that of the state folder, or the shared ``database``, which is closed; its rows are kept as JSON.
     """
     verdict = Verdict()
     ledger = Ledger(home, SystemClock(), database)
     jobs = list(ledger.all_jobs())
     ledger.close()
+    output.with_name("rows.json").write_text(json.dumps([asdict(job) for job in jobs]), encoding="utf-8")
     charged: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for entry in books:
         charged[entry["prompt"]].append(entry)

@@ -21,6 +21,7 @@ from campaign.plan import MAIN, Order, request_of
 from sora_core.clock import SystemClock
 from sora_core.engine import Engine
 from sora_core.errors import Interrupted, SoraError
+from sora_core.ledger.row import UNFINISHED
 from sora_core.models import Destination
 
 TRIES = 3
@@ -102,7 +103,9 @@ def ended(home: Path, *, ledger: str | None = None, unknown_too: bool = False) -
     """
     states = ("delivered", "canceled", *(("unknown",) if unknown_too else ()))
     rows = _shared_rows(ledger) if ledger else _rows(home)
-    return {prompt for prompt, state, remote_id in rows if state in states or (state == "failed" and remote_id)}
+    over = {prompt for prompt, state, remote_id in rows if state in states or (state == "failed" and remote_id)}
+    # a request whose first job failed was perhaps asked for again
+    return over - {prompt for prompt, state, _ in rows if state in UNFINISHED and state not in states}
 
 
 def _shared_rows(ledger: str) -> list[tuple[str, str, str | None]]:
