@@ -7,6 +7,7 @@ that must outlive a prompt lives there: nodes hold a `Handle`, the job itself ru
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures
 import json
 import logging
 import threading
@@ -55,6 +56,7 @@ from .requests.references import image_bytes_limit
 
 log = logging.getLogger(__name__)
 
+CLOSE_SECONDS = 60.0  # the longest wait at the end: a token that is just being renewed, a ledger that others hold
 TAKE_UP_SECONDS = 0.05  # between two jobs that are taken up in the background
 
 T = TypeVar("T")
@@ -297,10 +299,16 @@ class Engine:
         with self._lock:
             parts, self._parts = self._parts, None
         if parts:
-            asyncio.run_coroutine_threadsafe(self._wind_down(parts), parts.loop).result(30)
+            winding_down = asyncio.run_coroutine_threadsafe(self._wind_down(parts), parts.loop)
+            try:
+                winding_down.result(CLOSE_SECONDS)
+            except concurrent.futures.TimeoutError:  # a disk or a server does not answer: the rows say how to go on
+                left = sorted(_name_of(task) for task in asyncio.all_tasks(parts.loop))
+                log.error("still at work after %g s, and left: %s", CLOSE_SECONDS, ", ".join(left))
             parts.loop.call_soon_threadsafe(parts.loop.stop)
-            parts.thread.join(30)
-            parts.loop.close()
+            parts.thread.join(CLOSE_SECONDS)
+            if not parts.thread.is_alive():
+                parts.loop.close()
         if self._ledger:
             self._ledger.close()
         self._ledger, self._running_jobs = None, None
@@ -542,6 +550,10 @@ class Engine:
             await self._running_jobs.aclose()
         await parts.connections.aclose()  # where the renewal of a token that has begun comes to its end
         await _end(asyncio.all_tasks() - {asyncio.current_task()})
+
+
+def _name_of(task: asyncio.Task[Any]) -> str:
+    return getattr(task.get_coro(), "__qualname__", task.get_name())
 
 
 async def _at_once() -> None:

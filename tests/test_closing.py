@@ -182,3 +182,25 @@ def test_an_engine_that_is_closed_ends_what_is_under_way(tmp_path: Path, no_sett
 
     with nothing_left():
         run(one)
+
+
+def test_what_does_not_end_is_named_and_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog) -> None:
+    """A script that has all its videos must not end with an error because a server does not answer."""
+    monkeypatch.setattr("sora_core.engine.CLOSE_SECONDS", 0.2)
+    begun = threading.Event()
+
+    async def stubborn(connection: Connection) -> None:
+        until = asyncio.get_running_loop().time() + 1.0
+        while (left := until - asyncio.get_running_loop().time()) > 0:
+            begun.set()
+            try:
+                await asyncio.sleep(left)
+            except asyncio.CancelledError:
+                continue
+
+    engine = Engine(tmp_path)
+    engine.profiles.add(Profile("own", base_url="http://127.0.0.1:9", auth="none"))
+    engine.ask("own", stubborn)
+    assert begun.wait(10)
+    engine.close()
+    assert "still at work after 0.2 s" in caplog.text
