@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -63,12 +64,25 @@ def missing_module(python: str, name: str) -> str:
 
 def run_raw(python: str, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Raises Failed with the child's own words when the child fails."""
-    # one that is set for the parent would keep the child from the byte code that users have
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    run = subprocess.run([python, *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    run = subprocess.run([python, *arguments], cwd=cwd, env=_environment(), capture_output=True, text=True, check=False)
     if run.returncode:
         raise Failed(f"{' '.join(arguments)} failed:\n{run.stderr[-3000:]}")
     return run
+
+
+def timed(*commands: list[str], cwd: Path | None = None, **env: str) -> dict[str, float]:
+    """Wall and CPU (user and system) seconds of programs, one after the other; what they print is dropped."""
+    began, before = time.perf_counter(), os.times()
+    for command in commands:
+        subprocess.run(command, cwd=cwd, env={**_environment(), **env}, check=True, stdout=subprocess.DEVNULL)
+    after = os.times()
+    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    return {"wall": time.perf_counter() - began, "cpu": cpu}
+
+
+def _environment() -> dict[str, str]:
+    # one that is set for the parent would keep the child from the byte code that users have
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def say(text: str) -> None:

@@ -5,13 +5,11 @@ python benchmarks/command.py [--rounds 7]
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from _common import ROOT, load_core, say
+from _common import ROOT, load_core, say, timed
 from _report import Aim, Figure, Report, parser, run, show
 from ledger import filled
 
@@ -27,14 +25,7 @@ HOW = (
 
 
 def seconds(arguments: list[str], home: str) -> float:
-    # one that is set for the parent would keep the child from the byte code that users have
-    env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    before = os.times()
-    subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL, env={**env, "SORA_HOME": home}
-    )
-    after = os.times()
-    return after.children_user + after.children_system - before.children_user - before.children_system
+    return timed([sys.executable, *arguments], cwd=ROOT, SORA_HOME=home)["cpu"]
 
 
 def measure(rounds: int) -> Report:

@@ -110,18 +110,8 @@ def child(url: str, target: Path) -> None:
     print(json.dumps({"wall": time.perf_counter() - began, "cpu": time.process_time() - cpu}))
 
 
-def timed(*commands: list[str]) -> dict[str, float]:
-    """Wall and CPU seconds of programs, one after the other."""
-    began, before = time.perf_counter(), os.times()
-    for command in commands:
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    after = os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return {"wall": time.perf_counter() - began, "cpu": cpu}
-
-
 def measure(rounds: int) -> Report:
-    from _common import run_child, say
+    from _common import run_child, say, timed
     from _report import Aim, Figure, Report
 
     missing = [name for name in ("curl", "openssl") if not shutil.which(name)]

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from ..sora_core.errors import Interrupted, InvalidRequest, SoraError
 from ..sora_core.media.join import MOST_FADE_SECONDS, Joined, join
-from ..sora_core.media.placing import check_destination, discard, place, sha256_of, write_sidecar
+from ..sora_core.media.placing import GENERATOR, check_destination, discard, place, sha256_of, write_sidecar
 from ..sora_core.models import Destination
 from . import _host as host
 from . import _widgets as widgets
@@ -143,7 +143,7 @@ def _check() -> None:
 
 def _provenance(joined: Joined, files: Sequence[Path], crossfade: float, sha256: str) -> dict[str, Any]:
     return {
-        "generator": "Sora Video Nodes",
+        "generator": GENERATOR,
         "kind": "joined clips",
         "sha256": sha256,
         "seconds": joined.seconds,

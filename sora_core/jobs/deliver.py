@@ -56,8 +56,7 @@ async def deliver(
     for output in outputs:
         if not await in_file_thread(_is_there, output):
             await delivery.further(output)
-    done = await ledger.aside(ledger.get, job.job_id)
-    await record_delivered(done, Path(done.planned_path or ""), ledger, clock)
+    await record_delivered(await ledger.aside(ledger.get, job.job_id), ledger, clock)
 
 
 class _Links:
@@ -301,9 +300,9 @@ def recover_media(job: Job, ledger: Ledger) -> bool:
     return True
 
 
-async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -> None:
+async def record_delivered(job: Job, ledger: Ledger, clock: Clock) -> None:
     """The sidecar, and the last commit. The file is in its place; a crash between the two repeats both."""
-    shape = await in_file_thread(_kind(job).probe, path)
+    shape = await in_file_thread(_kind(job).probe, Path(job.planned_path or ""))
     width, height, fps, duration = shape.width, shape.height, shape.fps, shape.seconds
     now = clock.now()
     done = replace(job, width=width, height=height, fps=fps, duration=duration)
@@ -311,7 +310,7 @@ async def record_delivered(job: Job, path: Path, ledger: Ledger, clock: Clock) -
     await in_file_thread(_tidy, done, ledger)
     record, owner = ledger.record_delivered, job.owner or ""
     await ledger.aside(record, job.job_id, width=width, height=height, fps=fps, duration=duration, owner=owner)
-    log.info("job %s is delivered: %s", job.job_id, path)
+    log.info("job %s is delivered: %s", job.job_id, job.planned_path)
 
 
 def _tidy(job: Job, ledger: Ledger) -> None:

@@ -11,7 +11,6 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from ..clock import Clock
 from ..connections.connection import Connection
@@ -255,7 +254,7 @@ class JobRun:
                 reason = "the process stopped before the answer arrived."
                 await self._ledger.aside(self._ledger.record_unknown, job.job_id, reason, owner=self._owner.id)
         elif job.state in (SUCCEEDED, MISSING) and await in_file_thread(planned_files_are_there, job, self._ledger):
-            await record_delivered(job, Path(job.planned_path or ""), self._ledger, self._clock)
+            await record_delivered(job, self._ledger, self._clock)
         elif not self.is_here(job):
             raise elsewhere(job, self._connection)
         elif job.state == UNKNOWN:

@@ -22,7 +22,6 @@ from ..models import Destination
 
 log = logging.getLogger(__name__)
 
-_GENERATOR = "Sora Video Nodes"
 _MOST_BYTES = 2**20  # of a sidecar that is looked at
 _CLOCKS_APART = 86400.0  # seconds: the ledger's clock and that of the disk's server
 
@@ -38,7 +37,7 @@ class Announced(NamedTuple):
 
 def announce(job: Job, number: int, path: Path, sha256: str, size: int) -> None:
     """The name is taken; what is to stand there is about to come."""
-    facts = {"generator": _GENERATOR, "job_id": job.job_id, "remote_id": job.remote_id, "output": number + 1}
+    facts = {"generator": placing.GENERATOR, "job_id": job.job_id, "remote_id": job.remote_id, "output": number + 1}
     _write(path, {**facts, "file": path.name, "sha256": sha256, "bytes": size})
 
 
@@ -114,7 +113,7 @@ def _provenance(job: Job, said: Mapping[str, Any] | None) -> dict[str, object]:
         if (value := getattr(job, name))
     }
     return {
-        "generator": _GENERATOR,
+        "generator": placing.GENERATOR,
         "job_id": job.job_id,
         "remote_id": job.remote_id,
         "provider": job.provider,

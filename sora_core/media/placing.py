@@ -23,6 +23,7 @@ from .kind import VIDEO, Kind, described
 
 log = logging.getLogger(__name__)
 
+GENERATOR = "Sora Video Nodes"  # what sidecars say of us
 FREE_BYTES_NEEDED = 256 * 2**20
 LONGEST_SUFFIX = ".webm"
 _USUAL_NAME_BYTES = 255
@@ -290,12 +291,10 @@ def is_placeholder(path: Path) -> bool:
 
 def free_placeholder(path: Path) -> bool:
     """Whether one was there, and is not any more."""
-    try:
+    with contextlib.suppress(OSError):
         if is_placeholder(path):
             path.unlink()
             return True
-    except OSError:
-        pass
     return False
 
 
