@@ -246,7 +246,8 @@ def test_a_remote_id_that_was_made_elsewhere_is_collected_with_its_profile(
 def test_cancel_tells_the_server_and_says_what_stays_billed(command: Command, gateway: GatewayProcess) -> None:
     from _command import kill, until
 
-    process = command.start(*arguments("cancel me", "--seconds", "60"))
+    gateway.fault({"on": "create", "do": "stuck"})  # however slow the machine, it is not done before the cancel
+    process = command.start(*arguments("cancel me"))
     until(lambda: any(job["remote_id"] for job in command.jobs()))
     kill(process)
     (job,) = command.jobs()
@@ -385,7 +386,8 @@ def test_doctor_tells_scripts_what_it_found(command):
 
 def test_submit_is_back_with_the_id_and_resume_collects_it(command: Command, gateway: GatewayProcess) -> None:
     charges = gateway.charges
-    asked = ("a long one", "--profile", "own", "--seconds", "60", "--size", "64x64")
+    gateway.fault({"on": "create", "do": "stuck", "seconds": 5})
+    asked = ("a long one", "--profile", "own", "--seconds", "2", "--size", "64x64")
     submitted = command("submit", *asked, "--json").json
     assert submitted["remote_id"].startswith("video_")
     assert submitted["state"] in ("queued", "running")

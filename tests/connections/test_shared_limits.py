@@ -84,7 +84,8 @@ def test_two_processes_have_one_job_at_once_and_the_one_that_waits_says_so(
 
 def test_those_who_wait_are_served_in_the_order_in_which_they_came(command: Command, gateway: GatewayProcess) -> None:
     command.add_profile("own", gateway.openai, max_jobs=1)
-    first = command.start(*arguments("order 0", "--seconds", "50"))
+    gateway.fault({"on": "create", "do": "stuck", "seconds": 8})
+    first = command.start(*arguments("order 0"))
     until(lambda: prompts(gateway, "order") == ["order 0"])
     others = []
     for number in (1, 2):
@@ -99,7 +100,8 @@ def test_a_process_that_is_killed_while_it_waits_leaves_its_place_to_the_next(
     command: Command, gateway: GatewayProcess
 ) -> None:
     command.add_profile("own", gateway.openai, max_jobs=1)
-    first = command.start(*arguments("dead 0", "--seconds", "40"))
+    gateway.fault({"on": "create", "do": "stuck", "seconds": 8})
+    first = command.start(*arguments("dead 0"))
     until(lambda: prompts(gateway, "dead") == ["dead 0"])
     doomed = command.start(*arguments("dead 1"))
     until(lambda: is_waiting_for_a_slot(command, "dead 1"))

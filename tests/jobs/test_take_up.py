@@ -164,11 +164,13 @@ def test_submit_comes_back_with_the_id_and_resume_collects(
     assert [entry["prompt"] for entry in gateway.stats()["jobs"]].count("submit") == 1
 
 
-def test_submit_does_not_wait_for_another_process_that_runs_the_same_job(command: Command, engine: Engine) -> None:
-    process = command.start(*arguments("of another process", "--seconds", "60"))
+def test_submit_does_not_wait_for_another_process_that_runs_the_same_job(
+    command: Command, gateway: GatewayProcess, engine: Engine
+) -> None:
+    gateway.fault({"on": "create", "do": "stuck"})
+    process = command.start(*arguments("of another process"))
     until(lambda: any(job.remote_id for job in engine.ledger.jobs()))
-    wanted = replace(request("of another process"), seconds=60)
-    job = engine.submit(wanted, "own", Destination(command.output), lambda progress: None).result(30)
+    job = engine.submit(request("of another process"), "own", Destination(command.output), lambda progress: None).result(30)
     assert job.state in ("queued", "running")
     assert process.poll() is None
     process.kill()
