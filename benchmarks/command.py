@@ -13,14 +13,14 @@ from _common import ROOT, load_core, say, timed
 from _report import Aim, Figure, Report, parser, run, show
 from ledger import filled
 
-ROWS = 10_000
+FEW, MANY = 10, 10_000  # jobs in the ledger
 AIM_SECONDS = 0.15
-COMMANDS = {"--help": ["--help"], "jobs": ["jobs"], "generate --help": ["generate", "--help"]}
+HELP, JOBS = "--help", f"jobs, {FEW} of them"
 NOTHING = "python -c pass"
 TITLE = "The command"
 HOW = (
-    f"User and system time of `sora-video` in a process of its own, with {ROWS:,} delivered jobs in its ledger, "
-    f"compiled before; `{NOTHING}` is what Python itself takes. They take turns."
+    "User and system time of `sora-video` in a process of its own, compiled before, with delivered jobs in its "
+    f"ledger, all of which `jobs` shows; `{NOTHING}` is what Python itself takes. They take turns."
 )
 
 
@@ -30,23 +30,32 @@ def seconds(arguments: list[str], home: str) -> float:
 
 def measure(rounds: int) -> Report:
     load_core()
-    ways = {NOTHING: ["-c", "pass"], **{name: ["-m", "sora_core", *given] for name, given in COMMANDS.items()}}
-    found: dict[str, list[float]] = {way: [] for way in ways}
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        filled(Path(home), ROWS, unfinished=0).close()
-        for arguments in ways.values():
-            seconds(arguments, home)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        homes = {rows: str(Path(folder, str(rows))) for rows in (FEW, MANY)}
+        for rows, home in homes.items():
+            filled(Path(home), rows, unfinished=0).close()
+        command = ["-m", "sora_core"]
+        ways = {
+            NOTHING: (["-c", "pass"], homes[FEW]),
+            HELP: ([*command, "--help"], homes[FEW]),
+            JOBS: ([*command, "jobs"], homes[FEW]),
+            f"jobs, {MANY:,} of them": ([*command, "jobs"], homes[MANY]),
+            "generate --help": ([*command, "generate", "--help"], homes[FEW]),
+        }
+        found: dict[str, list[float]] = {way: [] for way in ways}
+        for given in ways.values():
+            seconds(*given)
         for turn in range(rounds):
             for way in list(ways) if turn % 2 == 0 else reversed(list(ways)):
-                found[way].append(seconds(ways[way], home))
+                found[way].append(seconds(*ways[way]))
             say(f"command, round {turn + 1}/{rounds}: { {way: round(each[-1], 3) for way, each in found.items()} }")
     figures = {way: Figure(tuple(each)) for way, each in found.items()}
     aims = tuple(
         Aim(
-            f"CPU of `sora-video {name}`", f"at most {AIM_SECONDS:g} s", figures[name].text(" s"),
+            f"CPU of `sora-video {name.partition(',')[0]}`", f"at most {AIM_SECONDS:g} s", figures[name].text(" s"),
             figures[name].range(), figures[name].median <= AIM_SECONDS,
         )
-        for name in ("--help", "jobs")
+        for name in (HELP, JOBS)
     )  # fmt: skip
     rows = tuple((f"`{way}`", figure.text(), figure.range()) for way, figure in figures.items())
     return Report(TITLE, HOW, ("", "CPU, s (median)", "range"), rows, aims)

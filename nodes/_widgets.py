@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..sora_core.profiles.profiles import PREVIEW
-from ..sora_core.requests.checks import ORIENTATIONS, QUALITIES
+from ..sora_core.requests.kinds import ORIENTATIONS, QUALITIES
 from ._comfy import advanced, io
 from ._engine import engine
 from ._picks import NO_PICK, recent_jobs

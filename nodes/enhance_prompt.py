@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ..sora_core.requests.checks import EXPANSIONS
-from ..sora_core.requests.kinds import PromptRequest
+from ..sora_core.requests.kinds import EXPANSIONS, PromptRequest
 from . import _widgets as widgets
 from ._checking import Asked, refusal
 from ._comfy import io, known

@@ -12,6 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATES = Path(__file__).resolve().parent / "templates"
 RECIPES = "tests/conformance/_gateway_recipes.py"
+COMMANDS = "sora_core/cli/_parser.py"
 TRANSLATIONS = "locales/zh/nodes.json"
 FILES = {
     "provider": {
@@ -68,9 +69,9 @@ def begin(kind: str, name: str, chinese: str = "", root: Path = ROOT) -> list[st
         (root / target).write_bytes(filled(template, name, chinese).encode("utf-8"))
     if kind == "provider":
         return [*files, _add_recipe(root, name)]
-    if kind == "node":
-        return [*files, _add_translations(root, name, chinese)]
-    return [*files]
+    if kind == "command":
+        return [*files, _add_command(root, name)]
+    return [*files, _add_translations(root, name, chinese)]
 
 
 def _node(root: Path) -> str:
@@ -83,11 +84,22 @@ def _node(root: Path) -> str:
 
 def _add_recipe(root: Path, name: str) -> str:
     """For the conformance suite, over the gateway."""
-    path = root / RECIPES
-    before, start, rest = path.read_text("utf-8").partition("RELAYS = {\n")
-    line = f'    "{name}": Relay("{name}", "/{name}", also="fails restart strange_words"),\n'
-    path.write_bytes(f"{before}{start}{line}{rest}".encode())
-    return RECIPES
+    entry = f'"{name}": Relay("{name}", "/{name}", also="fails restart strange_words"),'
+    return _add_line(root, RECIPES, "RELAYS = {", entry)
+
+
+def _add_command(root: Path, name: str) -> str:
+    """For `--help`, which imports no command."""
+    return _add_line(root, COMMANDS, "COMMANDS = {", f'"{name}": ("_{name}", "what it does, in one line"),')
+
+
+def _add_line(root: Path, target: str, table: str, entry: str) -> str:
+    """As the first of the table."""
+    path = root / target
+    before, start, rest = path.read_text("utf-8").partition(table)
+    head, end, rest = rest.partition("\n")
+    path.write_bytes(f"{before}{start}{head}{end}    {entry}\n{rest}".encode())
+    return target
 
 
 def _add_translations(root: Path, name: str, chinese: str) -> str:

@@ -40,7 +40,7 @@ from .transport import Call, Http, Reply
 from .transport.diagnosis import obstacle
 from .transport.environment import proxy_for
 from .transport.keys import FixedKeys
-from .transport.urls import bare_url, shown_address
+from .urls import bare_url, shown_address
 
 NOWHERE = "sora-video-doctor"  # a page, and an id, that no server has
 _REPLY_BYTES = 2**24  # LiteLLM's description of its own API has 2 MB,

@@ -32,13 +32,13 @@ from .jobs.running import RunningJobs, Watch
 from .jobs.work import work_told
 from .ledger.characters import check_name
 from .ledger.ledger import FILE, Ledger
-from .ledger.opening import address, open_ledger
+from .ledger.opening import open_ledger, shared_address
 from .ledger.row import JOB_ID_PREFIX, Job
 from .ledger.workflows import KEPT_DAYS
 from .media.images import ImageNeeds
 from .media.placing import check_destination
 from .media.references import clip_from_file
-from .models import Capabilities, Character, ClipForm, Delivery, Destination, Operation, Quota, Secret, Upload
+from .models import Capabilities, Character, ClipForm, Delivery, Destination, Operation, Quota, Upload
 from .profiles.credentials import Credentials
 from .profiles.prices import Cost
 from .profiles.profiles import Profile, Profiles
@@ -95,15 +95,12 @@ class Engine:
         """Opened when first used. Raises StorageError."""
         with self._opening:
             if self._ledger is None:
-                self._ledger = open_ledger(self.home, self._clock, self._ledger_address())
+                self._ledger = open_ledger(self.home, self._clock, shared_address(self.profiles))
             return self._ledger
 
     def has_ledger(self) -> bool:
         """Whether there was ever a job: looking must not make a ledger. Raises ProfileError."""
-        return bool(self._ledger_address()) or (self.home / FILE).is_file()
-
-    def _ledger_address(self) -> Secret:
-        return address(self.profiles.ledger_env())
+        return bool(shared_address(self.profiles)) or (self.home / FILE).is_file()
 
     def capabilities(self, profile: str) -> Capabilities:
         """What the profile can do; no network. Raises ProfileError."""

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from beginning import FILES, RECIPES, ROOT, begin, filled
+from beginning import COMMANDS, FILES, RECIPES, ROOT, begin, filled
 
 # how many files a newcomer writes or changes by hand
-AIMS = {"provider": 4, "node": 5, "command": 2}
+AIMS = {"provider": 4, "node": 5, "command": 3}
 TREE = ("nodes", "sora_core", "tests", "locales", "web", "scripts", "docs", "__init__.py", "pyproject.toml")
 PAGES = ("README.md", "README.zh.md", "CONTRIBUTING.md", "LICENSE", "requirements.txt")
 
@@ -90,6 +90,7 @@ def test_words_of_a_template_are_filled_in():
     assert filled("Name_ name_ Title_ CHINESE_", "slow_motion", "慢") == "SlowMotion slow_motion Sora Slow Motion 慢"
 
 
-def test_the_recipe_is_one_line(begun, copy):
-    before, after = (root / RECIPES for root in (ROOT, copy))
+@pytest.mark.parametrize("table", [RECIPES, COMMANDS])
+def test_in_a_table_it_is_one_line(table, begun, copy):
+    before, after = (root / table for root in (ROOT, copy))
     assert len(after.read_text("utf-8").splitlines()) == len(before.read_text("utf-8").splitlines()) + 1

@@ -13,7 +13,8 @@ import pytest
 from _documents import IN_BOTH, PAGES, READMES, ROOT, blocks, commands, examples, page, read, rows, shape
 from _gateway import GatewayProcess
 
-from sora_core import cli, errors
+from sora_core import errors
+from sora_core.cli._parser import parser_of
 from sora_core.models import Effect
 from sora_core.profiles.profiles import AUTH_SCHEMES, Profile, Profiles
 from sora_core.transport.retry import ATTEMPTS, Action, FailureKind, decide
@@ -46,7 +47,7 @@ class TestPagesInBothLanguages:
 def test_documents_show_only_commands_that_exist():
     for path in DOCUMENTS:
         for arguments in commands(path.read_text("utf-8")):
-            cli._parser().parse_args(arguments)  # exits when there is no such command or flag
+            parser_of(arguments[:1]).parse_args(arguments)  # exits when there is no such command or flag
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -78,7 +79,7 @@ class TestPages:
     def test_the_example_with_the_openai_client_runs(self, language, tmp_path):
         text = page(language, "test-server.md")
         (example,) = blocks(text, "python")
-        served = next(cli._parser().parse_args(each) for each in commands(text) if each[0] == "gateway")
+        served = next(parser_of().parse_args(each) for each in commands(text) if each[0] == "gateway")
         gateway = GatewayProcess(speed=40, key=served.key)
         try:
             code = example.replace(f"http://127.0.0.1:{served.port}", gateway.url)

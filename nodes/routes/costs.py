@@ -11,8 +11,9 @@ from ...sora_core.ledger.costs import facts
 from ...sora_core.ledger.ledger import DAY_SECONDS
 from ...sora_core.models import Operation
 from ...sora_core.profiles.prices import Cost
-from ...sora_core.requests.checks import ORIENTATIONS, QUALITIES
 from ...sora_core.requests.kinds import (
+    ORIENTATIONS,
+    QUALITIES,
     CharacterRequest,
     CleanLinkRequest,
     PictureRequest,

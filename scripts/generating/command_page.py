@@ -11,7 +11,7 @@ import functools
 import json
 from collections.abc import Iterator
 
-from sora_core import cli
+from sora_core.cli._parser import parser_of
 
 from . import ROOT
 from .parts import filled
@@ -27,7 +27,7 @@ def commands(
     parser: argparse.ArgumentParser | None = None, name: str = ""
 ) -> Iterator[tuple[str, argparse.ArgumentParser]]:
     """Every command that can be given, with its parser: ("profiles add", …)."""
-    parser = parser or cli._parser()
+    parser = parser or parser_of()
     inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
     if not inner:
         yield name, parser

@@ -12,16 +12,16 @@ from ..engine import Engine
 from ..errors import Unsupported
 from ..providers.sora_web import SoraWeb, account
 from ..transport import Http
+from ._parser import Add, add_action
 from ._terminal import JSON_HELP, say, show, show_json, wait
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the commands to the parser."""
-    actions = commands.add_parser("account", help="the account behind a profile of the sora_web protocol")
-    subcommands = actions.add_subparsers(required=True, metavar="ACTION")
-    _with_profile(command(subcommands, "show", _show, "who it is, subscription, invitation, quota"))
-    _with_profile(command(subcommands, "activate", _activate, "switch Sora on for the account"))
-    invite = command(subcommands, "invite", _invite, "use up an invitation for the account")
+    subcommands = command("account").add_subparsers(required=True, metavar="ACTION")
+    _with_profile(add_action(subcommands, "show", _show, "who it is, subscription, invitation, quota"))
+    _with_profile(add_action(subcommands, "activate", _activate, "switch Sora on for the account"))
+    invite = add_action(subcommands, "invite", _invite, "use up an invitation for the account")
     invite.add_argument("code", metavar="CODE")
     _with_profile(invite)
     names = subcommands.add_parser("username", help="the user name of the account").add_subparsers(
@@ -31,7 +31,7 @@ def add(commands: Any, command: Any) -> None:
         ("check", _check_username, "whether a name is free"),
         ("set", _set_username, "take a name"),
     ):
-        named = command(names, action, run, about)
+        named = add_action(names, action, run, about)
         named.add_argument("name", metavar="NAME")
         _with_profile(named)
 

@@ -7,7 +7,6 @@ import contextlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from ..connections.connection import Connection
 from ..engine import Engine
@@ -19,15 +18,15 @@ from ..providers.sora_web.characters import show as show_to
 from ..providers.sora_web.settings import VISIBILITIES
 from ..requests.checks import check_clip_form, check_operation
 from ..requests.kinds import CharacterRequest
+from ._parser import Add, add_action
 from ._settings import add_settings, settings_given
 from ._terminal import JSON_HELP, followed, say, show, show_json, wait
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the commands to the parser."""
-    actions = commands.add_parser("character", help="make, list, rename and delete characters")
-    subcommands = actions.add_subparsers(required=True, metavar="ACTION")
-    create = command(subcommands, "create", _create, "make a character from 1 to 3 seconds of a clip")
+    subcommands = command("character").add_subparsers(required=True, metavar="ACTION")
+    create = add_action(subcommands, "create", _create, "make a character from 1 to 3 seconds of a clip")
     create.add_argument("name", metavar="NAME")
     create.add_argument("--profile", required=True, help="the connection")
     source = create.add_mutually_exclusive_group(required=True)
@@ -40,19 +39,19 @@ def add(commands: Any, command: Any) -> None:
                         help="where the part ends; default: %(default)s")  # fmt: skip
     add_settings(create)
     create.add_argument("--json", action="store_true", help=JSON_HELP)
-    listing = command(subcommands, "list", _list, "the library")
+    listing = add_action(subcommands, "list", _list, "the library")
     listing.add_argument("--json", action="store_true", help=JSON_HELP)
-    rename = command(subcommands, "rename", _rename, "give a character another name here")
+    rename = add_action(subcommands, "rename", _rename, "give a character another name here")
     rename.add_argument("name", metavar="NAME")
     rename.add_argument("new_name", metavar="NEW_NAME")
     rename.add_argument("--profile", required=True, help="the connection")
-    visible = command(
+    visible = add_action(
         subcommands, "visibility", _visibility, "make a character public or private, where the protocol can"
     )
     visible.add_argument("name", metavar="NAME")
     visible.add_argument("visibility", choices=VISIBILITIES)
     visible.add_argument("--profile", required=True, help="the connection")
-    delete = command(subcommands, "delete", _delete, "take a character out of the library")
+    delete = add_action(subcommands, "delete", _delete, "take a character out of the library")
     delete.add_argument("name", metavar="NAME")
     delete.add_argument("--profile", required=True, help="the connection")
     delete.add_argument("--remote", action="store_true", help="off the server too, where the protocol can")

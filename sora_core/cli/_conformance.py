@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-from typing import Any
 
-from ..engine import Engine
 from ..errors import InvalidRequest
+from ._parser import Add
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the command to the parser."""
-    about = "run the conformance suite over a package with a provider of its own; needs pytest"
-    parser = command(commands, "conformance", _conformance, about)
+    parser = command("conformance", _conformance, needs_engine=False)
     parser.add_argument("package", metavar="PACKAGE", help="its name for `import`, such as sora_acme")
     parser.add_argument("-k", default="", metavar="EXPRESSION", help="only the tests that match, as pytest has it")
 
 
-def _conformance(engine: Engine, arguments: argparse.Namespace) -> int:
+def _conformance(arguments: argparse.Namespace) -> int:
     if importlib.util.find_spec("pytest") is None:
         raise InvalidRequest("conformance.no_pytest")
     from ..conformance.running import run

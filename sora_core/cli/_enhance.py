@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from ..engine import Engine
-from ..requests.checks import EXPANSIONS
-from ..requests.kinds import PromptRequest
+from ..requests.kinds import EXPANSIONS, PromptRequest
 from ._generate import add_profile
+from ._parser import Add
 from ._terminal import JSON_HELP, followed, show, show_json
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the command to the parser."""
-    parser = command(commands, "enhance", _enhance, "have a prompt written out; may cost, the same request once")
+    parser = command("enhance", _enhance)
     parser.add_argument("prompt", metavar="PROMPT")
     add_profile(parser)
     parser.add_argument("--level", default="medium", choices=EXPANSIONS,

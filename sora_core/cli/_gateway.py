@@ -6,16 +6,15 @@ import argparse
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
 
-from ..engine import Engine
+from ._parser import Add
 
 KEY_VARIABLE = "SORA_GATEWAY_KEY"
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the command to the parser."""
-    gateway = command(commands, "gateway", _gateway, "run the preview server")
+    gateway = command("gateway", _gateway, needs_engine=False)
     gateway.add_argument("--host", default="127.0.0.1", help="where it listens; default: %(default)s")
     gateway.add_argument(
         "--port", type=int, default=0, help="default: a free one, which the first line on stdout names"
@@ -31,7 +30,7 @@ def add(commands: Any, command: Any) -> None:
     gateway.add_argument("--faults", metavar="FILE", help="fault rules as JSON")
 
 
-def _gateway(engine: Engine, arguments: argparse.Namespace) -> int:
+def _gateway(arguments: argparse.Namespace) -> int:
     from ..gateway import serve
 
     faults = Path(arguments.faults) if arguments.faults else None

@@ -14,33 +14,34 @@ from ..media.images import FITS
 from ..media.placing import copy_to, named_by_hand
 from ..models import Delivery, Destination, Operation
 from ..profiles.profiles import PREVIEW
-from ..requests.checks import ORIENTATIONS, QUALITIES, check_operation
-from ..requests.kinds import CleanLinkRequest, RemixRequest, VideoRequest
+from ..requests.checks import check_operation
+from ..requests.kinds import ORIENTATIONS, QUALITIES, CleanLinkRequest, RemixRequest, VideoRequest
 from ..requests.shots import parse_shot
 from ._batch import run_batch
+from ._parser import Add
 from ._references import edit_source, with_references
 from ._script import shots_in
 from ._settings import add_settings, settings_given
 from ._terminal import JSON_HELP, ProgressLine, followed, say, show, show_json, wait
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the commands to the parser."""
-    generate = command(commands, "generate", _generate, "make a video; the same request is paid once")
+    generate = command("generate", _generate)
     _add_request(generate, prompt="?")
     generate.add_argument(
         "--batch", metavar="FILE", help="many videos: a prompt or a JSON object a line (- reads from stdin)"
     )
     add_output(generate)
-    submit = command(commands, "submit", _submit, "as generate, but back when the job's id is on the disk")
+    submit = command("submit", _submit)
     _add_request(submit, prompt=None)
     submit.add_argument("--json", action="store_true", help=JSON_HELP)
-    resume = command(commands, "resume", _resume, "collect a job by its id or remote id; never submits")
+    resume = command("resume", _resume)
     resume.add_argument("job", metavar="JOB")
     resume.add_argument("--profile", help="the profile of a remote id that is not in the ledger")
     resume.add_argument("--remote-id", metavar="ID", help="the id that an unknown submission has on the server")
     add_output(resume)
-    clean = command(commands, "clean", _clean, "ask the provider for its own clean rendition of a clip")
+    clean = command("clean", _clean)
     clean.add_argument("source", metavar="SOURCE", help="a job of ours, an id of the server, or the address of a post")
     clean.add_argument("--profile", required=True, help="the connection")
     clean.add_argument("--confirm-rights", action="store_true", help="the clip is mine, or I have permission")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from typing import Any
 
 from ..engine import Engine
-from ..requests.checks import ORIENTATIONS, QUALITIES
-from ..requests.kinds import PictureRequest
+from ..requests.kinds import ORIENTATIONS, QUALITIES, PictureRequest
 from ._generate import add_image, add_output, add_profile, add_seed, deliver, destination
+from ._parser import Add
 from ._references import images
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the command to the parser."""
-    parser = command(commands, "image", _image, "make a picture; the same request is paid once")
+    parser = command("image", _image)
     parser.add_argument("prompt", metavar="PROMPT")
     add_profile(parser)
     parser.add_argument("--model", default="", help="default: the profile's own")

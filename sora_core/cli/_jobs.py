@@ -5,48 +5,62 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..clock import SystemClock
-from ..engine import Engine
+from ..clock import Clock, SystemClock
 from ..errors import InvalidRequest
+from ..files.home import state_dir
 from ..ledger.costs import DayCost
 from ..ledger.costs import facts as costs_facts
+from ..ledger.ledger import Ledger
+from ..ledger.opening import open_ledger, shared_address
 from ..ledger.pages import LIVE, NEEDS_USER
 from ..ledger.recovery import set_aside
 from ..ledger.row import DELIVERED, MISSING, OVER, SUBMITTING, UNFINISHED, UNKNOWN, Job
 from ..profiles.prices import amount_of
+from ..profiles.profiles import Profiles
 from ..texts import runnable
+from ._parser import Add
 from ._terminal import JSON_HELP, say, show, show_json, wait
+
+if TYPE_CHECKING:
+    from ..engine import Engine
 
 GROUPS = {"live": LIVE, "needs_user": NEEDS_USER}  # of states
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the commands to the parser."""
-    jobs = command(commands, "jobs", _jobs, "the jobs in the ledger, newest first")
+    jobs = command("jobs", _jobs, needs_engine=False)
     jobs.add_argument("--json", action="store_true", help=JSON_HELP)
     jobs.add_argument("--state", choices=(*UNFINISHED, DELIVERED, *OVER, *GROUPS), help="only those of this state")
     jobs.add_argument("--profile", help="only those of this profile")
     jobs.add_argument("--cost", action="store_true", help="what they cost by day, as far as prices were known")
     jobs.add_argument("--set-aside", action="store_true", help="keep a damaged ledger beside a new one")
-    cancel = command(commands, "cancel", _cancel, "cancel a job at the provider")
+    cancel = command("cancel", _cancel)
     cancel.add_argument("job", metavar="JOB")
-    forget = command(commands, "forget", _forget, "free a job's request to be submitted, and paid, anew")
+    forget = command("forget", _forget)
     forget.add_argument("job", metavar="JOB")
 
 
-def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
+def _jobs(arguments: argparse.Namespace) -> int:
+    home, clock = state_dir(), SystemClock()
     if arguments.set_aside:
-        return _set_aside(engine)
-    _check_profile(engine, arguments.profile)
-    if arguments.cost:
-        return _costs(engine, arguments)
-    jobs = _asked_for(engine, arguments)
+        return _set_aside(home, clock)
+    profiles = Profiles(home)
+    with closing(open_ledger(home, clock, shared_address(profiles))) as ledger:
+        if arguments.profile is not None and not ledger.jobs(1, profile=arguments.profile):
+            profiles.get_unchecked(arguments.profile)  # raises for one that was never there: a mistyped name
+        return _costs(ledger, arguments) if arguments.cost else _list(ledger, arguments)
+
+
+def _list(ledger: Ledger, arguments: argparse.Namespace) -> int:
+    jobs = _asked_for(ledger, arguments)
     if arguments.json:
-        further = engine.ledger.outputs.all_paths()
+        further = ledger.outputs.all_paths()
         show_json([_job_facts(job, further.get(job.job_id, ())) for job in jobs])
         return 0
     none = True
@@ -63,22 +77,16 @@ def _jobs(engine: Engine, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check_profile(engine: Engine, name: str | None) -> None:
-    """Raises ProfileError for one that neither is there nor ever had a job: a mistyped name."""
-    if name is not None and not engine.ledger.jobs(1, profile=name):
-        engine.profiles.get_unchecked(name)
-
-
-def _asked_for(engine: Engine, arguments: argparse.Namespace) -> Iterator[Job]:
+def _asked_for(ledger: Ledger, arguments: argparse.Namespace) -> Iterator[Job]:
     states = GROUPS.get(arguments.state)
-    jobs = engine.ledger.all_jobs(state=None if states else arguments.state, profile=arguments.profile)
+    jobs = ledger.all_jobs(state=None if states else arguments.state, profile=arguments.profile)
     return (job for job in jobs if not states or job.state in states)
 
 
-def _costs(engine: Engine, arguments: argparse.Namespace) -> int:
+def _costs(ledger: Ledger, arguments: argparse.Namespace) -> int:
     if arguments.state:
         raise InvalidRequest("cli.cost_takes_no_state")
-    days = engine.ledger.costs.by_day(0, arguments.profile)
+    days = ledger.costs.by_day(0, arguments.profile)
     if arguments.json:
         show_json([costs_facts(day) for day in days])
         return 0
@@ -104,8 +112,8 @@ def _remarks(day: DayCost) -> str:
     return f"  ({', '.join(said)})" if said else ""
 
 
-def _set_aside(engine: Engine) -> int:
-    done = set_aside(engine.home, SystemClock())
+def _set_aside(home: Path, clock: Clock) -> int:
+    done = set_aside(home, clock)
     say(f"The damaged ledger is kept as {done.path}.")
     say(f"Read from it: {done.jobs} jobs, {done.characters} characters; `sora-video jobs` lists the jobs.")
     say("Whatever is missing there is not known to be paid any more: running it again submits, and pays, anew.")

@@ -5,30 +5,29 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from ..clock import SystemClock
-from ..engine import Engine
 from ..errors import InvalidRequest
 from ..ledger.copying import move
 from ..ledger.ledger import FILE, Ledger
 from ..ledger.opening import address, database_at, is_address, open_ledger
 from ..models import Secret
+from ._parser import Add
 from ._terminal import say
 
 _FORMS = "a state folder, env:VARIABLE, or postgresql://HOST/DATABASE without a password"
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the command to the parser."""
-    ledger = command(commands, "ledger", _copy, "move what a ledger knows into another, as into a studio's database")
+    ledger = command("ledger", _copy, needs_engine=False)
     ledger.add_argument("what", choices=["copy"])
     ledger.add_argument("source", metavar="FROM", help=_FORMS)
     ledger.add_argument("target", metavar="TO", help=_FORMS)
 
 
-def _copy(engine: Engine, arguments: argparse.Namespace) -> int:
+def _copy(arguments: argparse.Namespace) -> int:
     clock = SystemClock()
     home, url = _place(arguments.source)
     if not url and not (home / FILE).is_file():

@@ -9,12 +9,13 @@ from ..connections.connection import Connection
 from ..engine import Engine
 from ..errors import InvalidRequest
 from ..requests.settings import pair_of, settings_of
+from ._parser import Add
 from ._terminal import JSON_HELP, show, show_json, wait
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the command to the parser."""
-    loras = command(commands, "loras", _loras, "the LoRA on a server, and which of them it uses, for everybody")
+    loras = command("loras", _loras)
     loras.add_argument("profile", metavar="PROFILE")
     loras.add_argument(
         "--use", action="append", default=[], metavar="NAME:STRENGTH", help="use it from now on, for everybody (repeat)"

@@ -16,21 +16,21 @@ from ..profiles.master import PROTECTIONS
 from ..profiles.profiles import AUTH_SCHEMES, EDITABLE, Profile, without_passwords
 from ..profiles.trust import variables_of
 from ..providers import PROVIDERS
-from ..transport.urls import is_local
+from ..urls import is_local
+from ._parser import Add, add_action
 from ._terminal import JSON_HELP, say, show, show_json, wait
 
 _SETTINGS = tuple(name for name in EDITABLE if name != "extra")
 _PROVIDER = "the wire protocol that it speaks"
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the commands to the parser."""
-    profiles = commands.add_parser("profiles", help="list, add and remove connections")
-    _add_profiles(profiles.add_subparsers(required=True, metavar="ACTION"), command)
-    doctor = command(commands, "doctor", _doctor, "check a profile; never charges")
+    _add_profiles(command("profiles").add_subparsers(required=True, metavar="ACTION"))
+    doctor = command("doctor", _doctor)
     doctor.add_argument("profile", metavar="PROFILE")
     doctor.add_argument("--json", action="store_true", help="one object a finding, in a list")
-    quota = command(commands, "quota", _quota, "what a profile's account has left")
+    quota = command("quota", _quota)
     quota.add_argument("profile", metavar="PROFILE")
     quota.add_argument("--json", action="store_true", help=JSON_HELP)
 
@@ -193,17 +193,17 @@ def _quota(engine: Engine, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _add_profiles(actions: Any, command: Any) -> None:
-    listing = command(actions, "list", _profiles_list, "the profiles and where their keys come from")
+def _add_profiles(actions: Any) -> None:
+    listing = add_action(actions, "list", _profiles_list, "the profiles and where their keys come from")
     listing.add_argument("--json", action="store_true", help=JSON_HELP)
-    add = command(actions, "add", _profiles_add, "add a connection")
+    add = add_action(actions, "add", _profiles_add, "add a connection")
     add.add_argument("name", metavar="NAME")
     add.add_argument("--provider", required=True, choices=sorted(PROVIDERS), help=_PROVIDER)
     add.add_argument("--base-url", default="", metavar="URL", help="where the server is")
     _add_settings(add, default="", number=0, many=[])
     key = add.add_argument_group("the key")
     key.add_argument("--key-stdin", action="store_true", help="read the key from standard input and store it")
-    edit = command(actions, "edit", _profiles_edit, "change a connection; a new name keeps its key and its jobs")
+    edit = add_action(actions, "edit", _profiles_edit, "change a connection; a new name keeps its key and its jobs")
     edit.add_argument("name", metavar="NAME")
     edit.add_argument("--rename", default="", metavar="NEW_NAME", help="another name for it")
     edit.add_argument("--provider", choices=sorted(PROVIDERS), help=_PROVIDER)
@@ -211,15 +211,17 @@ def _add_profiles(actions: Any, command: Any) -> None:
         "--base-url", metavar="URL", help="where the server is; at another one the key is asked for again"
     )
     _add_settings(edit, default=None, number=None, many=None)
-    change_key = command(actions, "key", _profiles_key, "store a profile's key, asked for or from standard input")
+    change_key = add_action(actions, "key", _profiles_key, "store a profile's key, asked for or from standard input")
     change_key.add_argument("name", metavar="NAME")
     change_key.add_argument("--delete", action="store_true", help="forget the stored key")
-    trust = command(actions, "trust", _profiles_trust, "allow the variables that a profile names to go to its server")
+    trust = add_action(
+        actions, "trust", _profiles_trust, "allow the variables that a profile names to go to its server"
+    )
     trust.add_argument("name", metavar="NAME")
     trust.add_argument("--yes", action="store_true", help="do not ask")
-    rekey = command(actions, "rekey", _profiles_rekey, "seal all stored keys with a new master key")
+    rekey = add_action(actions, "rekey", _profiles_rekey, "seal all stored keys with a new master key")
     rekey.add_argument("--protect", default="", choices=PROTECTIONS, help="and protect that one so")
-    remove = command(actions, "remove", _profiles_remove, "remove a connection and its stored key")
+    remove = add_action(actions, "remove", _profiles_remove, "remove a connection and its stored key")
     remove.add_argument("name", metavar="NAME")
 
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
-from ..engine import Engine
 from ..errors import InvalidRequest
 from ..models import Shot
 from ..requests.shots import format_script, parse_script, script_to_json
+from ._parser import Add
 from ._terminal import JSON_HELP, show, text_of
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the command to the parser."""
-    script = command(commands, "script", _script, "check a storyboard, and write it as a script or as JSON")
+    script = command("script", _script, needs_engine=False)
     script.add_argument("file", metavar="FILE", help="a script or JSON; - reads from stdin")
     script.add_argument("--json", action="store_true", help=JSON_HELP)
 
@@ -27,7 +26,7 @@ def shots_in(file: str) -> tuple[Shot, ...]:
     return shots
 
 
-def _script(engine: Engine, arguments: argparse.Namespace) -> int:
+def _script(arguments: argparse.Namespace) -> int:
     shots = shots_in(arguments.file)
     show(script_to_json(shots) if arguments.json else format_script(shots).rstrip("\n"))
     return 0

@@ -9,12 +9,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from ..engine import Handle
 from ..errors import InvalidRequest
-from ..jobs.progress import Progress
 from ..texts import runnable
+
+if TYPE_CHECKING:
+    from ..jobs.handle import Handle
+    from ..jobs.progress import Progress
 
 T = TypeVar("T")
 JSON_HELP = "the result as JSON on stdout"

@@ -19,7 +19,7 @@ from ..profiles.profiles import Profile, Profiles
 from ..profiles.tokens import TokenStore
 from ..providers import Provider, provider_for
 from ..transport import Http
-from ..transport.urls import origin as url_origin
+from ..urls import origin as url_origin
 from .limits import Limits
 
 if TYPE_CHECKING:

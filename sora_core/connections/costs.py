@@ -9,8 +9,8 @@ from ..models import Capabilities
 from ..profiles.prices import FREE, Cost, parse_prices, total
 from ..profiles.profiles import Profile
 from ..providers import Provider, provider_for
-from ..requests.checks import QUALITIES, with_defaults
-from ..requests.kinds import PictureRequest, RemixRequest, Request, VideoRequest
+from ..requests.checks import with_defaults
+from ..requests.kinds import QUALITIES, PictureRequest, RemixRequest, Request, VideoRequest
 
 
 def estimate(request: Request, profile: Profile) -> Cost:

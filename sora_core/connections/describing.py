@@ -10,7 +10,7 @@ from ..models import Capabilities, SizeRange
 from ..profiles.credentials import Credentials
 from ..profiles.profiles import AUTH_SCHEMES, ENV, PREVIEW, Profile, without_passwords
 from ..providers import PROVIDERS, provider_for
-from ..transport.urls import is_local
+from ..urls import is_local
 from .editing import default_auth, facts
 
 

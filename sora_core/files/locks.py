@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import os
@@ -59,6 +58,8 @@ async def taken(path: Path, *, patience_seconds: float) -> IO[bytes]:
     The file is only there for the lock, and stays: were it deleted, two could hold a lock on two files of its name.
     Raises TimeoutError when another has held it for ``patience_seconds``, and OSError when it cannot be opened.
     """
+    import asyncio  # here for the reason in clock.py
+
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(_opened(path))
         for wait in _waits(path, stream, patience_seconds):

@@ -11,7 +11,6 @@ that is the fence between processes. ANYONE is the owner of the user's word, whi
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import hashlib
@@ -132,6 +131,8 @@ class Ledger(Claims):
         One after the other, in the order of the calls. A cancel does not tear a write: it is passed on when
         the write has ended.
         """
+        import asyncio  # here for the reason in clock.py
+
         doing = asyncio.wrap_future(self._thread.submit(functools.partial(work, *args, **kwargs)))
         try:
             return await asyncio.shield(doing)

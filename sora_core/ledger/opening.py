@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from ..clock import Clock
 from ..errors import ProfileError, StorageError
 from ..models import Secret
+from ..profiles.profiles import Profiles
 from .database import Database
 from .ledger import FILE, Ledger
 from .postgres import Postgres
@@ -43,6 +44,11 @@ def is_address(text: str) -> bool:
         return parts.scheme in SCHEMES and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+
+
+def shared_address(profiles: Profiles) -> Secret:
+    """Of the ledger that the user of these profiles shares; empty where there is none. Raises ProfileError."""
+    return address(profiles.ledger_env())
 
 
 def open_ledger(home: Path, clock: Clock, url: Secret) -> Ledger:

@@ -22,7 +22,7 @@ from typing import Any
 from ..errors import InvalidRequest, MissingKey, ProfileError, StorageError
 from ..files.changing import Changing, changing
 from ..models import Secret
-from ..transport.urls import is_local
+from ..urls import is_local
 from .master import PROTECTIONS, MasterKeys, seal, unseal
 from .profiles import Profile, is_proxy
 from .trust import Trust, origins_of, scope_of

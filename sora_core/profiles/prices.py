@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 
 from ..errors import ProfileError
 from ..models import parse_size
-from ..requests.checks import QUALITIES
+from ..requests.kinds import QUALITIES
 
 MILLION = 1_000_000  # amounts are whole millionths: sums of them are exact
 UNITS = {"second": "second", "s": "second", "clip": "clip", "image": "image"}

@@ -26,7 +26,7 @@ from ..errors import InvalidRequest, ProfileError, StorageError
 from ..files.changing import Changing, changing
 from ..redaction import redact
 from ..requests.described import DescribedBody
-from ..transport.urls import holds_login, is_local, is_name, origin, shown_address
+from ..urls import holds_login, is_local, is_name, origin, shown_address
 from .described import DescribedBodies, plain_address
 from .prices import MILLION, parse_prices
 from .toml_text import parted, tables_of, without

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import ProfileError, StorageError
 from ..files.changing import changing
-from ..transport.urls import origin
+from ..urls import origin
 from .profiles import ENV, Profile
 
 TRUSTED_KEYS = "SORA_TRUSTED_KEYS"  # VARIABLE@https://host, as many as there are, with spaces or commas between

@@ -17,7 +17,7 @@ from ..errors import BadResponse, InvalidRequest, ProfileError
 from ..models import Effect, Secret
 from ..profiles.profiles import Profile
 from ..transport import Call, Http
-from ..transport.urls import holds_login, is_local
+from ..urls import holds_login, is_local
 from ._answers import normalize
 from ._ended import refuse_ended
 

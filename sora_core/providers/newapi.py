@@ -22,7 +22,7 @@ from ..errors import BadResponse, InvalidRequest, JobNotFound, ProfileError, Uns
 from ..models import Capabilities, Character, ClipForm, Effect, Field, ImageForm, Operation, SizeRange, Snapshot, State
 from ..requests.kinds import CharacterRequest, RemixRequest, Request, VideoRequest
 from ..transport import Call, Http, Reply
-from ..transport.urls import holds_login, is_local, origin
+from ..urls import holds_login, is_local, origin
 from . import _chat as chat
 from . import _relay as relay
 from ._answers import normalize

@@ -9,6 +9,9 @@ from dataclasses import replace
 from ..errors import InvalidRequest, Unsupported
 from ..models import Capabilities, ClipForm, Field, ImageForm, Operation, SizeRange, Upload, parse_size
 from .kinds import (
+    EXPANSIONS,
+    ORIENTATIONS,
+    QUALITIES,
     CharacterRequest,
     CleanLinkRequest,
     PictureRequest,
@@ -21,10 +24,6 @@ from .lengths import check_length
 from .references import check_bytes, check_references, check_source
 from .settings import on_the_wire
 from .shots import as_prompt
-
-ORIENTATIONS = ("landscape", "portrait", "square")
-QUALITIES = ("standard", "hd")
-EXPANSIONS = ("short", "medium", "long")  # how much an enhanced prompt gains
 
 _SHAPES = {"landscape": (1280, 720), "portrait": (720, 1280), "square": (720, 720)}
 _OF_A_REMIX = (Field.MODEL, Field.SECONDS, Field.ORIENTATION, Field.QUALITY, Field.SIZE)

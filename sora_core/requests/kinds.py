@@ -13,6 +13,10 @@ from typing import Any, ClassVar
 from ..models import Character, Operation, Shot, Upload
 from .settings import AS_THE_SERVER_DECIDES, Settings
 
+ORIENTATIONS = ("landscape", "portrait", "square")
+QUALITIES = ("standard", "hd")
+EXPANSIONS = ("short", "medium", "long")  # how much an enhanced prompt gains
+
 
 @dataclass(frozen=True)
 class VideoRequest:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..models import Effect, Secret, Upload
+from ..urls import shown_url
 from .spool import Filed
-from .urls import shown_url
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import ssl
 from urllib.parse import urlsplit
 
 from ..errors import NetworkError
+from ..urls import shown_address
 from .environment import proxy_for, tls_context
-from .urls import shown_address
 
 WAIT_SECONDS = 5.0
 

@@ -18,6 +18,7 @@ from ..clock import Clock
 from ..errors import BadResponse, NetworkError, SoraError, StorageError, SubmissionUnknown
 from ..models import Effect, Secret
 from ..redaction import LEAST_CHARS, hide
+from ..urls import bare_url, origin
 from .call import Call, Reply, holds_secret, is_html
 from .diagnosis import no_such_name, reason_of
 from .encoding import json_of, multipart_of, told
@@ -28,7 +29,6 @@ from .reach import Reach
 from .redact import unlogged
 from .retry import ATTEMPTS, Action, FailureKind, decide, kind_of
 from .spool import Spool
-from .urls import bare_url, origin
 
 if TYPE_CHECKING:
     import httpx

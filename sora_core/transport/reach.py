@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit, urlunsplit
 
 from ..errors import BadResponse
-from .urls import bare_url, is_inside, is_private, origin
+from ..urls import bare_url, is_inside, is_private, origin
 
 # Proxies that answer for every name with an address of this net (Clash's "fake IP") are on many machines; no network
 # has hosts there.

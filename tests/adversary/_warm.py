@@ -10,4 +10,7 @@ if str(ROOT) not in sys.path:
 import httpx  # noqa: E402, F401
 import tomlkit  # noqa: E402, F401
 
-import sora_core.cli  # noqa: E402, F401
+from sora_core.cli import _with_engine  # noqa: E402, F401
+from sora_core.cli._parser import parser_of  # noqa: E402
+
+parser_of()  # which imports every command

@@ -170,7 +170,9 @@ def test_submit_does_not_wait_for_another_process_that_runs_the_same_job(
     gateway.fault({"on": "create", "do": "stuck"})
     process = command.start(*arguments("of another process"))
     until(lambda: any(job.remote_id for job in engine.ledger.jobs()))
-    job = engine.submit(request("of another process"), "own", Destination(command.output), lambda progress: None).result(30)
+    job = engine.submit(
+        request("of another process"), "own", Destination(command.output), lambda progress: None
+    ).result(30)
     assert job.state in ("queued", "running")
     assert process.poll() is None
     process.kill()

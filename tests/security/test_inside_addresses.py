@@ -14,7 +14,7 @@ from sora_core.models import Effect
 from sora_core.providers._answers import normalize
 from sora_core.transport import Call, Http
 from sora_core.transport.reach import Reach
-from sora_core.transport.urls import is_inside, is_private
+from sora_core.urls import is_inside, is_private
 
 INSIDE = [
     "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",

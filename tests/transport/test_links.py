@@ -11,7 +11,7 @@ from _server import Server, refused_port, reply
 from sora_core.errors import BadResponse, ServiceError, SoraError
 from sora_core.models import Effect
 from sora_core.transport import Call, Http
-from sora_core.transport.urls import bare_url, is_local, is_private, origin
+from sora_core.urls import bare_url, is_local, is_private, origin
 
 OK = reply(200, {"id": "video_1", "status": "queued"})
 READ = Call("GET", "/videos/1", Effect.READ, timeout=5)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from ..engine import Engine
 from ..profiles.profiles import PREVIEW
+from ._parser import Add
 from ._terminal import show, show_json
 
 
-def add(commands: Any, command: Any) -> None:
+def add(command: Add) -> None:
     """Adds the command to the parser."""
-    parser = command(commands, "name_", _name_, "what it does, in one line")
+    parser = command("name_", _name_)
     parser.add_argument("--profile", default=PREVIEW)
     parser.add_argument("--json", action="store_true")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from ...transport.urls import has_host
+from ...urls import has_host
 from .values import leaves
 
 _OF_SOMETHING_ELSE = re.compile(

@@ -14,7 +14,7 @@ from urllib.parse import urljoin
 
 from ...models import Snapshot, State, parse_size
 from ...transport import Reply
-from ...transport.urls import has_host
+from ...urls import has_host
 from .links import further_links, only_link
 from .refusals import (
     SUCCESS_CODES,

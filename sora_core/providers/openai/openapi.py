@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ...requests.described import DescribedBody, DescribedField, Route
-from ...transport.urls import origin
+from ...urls import origin
 from .._answers import normalize
 
 _MEDIA_TYPES = {True: "multipart/form-data", False: "application/json"}

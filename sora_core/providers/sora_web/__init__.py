@@ -33,7 +33,7 @@ from ...requests.kinds import (
 )
 from ...transport import Call, Http, Reply
 from ...transport.retry import ATTEMPTS
-from ...transport.urls import holds_login
+from ...urls import holds_login
 from .. import _parse_service as parsing
 from .. import _relay as relay
 from .._answers import normalize

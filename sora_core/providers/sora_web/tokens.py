@@ -29,7 +29,7 @@ from ...models import Effect, Secret
 from ...profiles.profiles import Profile
 from ...profiles.tokens import TokenStore
 from ...transport import Call, Http
-from ...transport.urls import bare_url
+from ...urls import bare_url
 from .._answers import normalize
 from .addresses import Addresses, origin_of
 from .identity import Identity
