@@ -40,7 +40,7 @@ KINDS = {
     "720p 10 bit": Kind(1280, 720, 5, "yuv420p10le"),
     "portrait": Kind(720, 1280, 5),
 }
-OURS, THEIRS, FLOOR = "sora", "comfyui", "floor"
+OURS, THEIRS, FLOOR, COLOURS = "sora", "comfyui", "floor", "floor_colours"
 NAMES = {
     OURS: "Sora Video Nodes `decode`",
     THEIRS: "ComfyUI `VideoFromFile.get_components`",
@@ -50,9 +50,9 @@ NAMES = {
     "pyav": "PyAV plain: rgb24 of each frame, stacked, to float",
     "pipe": "ffmpeg's rgb24 through a pipe, to float (as VHS loads)",
     FLOOR: "floor: decode, convert nothing; write the tensor once",
+    COLOURS: "floor with colours: decode, swscale to planar floats; write the tensor once",
 }
 MODULES = {"torchcodec": "torchcodec.decoders", "torchcodec_bytes": "torchcodec.decoders", "decord": "decord"}
-AIM_FASTER = 3.0
 AIM_SMALLER = 1.5
 AIM_TORCHCODEC = 1.0
 AIM_FLOOR = 1.2
@@ -64,7 +64,8 @@ HOW = (
     "Before each run another process writes as much memory as the hungriest needs and frees it again: the host of a "
     "virtual machine takes back what lies idle, and whoever comes first waits for it. Colours are not the same thing: "
     "ours and ComfyUI's keep all bits; torchcodec, decord, PyAV plain and the pipe take swscale's fast way, which "
-    "truncates."
+    "truncates. What right colours take is in the floor with colours: swscale's conversion in two threads, whose "
+    "planes nobody reads."
 )
 
 
@@ -209,6 +210,40 @@ def floor(clip: Path) -> Callable[[], int]:
     return run
 
 
+def floor_colours(clip: Path) -> Callable[[], int]:
+    load_core()
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    import av
+    import numpy as np
+
+    from sora_core.media.pixels import _planar_graph
+
+    shape, local = frames_shape(clip), threading.local()
+
+    def run() -> int:
+        target = np.empty(shape, np.float32)
+
+        def convert(index: int, frame: av.VideoFrame) -> None:
+            if not hasattr(local, "graph"):
+                local.graph = _planar_graph(frame, "gbrpf32le", frame.height, frame.width)
+            local.graph.push(frame)
+            local.graph.pull()
+            target[index].fill(0)
+
+        with av.open(str(clip)) as container, ThreadPoolExecutor(2) as pool:
+            container.streams.video[0].thread_type = "AUTO"
+            busy = []
+            for index, frame in enumerate(container.decode(container.streams.video[0])):
+                busy.append(pool.submit(convert, index, frame))
+                if len(busy) > 4:
+                    busy.pop(0).result()
+        return target.nbytes
+
+    return run
+
+
 def frames_shape(clip: Path) -> tuple[int, int, int, int]:
     import av
 
@@ -226,6 +261,7 @@ CONTESTANTS = {
     "pyav": pyav,
     "pipe": pipe,
     FLOOR: floor,
+    COLOURS: floor_colours,
 }
 
 
@@ -334,7 +370,6 @@ def _aims(kind: str, runs: dict[str, list[dict[str, Any]]]) -> list[Any]:
     from _report import Aim, Figure
 
     wanted = (
-        (THEIRS, "seconds", "times faster than ComfyUI's own decoder", AIM_FASTER),
         (THEIRS, "peak", "ComfyUI's peak memory over ours", AIM_SMALLER),
         ("torchcodec", "seconds", "torchcodec's time over ours", AIM_TORCHCODEC),
         ("torchcodec", "cpu", "torchcodec's CPU over ours", AIM_TORCHCODEC),
