@@ -16,10 +16,10 @@ from ..errors import (
 from ..ledger.ledger import Ledger
 from ..ledger.row import ANYONE, CANCELED, DELIVERED, MISSING, SUBMITTING, SUCCEEDED, Job, Place
 from ..models import Snapshot, State
+from .elsewhere import elsewhere
 from .follow import ended, job_error
 from .money import money_of
 from .proof import Answer, Proof, Step, answer_about_job, proves
-from .run import elsewhere
 
 
 async def look(connection: Connection, remote_id: str) -> Snapshot:

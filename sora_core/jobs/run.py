@@ -15,50 +15,35 @@ from dataclasses import replace
 from ..clock import Clock
 from ..connections.connection import Connection
 from ..connections.costs import cost_of_settled
-from ..errors import (
-    JobChanged,
-    JobNotFound,
-    LedgerAway,
-    NetworkError,
-    ProfileError,
-    RemoteIdTaken,
-    SoraError,
-    StorageError,
-    SubmissionUnknown,
-)
+from ..errors import JobChanged, JobNotFound, LedgerAway, SoraError, StorageError
 from ..ledger.ledger import Ledger
 from ..ledger.row import DELIVERED, FAILED, FOLLOWED, FORGOTTEN, MISSING, SUBMITTING, SUCCEEDED, UNKNOWN, Job
 from ..media import placing
 from ..media.threads import in_file_thread
 from ..models import Destination, Operation, Snapshot, State
-from ..providers import Attempt
-from ..redaction import excerpt
 from ..requests.kinds import Request
 from .deliver import (
     WHOLE,
     adopt_announced,
     deliver,
     delivered_is_intact,
-    keep_answer,
-    keep_media,
     planned_files_are_there,
     record_delivered,
     recover_media,
     redirect,
     redirect_if_needed,
-    spool_of,
 )
+from .elsewhere import elsewhere
 from .follow import MADE_ANEW, Follower, ended
 from .money import money_of
 from .progress import ProgressReporter
-from .proof import Answer, Proof, Step, answer_about_job, answer_to_submit, proves
+from .proof import Answer, answer_about_job
 from .reconcile import find_submission
-from .spending import check_spending
+from .submit import Standing, Submission, record_submitted
 
 log = logging.getLogger(__name__)
 
-_LOOK_SECONDS = 2.0  # how often a claim that waits for a slot is looked at
-_LONGEST_QUOTE = 2000  # characters of an answer that is kept in the row
+_LOOK_SECONDS = 2.0  # how often a ledger that is away is looked for
 # ends after which the same claim is sent again: nobody knows, or the server took none of it
 _SENT_AGAIN_AFTER = ("RateLimited", "Overloaded", "NetworkError")
 
@@ -86,15 +71,11 @@ class JobRun:
         self._clock = clock
         self._report = report
         self._paid = connection.can.paid  # until one that cost nothing was made anew: once is enough
-        self.worked = False
         self._may_be_announced = False  # a dead owner may have placed the file without telling the ledger
-        self._early_id = ""  # of a job whose answer is still being read
         self._snapshot: Snapshot | None = None
         self._place: Callable[[Job], Job] = lambda job: job  # settles where the file of a paid job goes
         self.job_id = ""
-        self.submitted = asyncio.Event()  # the server's id is on the disk
-        self.committed = False  # from here on, an interrupt only stops the waiting
-        self.posting = False  # a charge has left, and its answer is not on the disk yet
+        self.standing = Standing()
         self.left_nothing = False  # it resumed what had not been paid: the request is free
         self.is_closing = False  # whoever ends all runs lets go of all rows at once
 
@@ -223,7 +204,7 @@ class JobRun:
                     return None
                 raise ended(job)
             if job.state == DELIVERED and await in_file_thread(delivered_is_intact, job, self._ledger):
-                self.submitted.set()
+                self.standing.submitted.set()
                 return job
             is_unsent = job.state == SUBMITTING and job.sent_at is None
             if is_unsent and job.owner == self._owner.id and (request is None or not self.is_here(job)):
@@ -248,7 +229,7 @@ class JobRun:
             await in_file_thread(adopt_announced, job, self._ledger)
             self._may_be_announced = False
         elif job.state == SUBMITTING and job.sent_at is None and request:
-            await self._submit(job, request)
+            self._snapshot = await self._submission(job).send(request)
         elif job.state == SUBMITTING:
             if not await self._ledger.aside(recover_media, job, self._ledger):
                 reason = "the process stopped before the answer arrived."
@@ -274,181 +255,26 @@ class JobRun:
         else:
             self._report.say("waiting for another process", job, note="which runs the same job")
             if job.remote_id:
-                self.submitted.set()
+                self.standing.submitted.set()
             await self._clock.sleep(0.5)
 
-    async def _submit(self, job: Job, request: Request) -> None:
-        limits = self._connection.limits
-        await self._refuse_if_open_elsewhere(request)
-        await self._slot(job)
-        if self._connection.servers:
-            up = self._connection.up(self._clock.monotonic())
-            job = await self._ledger.aside(self._ledger.place_claim, job.job_id, up, owner=self._owner.id)
-            self._connection = self._connection.at(job.place)
-        await check_spending(job, self._connection, self._ledger, self._clock)
-        await limits.pace(ahead=True)
-        self.worked = True
-        self._report.say("submitting", job, note=self._connection.provider.remark(request))
-        try:
-            snapshot = await self._connection.provider.submit(
-                self._connection.http, request, self._attempt(job, request)
-            )
-            await self._record_submitted(job, snapshot)
-        except JobChanged as error:
-            if isinstance(error, RemoteIdTaken):
-                await self._keep_open(job, error)
-        except LedgerAway:
-            raise  # nothing has left: that needs a ledger that says so
-        except SoraError as error:
-            if self._early_id:
-                return  # whatever became of the answer: the job is there, and is followed by its id
-            if isinstance(error, StorageError) and self.posting:
-                raise  # accepted: the id is in the error, or the file on the disk, and the row is open
-            if proves(Step.SUBMIT, answer_to_submit(error)) is Proof.UNKNOWN:
-                await self._keep_open(job, error)
-                return
-            if self._fails_over(error):
-                return  # the row says that it was not sent: the next step sends it to another server
-            await self._record_over(job, error.message, error.kind)
-            raise
-        finally:
-            self.posting = False
-
-    def _fails_over(self, error: SoraError) -> bool:
-        """Whether no byte has left, and there is another server."""
-        not_sent = isinstance(error, NetworkError) and not self.committed
-        return not_sent and self._connection.fails_over(self._clock.monotonic())
-
-    async def _refuse_if_open_elsewhere(self, request: Request) -> None:
-        """Raises ProfileError when the profile led elsewhere, and a job of the same words is still open there.
-
-        Another protocol has another wire, and so another claim: it is not the user's wish to pay for both.
-        """
-        if not request.prompt:
-            return
-        words = (request.operation.value, request.prompt.encode("utf-8", "replace").decode())
-        own = {each.place for each in self._connection.servers}
-        profile, place = self._connection.profile.name, self._connection.place
-        for other in await self._ledger.aside(self._ledger.open_elsewhere, profile, place):
-            if other.place in own:
-                continue
-            same = (other.operation, other.prompt) == words
-            take = json.loads(other.request).get("seed", 0) == getattr(request, "seed", 0)
-            if same and take:
-                raise elsewhere(other, self._connection)
-
-    def _attempt(self, job: Job, request: Request) -> Attempt:
-        profile = self._connection.profile
-
-        async def on_sent() -> None:
-            self.committed = self.posting = True  # whoever leaves from here on comes too late
-            try:
-                await self._ledger.aside(
-                    self._ledger.mark_sent,
-                    job.job_id,
-                    owner=self._owner.id,
-                    daily_limit=profile.max_submissions_per_day,
-                    daily_cost=profile.max_cost_millionths,
-                )
-            except BaseException:
-                self._nothing_left()
-                raise
-
-        async def on_refused() -> None:
-            await self._ledger.aside(self._ledger.mark_refused, job.job_id, owner=self._owner.id)
-            self._nothing_left()
-
-        return Attempt(
-            job.idempotency_key,
-            on_sent,
-            on_refused,
-            tell=lambda text: self._report.say("running", job, note=text),
-            on_early=lambda snapshot: self._record_early(job, snapshot),
-            spool=spool_of(job) if request.operation.makes_file else None,
+    def _submission(self, job: Job) -> Submission:
+        return Submission(
+            job,
+            self._connection,
+            ledger=self._ledger,
+            clock=self._clock,
+            report=self._report,
+            standing=self.standing,
+            stop_if_left=self._stop_if_left,
+            adopt_orphans=self._adopt_orphans,
         )
-
-    def _nothing_left(self) -> None:
-        """Or it was refused: who was interrupted meanwhile wants no second try."""
-        self.committed = self.posting = False
-        self._stop_if_left()
-
-    def _record_early(self, job: Job, snapshot: Snapshot) -> None:
-        """What was read before the answer ended. When it cannot be written, the end of the answer tries again."""
-        remote_id = snapshot.remote_id
-        try:
-            self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
-        except (StorageError, JobChanged) as error:
-            log.error("job %s has the remote id %s, which is not on disk yet: %s", job.job_id, remote_id, error.message)
-            return
-        self._early_id = remote_id
-        self.submitted.set()
-
-    async def _keep_open(self, job: Job, lost: SoraError) -> None:
-        """The row is unknown, with what was answered."""
-        unknown, reason = self._ledger.record_unknown, lost.message
-        body = lost.body if isinstance(lost, SubmissionUnknown) else b""
-        if kept := await in_file_thread(keep_answer, job, body):
-            reason = f"{reason.rstrip('. ')}. What came is kept as {kept}."
-        await self._ledger.aside(unknown, job.job_id, reason, owner=self._owner.id, answer=_quote(lost))
-
-    async def _record_over(self, job: Job, reason: str, kind: str) -> None:
-        await self._ledger.aside(self._ledger.record_over, job.job_id, FAILED, reason, kind, owner=self._owner.id)
-        log.info("job %s was not taken: %s", job.job_id, reason)
-
-    async def _slot(self, job: Job) -> None:
-        """Waits for a slot. Raises JobChanged when the claim was given up meanwhile: nobody will call it."""
-        called = asyncio.ensure_future(
-            self._connection.limits.slot(job.job_id, on_wait=lambda: self._wait_for_slot(job))
-        )
-        gone = asyncio.ensure_future(self._given_up(job))
-        try:
-            await asyncio.wait({called, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if called.done():
-                return await called
-        finally:
-            called.cancel()
-            gone.cancel()
-        raise JobChanged("submit.given_up", job_id=job.job_id)
-
-    async def _given_up(self, job: Job) -> None:
-        current: Job | None = job
-        while current and current.state == SUBMITTING and current.owner == self._owner.id:
-            await self._clock.sleep(_LOOK_SECONDS)
-            current = await self._ledger.aside(self._ledger.peek, job.job_id)
-
-    def _wait_for_slot(self, job: Job) -> None:
-        self._report.say("waiting for a free slot", job)
-        self._adopt_orphans()  # a slot that a dead process held is only freed by whoever ends its job
-
-    async def _record_submitted(self, job: Job, snapshot: Snapshot) -> None:
-        """Keeps trying: this id is money. What was read is written, whoever stops waiting meanwhile."""
-        kept = False
-
-        def record() -> None:
-            nonlocal kept
-            if snapshot.media is not None and not kept:
-                keep_media(job, (snapshot.media, *snapshot.further_media), self._ledger)
-                kept = True
-            self._ledger.record_submitted(job.job_id, snapshot, owner=self._owner.id)
-
-        for wait in (0.2, 1.0, 3.0, None):
-            try:
-                await self._ledger.aside(record)
-                log.info("job %s was taken by its server, as %s", job.job_id, snapshot.remote_id)
-                self._snapshot = snapshot
-                return
-            except StorageError as error:
-                log.error("job %s has the remote id %s, which is not on disk yet", job.job_id, snapshot.remote_id)
-                if wait is None:
-                    error.remote_id = snapshot.remote_id
-                    raise
-                await self._clock.sleep(wait)
 
     async def _look_up(self, job: Job) -> None:
         if await self._ledger.aside(recover_media, job, self._ledger):
             return
         self._report.say("looking up", job, note="whether the server took the request")
-        self.committed = True
+        self.standing.committed = True
         found = await find_submission(
             job,
             provider=self._connection.provider,
@@ -459,14 +285,17 @@ class JobRun:
             pace=self._connection.limits.pace,
         )
         if found:
-            await self._record_submitted(job, found)
+            await record_submitted(job, found, self._ledger, self._clock)
+            self._snapshot = found
             return
-        await self._record_over(job, "lost, and it cost nothing", MADE_ANEW)
+        lost = "lost, and it cost nothing"
+        await self._ledger.aside(self._ledger.record_over, job.job_id, FAILED, lost, MADE_ANEW, owner=self._owner.id)
         await self._ledger.aside(self._ledger.mark_told, job.job_id)
+        log.info("job %s was lost, and is made anew", job.job_id)
 
     async def _collect(self, job: Job) -> None:
-        self.committed = self.worked = True
-        self.submitted.set()
+        self.standing.committed = self.standing.worked = True
+        self.standing.submitted.set()
         snapshot, self._snapshot = self._snapshot, None
         kept = job.url or job.result or job.part_validator == WHOLE
         if snapshot is None and job.state == SUCCEEDED and kept:
@@ -497,31 +326,8 @@ class JobRun:
             # another process took us for dead, and the file with the job: the row says how to go on
 
 
-def elsewhere(job: Job, connection: Connection) -> ProfileError:
-    """The refusal to ask for a job where it was not made."""
-    same_server = job.origin == connection.place.origin and job.provider == connection.place.provider
-    return ProfileError(
-        "job.other_account" if same_server else "job.elsewhere",
-        job_id=job.job_id,
-        remote_id=job.remote_id,
-        provider=job.provider,
-        origin=job.origin,
-        made_by=job.provider,
-        profile=connection.profile.name,
-        here=f"{connection.place.origin} ({connection.place.provider})",
-        money=money_of(job, paid=connection.can.paid),
-    )
-
-
 def _key_of(newest: Job) -> str:
     """The idempotency key of the newest row, when a new one would be the same claim sent again."""
     is_open = newest.state == FORGOTTEN and newest.sent_at is not None and not newest.remote_id
     was_not_taken = newest.state == FAILED and not newest.remote_id and newest.error_kind in _SENT_AGAIN_AFTER
     return newest.idempotency_key if is_open or was_not_taken else ""
-
-
-def _quote(lost: SoraError) -> str | None:
-    """What was read of the answer, for the row; None when nothing was."""
-    if not isinstance(lost, SubmissionUnknown) or not lost.body:
-        return None
-    return f"HTTP {lost.status}: {excerpt(lost.body, _LONGEST_QUOTE)}"

@@ -87,19 +87,19 @@ class RunningJobs:
             watch(running.last)
         try:
             if until_submitted:
-                submitted = asyncio.ensure_future(running.run.submitted.wait())
+                submitted = asyncio.ensure_future(running.run.standing.submitted.wait())
                 await asyncio.wait({running.task, submitted}, return_when=asyncio.FIRST_COMPLETED)
                 submitted.cancel()
                 if not running.task.done():
-                    return await self._ledger.aside(self._ledger.get, running.run.job_id), running.run.worked
-            return await asyncio.shield(running.task), running.run.worked
+                    return await self._ledger.aside(self._ledger.get, running.run.job_id), running.run.standing.worked
+            return await asyncio.shield(running.task), running.run.standing.worked
         except SoraError:
             if not unseen:
                 await self._ledger.aside(self._ledger.mark_told, running.run.job_id)
             raise
         finally:
             running.watches.remove(watch)
-            if not running.run.committed:
+            if not running.run.standing.committed:
                 running.stop_if_left()
 
     async def tell_unseen_failure(self, fingerprints: Sequence[str]) -> None:
@@ -167,9 +167,9 @@ class RunningJobs:
         Gives the rows of the jobs that go on at their servers.
         """
         for running in self._running.values():
-            if not running.run.committed:
+            if not running.run.standing.committed:
                 running.task.cancel()
-        while any(running.run.posting for running in self._running.values()):
+        while any(running.run.standing.posting for running in self._running.values()):
             await self._clock.sleep(0.05)
         ids = [running.run.job_id for running in self._running.values() if running.run.job_id]
         rows = await self._ledger.aside(lambda: [self._ledger.peek(job_id) for job_id in ids])
@@ -177,7 +177,7 @@ class RunningJobs:
 
     def open_submissions(self) -> int:
         """How many charges have left whose answers are not on the disk yet."""
-        return sum(running.run.posting for running in self._running.values())
+        return sum(running.run.standing.posting for running in self._running.values())
 
     async def aclose(self) -> None:
         """Stops every walk where it is; the rows say how to go on. One commit lets go of them all."""

@@ -386,9 +386,11 @@ def _length(headers: Mapping[str, str]) -> int:
 
 async def _in_time(sending: Coroutine[Any, Any, httpx.Response], timeout: float) -> httpx.Response:
     """The head of the answer, which may be long in coming, but does not drip for ever."""
+    import anyio
     import httpx
 
     try:
-        return await asyncio.wait_for(sending, 4 * timeout + _CONNECT_SECONDS)
-    except asyncio.TimeoutError as error:  # before Python 3.11 another class than TimeoutError
+        with anyio.fail_after(4 * timeout + _CONNECT_SECONDS):
+            return await sending
+    except TimeoutError as error:
         raise httpx.ReadTimeout("the head of the answer did not come to its end") from error
