@@ -8,11 +8,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
 MIB = 2**20
+T = TypeVar("T")
 
 
 class Failed(RuntimeError):
@@ -78,6 +80,11 @@ def timed(*commands: list[str], cwd: Path | None = None, **env: str) -> dict[str
     after = os.times()
     cpu = after.children_user + after.children_system - before.children_user - before.children_system
     return {"wall": time.perf_counter() - began, "cpu": cpu}
+
+
+def in_turn(contestants: Iterable[T], turn: int) -> list[T]:
+    """The order of a turn: backwards every other time, so that it is not always the same one that comes first."""
+    return list(contestants)[:: -1 if turn % 2 else 1]
 
 
 def _environment() -> dict[str, str]:

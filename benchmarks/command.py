@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _common import ROOT, load_core, say, timed
+from _common import ROOT, in_turn, load_core, say, timed
 from _report import Aim, Figure, Report, parser, run, show
 from ledger import filled
 
@@ -46,7 +46,7 @@ def measure(rounds: int) -> Report:
         for given in ways.values():
             seconds(*given)
         for turn in range(rounds):
-            for way in list(ways) if turn % 2 == 0 else reversed(list(ways)):
+            for way in in_turn(ways, turn):
                 found[way].append(seconds(*ways[way]))
             say(f"command, round {turn + 1}/{rounds}: { {way: round(each[-1], 3) for way, each in found.items()} }")
     figures = {way: Figure(tuple(each)) for way, each in found.items()}

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _common import load_core, missing_module, peak_bytes, peers_python, run_child, say
+from _common import in_turn, load_core, missing_module, peak_bytes, peers_python, run_child, say
 
 if TYPE_CHECKING:
     from _report import Report
@@ -336,7 +336,7 @@ def _runs(
     most = f"{2.2 * length * height * width * channels * 4 / 2**30}"
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in runners}
     for turn in range(rounds):
-        for name in runners if turn % 2 == 0 else [*runners][::-1]:
+        for name in in_turn(runners, turn):
             python, folder = runners[name]
             run_child(sys.executable, script, "--touch", most)
             runs[name].append(run_child(python, script, "--child", name, "--clip", str(clip.resolve()), cwd=folder))

@@ -111,7 +111,7 @@ def child(url: str, target: Path) -> None:
 
 
 def measure(rounds: int) -> Report:
-    from _common import run_child, say, timed
+    from _common import in_turn, run_child, say, timed
     from _report import Aim, Figure, Report
 
     missing = [name for name in ("curl", "openssl") if not shutil.which(name)]
@@ -127,7 +127,7 @@ def measure(rounds: int) -> Report:
         }
         found: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
         for turn in range(rounds):
-            for way in list(ways) if turn % 2 == 0 else reversed(list(ways)):
+            for way in in_turn(ways, turn):
                 target.unlink(missing_ok=True)
                 found[way].append(ways[way]())
                 assert target.stat().st_size == SIZE

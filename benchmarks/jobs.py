@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from _common import Failed, say
+from _common import Failed, in_turn, say
 from _report import NO_COMFYUI, Aim, Figure, Report, parser, run, show
 from _stage import gateway, newest_comfyui, stage, text2video
 
@@ -34,7 +34,7 @@ def measure(rounds: int) -> Report:
     with gateway(speed) as server, stage(checkout, server.base_url) as host:
         host.run(graph(-1, 1))  # the first job of a process opens the connection
         for turn in range(rounds):
-            for count in COUNTS if turn % 2 == 0 else COUNTS[::-1]:
+            for count in in_turn(COUNTS, turn):
                 charged = server.charges
                 seconds[count].append(host.run(graph(turn, count)))
                 if server.charges != charged + count:

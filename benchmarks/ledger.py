@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _common import load_core, say
+from _common import in_turn, load_core, say
 from _report import Aim, Figure, Report, parser, run, show
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def measure(rounds: int) -> Report:
         times: dict[str, dict[int, list[float]]] = {name: {rows: [] for rows in ROWS} for name in asked[ROWS[0]]}
         for turn in range(rounds):
             for name, found in times.items():
-                for rows in ROWS if turn % 2 else ROWS[::-1]:
+                for rows in in_turn(ROWS, turn):
                     found[rows].append(statistics.median(cpu_ms(asked[rows][name], turn, i) for i in range(REPEATS)))
         for ledger in ledgers.values():
             ledger.close()

@@ -101,7 +101,7 @@ def child(name: str, base_url: str, prompts: list[str]) -> None:
 
 
 def measure(rounds: int) -> Report:
-    from _common import run_child, say
+    from _common import in_turn, run_child, say
     from _report import Aim, Figure, Report
     from _stage import gateway
 
@@ -110,7 +110,7 @@ def measure(rounds: int) -> Report:
     with gateway(SPEED) as server:
         drawn_before(server.base_url, prompts)
         for turn in range(rounds):
-            for name in (ENGINE, HAND) if turn % 2 == 0 else (HAND, ENGINE):
+            for name in in_turn((ENGINE, HAND), turn):
                 given = ("--child", name, "--url", server.base_url, "--prompts", json.dumps(prompts))
                 runs[name].append(run_child(sys.executable, __file__, *given))
                 median = Figure(tuple(runs[name][-1]["later"])).median

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from _common import load_core, missing_module, peers_python, run_child, say
+from _common import in_turn, load_core, missing_module, peers_python, run_child, say
 
 if TYPE_CHECKING:
     from _report import Report
@@ -118,7 +118,7 @@ def measure(rounds: int) -> Report:
             del python[name]
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in python}
     for turn in range(rounds):
-        for name in python if turn % 2 == 0 else [*python][::-1]:
+        for name in in_turn(python, turn):
             runs[name].append(run_child(python[name], str(Path(__file__).resolve()), "--child", name))
             say(f"png, round {turn + 1}/{rounds}: {name} {runs[name][-1]['ms']:.0f} ms")
 

@@ -51,7 +51,7 @@ def as_published(seed: str, difficulty: str, config: list[Any], limit: int) -> s
 
 
 def measure(rounds: int) -> Report:
-    from _common import load_core, say
+    from _common import in_turn, load_core, say
     from _report import Aim, Figure, Report
 
     load_core()
@@ -73,7 +73,7 @@ def measure(rounds: int) -> Report:
     ways[BARE] = lambda difficulty: bare()
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds):
-        for name in list(ways) if turn % 2 == 0 else reversed(list(ways)):
+        for name in in_turn(ways, turn):
             began = time.process_time()
             ways[name](IMPOSSIBLE)
             seconds[name].append(time.process_time() - began)

@@ -135,14 +135,14 @@ def ask(process: subprocess.Popen[str], word: str) -> float:
 
 
 def measure(rounds: int) -> Any:
-    from _common import run_child, say
+    from _common import in_turn, run_child, say
     from _report import Aim, Figure, Report
     from _stage import gateway
 
     found: dict[int, list[dict[str, float]]] = {count: [] for count in JOBS}
     with gateway(1000) as server:
         for turn in range(rounds):
-            for count in JOBS if turn % 2 == 0 else JOBS[::-1]:
+            for count in in_turn(JOBS, turn):
                 found[count].append(run_child(sys.executable, __file__, "--child", server.base_url, str(count)))
                 say(f"stall, round {turn + 1}/{rounds}: {count} jobs: {found[count][-1]}")
 
