@@ -7,6 +7,7 @@ anywhere, by a crash too, is taken up by the next one. What an answer proves abo
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -63,8 +64,6 @@ class JobRun:
         claiming: asyncio.Lock,
     ) -> None:
         self._claiming = claiming  # one after the other, so that the first is sent while the others are claimed
-        self._stop_if_left = stop_if_left
-        self._adopt_orphans = adopt_orphans
         self._connection = connection
         self._ledger = ledger
         self._owner = ledger.owner
@@ -76,6 +75,15 @@ class JobRun:
         self._place: Callable[[Job], Job] = lambda job: job  # settles where the file of a paid job goes
         self.job_id = ""
         self.standing = Standing()
+        self._submission = functools.partial(
+            Submission,
+            ledger=ledger,
+            clock=clock,
+            report=report,
+            standing=self.standing,
+            stop_if_left=stop_if_left,
+            adopt_orphans=adopt_orphans,
+        )
         self.left_nothing = False  # it resumed what had not been paid: the request is free
         self.is_closing = False  # whoever ends all runs lets go of all rows at once
 
@@ -229,7 +237,7 @@ class JobRun:
             await in_file_thread(adopt_announced, job, self._ledger)
             self._may_be_announced = False
         elif job.state == SUBMITTING and job.sent_at is None and request:
-            self._snapshot = await self._submission(job).send(request)
+            self._snapshot = await self._submission(job, self._connection).send(request)
         elif job.state == SUBMITTING:
             if not await self._ledger.aside(recover_media, job, self._ledger):
                 reason = "the process stopped before the answer arrived."
@@ -257,18 +265,6 @@ class JobRun:
             if job.remote_id:
                 self.standing.submitted.set()
             await self._clock.sleep(0.5)
-
-    def _submission(self, job: Job) -> Submission:
-        return Submission(
-            job,
-            self._connection,
-            ledger=self._ledger,
-            clock=self._clock,
-            report=self._report,
-            standing=self.standing,
-            stop_if_left=self._stop_if_left,
-            adopt_orphans=self._adopt_orphans,
-        )
 
     async def _look_up(self, job: Job) -> None:
         if await self._ledger.aside(recover_media, job, self._ledger):
