@@ -63,7 +63,7 @@ def along(axis: int, chroma: np.ndarray, length: int, first: float) -> np.ndarra
 def write_planes(path: Path, planes: list[np.ndarray], pix_fmt: str, *, matrix: int, full: bool) -> Path:
     """One frame of these planes, losslessly."""
     height, width = planes[0].shape
-    codec, options = ("libx265", {"x265-params": "lossless=1:log-level=none"}) if "12" in pix_fmt else ("libx264", {})
+    codec, options = ("libx265", {"x265-params": "lossless=1:bframes=0:log-level=none"}) if "12" in pix_fmt else ("libx264", {})
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=10, options=options or {"qp": "0"})
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
