@@ -137,7 +137,10 @@ class Orientation:
     @staticmethod
     def of(frame: VideoFrame) -> Orientation:
         """By the frame's display matrix, to the next quarter turn."""
-        matrix = frame.side_data.get("DISPLAYMATRIX")
+        from av.sidedata.sidedata import SideDataContainer
+
+        # frame.side_data would be kept by the frame that it keeps, and the picture stay until the garbage collection
+        matrix = cast("Any", SideDataContainer)(frame).get("DISPLAYMATRIX")
         if matrix is None:
             return Orientation()
         right_x, right_y, _, down_x, down_y = struct.unpack_from("=5i", cast("Any", matrix))

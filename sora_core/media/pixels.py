@@ -107,7 +107,12 @@ class _Planar(NamedTuple):
         if frame.format.is_rgb or frame.format.has_palette:
             if bits <= 8:
                 return _Planar("gbrp", "<u1", 255)
-            return _Planar("gbrpf32le", "<f4", 1) if bits > 16 else _Planar(f"gbrp{bits}le", "<u2", 2**bits - 1)
+            kind = (
+                "gbrap" if frame.format.name.startswith("gbrap") else "gbrp"
+            )  # to drop alpha, swscale mixes planes up
+            if bits > 16:
+                return _Planar(f"{kind}f32le", "<f4", 1)
+            return _Planar(f"{kind}{bits}le", "<u2", 2**bits - 1)
         full = frame.color_range == _FULL_RANGE or frame.format.name.startswith(("gray", "ya", "yuvj"))
         white = (2**bits - 1) << (16 - bits) if full else 255 << 8
         return _Planar("gbrpf32le", "<f4", white / 65535, can_be_whiter=True)

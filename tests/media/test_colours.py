@@ -63,7 +63,9 @@ def along(axis: int, chroma: np.ndarray, length: int, first: float) -> np.ndarra
 def write_planes(path: Path, planes: list[np.ndarray], pix_fmt: str, *, matrix: int, full: bool) -> Path:
     """One frame of these planes, losslessly."""
     height, width = planes[0].shape
-    codec, options = ("libx265", {"x265-params": "lossless=1:bframes=0:log-level=none"}) if "12" in pix_fmt else ("libx264", {})
+    codec, options = (
+        ("libx265", {"x265-params": "lossless=1:bframes=0:log-level=none"}) if "12" in pix_fmt else ("libx264", {})
+    )
     with av.open(str(path), "w") as output:
         stream = output.add_stream(codec, rate=10, options=options or {"qp": "0"})
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
@@ -150,6 +152,23 @@ def test_rgb_stays_as_it_is(tmp_path, codec, pix_fmt):
         output.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
         output.mux(stream.encode(None))
     assert np.abs(decoded(path)[0] - image).max() < 1e-4
+
+
+@pytest.mark.parametrize("pix_fmt", ["gbrp10le", "gbrp12le", "gbrp16le", "gbrap10le", "gbrap12le", "gbrap16le"])
+def test_deep_rgb_stays_as_it_is_with_alpha_too(tmp_path, pix_fmt):
+    white = 2 ** int(pix_fmt.removesuffix("le").lstrip("abgrp")) - 1
+    image = np.random.default_rng(2).integers(0, white + 1, (48, 64, 4)).astype("<u2")
+    path = tmp_path / "clip.mkv"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, pix_fmt
+        frame = av.VideoFrame(64, 48, pix_fmt)
+        for plane, channel in zip(frame.planes, (1, 2, 0, 3), strict=False):
+            plane.update(np.ascontiguousarray(image[..., channel]).tobytes())
+        frame.pts = 0
+        output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    assert np.abs(decoded(path)[0] - image[..., :3] / white * 255).max() < 1e-4
 
 
 # zimg -----------------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import textwrap
@@ -395,6 +396,18 @@ def test_the_peak_is_little_more_than_the_tensor(tmp_path):
     """
     run = subprocess.run([sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True)
     assert int(run.stdout) < 100 * 2**20
+
+
+def test_pictures_go_without_waiting_for_the_garbage_collection(tmp_path):
+    clip = write_clip(tmp_path / "clip.mp4", scenes(30))
+    gc.collect()
+    gc.disable()
+    try:
+        decode(clip)
+        left = sum(type(each) is av.VideoFrame for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left <= 2  # a codec context keeps one for its next picture
 
 
 def test_an_interrupt_is_noticed_soon(tmp_path):
