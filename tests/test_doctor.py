@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ import pytest
 from _gateway import GatewayProcess
 from _listener import Listener
 from _server import Request, Server, refused_port, reply
+from _tls import tls_in
 
 from sora_core.doctor import Finding, examine
 from sora_core.engine import Engine
@@ -332,17 +331,7 @@ class TestTheWayThere:
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
-    openssl = shutil.which("openssl")
-    if not openssl:
-        pytest.skip("openssl is not installed: no certificate can be made for the TLS port")
-    folder = tmp_path_factory.mktemp("tls")
-    names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *names, *files]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return context
+    return tls_in(tmp_path_factory.mktemp("tls")).server
 
 
 class _tls_server:

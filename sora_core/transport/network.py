@@ -7,13 +7,16 @@ written finds the connection broken, and the answer gone.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
+import anyio
 import httpcore
 
-READ_BYTES = 2**20  # in one piece; less copying than many small ones
+READ_BYTES = 2**20  # in one piece: each costs its way up through httpcore and httpx
+_CIPHER_BYTES = 2**16  # what anyio takes of a piece that TLS is in; the rest of a larger one is copied each time
 _LARGE_BYTES = 2**14  # of a write during which an answer may come
 
 Connected = Callable[[str, int, str], None]
@@ -26,10 +29,14 @@ class Stream(httpcore.AsyncNetworkStream):
         self._inner = inner
         self._attentive = attentive
         self._early: asyncio.Task[bytes] | None = None  # listens while a request is written
+        self._tls: ssl.SSLObject | None = inner.get_extra_info("ssl_object")
+        self._failed: ssl.SSLError | None = None  # behind what was read last
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._failed:
+            raise httpcore.ReadError(self._failed)
         if self._early is None:
-            return await self._inner.read(max(max_bytes, READ_BYTES), timeout)
+            return await self._read(max(max_bytes, READ_BYTES), timeout)
         early, self._early = self._early, None
         try:
             await asyncio.wait({early}, timeout=timeout)
@@ -39,14 +46,43 @@ class Stream(httpcore.AsyncNetworkStream):
         finally:
             early.cancel()
 
+    # What TLS says of a damaged record, or that nobody is there to write to, is no error of httpcore's before this.
+
+    async def _read(self, max_bytes: int, timeout: float | None) -> bytes:
+        try:
+            return self._with_more(await self._inner.read(max_bytes, timeout))
+        except ssl.SSLError as error:
+            raise httpcore.ReadError(error) from error
+
+    async def _write(self, buffer: bytes, timeout: float | None) -> None:
+        try:
+            await self._inner.write(buffer, timeout)
+        except (ssl.SSLError, anyio.EndOfStream) as error:
+            raise httpcore.WriteError(str(error) or "the connection has ended") from error
+
+    def _with_more(self, first: bytes) -> bytes:
+        """With what else has come: TLS hands out one record, of 16 KiB at most, and many may lie there."""
+        if not self._tls or not first:
+            return first
+        records, size = [first], len(first)
+        try:
+            while size < READ_BYTES and (record := self._tls.read(READ_BYTES)):
+                records.append(record)
+                size += len(record)
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            self._failed = error
+        return b"".join(records)
+
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Raises WriteError when the server has answered meanwhile; `read` has its answer then."""
         if self._early is None and len(buffer) < _LARGE_BYTES and not self._attentive:
-            return await self._inner.write(buffer, timeout)
+            return await self._write(buffer, timeout)
         if self._early is None:
-            self._early = asyncio.create_task(self._inner.read(READ_BYTES, None))
+            self._early = asyncio.create_task(self._read(READ_BYTES, None))
             await asyncio.sleep(0)  # it listens from here on
-        writing = asyncio.create_task(self._inner.write(buffer, timeout))
+        writing = asyncio.create_task(self._write(buffer, timeout))
         try:
             await asyncio.wait({self._early, writing}, return_when=asyncio.FIRST_COMPLETED)
             if not writing.done():
@@ -64,6 +100,7 @@ class Stream(httpcore.AsyncNetworkStream):
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.AsyncNetworkStream:
+        _read_at_most(_CIPHER_BYTES, self._inner)
         secured = await self._inner.start_tls(ssl_context, server_hostname, timeout)
         return Stream(secured, attentive=self._attentive)
 
@@ -88,6 +125,7 @@ class Network(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         made = await self._inner.connect_tcp(host, port, timeout, local_address, socket_options)
+        _read_at_most(READ_BYTES, made)
         try:
             if self._connected:
                 self._connected(host, port, str(made.get_extra_info("server_addr")[0]))
@@ -104,3 +142,10 @@ class Network(httpcore.AsyncNetworkBackend):
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def _read_at_most(size: int, stream: httpcore.AsyncNetworkStream) -> None:
+    """Where asyncio asks the socket for so much at a time, in place of 256 KiB. There is no public way; if the private
+    one is gone, it stays as it is."""
+    with contextlib.suppress(AttributeError):
+        cast("Any", stream)._stream._transport.max_size = size
