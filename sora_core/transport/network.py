@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import ssl
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -16,7 +17,7 @@ import anyio
 import httpcore
 
 READ_BYTES = 2**20  # in one piece: each costs its way up through httpcore and httpx
-_CIPHER_BYTES = 2**16  # what anyio takes of a piece that TLS is in; the rest of a larger one is copied each time
+_CIPHER_BYTES = 2**18  # the same while it is encrypted; more is slower again
 _LARGE_BYTES = 2**14  # of a write during which an answer may come
 
 Connected = Callable[[str, int, str], None]
@@ -145,7 +146,9 @@ class Network(httpcore.AsyncNetworkBackend):
 
 
 def _read_at_most(size: int, stream: httpcore.AsyncNetworkStream) -> None:
-    """Where asyncio asks the socket for so much at a time, in place of 256 KiB. There is no public way; if the private
-    one is gone, it stays as it is."""
+    """How much is read from the socket at once. asyncio takes 256 KiB, and of these anyio hands 64 KiB to TLS and
+    copies the rest each time. There is no public way; where the private one is gone, it stays as it is."""
     with contextlib.suppress(AttributeError):
-        cast("Any", stream)._stream._transport.max_size = size
+        connection = cast("Any", stream)._stream
+        connection._transport.max_size = size
+        connection.receive = functools.partial(connection.receive, max_bytes=size)

@@ -123,5 +123,9 @@ async def test_the_private_door_to_larger_pieces_is_there(serve, tls):
 
     port = await serve(answer)
     plain = await Network(attentive=False).connect_tcp("127.0.0.1", port)
-    assert plain._inner._stream._transport.max_size == READ_BYTES
-    await plain.aclose()
+    connection = plain._inner._stream
+    assert connection._transport.max_size == READ_BYTES
+    stream = await plain.start_tls(ssl.create_default_context(cafile=tls.certificate), "127.0.0.1")
+    assert stream._inner._stream.transport_stream is connection
+    assert connection.receive.keywords == {"max_bytes": connection._transport.max_size}
+    await stream.aclose()
