@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import os
+import random
 import ssl
 from collections.abc import Awaitable, Callable
 
@@ -129,3 +132,54 @@ async def test_the_private_door_to_larger_pieces_is_there(serve, tls):
     assert stream._inner._stream.transport_stream is connection
     assert connection.receive.keywords == {"max_bytes": connection._transport.max_size}
     await stream.aclose()
+
+
+@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("effect", [Effect.READ, Effect.CHARGE])
+async def test_whatever_becomes_of_the_bytes_on_the_way_it_is_a_network_error_or_the_answer(
+    tls, connect, monkeypatch, seed, effect
+):
+    """One bit turned, or the line cut, anywhere in the handshake, the request or the answer."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls.certificate))
+    chance = random.Random(seed)
+    of_client, is_cut, at = chance.random() < 0.5, chance.random() < 0.3, int(chance.triangular(0, 3000, 0))
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply(200, {"id": "video_1", "status": "queued"}))
+        await writer.drain()
+
+    async def line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", server.port)
+        ways = (reader, back, of_client), (there, writer, not of_client)
+        try:
+            await asyncio.gather(*(_pass_on(*way, at=at, is_cut=is_cut) for way in ways))
+        finally:
+            back.transport.abort()
+
+    call = Call("GET", "/videos/1", Effect.READ, timeout=2)
+    if effect is Effect.CHARGE:
+        call = Call("POST", "/videos", Effect.CHARGE, form={"prompt": "a cat"}, timeout=2)
+    async with contextlib.AsyncExitStack() as stack:
+        server = Listener(answer)
+        stack.push_async_callback(server.close)
+        await server.open(tls=tls.server)
+        damaged = await stack.enter_async_context(Listener(line))
+        with contextlib.suppress(NetworkError, SubmissionUnknown):
+            answered = await connect(f"https://127.0.0.1:{damaged.port}").send(call, attempts=1)
+            assert json.loads(answered.body) == {"id": "video_1", "status": "queued"}
+
+
+async def _pass_on(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_damaged: bool, *, at: int, is_cut: bool
+) -> None:
+    seen = 0
+    while data := bytearray(await reader.read(2**16)):
+        if is_damaged and seen <= at < seen + len(data):
+            data[at - seen] ^= 1 << at % 8
+            if is_cut:
+                writer.transport.abort()
+                return
+        seen += len(data)
+        writer.write(data)
+    writer.close()
