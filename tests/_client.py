@@ -39,10 +39,13 @@ class Client:
         self._provider, self._profile = provider, profile
         self._usual: dict[str, dict[str, Any]] = {}
 
-    def add(self, name: str, path: str, *, usual: dict[str, Any] | None = None, **settings: Any) -> None:
-        """A profile of the gateway's ``path``; ``usual`` is what is asked of it unless a test says otherwise."""
+    def add(
+        self, name: str, path: str, *, host: str = "", usual: dict[str, Any] | None = None, **settings: Any
+    ) -> None:
+        """A profile of the gateway's ``path``, perhaps by way of another ``host``; ``usual`` is what is asked of it
+        unless a test says otherwise."""
         facts = {"key_env": "RELAY_KEY", "poll_seconds": 0.1, **settings}
-        profile = Profile(name, provider=self._provider, base_url=self.gateway.url + path, **facts)
+        profile = Profile(name, provider=self._provider, base_url=(host or self.gateway.url) + path, **facts)
         self.engine.profiles.add(profile)  # also one that cannot work
         self.engine.credentials.trust.allow(profile)
         self._usual[name] = usual or {}

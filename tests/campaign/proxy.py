@@ -7,6 +7,7 @@ one for links, which can be down alone.
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -17,11 +18,15 @@ Change = Callable[[bytes], bytes]
 
 
 class Proxy:
-    """Runs in a thread of its own, always on the same port. ``ask`` and ``answer`` may change what passes."""
+    """Runs in a thread of its own, always on the same port, over TLS with a context for it. ``ask`` and ``answer``
+    may change what passes."""
 
-    def __init__(self, target_port: int, *, ask: Change = bytes, answer: Change = bytes) -> None:
+    def __init__(
+        self, target_port: int, *, ask: Change = bytes, answer: Change = bytes, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._target_port = target_port
         self._ask, self._answer = ask, answer
+        self._tls = tls
         self._writers: set[asyncio.StreamWriter] = set()
         self._listener = Listener(self._serve)
         self._loop = asyncio.new_event_loop()
@@ -34,7 +39,7 @@ class Proxy:
         return self._listener.port
 
     def open(self) -> None:
-        self._call(self._listener.open())
+        self._call(self._listener.open(tls=self._tls))
 
     def close(self) -> None:
         """From here on connections are refused; those that are open go on."""
