@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from _gateway import ROOT, GatewayProcess
 from _postgres import PostgresServer
+from _tls import tls_in
 from _trust import trust_all
 
 from campaign.plan import Order, Settings, base_path, draw_faults, draw_orders, kind_of, profile_of
@@ -85,7 +86,9 @@ class _Round:
         self._gateway = GatewayProcess(speed=200, key=KEY)
         target = int(self._gateway.url.rpartition(":")[2])
         self._links = Proxy(target, ask=self._let_in)
-        self._proxy = Proxy(target, answer=self._name_the_link_host)
+        self._tls = tls_in(folder) if settings.tls else None
+        self._proxy = Proxy(target, answer=self._name_the_link_host, tls=self._tls.server if self._tls else None)
+        self._url = f"http{'s' if self._tls else ''}://127.0.0.1:{self._proxy.port}"
         # a way of its own for each host, which can be cut alone
         self._database = PostgresServer("") if settings.hosts else None
         self._ways = [Proxy(self._database.port) for _ in range(settings.workers)] if self._database else []
@@ -124,7 +127,7 @@ class _Round:
         for client in range(self._settings.workers if self._database else 1):
             profiles = Profiles(self._home_of(client))
             for provider in providers:
-                profiles.add(profile_of(provider, f"http://127.0.0.1:{self._proxy.port}"))
+                profiles.add(profile_of(provider, self._url))
             trust_all(self._home_of(client))
         orders = draw_orders(providers, count, self._chance)
         self._outcome.jobs.update(order.profile for order in orders)
@@ -148,8 +151,10 @@ class _Round:
         """What a client finds in its environment."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("SORA_")}
         shared = {"SORA_LEDGER": self._database.url(port=self._ways[client].port)} if self._database else {}
-        trusted = " ".join(f"{name}@http://127.0.0.1:{self._proxy.port}" for name in _KEYS)
-        return {**clean, "SORA_HOME": str(self._home_of(client)), "SORA_TRUSTED_KEYS": trusted, **shared, **_KEYS}
+        trusted = " ".join(f"{name}@{self._url}" for name in _KEYS)
+        tls = {"SSL_CERT_FILE": str(self._tls.certificate)} if self._tls else {}
+        home = {"SORA_HOME": str(self._home_of(client)), "SORA_TRUSTED_KEYS": trusted}
+        return {**clean, **home, **tls, **shared, **_KEYS}
 
     def _ended(self) -> set[str]:
         return ended(self._home, ledger=self._database.url() if self._database else None, unknown_too=True)

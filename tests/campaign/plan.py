@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +28,7 @@ class Settings:
     jobs_in_round: int = 400  # the gateway keeps 1,000 jobs in its books
     harm: float = 1.5  # how likely faults are
     hosts: bool = False  # each client has a state folder of its own, and the ledger is in one PostgreSQL
+    tls: bool = bool(shutil.which("openssl"))  # the API, as that of every relay; the links' host speaks plain HTTP
 
     def rounds(self) -> Iterator[int]:
         """The number of jobs of each round."""
