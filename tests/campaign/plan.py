@@ -57,7 +57,7 @@ def profile_of(provider: str, origin: str) -> Profile:
     key_env = "CAMPAIGN_SESSION" if provider == "sora_web" else "CAMPAIGN_KEY"
     return Profile(
         provider, provider=provider, base_url=origin + base_path(provider), auth=auth, key_env=key_env,
-        poll_seconds=0.2, max_jobs=1000, requests_per_minute=60_000,
+        poll_seconds=0.2, max_jobs=1000, requests_per_minute=60_000, allow_http=True,
     )  # fmt: skip
 
 
