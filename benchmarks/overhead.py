@@ -28,8 +28,7 @@ HOW = (
     "the answer to the create call already says completed. `Engine.generate()` until its Delivery, against a script "
     "with httpx that creates, polls, downloads to a file and does nothing else. The engine, besides: claims the "
     "request in the ledger, commits it before and after the POST (with fsync), sends the POST over a connection of its "
-    "own, "
-    f"checks, hashes and renames the file, reads its size and length, writes the sidecar. {JOBS} jobs, one after "
+    f"own, checks, hashes and renames the file, reads its size and length, writes the sidecar. {JOBS} jobs, one after "
     "another, in a fresh process each turn, the two taking turns; the first job of a process (which opens connections, "
     "imports, creates the ledger) is shown apart. The overhead of a turn is the difference of the medians."
 )

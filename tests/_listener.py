@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from sora_core.gateway.listening import settle, stop_accepting
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Change = Callable[[bytes], bytes]
 
 
 class Listener:
@@ -78,18 +79,24 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target_port: int) -> None:
-    """Passes everything on to a port of loopback and back, until one of the two ends."""
+async def relay(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    target_port: int,
+    *,
+    ask: Change = bytes,
+    answer: Change = bytes,
+) -> None:
+    """Passes everything on to a port of loopback and back, until one of the two ends; ``ask`` and ``answer`` may
+    change what passes."""
     far_reader, far_writer = await asyncio.open_connection("127.0.0.1", target_port)
     try:
-        await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+        await asyncio.gather(pump(reader, far_writer, ask), pump(far_reader, writer, answer))
     finally:
         far_writer.transport.abort()
 
 
-async def pump(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Callable[[bytes], bytes] = bytes
-) -> None:
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, change: Change = bytes) -> None:
     """One direction. A reset of one end is a reset of the other."""
     try:
         while data := await reader.read(2**16):

@@ -9,12 +9,10 @@ from __future__ import annotations
 import asyncio
 import ssl
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
-from _listener import Listener, pump, reset
-
-Change = Callable[[bytes], bytes]
+from _listener import Change, Listener, pump, reset
 
 
 class Proxy:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 
 import httpcore
 import pytest
-from _listener import Listener
+from _listener import Change, Listener, relay
 from _server import reply
 from _tls import RawTls, Tls, tls_in
 
@@ -150,12 +150,8 @@ async def test_whatever_becomes_of_the_bytes_on_the_way_it_is_a_network_error_or
         await writer.drain()
 
     async def line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection("127.0.0.1", server.port)
-        ways = (reader, back, of_client), (there, writer, not of_client)
-        try:
-            await asyncio.gather(*(_pass_on(*way, at=at, is_cut=is_cut) for way in ways))
-        finally:
-            back.transport.abort()
+        damage = _damage(at, is_cut=is_cut)
+        await relay(reader, writer, server.port, **{"ask" if of_client else "answer": damage})
 
     call = Call("GET", "/videos/1", Effect.READ, timeout=2)
     if effect is Effect.CHARGE:
@@ -170,16 +166,19 @@ async def test_whatever_becomes_of_the_bytes_on_the_way_it_is_a_network_error_or
             assert json.loads(answered.body) == {"id": "video_1", "status": "queued"}
 
 
-async def _pass_on(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, is_damaged: bool, *, at: int, is_cut: bool
-) -> None:
+def _damage(at: int, *, is_cut: bool) -> Change:
+    """Turns a bit of the byte that has so many before it, or cuts the line there."""
     seen = 0
-    while data := bytearray(await reader.read(2**16)):
-        if is_damaged and seen <= at < seen + len(data):
-            data[at - seen] ^= 1 << at % 8
-            if is_cut:
-                writer.transport.abort()
-                return
-        seen += len(data)
-        writer.write(data)
-    writer.close()
+
+    def change(data: bytes) -> bytes:
+        nonlocal seen
+        place, seen = at - seen, seen + len(data)
+        if not 0 <= place < len(data):
+            return data
+        if is_cut:
+            raise ConnectionResetError
+        changed = bytearray(data)
+        changed[place] ^= 1 << at % 8
+        return bytes(changed)
+
+    return change
